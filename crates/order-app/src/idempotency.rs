@@ -1,0 +1,106 @@
+//! One execution per idempotency key (draft-ietf-httpapi-idempotency-key-header-07): the key, what
+//! it stands for, and the answer that is repeated. Where answers are kept is not here: they are
+//! part of the [`Change`](crate::ports::Change) that they answer.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+/// What a write does; keys of different operations do not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Placing an order.
+    Place,
+    /// Replacing the lines of an order.
+    ReplaceLines,
+    /// Changing the status of an order.
+    ChangeStatus,
+}
+
+impl Operation {
+    /// The name in the database, at most 20 characters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::ReplaceLines => "replace_lines",
+            Self::ChangeStatus => "change_status",
+        }
+    }
+}
+
+/// A client's key within its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// Who calls, at most 64 characters of visible ASCII; one name for all while there is no
+    /// authentication.
+    pub caller: String,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The key itself: 1 to 255 characters of visible ASCII.
+    pub key: String,
+}
+
+/// A digest of the parsed request, so that the same key with another request is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// An answer as a driving adapter rendered it. The application keeps it and hands it back, byte for
+/// byte, without looking inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An answer and the request it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedAnswer {
+    /// Under which key.
+    pub key: IdempotencyKey,
+    /// To which request.
+    pub fingerprint: Fingerprint,
+    /// What to repeat.
+    pub answer: Answer,
+    /// Since when, UTC, in microseconds.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// The keys that this process is working on. Two requests with one key must not run side by side;
+/// across processes the unique key of the database sees to that.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(Mutex<HashSet<IdempotencyKey>>);
+
+/// Holds a key until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Running<'a> {
+    in_flight: &'a InFlight,
+    key: IdempotencyKey,
+}
+
+impl InFlight {
+    /// Takes a key, or `None` when a request is running under it.
+    pub(crate) fn start(&self, key: &IdempotencyKey) -> Option<Running<'_>> {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(key.clone()).then(|| Running {
+            in_flight: self,
+            key: key.clone(),
+        })
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut keys = self
+            .in_flight
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        keys.remove(&self.key);
+    }
+}

@@ -1,0 +1,11 @@
+//! The application: the use cases of the order service, the ports they need, and the public form
+//! of its events. It knows no technology: HTTP, databases and brokers are adapters around it.
+//!
+//! Start reading at [`orders`] (what can be asked), then [`ports`] (what that needs).
+
+pub mod currencies;
+pub mod events;
+pub mod housekeeping;
+pub mod idempotency;
+pub mod orders;
+pub mod ports;

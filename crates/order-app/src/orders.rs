@@ -1,0 +1,140 @@
+//! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each has
+//! a file of its own; what all writes share is in `write.rs`.
+
+mod change;
+mod change_status;
+mod find;
+mod history;
+mod list;
+mod place;
+mod replace_lines;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use order_domain::Order;
+use tokio::runtime::Handle;
+
+use crate::currencies::Currencies;
+use crate::events::Origin;
+use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
+use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError};
+
+pub use change::ChangeError;
+pub use change_status::{ChangeStatus, ChangeStatusError};
+pub use find::FindError;
+pub use place::{PlaceError, PlaceOrder};
+pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesError};
+
+/// The order service's use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Orders(Arc<Inner>);
+
+struct Inner {
+    ports: Ports,
+    currencies: Currencies,
+    budget: Duration,
+    in_flight: InFlight,
+    runtime: Handle,
+}
+
+/// The driven ports that the use cases work on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where orders live.
+    pub store: Arc<dyn OrderStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and jitter come from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What every write carries beside its command.
+#[derive(Debug, Clone)]
+pub struct WriteRequest {
+    /// What caused it.
+    pub origin: Origin,
+    /// Whether it may run only once.
+    pub once: Option<Once>,
+    /// How the driving adapter spells the answer. It runs before the commit, because the answer
+    /// is recorded with its effect.
+    pub render: fn(&Order) -> Answer,
+}
+
+/// The wish that a request be executed once, however often it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// What the client asked for under it.
+    pub fingerprint: Fingerprint,
+}
+
+/// The answer to a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// As rendered, now or when the request came first.
+    pub answer: Answer,
+    /// Whether it is a repetition of a recorded answer.
+    pub replayed: bool,
+}
+
+/// Why a write has no answer, whatever it was about.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteFailure {
+    /// A request with the same key is still running.
+    #[error("a request with the same idempotency key is still running")]
+    InProgress,
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// Nothing was written; try again.
+    #[error("the database is not available")]
+    Unavailable(#[source] BoxError),
+    /// Written or not: nobody knows yet. Try again with the same key.
+    #[error("it is not known whether the change was written")]
+    OutcomeUnknown(#[source] BoxError),
+    /// A defect, or stored data that makes no sense.
+    #[error("internal error")]
+    Internal(#[source] BoxError),
+}
+
+impl Orders {
+    /// Wires the use cases. Must be called on the runtime on which writes are to run, because it
+    /// outlives the tasks of the driving adapters. `budget` is how long a request may take.
+    #[must_use]
+    pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
+        let in_flight = InFlight::default();
+        Self(Arc::new(Inner {
+            ports,
+            currencies,
+            budget,
+            in_flight,
+            runtime: Handle::current(),
+        }))
+    }
+
+    /// Which currencies are accepted.
+    #[must_use]
+    pub fn currencies(&self) -> &Currencies {
+        &self.0.currencies
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// What the store said instead.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.store().ping(self.deadline()).await
+    }
+
+    fn store(&self) -> &dyn OrderStore {
+        &*self.0.ports.store
+    }
+
+    fn deadline(&self) -> Deadline {
+        let now = Deadline::now();
+        now.checked_add(self.0.budget).unwrap_or(now)
+    }
+}

@@ -1,0 +1,76 @@
+//! Changing an order that exists: read, decide, compare-and-set, and again when another change
+//! came first, unless the client named the version it knows.
+
+use chrono::{DateTime, Utc};
+use order_domain::{Decision, Order, OrderId, Version};
+
+use super::write::{ATTEMPTS, Landed};
+use super::{Answered, Orders, WriteFailure, WriteRequest};
+
+/// Why an order was not changed; `R` is what the rules said.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError<R: std::error::Error + 'static> {
+    /// There is no such order.
+    #[error("there is no such order")]
+    NotFound,
+    /// The client knows another version than the stored one.
+    #[error("the order has version {current}")]
+    VersionMismatch {
+        /// The stored version.
+        current: Version,
+    },
+    /// Other changes came first, each time.
+    #[error("the order is being changed by others; try again")]
+    ConcurrentUpdate,
+    /// The rules forbid it.
+    #[error(transparent)]
+    Refused(R),
+    /// The write itself failed.
+    #[error(transparent)]
+    Write(#[from] WriteFailure),
+}
+
+impl Orders {
+    /// `expected` are the versions that the client accepts as the stored one; any when `None`.
+    pub(super) async fn change<R: std::error::Error + 'static>(
+        &self,
+        id: OrderId,
+        expected: Option<&[Version]>,
+        request: &WriteRequest,
+        decide: impl Fn(&Order, DateTime<Utc>) -> Result<Decision, R>,
+    ) -> Result<Answered, ChangeError<R>> {
+        let deadline = self.deadline();
+        let once = request.once.as_ref();
+        let _running = self.start(once)?;
+        if let Some(answered) = self.earlier(once, deadline).await? {
+            return Ok(answered);
+        }
+        for attempt in 0..ATTEMPTS {
+            let found = self
+                .store()
+                .order(id, deadline)
+                .await
+                .map_err(WriteFailure::from)?;
+            let order = found.ok_or(ChangeError::NotFound)?;
+            if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
+                return Err(ChangeError::VersionMismatch {
+                    current: order.version(),
+                });
+            }
+            let decision =
+                decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;
+            let Decision::Changed(event) = decision else {
+                // Nothing changes, so nothing is recorded: the same request finds the same order.
+                return Ok(Answered {
+                    answer: (request.render)(&order),
+                    replayed: false,
+                });
+            };
+            match self.land(*event, request, deadline).await? {
+                Landed::Answered(answered) => return Ok(answered),
+                Landed::Excluded(_) => self.pause(attempt).await,
+            }
+        }
+        Err(ChangeError::ConcurrentUpdate)
+    }
+}

@@ -1,0 +1,26 @@
+//! Reading an order's events: its history, and how a subscriber closes a gap.
+
+use order_domain::OrderId;
+
+use super::{FindError, Orders};
+use crate::events::EventRecord;
+
+impl Orders {
+    /// The order's events with a sequence above `after`, in sequence, at most `limit`.
+    ///
+    /// # Errors
+    /// [`FindError`], each case by its name.
+    pub async fn history(
+        &self,
+        id: OrderId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>, FindError> {
+        let deadline = self.deadline();
+        let events = self.store().events(id, after, limit, deadline).await?;
+        if events.is_empty() && self.store().order(id, deadline).await?.is_none() {
+            return Err(FindError::NotFound);
+        }
+        Ok(events)
+    }
+}

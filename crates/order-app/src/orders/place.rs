@@ -1,0 +1,107 @@
+//! Placing an order.
+
+use order_domain::{
+    Amount, ClientReference, Currency, CustomerId, LinesError, NewOrder, Order, OrderId, OrderLine,
+    OrderLines, TotalMismatch,
+};
+
+use super::write::{ATTEMPTS, Landed};
+use super::{Answered, Orders, WriteFailure, WriteRequest};
+use crate::currencies::CurrencyNotEnabled;
+use crate::ports::{BoxError, Conflict};
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceOrder {
+    /// Who orders.
+    pub customer_id: CustomerId,
+    /// In which currency; the default one when not said.
+    pub currency: Option<Currency>,
+    /// What.
+    pub lines: Vec<OrderLine>,
+    /// The client's own name for it.
+    pub client_reference: Option<ClientReference>,
+    /// The total that the client expects.
+    pub claimed_total: Option<Amount>,
+}
+
+/// Why an order was not placed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The currency is not accepted here.
+    #[error(transparent)]
+    CurrencyNotEnabled(#[from] CurrencyNotEnabled),
+    /// The lines do not make an order.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    /// The client computed another total.
+    #[error(transparent)]
+    TotalMismatch(#[from] TotalMismatch),
+    /// The customer has an order with this reference.
+    #[error("order {existing} has this client reference already")]
+    DuplicateClientReference {
+        /// That order.
+        existing: OrderId,
+    },
+    /// The write itself failed.
+    #[error(transparent)]
+    Write(#[from] WriteFailure),
+}
+
+impl Orders {
+    /// Places an order, once per idempotency key.
+    ///
+    /// # Errors
+    /// [`PlaceError`], each case by its name.
+    pub async fn place(
+        &self,
+        command: PlaceOrder,
+        request: WriteRequest,
+    ) -> Result<Answered, PlaceError> {
+        let orders = self.clone();
+        self.run(async move { orders.place_once(command, &request).await })
+            .await
+    }
+
+    async fn place_once(
+        &self,
+        command: PlaceOrder,
+        request: &WriteRequest,
+    ) -> Result<Answered, PlaceError> {
+        let deadline = self.deadline();
+        let once = request.once.as_ref();
+        let _running = self.start(once)?;
+        if let Some(answered) = self.earlier(once, deadline).await? {
+            return Ok(answered);
+        }
+        let currency = self.0.currencies.choose(command.currency)?;
+        let lines = OrderLines::new(currency, command.lines)?;
+        for _ in 0..ATTEMPTS {
+            let new = NewOrder {
+                id: self
+                    .store()
+                    .next_order_id(deadline)
+                    .await
+                    .map_err(WriteFailure::from)?,
+                customer_id: command.customer_id,
+                lines: lines.clone(),
+                client_reference: command.client_reference.clone(),
+                claimed_total: command.claimed_total,
+            };
+            let placed = Order::place(new, self.0.ports.clock.now())?;
+            match self.land(placed, request, deadline).await? {
+                Landed::Answered(answered) => return Ok(answered),
+                Landed::Excluded(Conflict::ClientReference { existing }) => {
+                    return Err(PlaceError::DuplicateClientReference { existing });
+                }
+                // Somebody inserts orders past us: the next id may be free. Or the answer that
+                // held the key was purged between the two looks at it.
+                Landed::Excluded(
+                    Conflict::OrderId | Conflict::IdempotencyKey | Conflict::Version,
+                ) => {}
+            }
+        }
+        let source: BoxError = "no free order id found".into();
+        Err(WriteFailure::Unavailable(source).into())
+    }
+}

@@ -1,0 +1,132 @@
+//! What all writes share: they run to their end, once per idempotency key, and commit one value.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::SubsecRound as _;
+use order_domain::OrderEvent;
+
+use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
+use crate::events::EventRecord;
+use crate::idempotency::{RecordedAnswer, Running};
+use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
+
+/// How often a write is decided anew when another one came first.
+pub(super) const ATTEMPTS: u32 = 12;
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(30);
+
+/// What came of a commit that found nothing wrong with the store.
+pub(super) enum Landed {
+    /// The change is durable, or a request with the same key had landed before.
+    Answered(Answered),
+    /// Something excludes the change as it was decided.
+    Excluded(Conflict),
+}
+
+impl Orders {
+    /// Runs a write in a task of its own, on the runtime of the composition root: a client that
+    /// goes away, or a worker that stops, never cuts a transaction in half.
+    pub(super) async fn run<T, E, F>(&self, write: F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<WriteFailure> + Send + 'static,
+    {
+        match self.0.runtime.spawn(write).await {
+            Ok(result) => result,
+            Err(stopped) => Err(WriteFailure::Internal(Box::new(stopped)).into()),
+        }
+    }
+
+    /// Takes the request's key, so that no second request runs under it in this process.
+    pub(super) fn start(&self, once: Option<&Once>) -> Result<Option<Running<'_>>, WriteFailure> {
+        let start = |once: &Once| self.0.in_flight.start(&once.key);
+        once.map(|once| start(once).ok_or(WriteFailure::InProgress))
+            .transpose()
+    }
+
+    /// The recorded answer of an earlier run, if there was one.
+    pub(super) async fn earlier(
+        &self,
+        once: Option<&Once>,
+        deadline: Deadline,
+    ) -> Result<Option<Answered>, WriteFailure> {
+        let Some(once) = once else { return Ok(None) };
+        match self.store().answer(&once.key, deadline).await? {
+            None => Ok(None),
+            Some(earlier) if earlier.fingerprint == once.fingerprint => Ok(Some(Answered {
+                answer: earlier.answer,
+                replayed: true,
+            })),
+            Some(_) => Err(WriteFailure::KeyReused),
+        }
+    }
+
+    /// Commits an event with the order it carries, and the answer.
+    pub(super) async fn land(
+        &self,
+        event: OrderEvent,
+        request: &WriteRequest,
+        deadline: Deadline,
+    ) -> Result<Landed, WriteFailure> {
+        let ports = &self.0.ports;
+        let answer = (request.render)(&event.order);
+        let id = uuid_v7(event.order.snapshot().updated_at, &*ports.entropy);
+        let frozen = EventRecord::freeze(&event, id, &request.origin)
+            .map_err(|error| WriteFailure::Internal(Box::new(error)))?;
+        let record = |once: &Once| RecordedAnswer {
+            key: once.key.clone(),
+            fingerprint: once.fingerprint,
+            answer: answer.clone(),
+            recorded_at: ports.clock.now().trunc_subsecs(6),
+        };
+        let recorded = request.once.as_ref().map(record);
+        let change = Change {
+            order: event.order,
+            event: frozen,
+            answer: recorded,
+        };
+        match self.store().commit(change, deadline).await {
+            Ok(()) => Ok(Landed::Answered(Answered {
+                answer,
+                replayed: false,
+            })),
+            // Another instance may have run the same request: then its answer is ours, whatever
+            // it was that our change ran into.
+            Err(StoreError::Conflict(conflict)) => {
+                Ok(match self.earlier(request.once.as_ref(), deadline).await? {
+                    Some(answered) => Landed::Answered(answered),
+                    None => Landed::Excluded(conflict),
+                })
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Waits a random moment before the next attempt, longer each time (full jitter).
+    pub(super) async fn pause(&self, attempt: u32) {
+        let longest = Duration::from_millis(2)
+            .saturating_mul(2_u32.saturating_pow(attempt))
+            .min(LONGEST_PAUSE);
+        let part = u32::try_from(self.0.ports.entropy.bits() & 0xFFFF).unwrap_or(0);
+        tokio::time::sleep(
+            longest
+                .saturating_mul(part)
+                .checked_div(0x1_0000)
+                .unwrap_or(longest),
+        )
+        .await;
+    }
+}
+
+impl From<StoreError> for WriteFailure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(source) => Self::Unavailable(source),
+            StoreError::OutcomeUnknown(source) => Self::OutcomeUnknown(source),
+            StoreError::Corrupt(source) => Self::Internal(source),
+            conflict @ StoreError::Conflict(_) => Self::Internal(Box::new(conflict)),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Exact, non-negative amounts of money: reading them from text, bounds, and their spelling.
+//! No binary floating point, here or in the tests.
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+
+use crate::currency::Currency;
+use crate::line::Quantity;
+
+/// Decimals that are kept: the scale of `DECIMAL(19,4)`.
+const SCALE: u32 = 4;
+/// The longest text that is looked at; an honest amount has at most 20 digits.
+const LONGEST_TEXT: usize = 64;
+
+/// An exact amount from 0 to 999,999,999,999,999.9999 (`DECIMAL(19,4)`), in the unit of the
+/// order's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(Decimal);
+
+/// Why a text or number is no [`Amount`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Not a number in the grammar of JSON (RFC 8259, section 6).
+    #[error("must be a decimal number such as \"49.99\"")]
+    NotANumber,
+    /// Below zero.
+    #[error("must not be negative")]
+    Negative,
+    /// More decimals than `DECIMAL(19,4)` keeps; trailing zeros do not count.
+    #[error("must have at most {SCALE} decimals")]
+    TooManyDecimals,
+    /// Above [`Amount::MAX`].
+    #[error("must not be above {}", Amount::MAX.0)]
+    TooLarge,
+}
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+    /// The largest `DECIMAL(19,4)`: 999,999,999,999,999.9999.
+    pub const MAX: Self = Self(Decimal::from_parts(
+        0x89E7_FFFF,
+        0x8AC7_2304,
+        0,
+        false,
+        SCALE,
+    ));
+
+    /// Reads an amount from the text of a JSON number; exponents are allowed, so `1.5e1` is 15.
+    ///
+    /// # Errors
+    /// [`AmountError`], each case by its name.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        if text.len() > LONGEST_TEXT || !is_json_number(text) {
+            return Err(AmountError::NotANumber);
+        }
+        let read = if text.contains(['e', 'E']) {
+            Decimal::from_scientific(text)
+        } else {
+            Decimal::from_str_exact(text)
+        };
+        match read {
+            Ok(value) => Self::new(value),
+            Err(_) if text.starts_with('-') => Err(AmountError::Negative),
+            Err(
+                rust_decimal::Error::Underflow
+                | rust_decimal::Error::ScaleExceedsMaximumPrecision(_),
+            ) => Err(AmountError::TooManyDecimals),
+            Err(_) => Err(AmountError::TooLarge),
+        }
+    }
+
+    /// Takes a decimal number that was read exactly.
+    ///
+    /// # Errors
+    /// [`AmountError`], each case by its name, but never `NotANumber`.
+    pub fn new(value: Decimal) -> Result<Self, AmountError> {
+        let value = value.normalize();
+        if value.is_sign_negative() && !value.is_zero() {
+            Err(AmountError::Negative)
+        } else if value > Self::MAX.0 {
+            Err(AmountError::TooLarge)
+        } else if value.scale() > SCALE {
+            Err(AmountError::TooManyDecimals)
+        } else {
+            Ok(Self(value))
+        }
+    }
+
+    /// Reads a whole number of ten-thousandths, the form in which SQLite keeps amounts.
+    ///
+    /// # Errors
+    /// [`AmountError::Negative`] or [`AmountError::TooLarge`].
+    pub fn from_ten_thousandths(count: i64) -> Result<Self, AmountError> {
+        Self::new(Decimal::new(count, SCALE))
+    }
+
+    /// This amount as a whole number of ten-thousandths; `None` when it does not fit an `i64`
+    /// (above 922 trillion, which no order reaches).
+    #[must_use]
+    pub fn ten_thousandths(self) -> Option<i64> {
+        let mut value = self.0;
+        value.rescale(SCALE);
+        i64::try_from(value.mantissa()).ok()
+    }
+
+    /// The exact decimal number, without trailing zeros.
+    #[must_use]
+    pub const fn as_decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// How many decimals this amount really has: 2 for 0.10 + 0.25, none for 3.00.
+    #[must_use]
+    pub const fn decimals(self) -> u32 {
+        self.0.scale()
+    }
+
+    /// The exact sum; `None` above [`Amount::MAX`].
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0
+            .checked_add(other.0)
+            .and_then(|sum| Self::new(sum).ok())
+    }
+
+    /// The exact product; `None` above [`Amount::MAX`].
+    #[must_use]
+    pub fn checked_times(self, quantity: Quantity) -> Option<Self> {
+        self.0
+            .checked_mul(Decimal::from(quantity.get()))
+            .and_then(|value| Self::new(value).ok())
+    }
+
+    /// Spells the amount with exactly the currency's decimals: `149.97`, JPY `150`, KWD `1.500`.
+    #[must_use]
+    pub const fn display(self, currency: Currency) -> AmountText {
+        AmountText {
+            amount: self,
+            currency,
+        }
+    }
+}
+
+/// An amount, ready to be written with its currency's decimals. See [`Amount::display`].
+#[derive(Debug, Clone, Copy)]
+pub struct AmountText {
+    amount: Amount,
+    currency: Currency,
+}
+
+impl fmt::Display for AmountText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.amount.0;
+        // Never fewer than the amount has: spelling must not round.
+        value.rescale(self.currency.decimals().max(value.scale()));
+        fmt::Display::fmt(&value, f)
+    }
+}
+
+/// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+fn is_json_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
+}
+
+/// What a buyer pays for one piece: 0 to 9,999,999.9999, in the order's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitPrice(Amount);
+
+/// A unit price above [`UnitPrice::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be from 0 to 9999999.9999")]
+pub struct UnitPriceTooLarge;
+
+impl UnitPrice {
+    /// The largest unit price: 9,999,999.9999.
+    pub const MAX: Self = Self(Amount(Decimal::from_parts(
+        0x4876_E7FF,
+        0x17,
+        0,
+        false,
+        SCALE,
+    )));
+
+    /// Checks the range; the currency's decimals are checked with the lines of the order.
+    ///
+    /// # Errors
+    /// [`UnitPriceTooLarge`].
+    pub fn new(amount: Amount) -> Result<Self, UnitPriceTooLarge> {
+        if amount <= Self::MAX.0 {
+            Ok(Self(amount))
+        } else {
+            Err(UnitPriceTooLarge)
+        }
+    }
+
+    /// The price as an amount.
+    #[must_use]
+    pub const fn amount(self) -> Amount {
+        self.0
+    }
+
+    /// Whether the price has no more decimals than its currency.
+    #[must_use]
+    pub const fn fits(self, currency: Currency) -> bool {
+        self.0.decimals() <= currency.decimals()
+    }
+}

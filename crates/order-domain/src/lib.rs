@@ -1,0 +1,68 @@
+//! The order and its rules, and nothing else: no IO, no async, no clock, no serialisation. The time
+//! is an argument, ids are arguments, and every decision is a value.
+//!
+//! An [`Order`] is placed, its lines are replaced while it is pending, and its status moves along
+//! one table, [`OrderStatus::transition`]. Each decision returns the [`OrderEvent`] that says what
+//! happened and carries the order as it is then; its version counts its events.
+//!
+//! ```
+//! use chrono::{TimeZone, Utc};
+//! use order_domain::{
+//!     Amount, Currency, CustomerId, Decision, NewOrder, Order, OrderId, OrderLine, OrderLines,
+//!     OrderStatus, ProductId, Quantity, StatusChange, UnitPrice,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let line = OrderLine {
+//!     product_id: ProductId::new(7)?,
+//!     name: None,
+//!     quantity: Quantity::new(3)?,
+//!     unit_price: UnitPrice::new(Amount::parse("49.99")?)?,
+//! };
+//! let new = NewOrder {
+//!     id: OrderId::new(1)?,
+//!     customer_id: CustomerId::new(42)?,
+//!     lines: OrderLines::new(Currency::USD, vec![line])?,
+//!     client_reference: None,
+//!     claimed_total: None,
+//! };
+//! let noon = Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 0).unwrap();
+//! let placed = Order::place(new, noon)?;
+//! assert_eq!(placed.kind.as_str(), "order.created");
+//! assert_eq!(placed.order.snapshot().lines.total().display(Currency::USD).to_string(), "149.97");
+//!
+//! let confirm = StatusChange::new(OrderStatus::Confirmed, None, None)?;
+//! let Decision::Changed(confirmed) = placed.order.change_status(confirm.clone(), noon)? else {
+//!     unreachable!("a pending order can be confirmed");
+//! };
+//! assert_eq!(confirmed.order.version().get(), 2);
+//! assert_eq!(confirmed.order.change_status(confirm, noon)?, Decision::Unchanged);
+//!
+//! let reopen = StatusChange::new(OrderStatus::Pending, None, None)?;
+//! assert!(confirmed.order.change_status(reopen, noon).is_err());
+//! # Ok(())
+//! # }
+//! ```
+
+mod amount;
+mod cancellation;
+mod currency;
+mod event;
+mod ids;
+mod line;
+mod order;
+mod status;
+mod text;
+
+pub use amount::{Amount, AmountError, AmountText, UnitPrice, UnitPriceTooLarge};
+pub use cancellation::{CancelReason, UnknownCancelReason};
+pub use currency::{Currency, UnknownCurrency};
+pub use event::{OrderEvent, OrderEventKind};
+pub use ids::{CustomerId, InvalidId, MAX_ID, OrderId, ProductId, Version};
+pub use line::{InvalidQuantity, LinesError, OrderLine, OrderLines, Quantity};
+pub use order::{
+    Decision, InvalidTransition, NewOrder, Order, OrderSnapshot, ReasonWithoutCancellation,
+    ReplaceLinesError, RestoreError, StatusChange, TotalMismatch,
+};
+pub use status::{OrderStatus, Transition, UnknownStatus};
+pub use text::{ClientReference, Note, ProductName, TextError};
