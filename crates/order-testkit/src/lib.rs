@@ -1,1 +1,22 @@
-//! x
+//! For tests only: contract suites over the ports of `order-app`, working fakes, mocks and
+//! examples. What is needed to test one adapter alone is not here: it stays with that adapter.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "in a test, a broken expectation ends it; that is what these functions are for"
+)]
+
+pub mod contract;
+pub mod databases;
+pub mod examples;
+
+mod clock;
+mod entropy;
+mod in_memory;
+mod mocks;
+
+pub use clock::FixedClock;
+pub use entropy::{RandomEntropy, SequentialEntropy};
+pub use in_memory::InMemoryStore;
+pub use mocks::MockStore;

@@ -1,1 +1,137 @@
-//! x
+//! The order store on SQLite, PostgreSQL, MySQL and MariaDB, from one source.
+//!
+//! [`open`] gives an [`OrderStore`] for a URL, [`migrate`] brings its database up to date. The
+//! statements stand once, in `statements.rs`, and are compiled for each backend; the law of the
+//! port is checked by the contract suite of `order-testkit` on every one of them.
+
+#![expect(clippy::duplicate_mod, reason = "one source of all statements, compiled per backend")]
+
+mod backend;
+mod ids;
+mod migrate;
+mod pool;
+mod retry;
+mod rows;
+mod schema;
+mod types;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use order_app::ports::{BoxError, Entropy, OrderStore};
+
+use crate::backend::{mysql, postgres, sqlite};
+use crate::ids::OrderIds;
+use crate::pool::Manager;
+use crate::retry::Retry;
+
+/// Where the store is and how much of it one process may use.
+#[derive(Clone)]
+pub struct StoreSettings {
+    /// `sqlite:PATH`, `postgres://user:password@host:port/database` or `mysql://…` (MySQL and
+    /// MariaDB), percent-encoded.
+    pub url: String,
+    /// The most connections that are open at a time, at least 1.
+    pub pool_size: u32,
+    /// The longest that a request waits for a connection.
+    pub connection_timeout: Duration,
+}
+
+/// Hides the URL, which may hold a password.
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreSettings")
+            .field("pool_size", &self.pool_size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL of no database that is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the database URL must begin with sqlite:, postgres:// or mysql://")]
+pub struct UnknownDatabase;
+
+/// Why a database is not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The URL is of no known database.
+    #[error(transparent)]
+    UnknownDatabase(#[from] UnknownDatabase),
+    /// The database was not reached, or refused.
+    #[error("the database could not be migrated")]
+    Failed(#[source] BoxError),
+}
+
+enum Location<'a> {
+    Sqlite(&'a str),
+    Postgres(&'a str),
+    MySql(&'a str),
+}
+
+fn locate(url: &str) -> Result<Location<'_>, UnknownDatabase> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        Ok(Location::Sqlite(path.strip_prefix("//").unwrap_or(path)))
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Location::Postgres(url))
+    } else if url.starts_with("mysql://") {
+        Ok(Location::MySql(url))
+    } else {
+        Err(UnknownDatabase)
+    }
+}
+
+macro_rules! store {
+    ($backend:ident, $url:expr, $settings:expr, $writers:expr, $entropy:expr) => {{
+        let pool = |size: u32| {
+            let backend = $backend::Backend {
+                url: $url.to_owned(),
+            };
+            bb8::Pool::builder()
+                .max_size(size.max(1))
+                .connection_timeout($settings.connection_timeout)
+                .build_unchecked(Manager::new(backend))
+        };
+        let readers = pool($settings.pool_size);
+        let writers = $writers.map_or_else(|| readers.clone(), pool);
+        let retry = Retry::new($entropy, $settings.pool_size);
+        Arc::new($backend::Store {
+            readers,
+            writers,
+            ids: OrderIds::new(),
+            retry,
+        })
+    }};
+}
+
+/// Opens a store. It connects when it is first used, so the database may be down now. Connections
+/// live on the runtime on which this is called.
+///
+/// # Errors
+/// [`UnknownDatabase`].
+pub fn open(
+    settings: &StoreSettings,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Arc<dyn OrderStore>, UnknownDatabase> {
+    let shared: Option<u32> = None;
+    Ok(match locate(&settings.url)? {
+        // SQLite has one writer at a time; those who wait for it do so in our own, fair, queue.
+        Location::Sqlite(path) => store!(sqlite, path, settings, Some(1), entropy),
+        Location::Postgres(url) => store!(postgres, url, settings, shared, entropy),
+        Location::MySql(url) => store!(mysql, url, settings, shared, entropy),
+    })
+}
+
+/// Runs the pending migrations and names them. Several processes at once take turns. Needs a
+/// runtime with several threads.
+///
+/// # Errors
+/// [`MigrateError`], each case by its name.
+pub async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, MigrateError> {
+    let done = match locate(&settings.url)? {
+        Location::Sqlite(path) => sqlite::migrate(path).await,
+        Location::Postgres(url) => postgres::migrate(url).await,
+        Location::MySql(url) => mysql::migrate(url).await,
+    };
+    done.map_err(MigrateError::Failed)
+}

@@ -1,0 +1,131 @@
+//! The law of the store, as cases that every adapter runs, this crate's fake included.
+//!
+//! An adapter's test binary makes one trial of each case and database. All cases of one database
+//! may run at the same time on the same store: each uses customers, order ids, keys and event ids
+//! that nobody else has, and assumes nothing about what is stored already. Only answers recorded
+//! before 1981 belong to one case alone, because they are purged by age. A case needs a tokio
+//! runtime with time and IO around it, and ends in a panic when the law is broken.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use order_testkit::{InMemoryStore, contract};
+//!
+//! let runtime = tokio::runtime::Runtime::new().unwrap();
+//! let store = Arc::new(InMemoryStore::default());
+//! for case in contract::cases() {
+//!     runtime.block_on((case.run)(store.clone()));
+//! }
+//! ```
+
+mod answers;
+mod compare_and_set;
+mod concurrency;
+mod events;
+mod interruption;
+mod lists;
+mod read_back;
+mod steps;
+mod uniqueness;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use order_app::ports::OrderStore;
+
+/// A running case.
+pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One law of the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// What is demanded, such as `lists::pages_join_without_gap_or_repeat`.
+    pub name: &'static str,
+    /// Checks it on a store.
+    pub run: fn(Arc<dyn OrderStore>) -> Running,
+}
+
+macro_rules! cases {
+    ($($module:ident { $($case:ident,)+ })+) => {
+        vec![$($(Case {
+            name: concat!(stringify!($module), "::", stringify!($case)),
+            run: |store| Box::pin($module::$case(store)),
+        },)+)+]
+    };
+}
+
+/// Every case of the contract.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    cases! {
+        read_back {
+            an_order_is_read_back_as_it_was_written,
+            an_unknown_order_is_none,
+            every_currency_keeps_its_decimals,
+            tenths_add_up_exactly,
+            every_name_is_kept_character_by_character,
+            the_largest_order_is_kept,
+            times_are_kept_to_the_microsecond,
+            every_cancel_reason_is_kept,
+            a_store_that_works_answers_a_ping,
+        }
+        compare_and_set {
+            an_order_walks_through_its_versions,
+            a_stale_version_is_refused_and_writes_nothing,
+            a_skipped_version_is_refused_and_writes_nothing,
+            an_update_of_an_unknown_order_is_refused_and_writes_nothing,
+            an_update_keeps_the_client_reference_without_a_conflict,
+        }
+        uniqueness {
+            a_taken_order_id_is_refused_and_writes_nothing,
+            a_taken_client_reference_names_the_order_that_has_it,
+            a_cancelled_order_keeps_its_client_reference,
+            customers_do_not_share_client_references,
+            client_references_differ_by_case,
+            orders_without_a_client_reference_do_not_collide,
+        }
+        answers {
+            an_answer_is_read_back_byte_for_byte,
+            an_unknown_key_has_no_answer,
+            a_change_without_an_answer_records_none,
+            a_taken_key_is_refused_and_writes_nothing,
+            a_key_belongs_to_its_caller_and_operation,
+            keys_differ_by_case,
+            a_key_may_have_255_characters,
+            an_update_records_its_answer_too,
+            a_purge_deletes_old_answers_in_batches,
+        }
+        events {
+            events_come_in_sequence_from_where_they_are_asked,
+            event_bytes_are_never_rewritten,
+            an_order_sees_its_own_events_only,
+            every_kind_of_event_is_kept,
+        }
+        lists {
+            the_newest_order_comes_first,
+            equal_times_are_ordered_by_id,
+            pages_join_without_gap_or_repeat,
+            an_exactly_full_last_page_is_the_last,
+            newer_orders_do_not_disturb_the_pages_that_follow,
+            a_list_is_filtered_by_status,
+            a_list_starts_with_created_from_and_ends_before_created_to,
+            filters_hold_on_every_page,
+            a_customer_sees_only_their_own_orders,
+        }
+        concurrency {
+            changes_of_one_order_make_one_linear_history,
+            one_of_many_updates_of_one_version_wins,
+            requests_with_one_key_make_one_order,
+            orders_with_one_reference_make_one_order,
+            orders_with_one_id_make_one_order,
+            order_ids_are_never_given_twice,
+            a_bad_change_among_good_ones_fails_alone,
+            changes_of_one_order_sent_together_land_in_their_order,
+        }
+        interruption {
+            a_dropped_commit_is_wholly_there_or_not_at_all,
+            dropped_reads_do_no_harm,
+            a_commit_that_runs_out_of_time_says_what_came_of_it,
+            a_deadline_in_the_past_is_answered_promptly,
+        }
+    }
+}

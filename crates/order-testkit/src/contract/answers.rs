@@ -1,0 +1,214 @@
+//! Idempotent answers: recorded with their effect, unique by key, repeated byte for byte, purged
+//! by age.
+
+use chrono::{DateTime, Utc};
+use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
+use order_app::ports::{Change, Conflict};
+use order_domain::OrderStatus;
+
+use super::steps::{
+    Store, a_fresh_customer, a_fresh_key, a_fresh_order, a_stored_order, assert_absent,
+    assert_stored, commit, refuse,
+};
+use crate::examples::{a_change, a_change_placing, a_recorded_answer, moved, noon_plus, soon};
+
+/// A change that places a fresh order and records an answer.
+async fn answered(store: &Store, answer: RecordedAnswer) -> Change {
+    let new = a_fresh_order(store, a_fresh_customer()).await;
+    Change {
+        answer: Some(answer),
+        ..a_change_placing(new)
+    }
+}
+
+async fn recorded(store: &Store, key: &IdempotencyKey) -> Option<RecordedAnswer> {
+    let answer = store.answer(key, soon()).await;
+    answer.expect("the store reads answers")
+}
+
+async fn record(store: &Store, answer: &RecordedAnswer) {
+    commit(store, answered(store, answer.clone()).await).await;
+    assert_eq!(recorded(store, &answer.key).await.as_ref(), Some(answer));
+}
+
+pub(super) async fn an_answer_is_read_back_byte_for_byte(store: Store) {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![
+        header("Location", "/orders/7"),
+        header("etag", "\"1\""),
+        header("x-repeated", "first"),
+        header("x-repeated", "second; it's \\ \u{e9} \u{1f600}"),
+        header("x-empty", ""),
+    ];
+    let bodies = [
+        Vec::new(),
+        (0..=255).chain(0..=255).collect(),
+        vec![0xff, 0xfe, 0x00, 0xc3, 0x28, 0x00],
+        "{\"id\": 1,  \"total\":\"0.30\"}\r\n"
+            .repeat(4_000)
+            .into_bytes(),
+    ];
+    for (status, body) in [200, 201, 409, 599].into_iter().zip(bodies) {
+        let mut answer = a_recorded_answer(a_fresh_key());
+        answer.fingerprint = Fingerprint([0xff, 0x00].repeat(16).try_into().expect("32 bytes"));
+        answer.recorded_at = noon_plus(1);
+        answer.answer = Answer {
+            status,
+            headers: headers.clone(),
+            body,
+        };
+        record(&store, &answer).await;
+    }
+    let mut bare = a_recorded_answer(a_fresh_key());
+    bare.answer.headers.clear();
+    record(&store, &bare).await;
+}
+
+pub(super) async fn an_unknown_key_has_no_answer(store: Store) {
+    assert_eq!(recorded(&store, &a_fresh_key()).await, None);
+}
+
+pub(super) async fn a_change_without_an_answer_records_none(store: Store) {
+    let key = a_fresh_key();
+    let placed = a_stored_order(&store, a_fresh_customer()).await;
+    assert_stored(&store, &placed).await;
+    assert_eq!(recorded(&store, &key).await, None);
+}
+
+pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
+    let first = a_recorded_answer(a_fresh_key());
+    record(&store, &first).await;
+    let mut second = first.clone();
+    second.fingerprint = Fingerprint([8; 32]);
+    second.answer.body = b"another".to_vec();
+    let change = answered(&store, second.clone()).await;
+    let id = change.order.id();
+    refuse(&store, change, Conflict::IdempotencyKey).await;
+    assert_absent(&store, id).await;
+    assert_eq!(recorded(&store, &first.key).await, Some(first.clone()));
+    // An update fares no better.
+    let placed = a_stored_order(&store, a_fresh_customer()).await;
+    let update = Change {
+        answer: Some(second),
+        ..a_change(moved(&placed, OrderStatus::Confirmed, noon_plus(1)))
+    };
+    refuse(&store, update, Conflict::IdempotencyKey).await;
+    assert_stored(&store, &placed).await;
+    assert_eq!(recorded(&store, &first.key).await, Some(first));
+}
+
+pub(super) async fn a_key_belongs_to_its_caller_and_operation(store: Store) {
+    let key = a_fresh_key();
+    let callers = [key.caller.clone(), "c".repeat(64), "C".repeat(64)];
+    let operations = [
+        Operation::Place,
+        Operation::ReplaceLines,
+        Operation::ChangeStatus,
+    ];
+    for caller in &callers {
+        for operation in operations {
+            record(
+                &store,
+                &a_recorded_answer(IdempotencyKey {
+                    caller: caller.clone(),
+                    operation,
+                    key: key.key.clone(),
+                }),
+            )
+            .await;
+        }
+    }
+}
+
+pub(super) async fn keys_differ_by_case(store: Store) {
+    let key = a_fresh_key();
+    let lower = IdempotencyKey {
+        key: format!("{}-abc", key.key),
+        ..key.clone()
+    };
+    let upper = IdempotencyKey {
+        key: format!("{}-ABC", key.key),
+        ..key
+    };
+    record(&store, &a_recorded_answer(lower)).await;
+    assert_eq!(recorded(&store, &upper).await, None);
+    record(&store, &a_recorded_answer(upper)).await;
+}
+
+pub(super) async fn a_key_may_have_255_characters(store: Store) {
+    // All visible characters there are, and keys that differ in the last one only.
+    let visible: String = ('!'..='~').collect();
+    let start = format!("{}{visible}", a_fresh_key().key);
+    for last in ['x', 'y'] {
+        let key = IdempotencyKey {
+            key: format!("{start:~<254}{last}"),
+            ..a_fresh_key()
+        };
+        assert_eq!(key.key.len(), 255);
+        record(&store, &a_recorded_answer(key)).await;
+    }
+}
+
+pub(super) async fn an_update_records_its_answer_too(store: Store) {
+    let placed = a_stored_order(&store, a_fresh_customer()).await;
+    let event = moved(&placed, OrderStatus::Confirmed, noon_plus(1));
+    let confirmed = event.order.clone();
+    let answer = a_recorded_answer(IdempotencyKey {
+        operation: Operation::ChangeStatus,
+        ..a_fresh_key()
+    });
+    let change = Change {
+        answer: Some(answer.clone()),
+        ..a_change(event)
+    };
+    commit(&store, change).await;
+    assert_stored(&store, &confirmed).await;
+    assert_eq!(recorded(&store, &answer.key).await, Some(answer));
+}
+
+/// The only case that purges, and the only one whose answers are older than 1981.
+pub(super) async fn a_purge_deletes_old_answers_in_batches(store: Store) {
+    let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+    let end = at("1981-01-01T00:00:00.000001Z");
+    let purge = async |limit| {
+        let deleted = store.purge_answers(end, limit, soon()).await;
+        deleted.expect("the store purges answers")
+    };
+    // What a run that was cut short left behind.
+    while purge(100).await > 0 {}
+
+    let mut old = Vec::new();
+    for day in 1..=5 {
+        let mut answer = a_recorded_answer(a_fresh_key());
+        answer.recorded_at = at(&format!("1980-02-0{day}T12:00:00Z"));
+        record(&store, &answer).await;
+        old.push(answer.key);
+    }
+    let mut last = a_recorded_answer(a_fresh_key());
+    last.recorded_at = at("1981-01-01T00:00:00Z");
+    record(&store, &last).await;
+    old.push(last.key.clone());
+    // Recorded right at the end is not before it.
+    let mut kept = a_recorded_answer(a_fresh_key());
+    kept.recorded_at = end;
+    record(&store, &kept).await;
+
+    assert_eq!(purge(4).await, 4);
+    let mut left = Vec::new();
+    for key in &old {
+        left.extend(recorded(&store, key).await);
+    }
+    assert_eq!(left.len(), 2);
+    assert_eq!(purge(4).await, 2);
+    assert_eq!(purge(4).await, 0);
+    for key in &old {
+        assert_eq!(recorded(&store, key).await, None);
+    }
+    assert_eq!(recorded(&store, &kept.key).await, Some(kept.clone()));
+    // A key whose answer is gone may be used again.
+    record(&store, &a_recorded_answer(last.key)).await;
+    // Nothing of this case is left for the next run.
+    let later = at("1981-01-01T00:00:00.000002Z");
+    let deleted = store.purge_answers(later, 10, soon()).await;
+    assert_eq!(deleted.expect("the store purges answers"), 1);
+}

@@ -1,0 +1,103 @@
+//! Events: written with their change, read in sequence, never rewritten.
+
+use order_app::events::EventRecord;
+use order_app::ports::Change;
+use order_domain::{NewOrder, OrderEventKind, OrderStatus};
+
+use super::steps::{
+    Store, a_fresh_customer, a_fresh_order, a_stored_order, commit, history, sequences,
+};
+use crate::examples::{a_change, a_change_placing, a_line, moved, noon_plus, relined, soon};
+
+pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Store) {
+    let mut order = a_stored_order(&store, a_fresh_customer()).await;
+    for price in ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"] {
+        let event = relined(&order, vec![a_line(1, 1, price)], noon_plus(1));
+        order = event.order.clone();
+        commit(&store, a_change(event)).await;
+    }
+    let all: Vec<i64> = (1..=12).collect();
+    assert_eq!(sequences(&store, order.id()).await, all);
+    for (after, limit, expected) in [
+        (0, 5, 1..=5),
+        (5, 5, 6..=10),
+        (10, 5, 11..=12),
+        (11, 1, 12..=12),
+        (0, 12, 1..=12),
+        (0, 1, 1..=1),
+    ] {
+        let events = store.events(order.id(), after, limit, soon()).await;
+        let events = events.expect("the store reads events");
+        let sequences: Vec<_> = events.iter().map(|event| event.sequence.get()).collect();
+        assert_eq!(sequences, expected.collect::<Vec<_>>(), "{after} {limit}");
+    }
+    for after in [12, 13, i64::MAX] {
+        let events = store.events(order.id(), after, 5, soon()).await;
+        assert_eq!(events.expect("the store reads events"), [], "{after}");
+    }
+}
+
+pub(super) async fn event_bytes_are_never_rewritten(store: Store) {
+    // JSON that a database would love to tidy up: order, space, repetition, escapes, numbers.
+    let data = r#"{ "b":1,  "a":[1.0, 1e2,-0],"b":2,"n":"\u00e9é\/","😀":null , "t":true}"#;
+    let context = "{\"z\":\"1\",\n\t\"a\":\"\\\\ '' \\\" %\"}";
+    let new = a_fresh_order(&store, a_fresh_customer()).await;
+    let change = a_change_placing(new);
+    let event = EventRecord {
+        context: context.to_owned(),
+        data: data.to_owned(),
+        ..change.event
+    };
+    let change = Change {
+        event: event.clone(),
+        ..change
+    };
+    let id = change.order.id();
+    commit(&store, change).await;
+    assert_eq!(history(&store, id).await, [event]);
+}
+
+pub(super) async fn an_order_sees_its_own_events_only(store: Store) {
+    let customer = a_fresh_customer();
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        let change = a_change_placing(a_fresh_order(&store, customer).await);
+        expected.push(change.event.clone());
+        commit(&store, change).await;
+    }
+    for event in expected {
+        assert_eq!(history(&store, event.order_id).await, [event]);
+    }
+}
+
+pub(super) async fn every_kind_of_event_is_kept(store: Store) {
+    let customer = a_fresh_customer();
+    let mut seen = Vec::new();
+    for statuses in [
+        &[
+            OrderStatus::Confirmed,
+            OrderStatus::InProgress,
+            OrderStatus::Delivered,
+        ][..],
+        &[OrderStatus::Cancelled],
+    ] {
+        let new: NewOrder = a_fresh_order(&store, customer).await;
+        let placed = a_change_placing(new);
+        let order = placed.order.clone();
+        let updated = relined(&order, vec![a_line(1, 1, "1")], noon_plus(1));
+        let mut order = updated.order.clone();
+        let mut changes = vec![placed, a_change(updated)];
+        for to in statuses {
+            let event = moved(&order, *to, noon_plus(2));
+            order = event.order.clone();
+            changes.push(a_change(event));
+        }
+        let expected: Vec<_> = changes.iter().map(|change| change.event.clone()).collect();
+        seen.extend(expected.iter().map(|event| event.kind));
+        for change in changes {
+            commit(&store, change).await;
+        }
+        assert_eq!(history(&store, order.id()).await, expected);
+    }
+    assert!(OrderEventKind::ALL.iter().all(|kind| seen.contains(kind)));
+}

@@ -1,0 +1,70 @@
+//! PostgreSQL.
+
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use order_app::ports::BoxError;
+
+use crate::pool::Connect;
+
+#[path = "../statements.rs"]
+mod statements;
+#[path = "../store.rs"]
+mod store;
+
+pub(crate) use store::Store;
+
+pub(crate) type Connection = AsyncPgConnection;
+pub(crate) type Dialect = diesel::pg::Pg;
+
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+/// Starts a transaction that will write.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// What every connection is told. The server gives up a little later than the client does: these
+/// are for statements whose client is gone.
+const SETUP: &str = "
+    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET statement_timeout = '3s';
+    SET lock_timeout = '2s';
+    SET idle_in_transaction_session_timeout = '3s';
+    SET timezone = 'UTC';";
+
+/// A PostgreSQL server, by its URL.
+pub(crate) struct Backend {
+    pub(crate) url: String,
+}
+
+impl Connect for Backend {
+    type Connection = Connection;
+
+    async fn connect(&self) -> Result<Connection, BoxError> {
+        let mut connection = AsyncPgConnection::establish(&self.url).await?;
+        connection.batch_execute(SETUP).await?;
+        Ok(connection)
+    }
+
+    fn is_closed(connection: &mut Connection) -> bool {
+        connection.is_broken()
+    }
+}
+
+/// Whether an error at COMMIT leaves it open what came of the transaction.
+fn leaves_doubt(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)
+    )
+}
+
+/// Migrates; several processes at once take turns.
+pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    // Held by the session, so it ends with the connection, whatever happens.
+    connection
+        .batch_execute("SELECT pg_advisory_lock(8082, 1)")
+        .await?;
+    crate::migrate::run(connection, MIGRATIONS)
+}

@@ -1,0 +1,76 @@
+//! SQLite, embedded.
+
+use diesel::result::Error;
+use diesel::{Connection as _, SqliteConnection};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use order_app::ports::BoxError;
+
+use crate::pool::Connect;
+
+#[path = "../statements.rs"]
+mod statements;
+#[path = "../store.rs"]
+mod store;
+
+pub(crate) use store::Store;
+
+pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
+pub(crate) type Dialect = diesel::sqlite::Sqlite;
+
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
+/// process wrote in between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
+/// disk when it is answered (FULL). Another process may hold the file for a moment.
+const SETUP: &str = "
+    PRAGMA busy_timeout = 800;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;";
+
+/// A database file, by its path.
+pub(crate) struct Backend {
+    pub(crate) url: String,
+}
+
+impl Connect for Backend {
+    type Connection = Connection;
+
+    async fn connect(&self) -> Result<Connection, BoxError> {
+        let mut connection = Connection::establish(&self.url).await?;
+        connection.batch_execute(SETUP).await?;
+        Ok(connection)
+    }
+
+    fn is_closed(_: &mut Connection) -> bool {
+        false
+    }
+}
+
+/// Whether an error at COMMIT leaves it open what came of the transaction. There is no wire on
+/// which an answer could be lost.
+const fn leaves_doubt(_: &Error) -> bool {
+    false
+}
+
+/// Migrates; several processes at once take turns.
+pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
+    let url = url.to_owned();
+    let migrating = tokio::task::spawn_blocking(move || {
+        let mut connection = SqliteConnection::establish(&url)?;
+        diesel::connection::SimpleConnection::batch_execute(
+            &mut connection,
+            &SETUP.replace("800", "60000"),
+        )?;
+        // The write lock of the file is the lock: whoever comes second finds all done.
+        connection.immediate_transaction(|connection| {
+            let done = connection.run_pending_migrations(MIGRATIONS)?;
+            Ok::<_, BoxError>(done.iter().map(ToString::to_string).collect())
+        })
+    });
+    migrating.await?
+}

@@ -1,0 +1,62 @@
+//! Order ids at birth: blocks of ids are reserved in the database, and handed out from memory. How
+//! a block is reserved is a statement, and in `store.rs`.
+
+use std::future::Future;
+
+use order_app::ports::StoreError;
+use order_domain::OrderId;
+use tokio::sync::Mutex;
+
+/// The size of the first block; each next one is twice as large, up to [`LARGEST_BLOCK`]. A quiet
+/// instance skips few ids when it stops, a busy one reserves rarely.
+const FIRST_BLOCK: i64 = 16;
+/// The largest block.
+const LARGEST_BLOCK: i64 = 4_096;
+
+/// The ids that this process may still give.
+#[derive(Debug)]
+pub(crate) struct OrderIds(Mutex<Block>);
+
+#[derive(Debug)]
+struct Block {
+    next: i64,
+    end: i64,
+    size: i64,
+}
+
+impl OrderIds {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Block {
+            next: 0,
+            end: 0,
+            size: FIRST_BLOCK,
+        }))
+    }
+
+    /// The next id. `reserve(n)` answers the first of n ids that are nobody else's; it runs at
+    /// most once at a time, and a caller that goes away loses nothing but ids.
+    pub(crate) async fn next<F>(
+        &self,
+        reserve: impl FnOnce(i64) -> F,
+    ) -> Result<OrderId, StoreError>
+    where
+        F: Future<Output = Result<i64, StoreError>>,
+    {
+        let mut block = self.0.lock().await;
+        if block.next >= block.end {
+            let first = reserve(block.size).await?;
+            block.next = first;
+            block.end = first.saturating_add(block.size);
+            block.size = block.size.saturating_mul(2).min(LARGEST_BLOCK);
+        }
+        let id = OrderId::new(block.next).map_err(|error| StoreError::Corrupt(error.into()))?;
+        block.next = block.next.saturating_add(1);
+        Ok(id)
+    }
+
+    /// Forgets the rest of the block: somebody else uses its ids.
+    pub(crate) async fn forget(&self) {
+        let mut block = self.0.lock().await;
+        block.next = block.end;
+    }
+}

@@ -1,0 +1,92 @@
+//! Connections: opened on the main runtime, handed out one at a time, and thrown away when a
+//! caller left in the middle of something. What is said over them is not here.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bb8::ManageConnection;
+use order_app::ports::BoxError;
+use tokio::runtime::Handle;
+
+/// The longest that opening one connection may take. A stopped server still accepts connections
+/// and then says nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a backend knows of its connections.
+pub(crate) trait Connect: Send + Sync + 'static {
+    /// The connection.
+    type Connection: Send + 'static;
+
+    /// Opens one and makes it ours: isolation level, time-outs, time zone.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
+
+    /// Whether the other side is known to be gone. Cheap: it asks nobody.
+    fn is_closed(connection: &mut Self::Connection) -> bool;
+}
+
+/// A connection, and whether somebody is in the middle of something with it.
+pub(crate) struct Slot<C> {
+    /// The connection itself.
+    pub(crate) connection: C,
+    busy: bool,
+}
+
+impl<C> Slot<C> {
+    /// From here until [`Slot::done`] the connection is in an unknown state: whoever drops it in
+    /// between, by a time-out or an error, closes it, and the database rolls back.
+    pub(crate) fn begin(&mut self) -> &mut C {
+        self.busy = true;
+        &mut self.connection
+    }
+
+    /// Whatever was begun has ended, and no transaction is open.
+    pub(crate) fn done(&mut self) {
+        self.busy = false;
+    }
+}
+
+/// Opens connections for the pool.
+pub(crate) struct Manager<B> {
+    backend: std::sync::Arc<B>,
+    runtime: Handle,
+}
+
+impl<B: Connect> Manager<B> {
+    /// Connections will live on the current runtime: their tasks must outlive those who use them,
+    /// such as the workers of an HTTP server.
+    pub(crate) fn new(backend: B) -> Self {
+        Self {
+            backend: std::sync::Arc::new(backend),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl<B: Connect> ManageConnection for Manager<B> {
+    type Connection = Slot<B::Connection>;
+    type Error = BoxError;
+
+    async fn connect(&self) -> Result<Self::Connection, BoxError> {
+        let backend = std::sync::Arc::clone(&self.backend);
+        let opening = self
+            .runtime
+            .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
+        let connection = opening.await???;
+        Ok(Slot {
+            connection,
+            busy: false,
+        })
+    }
+
+    async fn is_valid(&self, slot: &mut Self::Connection) -> Result<(), BoxError> {
+        if self.has_broken(slot) {
+            Err("the connection is closed".into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn has_broken(&self, slot: &mut Self::Connection) -> bool {
+        slot.busy || B::is_closed(&mut slot.connection)
+    }
+}

@@ -1,0 +1,245 @@
+//! Rows, and how they become domain values and back. Statements are not here.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use order_app::events::EventRecord;
+use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
+use order_app::ports::{BoxError, Change};
+use order_domain::{
+    Amount, ClientReference, Currency, CustomerId, Order, OrderEventKind, OrderId, OrderLine,
+    OrderLines, OrderSnapshot, ProductId, ProductName, Quantity, UnitPrice, Version,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::schema::{idempotency_keys, orders, outbox};
+use crate::types::{Document, Guid, Money};
+
+/// A row of `orders`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = orders)]
+pub(crate) struct OrderRow {
+    pub id: i64,
+    pub customer_id: i64,
+    pub items: Document,
+    pub total_amount: Money,
+    pub status: String,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+    pub version: i64,
+    pub currency: String,
+    pub client_reference: Option<String>,
+    pub cancel_reason: Option<String>,
+}
+
+/// A row of `outbox`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = outbox)]
+pub(crate) struct EventRow {
+    pub event_id: Guid,
+    pub order_id: i64,
+    pub sequence: i64,
+    pub event_type: String,
+    pub occurred_at: NaiveDateTime,
+    pub context: String,
+    pub data: String,
+}
+
+/// A row of `idempotency_keys`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys)]
+pub(crate) struct AnswerRow {
+    pub scope: String,
+    pub fingerprint: Vec<u8>,
+    pub status: i32,
+    pub headers: String,
+    pub body: Vec<u8>,
+    pub recorded_at: NaiveDateTime,
+}
+
+/// All rows of one change, ready to be written as often as it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeRows {
+    pub order: OrderRow,
+    pub event: EventRow,
+    pub answer: Option<AnswerRow>,
+    /// The version that the stored order must have; `None` for an insert.
+    pub replaces: Option<i64>,
+}
+
+/// A line in the `items` column. Prices are strings; rows that others inserted may hold numbers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LineOut<'a> {
+    product_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    quantity: u16,
+    unit_price: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LineIn<'a> {
+    product_id: i64,
+    name: Option<String>,
+    quantity: i64,
+    /// The text itself: an amount is never a floating-point number on its way.
+    #[serde(borrow)]
+    unit_price: &'a RawValue,
+}
+
+impl ChangeRows {
+    pub(crate) fn of(change: &Change) -> Result<Self, BoxError> {
+        let answer = change.answer.as_ref().map(answer_row).transpose()?;
+        Ok(Self {
+            order: order_row(&change.order)?,
+            event: event_row(&change.event),
+            answer,
+            replaces: change.replaces(),
+        })
+    }
+}
+
+fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
+    let order = order.snapshot();
+    let currency = order.lines.currency();
+    let line = |line| line_out(line, currency);
+    let items: Vec<_> = order.lines.as_slice().iter().map(line).collect();
+    Ok(OrderRow {
+        id: order.id.get(),
+        customer_id: order.customer_id.get(),
+        items: Document(serde_json::to_string(&items)?),
+        total_amount: Money(order.lines.total()),
+        status: order.status.as_str().to_owned(),
+        created_at: order.created_at.naive_utc(),
+        updated_at: order.updated_at.naive_utc(),
+        version: order.version.get(),
+        currency: currency.code().to_owned(),
+        client_reference: order.client_reference.as_ref().map(ToString::to_string),
+        cancel_reason: order.cancel_reason.map(|reason| reason.as_str().to_owned()),
+    })
+}
+
+fn line_out(line: &OrderLine, currency: Currency) -> LineOut<'_> {
+    LineOut {
+        product_id: line.product_id.get(),
+        name: line.name.as_ref().map(ProductName::as_str),
+        quantity: line.quantity.get(),
+        unit_price: line.unit_price.amount().display(currency).to_string(),
+    }
+}
+
+fn event_row(event: &EventRecord) -> EventRow {
+    EventRow {
+        event_id: Guid(event.id),
+        order_id: event.order_id.get(),
+        sequence: event.sequence.get(),
+        event_type: event.kind.as_str().to_owned(),
+        occurred_at: event.occurred_at.naive_utc(),
+        context: event.context.clone(),
+        data: event.data.clone(),
+    }
+}
+
+fn answer_row(answer: &RecordedAnswer) -> Result<AnswerRow, BoxError> {
+    Ok(AnswerRow {
+        scope: scope(&answer.key),
+        fingerprint: answer.fingerprint.0.to_vec(),
+        status: i32::from(answer.answer.status),
+        headers: serde_json::to_string(&answer.answer.headers)?,
+        body: answer.answer.body.clone(),
+        recorded_at: answer.recorded_at.naive_utc(),
+    })
+}
+
+/// The primary key of an answer: caller, operation and key. None of them contains a space.
+pub(crate) fn scope(key: &IdempotencyKey) -> String {
+    format!("{} {} {}", key.caller, key.operation.as_str(), key.key)
+}
+
+impl OrderRow {
+    /// The order that this row holds.
+    pub(crate) fn into_order(self) -> Result<Order, BoxError> {
+        let currency = Currency::from_code(&self.currency)?;
+        let lines = OrderLines::new(currency, lines(&self.items.0)?)?;
+        if lines.total() != self.total_amount.0 {
+            return Err("the total is not the sum of the lines".into());
+        }
+        let order = Order::restore(OrderSnapshot {
+            id: OrderId::new(self.id)?,
+            customer_id: CustomerId::new(self.customer_id)?,
+            lines,
+            status: self.status.parse()?,
+            version: Version::new(self.version)?,
+            client_reference: self
+                .client_reference
+                .map(ClientReference::new)
+                .transpose()?,
+            cancel_reason: self
+                .cancel_reason
+                .map(|reason| reason.parse())
+                .transpose()?,
+            created_at: self.created_at.and_utc(),
+            updated_at: self.updated_at.and_utc(),
+        });
+        Ok(order?)
+    }
+}
+
+fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {
+    let items: Vec<LineIn<'_>> = serde_json::from_str(items)?;
+    items.into_iter().map(line).collect()
+}
+
+fn line(item: LineIn<'_>) -> Result<OrderLine, BoxError> {
+    let price = item.unit_price.get();
+    let price = match price.strip_prefix('"') {
+        Some(quoted) => quoted.trim_end_matches('"'),
+        None => price,
+    };
+    Ok(OrderLine {
+        product_id: ProductId::new(item.product_id)?,
+        name: item.name.map(ProductName::new).transpose()?,
+        quantity: Quantity::new(item.quantity)?,
+        unit_price: UnitPrice::new(Amount::parse(price)?)?,
+    })
+}
+
+impl EventRow {
+    /// The event that this row holds.
+    pub(crate) fn into_event(self) -> Result<EventRecord, BoxError> {
+        let kind = OrderEventKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == self.event_type);
+        Ok(EventRecord {
+            id: self.event_id.0,
+            order_id: OrderId::new(self.order_id)?,
+            sequence: Version::new(self.sequence)?,
+            kind: kind.ok_or("an unknown type of event")?,
+            occurred_at: self.occurred_at.and_utc(),
+            context: self.context,
+            data: self.data,
+        })
+    }
+}
+
+impl AnswerRow {
+    /// The answer that this row holds, for the key it was found by.
+    pub(crate) fn into_answer(self, key: IdempotencyKey) -> Result<RecordedAnswer, BoxError> {
+        let fingerprint = self
+            .fingerprint
+            .try_into()
+            .map_err(|_| "a fingerprint that is not 32 bytes long")?;
+        Ok(RecordedAnswer {
+            key,
+            fingerprint: Fingerprint(fingerprint),
+            answer: Answer {
+                status: u16::try_from(self.status)?,
+                headers: serde_json::from_str(&self.headers)?,
+                body: self.body,
+            },
+            recorded_at: self.recorded_at.and_utc(),
+        })
+    }
+}

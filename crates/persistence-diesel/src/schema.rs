@@ -1,0 +1,86 @@
+//! The tables, once for all databases, with the column types that have another form on each. How
+//! those types are read and written is in `types.rs`; what the tables mean is said in the
+//! top-level `migrations/`.
+
+/// SQL types of our own.
+pub(crate) mod sql {
+    use diesel::query_builder::QueryId;
+    use diesel::sql_types::SqlType;
+
+    /// A UUID: `UUID`, `BINARY(16)` or `BLOB`.
+    #[derive(Debug, Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
+    #[diesel(mysql_type(name = "Blob"))]
+    #[diesel(sqlite_type(name = "Binary"))]
+    pub struct Guid;
+
+    /// A JSON document, as text: `JSON`.
+    #[derive(Debug, Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 114, array_oid = 199))]
+    #[diesel(mysql_type(name = "String"))]
+    #[diesel(sqlite_type(name = "Text"))]
+    pub struct Document;
+
+    /// An exact amount: `DECIMAL(19,4)`, and whole ten-thousandths in SQLite.
+    #[derive(Debug, Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 1700, array_oid = 1231))]
+    #[diesel(mysql_type(name = "Numeric"))]
+    #[diesel(sqlite_type(name = "Long"))]
+    pub struct Money;
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+    use super::sql::{Document, Money};
+
+    orders (id) {
+        id -> BigInt,
+        customer_id -> BigInt,
+        items -> Document,
+        total_amount -> Money,
+        status -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        version -> BigInt,
+        currency -> Text,
+        client_reference -> Nullable<Text>,
+        cancel_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text, Timestamp};
+    use super::sql::Guid;
+
+    outbox (event_id) {
+        event_id -> Guid,
+        order_id -> BigInt,
+        sequence -> BigInt,
+        event_type -> Text,
+        occurred_at -> Timestamp,
+        context -> Text,
+        data -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Text, Timestamp};
+
+    idempotency_keys (scope) {
+        scope -> Text,
+        fingerprint -> Binary,
+        status -> Integer,
+        headers -> Text,
+        body -> Binary,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    id_blocks (name) {
+        name -> Text,
+        next_id -> BigInt,
+    }
+}

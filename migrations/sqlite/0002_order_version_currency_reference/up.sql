@@ -1,0 +1,8 @@
+ALTER TABLE orders ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE orders ADD COLUMN currency CHAR(3) NOT NULL DEFAULT 'USD';
+ALTER TABLE orders ADD COLUMN client_reference VARCHAR(64);
+ALTER TABLE orders ADD COLUMN cancel_reason VARCHAR(20);
+
+-- The customer's list is one range of this index.
+CREATE INDEX orders_by_customer ON orders (customer_id, created_at, id);
+CREATE UNIQUE INDEX orders_by_client_reference ON orders (customer_id, client_reference);
