@@ -39,11 +39,7 @@ impl Currencies {
             Some(currency) if self.enabled.contains(&currency) => Ok(currency),
             Some(requested) => Err(CurrencyNotEnabled {
                 requested,
-                enabled: self
-                    .enabled
-                    .iter()
-                    .map(|currency| currency.code())
-                    .collect(),
+                enabled: self.enabled.iter().map(|currency| currency.code()).collect(),
             }),
         }
     }

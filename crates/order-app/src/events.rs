@@ -184,17 +184,10 @@ impl EventData {
             status: order.status.to_string(),
             previous_status: event.previous_status.map(|status| status.to_string()),
             currency: order.lines.currency().to_string(),
-            total_amount: order
-                .lines
-                .total()
-                .display(order.lines.currency())
-                .to_string(),
+            total_amount: order.lines.total().display(order.lines.currency()).to_string(),
             items: lines(&event.order),
             client_reference: order.client_reference.as_ref().map(ToString::to_string),
-            cancel_reason: order
-                .cancel_reason
-                .filter(|_| cancelled)
-                .map(|r| r.to_string()),
+            cancel_reason: order.cancel_reason.filter(|_| cancelled).map(|r| r.to_string()),
             note: event.note.as_ref().map(ToString::to_string),
             occurred_at: timestamp(order.updated_at),
         }

@@ -48,11 +48,7 @@ impl Housekeeping {
         let start = Deadline::now();
         let deadline = start.checked_add(BUDGET).unwrap_or(start);
         let deleted = self.store.purge_answers(before, BATCH, deadline).await?;
-        Ok(if deleted >= BATCH {
-            Step::More
-        } else {
-            Step::Idle
-        })
+        Ok(if deleted >= BATCH { Step::More } else { Step::Idle })
     }
 
     /// Runs for ever: everything that is due, then a pause. A failure is logged and tried again

@@ -87,20 +87,13 @@ impl InFlight {
     /// Takes a key, or `None` when a request is running under it.
     pub(crate) fn start(&self, key: &IdempotencyKey) -> Option<Running<'_>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.clone()).then(|| Running {
-            in_flight: self,
-            key: key.clone(),
-        })
+        keys.insert(key.clone()).then(|| Running { in_flight: self, key: key.clone() })
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let mut keys = self
-            .in_flight
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.remove(&self.key);
     }
 }

@@ -106,13 +106,7 @@ impl Orders {
     #[must_use]
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let in_flight = InFlight::default();
-        Self(Arc::new(Inner {
-            ports,
-            currencies,
-            budget,
-            in_flight,
-            runtime: Handle::current(),
-        }))
+        Self(Arc::new(Inner { ports, currencies, budget, in_flight, runtime: Handle::current() }))
     }
 
     /// Which currencies are accepted.

@@ -192,10 +192,7 @@ pub trait Entropy: Send + Sync {
 #[must_use]
 pub fn uuid_v7(at: DateTime<Utc>, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];
-    random
-        .iter_mut()
-        .zip(entropy.bits().to_be_bytes())
-        .for_each(|(to, from)| *to = from);
+    random.iter_mut().zip(entropy.bits().to_be_bytes()).for_each(|(to, from)| *to = from);
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }

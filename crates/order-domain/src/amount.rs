@@ -39,13 +39,7 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(Decimal::ZERO);
     /// The largest `DECIMAL(19,4)`: 999,999,999,999,999.9999.
-    pub const MAX: Self = Self(Decimal::from_parts(
-        0x89E7_FFFF,
-        0x8AC7_2304,
-        0,
-        false,
-        SCALE,
-    ));
+    pub const MAX: Self = Self(Decimal::from_parts(0x89E7_FFFF, 0x8AC7_2304, 0, false, SCALE));
 
     /// Reads an amount from the text of a JSON number; exponents are allowed, so `1.5e1` is 15.
     ///
@@ -120,26 +114,19 @@ impl Amount {
     /// The exact sum; `None` above [`Amount::MAX`].
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0
-            .checked_add(other.0)
-            .and_then(|sum| Self::new(sum).ok())
+        self.0.checked_add(other.0).and_then(|sum| Self::new(sum).ok())
     }
 
     /// The exact product; `None` above [`Amount::MAX`].
     #[must_use]
     pub fn checked_times(self, quantity: Quantity) -> Option<Self> {
-        self.0
-            .checked_mul(Decimal::from(quantity.get()))
-            .and_then(|value| Self::new(value).ok())
+        self.0.checked_mul(Decimal::from(quantity.get())).and_then(|value| Self::new(value).ok())
     }
 
     /// Spells the amount with exactly the currency's decimals: `149.97`, JPY `150`, KWD `1.500`.
     #[must_use]
     pub const fn display(self, currency: Currency) -> AmountText {
-        AmountText {
-            amount: self,
-            currency,
-        }
+        AmountText { amount: self, currency }
     }
 }
 
@@ -188,24 +175,14 @@ pub struct UnitPriceTooLarge;
 
 impl UnitPrice {
     /// The largest unit price: 9,999,999.9999.
-    pub const MAX: Self = Self(Amount(Decimal::from_parts(
-        0x4876_E7FF,
-        0x17,
-        0,
-        false,
-        SCALE,
-    )));
+    pub const MAX: Self = Self(Amount(Decimal::from_parts(0x4876_E7FF, 0x17, 0, false, SCALE)));
 
     /// Checks the range; the currency's decimals are checked with the lines of the order.
     ///
     /// # Errors
     /// [`UnitPriceTooLarge`].
     pub fn new(amount: Amount) -> Result<Self, UnitPriceTooLarge> {
-        if amount <= Self::MAX.0 {
-            Ok(Self(amount))
-        } else {
-            Err(UnitPriceTooLarge)
-        }
+        if amount <= Self::MAX.0 { Ok(Self(amount)) } else { Err(UnitPriceTooLarge) }
     }
 
     /// The price as an amount.

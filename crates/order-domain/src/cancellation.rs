@@ -66,9 +66,6 @@ impl FromStr for CancelReason {
     type Err = UnknownCancelReason;
 
     fn from_str(text: &str) -> Result<Self, UnknownCancelReason> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .ok_or(UnknownCancelReason)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownCancelReason)
     }
 }

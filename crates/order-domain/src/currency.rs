@@ -32,10 +32,7 @@ pub struct UnknownCurrency;
 
 impl Currency {
     /// The US dollar, the default of the service.
-    pub const USD: Self = Self {
-        code: "USD",
-        decimals: 2,
-    };
+    pub const USD: Self = Self { code: "USD", decimals: 2 };
 
     /// Looks a code up.
     ///
@@ -46,25 +43,16 @@ impl Currency {
         if code == Self::USD.code {
             return Ok(Self::USD);
         }
-        Self::all()
-            .find(|currency| currency.code == code)
-            .ok_or(UnknownCurrency)
+        Self::all().find(|currency| currency.code == code).ok_or(UnknownCurrency)
     }
 
     /// Every currency that this crate knows.
     pub fn all() -> impl Iterator<Item = Self> {
-        [
-            (0, DECIMALS_0),
-            (2, DECIMALS_2),
-            (3, DECIMALS_3),
-            (4, DECIMALS_4),
-        ]
-        .into_iter()
-        .flat_map(|(decimals, codes)| {
-            codes
-                .split_ascii_whitespace()
-                .map(move |code| Self { code, decimals })
-        })
+        [(0, DECIMALS_0), (2, DECIMALS_2), (3, DECIMALS_3), (4, DECIMALS_4)].into_iter().flat_map(
+            |(decimals, codes)| {
+                codes.split_ascii_whitespace().map(move |code| Self { code, decimals })
+            },
+        )
     }
 
     /// The alphabetic code, three capitals.
@@ -93,11 +81,7 @@ mod tests {
     #[test]
     fn decimals_follow_iso_4217() {
         for (code, decimals) in [("JPY", 0), ("USD", 2), ("EUR", 2), ("KWD", 3), ("CLF", 4)] {
-            assert_eq!(
-                Currency::from_code(code).unwrap().decimals(),
-                decimals,
-                "{code}"
-            );
+            assert_eq!(Currency::from_code(code).unwrap().decimals(), decimals, "{code}");
         }
         assert_eq!(Currency::from_code("USD").unwrap(), Currency::USD);
     }
@@ -114,10 +98,6 @@ mod tests {
         let codes: Vec<_> = Currency::all().map(Currency::code).collect();
         let unique: std::collections::HashSet<_> = codes.iter().collect();
         assert_eq!(unique.len(), codes.len());
-        assert!(
-            codes
-                .iter()
-                .all(|c| c.len() == 3 && c.bytes().all(|b| b.is_ascii_uppercase()))
-        );
+        assert!(codes.iter().all(|c| c.len() == 3 && c.bytes().all(|b| b.is_ascii_uppercase())));
     }
 }

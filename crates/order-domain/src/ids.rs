@@ -85,11 +85,7 @@ impl Version {
     /// # Errors
     /// [`InvalidId`] below 1 or above [`MAX_ID`].
     pub const fn new(value: i64) -> Result<Self, InvalidId> {
-        if value >= 1 && value <= MAX_ID {
-            Ok(Self(value))
-        } else {
-            Err(InvalidId)
-        }
+        if value >= 1 && value <= MAX_ID { Ok(Self(value)) } else { Err(InvalidId) }
     }
 
     /// The number itself.
@@ -101,11 +97,7 @@ impl Version {
     /// The version after this one. It stays at [`MAX_ID`], which no order lives to see.
     #[must_use]
     pub const fn next(self) -> Self {
-        if self.0 < MAX_ID {
-            Self(self.0.saturating_add(1))
-        } else {
-            self
-        }
+        if self.0 < MAX_ID { Self(self.0.saturating_add(1)) } else { self }
     }
 }
 
@@ -131,18 +123,7 @@ mod tests {
     #[test]
     fn an_id_is_read_from_plain_digits_only() {
         assert_eq!("42".parse(), OrderId::new(42));
-        for wrong in [
-            "",
-            "0",
-            "-1",
-            "+1",
-            "01",
-            " 1",
-            "1.0",
-            "1e3",
-            "9007199254740992",
-            "١",
-        ] {
+        for wrong in ["", "0", "-1", "+1", "01", " 1", "1.0", "1e3", "9007199254740992", "١"] {
             assert_eq!(wrong.parse::<OrderId>(), Err(InvalidId), "{wrong}");
         }
     }

@@ -56,10 +56,7 @@ impl OrderLine {
     #[must_use]
     pub fn total(&self) -> Amount {
         // 9,999 x 9,999,999.9999 is far below the bound of an amount.
-        self.unit_price
-            .amount()
-            .checked_times(self.quantity)
-            .unwrap_or(Amount::MAX)
+        self.unit_price.amount().checked_times(self.quantity).unwrap_or(Amount::MAX)
     }
 }
 
@@ -114,10 +111,7 @@ impl OrderLines {
         }
         let positions = positions(&lines, |_, line| !line.unit_price.fits(currency));
         if !positions.is_empty() {
-            return Err(LinesError::TooManyDecimals {
-                positions,
-                currency,
-            });
+            return Err(LinesError::TooManyDecimals { positions, currency });
         }
         let positions = duplicates(&lines);
         if !positions.is_empty() {
@@ -127,11 +121,7 @@ impl OrderLines {
             .iter()
             .try_fold(Amount::ZERO, |sum, line| sum.checked_add(line.total()))
             .ok_or(LinesError::TotalTooLarge)?;
-        Ok(Self {
-            lines: lines.into(),
-            currency,
-            total,
-        })
+        Ok(Self { lines: lines.into(), currency, total })
     }
 
     /// The lines, in the order in which they were given.
@@ -161,9 +151,6 @@ fn positions(lines: &[OrderLine], wrong: impl Fn(usize, &OrderLine) -> bool) -> 
 fn duplicates(lines: &[OrderLine]) -> Vec<usize> {
     // At most 200 lines: looking back is cheaper than a hash set for the usual handful.
     positions(lines, |i, line| {
-        lines
-            .iter()
-            .take(i)
-            .any(|earlier| earlier.product_id == line.product_id)
+        lines.iter().take(i).any(|earlier| earlier.product_id == line.product_id)
     })
 }

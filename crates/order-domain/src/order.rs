@@ -138,16 +138,10 @@ impl StatusChange {
         note: Option<Note>,
     ) -> Result<Self, ReasonWithoutCancellation> {
         match (to, reason) {
-            (OrderStatus::Cancelled, reason) => Ok(Self {
-                to,
-                reason: reason.or(Some(CancelReason::Other)),
-                note,
-            }),
-            (_, None) => Ok(Self {
-                to,
-                reason: None,
-                note,
-            }),
+            (OrderStatus::Cancelled, reason) => {
+                Ok(Self { to, reason: reason.or(Some(CancelReason::Other)), note })
+            }
+            (_, None) => Ok(Self { to, reason: None, note }),
             (_, Some(_)) => Err(ReasonWithoutCancellation),
         }
     }
@@ -190,12 +184,7 @@ impl Order {
             created_at: at,
             updated_at: at,
         });
-        Ok(OrderEvent {
-            kind: OrderEventKind::Created,
-            order,
-            previous_status: None,
-            note: None,
-        })
+        Ok(OrderEvent { kind: OrderEventKind::Created, order, previous_status: None, note: None })
     }
 
     /// Replaces all lines of a pending order. The same lines again change nothing.
@@ -209,16 +198,14 @@ impl Order {
         now: DateTime<Utc>,
     ) -> Result<Decision, ReplaceLinesError> {
         if self.0.status != OrderStatus::Pending {
-            return Err(ReplaceLinesError::NotPending {
-                current: self.0.status,
-            });
+            return Err(ReplaceLinesError::NotPending { current: self.0.status });
         }
         check_total(&lines, claimed_total)?;
         if lines == self.0.lines {
             return Ok(Decision::Unchanged);
         }
         Ok(self.changed(OrderEventKind::Updated, None, now, |next| {
-            next.lines = lines
+            next.lines = lines;
         }))
     }
 
@@ -234,10 +221,7 @@ impl Order {
         let StatusChange { to, reason, note } = change;
         match self.0.status.transition(to) {
             Transition::NoOp => Ok(Decision::Unchanged),
-            Transition::Refused => Err(InvalidTransition {
-                current: self.0.status,
-                requested: to,
-            }),
+            Transition::Refused => Err(InvalidTransition { current: self.0.status, requested: to }),
             Transition::Emits(kind) => Ok(self.changed(kind, note, now, |next| {
                 next.status = to;
                 next.cancel_reason = reason;
@@ -311,22 +295,15 @@ impl Order {
         // A clock that was set back must not make an order younger.
         next.updated_at = now.trunc_subsecs(6).max(self.0.updated_at);
         let previous_status = Some(self.0.status);
-        Decision::Changed(Box::new(OrderEvent {
-            kind,
-            order: Self(next),
-            previous_status,
-            note,
-        }))
+        Decision::Changed(Box::new(OrderEvent { kind, order: Self(next), previous_status, note }))
     }
 }
 
 fn check_total(lines: &OrderLines, claimed: Option<Amount>) -> Result<(), TotalMismatch> {
     match claimed {
-        Some(claimed) if claimed != lines.total() => Err(TotalMismatch {
-            expected: lines.total(),
-            claimed,
-            currency: lines.currency(),
-        }),
+        Some(claimed) if claimed != lines.total() => {
+            Err(TotalMismatch { expected: lines.total(), claimed, currency: lines.currency() })
+        }
         _ => Ok(()),
     }
 }

@@ -38,13 +38,8 @@ pub struct UnknownStatus;
 
 impl OrderStatus {
     /// Every status.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Confirmed,
-        Self::InProgress,
-        Self::Delivered,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Confirmed, Self::InProgress, Self::Delivered, Self::Cancelled];
 
     /// The spelling on the wire and in the database.
     #[must_use]
@@ -82,9 +77,7 @@ impl OrderStatus {
 
     /// The statuses this one may change to, in lifecycle order; none when it is final.
     pub fn allowed_transitions(self) -> impl Iterator<Item = Self> {
-        Self::ALL
-            .into_iter()
-            .filter(move |to| matches!(self.transition(*to), Transition::Emits(_)))
+        Self::ALL.into_iter().filter(move |to| matches!(self.transition(*to), Transition::Emits(_)))
     }
 }
 
@@ -104,9 +97,6 @@ impl FromStr for OrderStatus {
         if spelled == "CANCELED" {
             return Ok(Self::Cancelled);
         }
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == spelled)
-            .ok_or(UnknownStatus)
+        Self::ALL.into_iter().find(|status| status.as_str() == spelled).ok_or(UnknownStatus)
     }
 }

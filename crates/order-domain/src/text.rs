@@ -15,10 +15,7 @@ pub enum TextError {
     #[error("must not contain control characters")]
     ControlCharacter,
     /// Not 1 to 64 of `A-Z a-z 0-9 . _ -`.
-    #[error(
-        "must be 1 to {} characters of A-Z a-z 0-9 . _ -",
-        ClientReference::MAX
-    )]
+    #[error("must be 1 to {} characters of A-Z a-z 0-9 . _ -", ClientReference::MAX)]
     NotAReference,
 }
 
@@ -97,25 +94,15 @@ mod tests {
     #[test]
     fn length_is_counted_in_characters_not_bytes() {
         assert!(ProductName::new("ä".repeat(200)).is_ok());
-        assert_eq!(
-            ProductName::new("ä".repeat(201)),
-            Err(TextError::TooLong { max: 200 })
-        );
+        assert_eq!(ProductName::new("ä".repeat(201)), Err(TextError::TooLong { max: 200 }));
         assert!(Note::new("n".repeat(500)).is_ok());
-        assert_eq!(
-            Note::new("n".repeat(501)),
-            Err(TextError::TooLong { max: 500 })
-        );
+        assert_eq!(Note::new("n".repeat(501)), Err(TextError::TooLong { max: 500 }));
     }
 
     #[test]
     fn control_characters_are_refused() {
         for wrong in ["a\0", "a\n", "\u{7f}", "\u{85}"] {
-            assert_eq!(
-                Note::new(wrong),
-                Err(TextError::ControlCharacter),
-                "{wrong:?}"
-            );
+            assert_eq!(Note::new(wrong), Err(TextError::ControlCharacter), "{wrong:?}");
         }
     }
 
@@ -124,11 +111,7 @@ mod tests {
         assert!(ClientReference::new("PO-2026.11_7").is_ok());
         assert!(ClientReference::new("x".repeat(64)).is_ok());
         for wrong in ["", " ", "a b", "ü", "a/b", &"x".repeat(65)] {
-            assert_eq!(
-                ClientReference::new(wrong),
-                Err(TextError::NotAReference),
-                "{wrong:?}"
-            );
+            assert_eq!(ClientReference::new(wrong), Err(TextError::NotAReference), "{wrong:?}");
         }
     }
 }

@@ -27,13 +27,11 @@ mod read_back;
 mod steps;
 mod uniqueness;
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use order_app::ports::OrderStore;
 
-/// A running case.
-pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+use crate::BoxFuture;
 
 /// One law of the store.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +39,7 @@ pub struct Case {
     /// What is demanded, such as `lists::pages_join_without_gap_or_repeat`.
     pub name: &'static str,
     /// Checks it on a store.
-    pub run: fn(Arc<dyn OrderStore>) -> Running,
+    pub run: fn(Arc<dyn OrderStore>) -> BoxFuture<()>,
 }
 
 macro_rules! cases {

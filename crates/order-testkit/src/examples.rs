@@ -25,9 +25,7 @@ pub fn noon() -> DateTime<Utc> {
 /// So many microseconds after [`noon`].
 #[must_use]
 pub fn noon_plus(micros: i64) -> DateTime<Utc> {
-    noon()
-        .checked_add_signed(TimeDelta::microseconds(micros))
-        .expect("a time inside the calendar")
+    noon().checked_add_signed(TimeDelta::microseconds(micros)).expect("a time inside the calendar")
 }
 
 /// A deadline that a working store meets easily: in 5 seconds.
@@ -128,22 +126,14 @@ pub fn a_status_change(to: OrderStatus) -> StatusChange {
 /// The event that an order moved to a status that its own allows.
 #[must_use]
 pub fn moved(order: &Order, to: OrderStatus, at: DateTime<Utc>) -> OrderEvent {
-    changed(
-        order
-            .change_status(a_status_change(to), at)
-            .expect("the status table allows it"),
-    )
+    changed(order.change_status(a_status_change(to), at).expect("the status table allows it"))
 }
 
 /// The event that a pending order's lines were replaced by other ones.
 #[must_use]
 pub fn relined(order: &Order, lines: Vec<OrderLine>, at: DateTime<Utc>) -> OrderEvent {
     let lines = lines_in(order.currency(), lines);
-    changed(
-        order
-            .replace_lines(lines, None, at)
-            .expect("the order is pending"),
-    )
+    changed(order.replace_lines(lines, None, at).expect("the order is pending"))
 }
 
 fn changed(decision: Decision) -> OrderEvent {
@@ -159,11 +149,7 @@ fn changed(decision: Decision) -> OrderEvent {
 pub fn a_change(event: OrderEvent) -> Change {
     let id = uuid_v7(event.order.snapshot().updated_at, &RandomEntropy);
     let frozen = EventRecord::freeze(&event, id, &an_origin()).expect("plain JSON");
-    Change {
-        order: event.order,
-        event: frozen,
-        answer: None,
-    }
+    Change { order: event.order, event: frozen, answer: None }
 }
 
 /// The change that places an order at [`noon`].
@@ -221,42 +207,26 @@ pub fn a_place_command() -> PlaceOrder {
 /// A command to change the status of an order, whatever its version.
 #[must_use]
 pub fn a_status_command(id: OrderId, to: OrderStatus) -> ChangeStatus {
-    ChangeStatus {
-        id,
-        change: a_status_change(to),
-        expected: None,
-    }
+    ChangeStatus { id, change: a_status_change(to), expected: None }
 }
 
 /// A command to replace the lines of an order, whatever its version.
 #[must_use]
 pub const fn a_lines_command(id: OrderId, lines: Vec<OrderLine>) -> ReplaceLines {
-    ReplaceLines {
-        id,
-        lines,
-        claimed_total: None,
-        expected: None,
-    }
+    ReplaceLines { id, lines, claimed_total: None, expected: None }
 }
 
 /// A write without an idempotency key.
 #[must_use]
 pub fn a_write_request() -> WriteRequest {
-    WriteRequest {
-        origin: an_origin(),
-        once: None,
-        render,
-    }
+    WriteRequest { origin: an_origin(), once: None, render }
 }
 
 /// A write that is to run once, under a key and for one kind of request.
 #[must_use]
 pub fn a_write_once(key: IdempotencyKey, fingerprint: u8) -> WriteRequest {
     WriteRequest {
-        once: Some(Once {
-            key,
-            fingerprint: Fingerprint([fingerprint; 32]),
-        }),
+        once: Some(Once { key, fingerprint: Fingerprint([fingerprint; 32]) }),
         ..a_write_request()
     }
 }

@@ -58,16 +58,11 @@ impl Tables {
     }
 
     fn write(&mut self, change: Change) {
-        let Change {
-            order,
-            event,
-            answer,
-        } = change;
+        let Change { order, event, answer } = change;
         let sequence = event.sequence.get();
         self.events.insert((event.order_id, sequence), event);
         self.orders.insert(order.id(), order);
-        self.answers
-            .extend(answer.map(|answer| (answer.key.clone(), answer)));
+        self.answers.extend(answer.map(|answer| (answer.key.clone(), answer)));
     }
 }
 
@@ -98,20 +93,14 @@ impl OrderStore for InMemoryStore {
         _: Deadline,
     ) -> Result<OrderPage, StoreError> {
         let tables = self.tables();
-        let mut found: Vec<_> = tables
-            .orders
-            .values()
-            .filter(|order| matches(query, order))
-            .collect();
+        let mut found: Vec<_> =
+            tables.orders.values().filter(|order| matches(query, order)).collect();
         found.sort_unstable_by_key(|order| std::cmp::Reverse(position(order)));
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = found.len() > limit;
         found.truncate(limit);
         let last = found.last().map(|order| position(order));
-        Ok(OrderPage {
-            next: last.filter(|_| more),
-            orders: found.into_iter().cloned().collect(),
-        })
+        Ok(OrderPage { next: last.filter(|_| more), orders: found.into_iter().cloned().collect() })
     }
 
     async fn events(
@@ -123,9 +112,7 @@ impl OrderStore for InMemoryStore {
     ) -> Result<Vec<EventRecord>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let tables = self.tables();
-        let later = tables
-            .events
-            .range((id, after.saturating_add(1))..=(id, i64::MAX));
+        let later = tables.events.range((id, after.saturating_add(1))..=(id, i64::MAX));
         Ok(later.take(limit).map(|(_, event)| event.clone()).collect())
     }
 
@@ -158,10 +145,7 @@ impl OrderStore for InMemoryStore {
 }
 
 fn position(order: &Order) -> PagePosition {
-    PagePosition {
-        created_at: order.snapshot().created_at,
-        id: order.id(),
-    }
+    PagePosition { created_at: order.snapshot().created_at, id: order.id() }
 }
 
 fn matches(query: &CustomerOrders, order: &Order) -> bool {

@@ -13,10 +13,17 @@ pub mod examples;
 
 mod clock;
 mod entropy;
+mod hooks;
 mod in_memory;
 mod mocks;
+mod proxy;
 
 pub use clock::FixedClock;
 pub use entropy::{RandomEntropy, SequentialEntropy};
+pub use hooks::{Gate, Hook, HookedStore};
 pub use in_memory::InMemoryStore;
 pub use mocks::MockStore;
+pub use proxy::{Conduct, Proxy};
+
+/// A future of whatever kind.
+pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

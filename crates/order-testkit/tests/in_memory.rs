@@ -1,10 +1,7 @@
 //! The fake keeps the law of the store: one trial for each case of the contract. The adapters'
 //! test binaries look the same.
 
-#![expect(
-    clippy::expect_used,
-    reason = "without a runtime there is nothing to test"
-)]
+#![expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -26,11 +26,7 @@ struct Block {
 
 impl OrderIds {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Block {
-            next: 0,
-            end: 0,
-            size: FIRST_BLOCK,
-        }))
+        Self(Mutex::new(Block { next: 0, end: 0, size: FIRST_BLOCK }))
     }
 
     /// The next id. `reserve(n)` answers the first of n ids that are nobody else's; it runs at

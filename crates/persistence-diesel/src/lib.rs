@@ -41,9 +41,7 @@ pub struct StoreSettings {
 /// Hides the URL, which may hold a password.
 impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSettings")
-            .field("pool_size", &self.pool_size)
-            .finish_non_exhaustive()
+        f.debug_struct("StoreSettings").field("pool_size", &self.pool_size).finish_non_exhaustive()
     }
 }
 
@@ -84,9 +82,7 @@ fn locate(url: &str) -> Result<Location<'_>, UnknownDatabase> {
 macro_rules! store {
     ($backend:ident, $url:expr, $settings:expr, $writers:expr, $entropy:expr) => {{
         let pool = |size: u32| {
-            let backend = $backend::Backend {
-                url: $url.to_owned(),
-            };
+            let backend = $backend::Backend { url: $url.to_owned() };
             bb8::Pool::builder()
                 .max_size(size.max(1))
                 .connection_timeout($settings.connection_timeout)
@@ -95,12 +91,7 @@ macro_rules! store {
         let readers = pool($settings.pool_size);
         let writers = $writers.map_or_else(|| readers.clone(), pool);
         let retry = Retry::new($entropy, $settings.pool_size);
-        Arc::new($backend::Store {
-            readers,
-            writers,
-            ids: OrderIds::new(),
-            retry,
-        })
+        Arc::new($backend::Store { readers, writers, ids: OrderIds::new(), retry })
     }};
 }
 

@@ -55,10 +55,7 @@ impl<B: Connect> Manager<B> {
     /// Connections will live on the current runtime: their tasks must outlive those who use them,
     /// such as the workers of an HTTP server.
     pub(crate) fn new(backend: B) -> Self {
-        Self {
-            backend: std::sync::Arc::new(backend),
-            runtime: Handle::current(),
-        }
+        Self { backend: std::sync::Arc::new(backend), runtime: Handle::current() }
     }
 }
 
@@ -72,18 +69,11 @@ impl<B: Connect> ManageConnection for Manager<B> {
             .runtime
             .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
         let connection = opening.await???;
-        Ok(Slot {
-            connection,
-            busy: false,
-        })
+        Ok(Slot { connection, busy: false })
     }
 
     async fn is_valid(&self, slot: &mut Self::Connection) -> Result<(), BoxError> {
-        if self.has_broken(slot) {
-            Err("the connection is closed".into())
-        } else {
-            Ok(())
-        }
+        if self.has_broken(slot) { Err("the connection is closed".into()) } else { Ok(()) }
     }
 
     fn has_broken(&self, slot: &mut Self::Connection) -> bool {

@@ -22,20 +22,12 @@ pub(crate) struct Retry {
 impl Retry {
     /// Every connection of a pool may turn out to be dead, each costing one attempt.
     pub(crate) fn new(entropy: Arc<dyn Entropy>, pool_size: u32) -> Self {
-        Self {
-            entropy,
-            attempts: ATTEMPTS.saturating_add(pool_size),
-        }
+        Self { entropy, attempts: ATTEMPTS.saturating_add(pool_size) }
     }
 
     /// Starts on a piece of work that must end by the deadline.
     pub(crate) fn tries(&self, deadline: Deadline) -> Tries<'_> {
-        Tries {
-            retry: self,
-            deadline,
-            number: 0,
-            failure: "there was no time left".into(),
-        }
+        Tries { retry: self, deadline, number: 0, failure: "there was no time left".into() }
     }
 
     fn pause(&self, number: u32) -> Duration {
@@ -43,10 +35,7 @@ impl Retry {
             .saturating_mul(2_u32.saturating_pow(number))
             .min(LONGEST_PAUSE);
         let part = u32::try_from(self.entropy.bits() & 0xFFFF).unwrap_or(0);
-        longest
-            .saturating_mul(part)
-            .checked_div(0x1_0000)
-            .unwrap_or(longest)
+        longest.saturating_mul(part).checked_div(0x1_0000).unwrap_or(longest)
     }
 }
 
@@ -77,9 +66,7 @@ impl Tries<'_> {
         }
         let pause = self.retry.pause(self.number);
         self.number = self.number.saturating_add(1);
-        let in_time = Deadline::now()
-            .checked_add(pause)
-            .is_some_and(|end| end < self.deadline);
+        let in_time = Deadline::now().checked_add(pause).is_some_and(|end| end < self.deadline);
         if self.number >= self.retry.attempts || !in_time {
             return Err(std::mem::replace(&mut self.failure, "".into()));
         }

@@ -172,14 +172,8 @@ impl OrderRow {
             lines,
             status: self.status.parse()?,
             version: Version::new(self.version)?,
-            client_reference: self
-                .client_reference
-                .map(ClientReference::new)
-                .transpose()?,
-            cancel_reason: self
-                .cancel_reason
-                .map(|reason| reason.parse())
-                .transpose()?,
+            client_reference: self.client_reference.map(ClientReference::new).transpose()?,
+            cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
             created_at: self.created_at.and_utc(),
             updated_at: self.updated_at.and_utc(),
         });
@@ -209,9 +203,7 @@ fn line(item: LineIn<'_>) -> Result<OrderLine, BoxError> {
 impl EventRow {
     /// The event that this row holds.
     pub(crate) fn into_event(self) -> Result<EventRecord, BoxError> {
-        let kind = OrderEventKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == self.event_type);
+        let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == self.event_type);
         Ok(EventRecord {
             id: self.event_id.0,
             order_id: OrderId::new(self.order_id)?,
@@ -227,10 +219,8 @@ impl EventRow {
 impl AnswerRow {
     /// The answer that this row holds, for the key it was found by.
     pub(crate) fn into_answer(self, key: IdempotencyKey) -> Result<RecordedAnswer, BoxError> {
-        let fingerprint = self
-            .fingerprint
-            .try_into()
-            .map_err(|_| "a fingerprint that is not 32 bytes long")?;
+        let fingerprint =
+            self.fingerprint.try_into().map_err(|_| "a fingerprint that is not 32 bytes long")?;
         Ok(RecordedAnswer {
             key,
             fingerprint: Fingerprint(fingerprint),

@@ -33,9 +33,8 @@ async fn write_all(connection: &mut Connection, rows: &ChangeRows) -> QueryResul
     let order = &rows.order;
     if let Some(version) = rows.replaces {
         // First the compare-and-set: it takes the row's lock.
-        let stored = orders::table
-            .filter(orders::id.eq(order.id))
-            .filter(orders::version.eq(version));
+        let stored =
+            orders::table.filter(orders::id.eq(order.id)).filter(orders::version.eq(version));
         let updated = diesel::update(stored)
             .set((
                 orders::items.eq(&order.items),
@@ -51,20 +50,11 @@ async fn write_all(connection: &mut Connection, rows: &ChangeRows) -> QueryResul
             return Ok(false);
         }
     } else {
-        diesel::insert_into(orders::table)
-            .values(order)
-            .execute(connection)
-            .await?;
+        diesel::insert_into(orders::table).values(order).execute(connection).await?;
     }
-    diesel::insert_into(outbox::table)
-        .values(&rows.event)
-        .execute(connection)
-        .await?;
+    diesel::insert_into(outbox::table).values(&rows.event).execute(connection).await?;
     if let Some(answer) = &rows.answer {
-        diesel::insert_into(idempotency_keys::table)
-            .values(answer)
-            .execute(connection)
-            .await?;
+        diesel::insert_into(idempotency_keys::table).values(answer).execute(connection).await?;
     }
     Ok(true)
 }
@@ -109,11 +99,7 @@ pub(super) async fn obstacle(
     }
     let same_id = orders::table.filter(orders::id.eq(rows.order.id)).count();
     let taken = same_id.get_result::<i64>(connection).await? > 0;
-    Ok(if taken {
-        Obstacle::Conflict(Conflict::OrderId)
-    } else {
-        Obstacle::Gone
-    })
+    Ok(if taken { Obstacle::Conflict(Conflict::OrderId) } else { Obstacle::Gone })
 }
 
 async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
@@ -126,9 +112,7 @@ pub(super) fn find_order<'c>(
     id: &'c i64,
 ) -> Running<'c, Option<OrderRow>> {
     Box::pin(async move {
-        let order = orders::table
-            .filter(orders::id.eq(id))
-            .select(OrderRow::as_select());
+        let order = orders::table.filter(orders::id.eq(id)).select(OrderRow::as_select());
         order.first(connection).await.optional()
     })
 }
@@ -143,12 +127,7 @@ pub(super) fn list_orders<'c>(
         .select(OrderRow::as_select())
         .into_boxed::<Dialect>();
     if !query.statuses.is_empty() {
-        let statuses: Vec<_> = query
-            .statuses
-            .iter()
-            .copied()
-            .map(OrderStatus::as_str)
-            .collect();
+        let statuses: Vec<_> = query.statuses.iter().copied().map(OrderStatus::as_str).collect();
         rows = rows.filter(orders::status.eq_any(statuses));
     }
     if let Some(from) = query.created_from {
@@ -199,11 +178,7 @@ pub(super) fn find_answer<'c>(
 ) -> Running<'c, Option<AnswerRow>> {
     Box::pin(async move {
         let answer = idempotency_keys::table.filter(idempotency_keys::scope.eq(scope));
-        answer
-            .select(AnswerRow::as_select())
-            .first(connection)
-            .await
-            .optional()
+        answer.select(AnswerRow::as_select()).first(connection).await.optional()
     })
 }
 
@@ -237,16 +212,11 @@ pub(super) async fn reserve_ids(connection: &mut Connection, count: i64) -> Quer
     #[expect(clippy::arithmetic_side_effects, reason = "the database adds, and checks")]
     let moved = id_blocks::next_id + count;
     // The update comes first: it takes the row's lock.
-    diesel::update(row)
-        .set(id_blocks::next_id.eq(moved))
-        .execute(connection)
-        .await?;
+    diesel::update(row).set(id_blocks::next_id.eq(moved)).execute(connection).await?;
     let end: i64 = row.select(id_blocks::next_id).first(connection).await?;
     // Rows that others inserted, or that were there before us, are skipped.
-    let largest: Option<i64> = orders::table
-        .select(diesel::dsl::max(orders::id))
-        .first(connection)
-        .await?;
+    let largest: Option<i64> =
+        orders::table.select(diesel::dsl::max(orders::id)).first(connection).await?;
     let first = end.saturating_sub(count);
     let free = largest.map_or(first, |largest| largest.saturating_add(1).max(first));
     if free > first {

@@ -153,10 +153,7 @@ impl OrderStore for Store {
         let mut in_doubt = false;
         let mut tries = self.retry.tries(deadline);
         loop {
-            match tries
-                .run(attempt_to_write(&self.writers, &rows, &mut in_doubt))
-                .await
-            {
+            match tries.run(attempt_to_write(&self.writers, &rows, &mut in_doubt)).await {
                 Ok(None) => {}
                 Ok(Some(Ok(()))) => return Ok(()),
                 Ok(Some(Err(conflict))) => {
@@ -172,11 +169,8 @@ impl OrderStore for Store {
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let row = self
-            .read(deadline, statements::find_order, &id.get())
-            .await?;
-        row.map(|row| row.into_order().map_err(StoreError::Corrupt))
-            .transpose()
+        let row = self.read(deadline, statements::find_order, &id.get()).await?;
+        row.map(|row| row.into_order().map_err(StoreError::Corrupt)).transpose()
     }
 
     async fn customer_orders(
@@ -188,10 +182,7 @@ impl OrderStore for Store {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let last = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| (row.created_at.and_utc(), row.id));
+        let last = rows.last().filter(|_| more).map(|row| (row.created_at.and_utc(), row.id));
         let next = last
             .map(|(created_at, id)| OrderId::new(id).map(|id| PagePosition { created_at, id }))
             .transpose()
@@ -201,10 +192,7 @@ impl OrderStore for Store {
             let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");
             row.into_order().map_err(report).ok()
         });
-        Ok(OrderPage {
-            orders: readable.collect(),
-            next,
-        })
+        Ok(OrderPage { orders: readable.collect(), next })
     }
 
     async fn events(
@@ -214,15 +202,9 @@ impl OrderStore for Store {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let about = EventsAfter {
-            order: id.get(),
-            after,
-            limit,
-        };
+        let about = EventsAfter { order: id.get(), after, limit };
         let rows = self.read(deadline, statements::list_events, &about).await?;
-        rows.into_iter()
-            .map(|row| row.into_event().map_err(StoreError::Corrupt))
-            .collect()
+        rows.into_iter().map(|row| row.into_event().map_err(StoreError::Corrupt)).collect()
     }
 
     async fn answer(
@@ -230,11 +212,8 @@ impl OrderStore for Store {
         key: &IdempotencyKey,
         deadline: Deadline,
     ) -> Result<Option<RecordedAnswer>, StoreError> {
-        let row = self
-            .read(deadline, statements::find_answer, &scope(key))
-            .await?;
-        row.map(|row| row.into_answer(key.clone()).map_err(StoreError::Corrupt))
-            .transpose()
+        let row = self.read(deadline, statements::find_answer, &scope(key)).await?;
+        row.map(|row| row.into_answer(key.clone()).map_err(StoreError::Corrupt)).transpose()
     }
 
     async fn purge_answers(

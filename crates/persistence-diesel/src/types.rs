@@ -128,11 +128,7 @@ impl ToSql<sql::Money, Mysql> for Money {
 
 impl ToSql<sql::Money, Sqlite> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(
-            self.0
-                .ten_thousandths()
-                .ok_or("an amount too large for SQLite")?,
-        );
+        out.set_value(self.0.ten_thousandths().ok_or("an amount too large for SQLite")?);
         Ok(IsNull::No)
     }
 }

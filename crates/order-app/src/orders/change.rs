@@ -46,25 +46,16 @@ impl Orders {
             return Ok(answered);
         }
         for attempt in 0..ATTEMPTS {
-            let found = self
-                .store()
-                .order(id, deadline)
-                .await
-                .map_err(WriteFailure::from)?;
+            let found = self.store().order(id, deadline).await.map_err(WriteFailure::from)?;
             let order = found.ok_or(ChangeError::NotFound)?;
             if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
-                return Err(ChangeError::VersionMismatch {
-                    current: order.version(),
-                });
+                return Err(ChangeError::VersionMismatch { current: order.version() });
             }
             let decision =
                 decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;
             let Decision::Changed(event) = decision else {
                 // Nothing changes, so nothing is recorded: the same request finds the same order.
-                return Ok(Answered {
-                    answer: (request.render)(&order),
-                    replayed: false,
-                });
+                return Ok(Answered { answer: (request.render)(&order), replayed: false });
             };
             match self.land(*event, request, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),

@@ -30,16 +30,10 @@ impl Orders {
     ) -> Result<Answered, ChangeStatusError> {
         let orders = self.clone();
         self.run(async move {
-            let ChangeStatus {
-                id,
-                change,
-                expected,
-            } = command;
+            let ChangeStatus { id, change, expected } = command;
             let decide =
                 |order: &order_domain::Order, now| order.change_status(change.clone(), now);
-            orders
-                .change(id, expected.as_deref(), &request, decide)
-                .await
+            orders.change(id, expected.as_deref(), &request, decide).await
         })
         .await
     }

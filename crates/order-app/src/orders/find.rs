@@ -22,9 +22,6 @@ impl Orders {
     /// # Errors
     /// [`FindError`], each case by its name.
     pub async fn find(&self, id: OrderId) -> Result<Order, FindError> {
-        self.store()
-            .order(id, self.deadline())
-            .await?
-            .ok_or(FindError::NotFound)
+        self.store().order(id, self.deadline()).await?.ok_or(FindError::NotFound)
     }
 }

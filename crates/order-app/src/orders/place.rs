@@ -59,8 +59,7 @@ impl Orders {
         request: WriteRequest,
     ) -> Result<Answered, PlaceError> {
         let orders = self.clone();
-        self.run(async move { orders.place_once(command, &request).await })
-            .await
+        self.run(async move { orders.place_once(command, &request).await }).await
     }
 
     async fn place_once(
@@ -78,11 +77,7 @@ impl Orders {
         let lines = OrderLines::new(currency, command.lines)?;
         for _ in 0..ATTEMPTS {
             let new = NewOrder {
-                id: self
-                    .store()
-                    .next_order_id(deadline)
-                    .await
-                    .map_err(WriteFailure::from)?,
+                id: self.store().next_order_id(deadline).await.map_err(WriteFailure::from)?,
                 customer_id: command.customer_id,
                 lines: lines.clone(),
                 client_reference: command.client_reference.clone(),

@@ -44,19 +44,12 @@ impl Orders {
     ) -> Result<Answered, ReplaceLinesError> {
         let orders = self.clone();
         self.run(async move {
-            let ReplaceLines {
-                id,
-                lines,
-                claimed_total,
-                expected,
-            } = command;
+            let ReplaceLines { id, lines, claimed_total, expected } = command;
             let decide = |order: &Order, now| {
                 let lines = OrderLines::new(order.currency(), lines.clone())?;
                 Ok(order.replace_lines(lines, claimed_total, now)?)
             };
-            orders
-                .change(id, expected.as_deref(), &request, decide)
-                .await
+            orders.change(id, expected.as_deref(), &request, decide).await
         })
         .await
     }

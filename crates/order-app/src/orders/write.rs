@@ -42,8 +42,7 @@ impl Orders {
     /// Takes the request's key, so that no second request runs under it in this process.
     pub(super) fn start(&self, once: Option<&Once>) -> Result<Option<Running<'_>>, WriteFailure> {
         let start = |once: &Once| self.0.in_flight.start(&once.key);
-        once.map(|once| start(once).ok_or(WriteFailure::InProgress))
-            .transpose()
+        once.map(|once| start(once).ok_or(WriteFailure::InProgress)).transpose()
     }
 
     /// The recorded answer of an earlier run, if there was one.
@@ -55,10 +54,9 @@ impl Orders {
         let Some(once) = once else { return Ok(None) };
         match self.store().answer(&once.key, deadline).await? {
             None => Ok(None),
-            Some(earlier) if earlier.fingerprint == once.fingerprint => Ok(Some(Answered {
-                answer: earlier.answer,
-                replayed: true,
-            })),
+            Some(earlier) if earlier.fingerprint == once.fingerprint => {
+                Ok(Some(Answered { answer: earlier.answer, replayed: true }))
+            }
             Some(_) => Err(WriteFailure::KeyReused),
         }
     }
@@ -82,16 +80,9 @@ impl Orders {
             recorded_at: ports.clock.now().trunc_subsecs(6),
         };
         let recorded = request.once.as_ref().map(record);
-        let change = Change {
-            order: event.order,
-            event: frozen,
-            answer: recorded,
-        };
+        let change = Change { order: event.order, event: frozen, answer: recorded };
         match self.store().commit(change, deadline).await {
-            Ok(()) => Ok(Landed::Answered(Answered {
-                answer,
-                replayed: false,
-            })),
+            Ok(()) => Ok(Landed::Answered(Answered { answer, replayed: false })),
             // Another instance may have run the same request: then its answer is ours, whatever
             // it was that our change ran into.
             Err(StoreError::Conflict(conflict)) => {
@@ -110,13 +101,8 @@ impl Orders {
             .saturating_mul(2_u32.saturating_pow(attempt))
             .min(LONGEST_PAUSE);
         let part = u32::try_from(self.0.ports.entropy.bits() & 0xFFFF).unwrap_or(0);
-        tokio::time::sleep(
-            longest
-                .saturating_mul(part)
-                .checked_div(0x1_0000)
-                .unwrap_or(longest),
-        )
-        .await;
+        tokio::time::sleep(longest.saturating_mul(part).checked_div(0x1_0000).unwrap_or(longest))
+            .await;
     }
 }
 

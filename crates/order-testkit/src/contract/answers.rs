@@ -15,10 +15,7 @@ use crate::examples::{a_change, a_change_placing, a_recorded_answer, moved, noon
 /// A change that places a fresh order and records an answer.
 async fn answered(store: &Store, answer: RecordedAnswer) -> Change {
     let new = a_fresh_order(store, a_fresh_customer()).await;
-    Change {
-        answer: Some(answer),
-        ..a_change_placing(new)
-    }
+    Change { answer: Some(answer), ..a_change_placing(new) }
 }
 
 async fn recorded(store: &Store, key: &IdempotencyKey) -> Option<RecordedAnswer> {
@@ -44,19 +41,13 @@ pub(super) async fn an_answer_is_read_back_byte_for_byte(store: Store) {
         Vec::new(),
         (0..=255).chain(0..=255).collect(),
         vec![0xff, 0xfe, 0x00, 0xc3, 0x28, 0x00],
-        "{\"id\": 1,  \"total\":\"0.30\"}\r\n"
-            .repeat(4_000)
-            .into_bytes(),
+        "{\"id\": 1,  \"total\":\"0.30\"}\r\n".repeat(4_000).into_bytes(),
     ];
     for (status, body) in [200, 201, 409, 599].into_iter().zip(bodies) {
         let mut answer = a_recorded_answer(a_fresh_key());
         answer.fingerprint = Fingerprint([0xff, 0x00].repeat(16).try_into().expect("32 bytes"));
         answer.recorded_at = noon_plus(1);
-        answer.answer = Answer {
-            status,
-            headers: headers.clone(),
-            body,
-        };
+        answer.answer = Answer { status, headers: headers.clone(), body };
         record(&store, &answer).await;
     }
     let mut bare = a_recorded_answer(a_fresh_key());
@@ -100,11 +91,7 @@ pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
 pub(super) async fn a_key_belongs_to_its_caller_and_operation(store: Store) {
     let key = a_fresh_key();
     let callers = [key.caller.clone(), "c".repeat(64), "C".repeat(64)];
-    let operations = [
-        Operation::Place,
-        Operation::ReplaceLines,
-        Operation::ChangeStatus,
-    ];
+    let operations = [Operation::Place, Operation::ReplaceLines, Operation::ChangeStatus];
     for caller in &callers {
         for operation in operations {
             record(
@@ -122,14 +109,8 @@ pub(super) async fn a_key_belongs_to_its_caller_and_operation(store: Store) {
 
 pub(super) async fn keys_differ_by_case(store: Store) {
     let key = a_fresh_key();
-    let lower = IdempotencyKey {
-        key: format!("{}-abc", key.key),
-        ..key.clone()
-    };
-    let upper = IdempotencyKey {
-        key: format!("{}-ABC", key.key),
-        ..key
-    };
+    let lower = IdempotencyKey { key: format!("{}-abc", key.key), ..key.clone() };
+    let upper = IdempotencyKey { key: format!("{}-ABC", key.key), ..key };
     record(&store, &a_recorded_answer(lower)).await;
     assert_eq!(recorded(&store, &upper).await, None);
     record(&store, &a_recorded_answer(upper)).await;
@@ -140,10 +121,7 @@ pub(super) async fn a_key_may_have_255_characters(store: Store) {
     let visible: String = ('!'..='~').collect();
     let start = format!("{}{visible}", a_fresh_key().key);
     for last in ['x', 'y'] {
-        let key = IdempotencyKey {
-            key: format!("{start:~<254}{last}"),
-            ..a_fresh_key()
-        };
+        let key = IdempotencyKey { key: format!("{start:~<254}{last}"), ..a_fresh_key() };
         assert_eq!(key.key.len(), 255);
         record(&store, &a_recorded_answer(key)).await;
     }
@@ -153,14 +131,9 @@ pub(super) async fn an_update_records_its_answer_too(store: Store) {
     let placed = a_stored_order(&store, a_fresh_customer()).await;
     let event = moved(&placed, OrderStatus::Confirmed, noon_plus(1));
     let confirmed = event.order.clone();
-    let answer = a_recorded_answer(IdempotencyKey {
-        operation: Operation::ChangeStatus,
-        ..a_fresh_key()
-    });
-    let change = Change {
-        answer: Some(answer.clone()),
-        ..a_change(event)
-    };
+    let answer =
+        a_recorded_answer(IdempotencyKey { operation: Operation::ChangeStatus, ..a_fresh_key() });
+    let change = Change { answer: Some(answer.clone()), ..a_change(event) };
     commit(&store, change).await;
     assert_stored(&store, &confirmed).await;
     assert_eq!(recorded(&store, &answer.key).await, Some(answer));

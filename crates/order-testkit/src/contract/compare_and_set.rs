@@ -17,11 +17,7 @@ pub(super) async fn an_order_walks_through_its_versions(store: Store) {
     current = event.order.clone();
     commit(&store, a_change(event)).await;
     assert_stored(&store, &current).await;
-    for to in [
-        OrderStatus::Confirmed,
-        OrderStatus::InProgress,
-        OrderStatus::Delivered,
-    ] {
+    for to in [OrderStatus::Confirmed, OrderStatus::InProgress, OrderStatus::Delivered] {
         let event = moved(&current, to, noon_plus(2));
         current = event.order.clone();
         commit(&store, a_change(event)).await;

@@ -34,12 +34,8 @@ fn one_winner(
     ids: &[OrderId],
     expected: impl Fn(OrderId) -> Conflict,
 ) -> OrderId {
-    let winners: Vec<_> = ids
-        .iter()
-        .zip(&results)
-        .filter(|(_, result)| result.is_ok())
-        .map(|(id, _)| *id)
-        .collect();
+    let winners: Vec<_> =
+        ids.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(id, _)| *id).collect();
     assert_eq!(winners.len(), 1, "{results:?}");
     let winner = winners.first().copied().expect("there is one");
     for result in results.into_iter().filter(Result::is_err) {
@@ -105,20 +101,14 @@ pub(super) async fn requests_with_one_key_make_one_order(store: Store) {
         let new = a_fresh_order(&store, customer).await;
         let mut answer = a_recorded_answer(key.clone());
         answer.answer.body = new.id.to_string().into_bytes();
-        changes.push(Change {
-            answer: Some(answer),
-            ..a_change_placing(new)
-        });
+        changes.push(Change { answer: Some(answer), ..a_change_placing(new) });
     }
     let results = together(&store, changes.clone()).await;
     let winner = one_winner(results, &ids(&changes), |_| Conflict::IdempotencyKey);
     assert_eq!(count(&store, customer).await, 1);
     let recorded = store.answer(&key, in_time()).await;
     let recorded = recorded.expect("the store reads answers");
-    assert_eq!(
-        recorded.expect("it was recorded").answer.body,
-        winner.to_string().into_bytes()
-    );
+    assert_eq!(recorded.expect("it was recorded").answer.body, winner.to_string().into_bytes());
     for id in ids(&changes) {
         let events = if id == winner { vec![1] } else { vec![] };
         assert_eq!(sequences(&store, id).await, events);
@@ -142,9 +132,8 @@ pub(super) async fn orders_with_one_reference_make_one_order(store: Store) {
 
 pub(super) async fn orders_with_one_id_make_one_order(store: Store) {
     let id = a_fresh_order(&store, a_fresh_customer()).await.id;
-    let changes: Vec<_> = (0..40)
-        .map(|_| a_change_placing(a_new_order(id.get(), a_fresh_customer())))
-        .collect();
+    let changes: Vec<_> =
+        (0..40).map(|_| a_change_placing(a_new_order(id.get(), a_fresh_customer()))).collect();
     let results = together(&store, changes.clone()).await;
     let won = results.iter().position(Result::is_ok);
     one_winner(results, &ids(&changes), |_| Conflict::OrderId);
@@ -193,9 +182,7 @@ pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
                     client_reference: Some(a_reference("taken")),
                     ..a_fresh_order(&store, customer).await
                 }),
-                Conflict::ClientReference {
-                    existing: stored.id(),
-                },
+                Conflict::ClientReference { existing: stored.id() },
             ),
             (
                 Change {
@@ -241,11 +228,7 @@ pub(super) async fn changes_of_one_order_sent_together_land_in_their_order(store
     for _ in 0..10 {
         let created = a_change_placing(a_fresh_order(&store, a_fresh_customer()).await);
         let confirmed = a_change(moved(&created.order, OrderStatus::Confirmed, noon_plus(1)));
-        let third = a_change(moved(
-            &confirmed.order,
-            OrderStatus::InProgress,
-            noon_plus(2),
-        ));
+        let third = a_change(moved(&confirmed.order, OrderStatus::InProgress, noon_plus(2)));
         let changes = vec![created, confirmed, third];
         let results = together(&store, changes.clone()).await;
         // A change that came before the one it builds on is refused, and all after it.

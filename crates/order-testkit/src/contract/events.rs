@@ -43,15 +43,8 @@ pub(super) async fn event_bytes_are_never_rewritten(store: Store) {
     let context = "{\"z\":\"1\",\n\t\"a\":\"\\\\ '' \\\" %\"}";
     let new = a_fresh_order(&store, a_fresh_customer()).await;
     let change = a_change_placing(new);
-    let event = EventRecord {
-        context: context.to_owned(),
-        data: data.to_owned(),
-        ..change.event
-    };
-    let change = Change {
-        event: event.clone(),
-        ..change
-    };
+    let event = EventRecord { context: context.to_owned(), data: data.to_owned(), ..change.event };
+    let change = Change { event: event.clone(), ..change };
     let id = change.order.id();
     commit(&store, change).await;
     assert_eq!(history(&store, id).await, [event]);
@@ -74,11 +67,7 @@ pub(super) async fn every_kind_of_event_is_kept(store: Store) {
     let customer = a_fresh_customer();
     let mut seen = Vec::new();
     for statuses in [
-        &[
-            OrderStatus::Confirmed,
-            OrderStatus::InProgress,
-            OrderStatus::Delivered,
-        ][..],
+        &[OrderStatus::Confirmed, OrderStatus::InProgress, OrderStatus::Delivered][..],
         &[OrderStatus::Cancelled],
     ] {
         let new: NewOrder = a_fresh_order(&store, customer).await;

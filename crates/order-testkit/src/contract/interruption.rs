@@ -170,9 +170,8 @@ async fn promptly<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Opt
 }
 
 pub(super) async fn a_deadline_in_the_past_is_answered_promptly(store: Store) {
-    let past: Deadline = Deadline::now()
-        .checked_sub(Duration::from_millis(1))
-        .unwrap_or_else(Deadline::now);
+    let past: Deadline =
+        Deadline::now().checked_sub(Duration::from_millis(1)).unwrap_or_else(Deadline::now);
     let customer = a_fresh_customer();
     let placed = a_stored_order(&store, customer).await;
     let id: OrderId = placed.id();

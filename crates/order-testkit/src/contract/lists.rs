@@ -23,10 +23,7 @@ fn newest_first(mut orders: Vec<Order>) -> Vec<Order> {
 }
 
 fn position(order: &Order) -> PagePosition {
-    PagePosition {
-        created_at: order.snapshot().created_at,
-        id: order.id(),
-    }
+    PagePosition { created_at: order.snapshot().created_at, id: order.id() }
 }
 
 fn ids(orders: &[Order]) -> Vec<OrderId> {
@@ -159,10 +156,7 @@ pub(super) async fn a_list_is_filtered_by_status(store: Store) {
     ] {
         let wanted = |order: &&Order| statuses.is_empty() || statuses.contains(&order.status());
         let expected: Vec<_> = all.iter().filter(wanted).cloned().collect();
-        let query = CustomerOrders {
-            statuses: statuses.clone(),
-            ..all_of(customer, 100)
-        };
+        let query = CustomerOrders { statuses: statuses.clone(), ..all_of(customer, 100) };
         assert_eq!(page(&store, &query).await.orders, expected, "{statuses:?}");
     }
 }
@@ -181,11 +175,8 @@ pub(super) async fn a_list_starts_with_created_from_and_ends_before_created_to(s
         (Some(4), None, &[]),
         (None, Some(0), &[]),
     ] {
-        let query = CustomerOrders {
-            created_from: at(from),
-            created_to: at(to),
-            ..all_of(customer, 100)
-        };
+        let query =
+            CustomerOrders { created_from: at(from), created_to: at(to), ..all_of(customer, 100) };
         let found: Vec<DateTime<Utc>> = page(&store, &query)
             .await
             .orders

@@ -19,13 +19,7 @@ pub(super) async fn an_order_is_read_back_as_it_was_written(store: Store) {
     let bare = a_stored_order(&store, customer).await;
     assert_stored(&store, &bare).await;
 
-    let lines = vec![
-        a_line(MAX_ID, 1, "0"),
-        OrderLine {
-            name: None,
-            ..a_line(1, 9_999, "0.01")
-        },
-    ];
+    let lines = vec![a_line(MAX_ID, 1, "0"), OrderLine { name: None, ..a_line(1, 9_999, "0.01") }];
     let full = NewOrder {
         lines: lines_in(Currency::USD, lines),
         client_reference: Some(a_reference("PO-2026.11_7")),

@@ -25,8 +25,7 @@ pub(super) fn in_time() -> Deadline {
 /// A number from 1 to `last`, another one each time for all practical purposes.
 pub(super) fn random(last: i64) -> i64 {
     let bits = i64::try_from(RandomEntropy.bits() >> 65).expect("63 bits");
-    bits.checked_rem(last)
-        .map_or(1, |rest| rest.saturating_add(1))
+    bits.checked_rem(last).map_or(1, |rest| rest.saturating_add(1))
 }
 
 /// A customer whom no other case knows.

@@ -23,10 +23,8 @@ pub(super) async fn a_taken_order_id_is_refused_and_writes_nothing(store: Store)
     let first = a_stored_order(&store, a_fresh_customer()).await;
     let events = history(&store, first.id()).await;
     let (other, reference) = (a_fresh_customer(), Some(a_reference("other")));
-    let second = NewOrder {
-        client_reference: reference.clone(),
-        ..a_new_order(first.id().get(), other)
-    };
+    let second =
+        NewOrder { client_reference: reference.clone(), ..a_new_order(first.id().get(), other) };
     refuse(&store, a_change_placing(second), Conflict::OrderId).await;
     assert_stored(&store, &first).await;
     assert_eq!(history(&store, first.id()).await, events);

@@ -60,8 +60,6 @@ const fn leaves_doubt(_: &Error) -> bool {
 pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
     let mut connection = AsyncMysqlConnection::establish(url).await?;
     // Held by the session, so it ends with the connection, whatever happens.
-    connection
-        .batch_execute("DO GET_LOCK(CONCAT('order-service ', DATABASE()), 60)")
-        .await?;
+    connection.batch_execute("DO GET_LOCK(CONCAT('order-service ', DATABASE()), 60)").await?;
     crate::migrate::run(connection, MIGRATIONS)
 }

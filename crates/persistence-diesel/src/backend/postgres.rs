@@ -53,18 +53,13 @@ impl Connect for Backend {
 
 /// Whether an error at COMMIT leaves it open what came of the transaction.
 fn leaves_doubt(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)
-    )
+    !matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
 /// Migrates; several processes at once take turns.
 pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
     let mut connection = AsyncPgConnection::establish(url).await?;
     // Held by the session, so it ends with the connection, whatever happens.
-    connection
-        .batch_execute("SELECT pg_advisory_lock(8082, 1)")
-        .await?;
+    connection.batch_execute("SELECT pg_advisory_lock(8082, 1)").await?;
     crate::migrate::run(connection, MIGRATIONS)
 }

@@ -1,0 +1,75 @@
+//! Finding, listing, and reading the history.
+
+use std::sync::Arc;
+
+use order_app::orders::FindError;
+use order_app::ports::{CustomerOrders, StoreError};
+use order_domain::OrderStatus;
+use order_testkit::examples::{a_customer, an_order_id};
+use order_testkit::{FixedClock, MockStore};
+
+use crate::world::{World, orders_over, put};
+
+#[tokio::test]
+async fn an_order_is_found_as_it_was_last_committed() {
+    let world = World::new();
+    let order = put(&world.memory, 1, &[OrderStatus::Confirmed]).await;
+    assert_eq!(world.orders.find(an_order_id(1)).await.unwrap(), order);
+    let unknown = world.orders.find(an_order_id(2)).await;
+    assert!(matches!(unknown, Err(FindError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_history_starts_where_it_is_asked_to() {
+    let world = World::new();
+    put(&world.memory, 1, &[OrderStatus::Confirmed]).await;
+    for (after, limit, expected) in
+        [(0, 10, &[1, 2][..]), (0, 1, &[1]), (1, 10, &[2]), (2, 10, &[]), (0, 0, &[])]
+    {
+        let events = world.orders.history(an_order_id(1), after, limit).await;
+        let events = events.unwrap();
+        let found: Vec<_> = events.iter().map(|event| event.sequence.get()).collect();
+        assert_eq!(found, expected, "{after} {limit}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_order_has_no_history_at_all() {
+    let history = World::new().orders.history(an_order_id(1), 0, 10).await;
+    assert!(matches!(history, Err(FindError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_list_has_the_orders_of_one_customer() {
+    let world = World::new();
+    let (first, second) = (put(&world.memory, 1, &[]).await, put(&world.memory, 2, &[]).await);
+    let query = |customer| CustomerOrders {
+        customer_id: a_customer(customer),
+        statuses: vec![],
+        created_from: None,
+        created_to: None,
+        after: None,
+        limit: 10,
+    };
+    let page = world.orders.list(&query(42)).await.unwrap();
+    assert_eq!((page.orders, page.next), (vec![second, first], None));
+    let nobody = world.orders.list(&query(43)).await.unwrap();
+    assert_eq!((nobody.orders, nobody.next), (vec![], None));
+}
+
+#[tokio::test]
+async fn the_failures_of_a_store_are_passed_on() {
+    let failure = || StoreError::Unavailable("down".into());
+    let mut store = MockStore::new();
+    store.expect_order().returning(move |_, _| Err(failure()));
+    store.expect_events().returning(move |_, _, _, _| Err(failure()));
+    store.expect_ping().returning(move |_| Err(failure()));
+    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+    let id = an_order_id(1);
+    let unavailable = |error| matches!(error, FindError::Store(StoreError::Unavailable(_)));
+    assert!(unavailable(orders.find(id).await.unwrap_err()));
+    assert!(unavailable(orders.history(id, 0, 1).await.unwrap_err()));
+    let ping = orders.ping().await;
+    assert!(matches!(ping, Err(StoreError::Unavailable(_))));
+    World::new().orders.ping().await.unwrap();
+}

@@ -1,0 +1,140 @@
+//! A TCP proxy that misbehaves on command: between a store and its database it cuts, stalls, and
+//! loses the answer to a COMMIT. It understands nothing of the protocols but that word.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How the proxy treats what passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conduct {
+    /// Hands everything on.
+    Honest,
+    /// Closes every connection, and new ones at once.
+    Down,
+    /// Keeps connections open and hands nothing on.
+    Stalled,
+    /// Hands a COMMIT on, loses its answer with the connection, and is honest again.
+    LosesCommitAnswer,
+    /// Hands a COMMIT on, loses its answer with the connection, and is down from then on.
+    GoesDownAfterCommit,
+    /// Cuts the connection instead of handing a COMMIT on, and is honest again.
+    LosesCommit,
+}
+
+/// The proxy; it ends with its runtime.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
+    conduct: Arc<watch::Sender<Conduct>>,
+}
+
+impl Proxy {
+    /// Stands between whoever connects to [`Proxy::address`] and a server.
+    pub async fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let conduct = Arc::new(watch::channel(Conduct::Honest).0);
+        let orders = Arc::clone(&conduct);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server, Arc::clone(&orders)));
+            }
+        });
+        Self { address, conduct }
+    }
+
+    /// Changes how it behaves from now on, on open connections too.
+    pub fn behave(&self, conduct: Conduct) {
+        self.conduct.send_replace(conduct);
+    }
+
+    /// How it behaves now: it turns honest by itself after a loss.
+    #[must_use]
+    pub fn conduct(&self) -> Conduct {
+        *self.conduct.borrow()
+    }
+}
+
+async fn pass(client: TcpStream, server: SocketAddr, conduct: Arc<watch::Sender<Conduct>>) {
+    let Ok(server) = TcpStream::connect(server).await else {
+        return;
+    };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let mut watching = conduct.subscribe();
+    tokio::select! {
+        () = requests(from_client, to_server, &conduct) => {}
+        () = answers(from_server, to_client, conduct.subscribe()) => {}
+        _ = watching.wait_for(|conduct| *conduct == Conduct::Down) => {}
+    }
+}
+
+/// Hands on what the client says, until something is lost.
+async fn requests(
+    mut client: OwnedReadHalf,
+    mut server: OwnedWriteHalf,
+    conduct: &watch::Sender<Conduct>,
+) {
+    let mut watching = conduct.subscribe();
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = client.read(&mut buffer).await {
+        let said = buffer.get(..read).unwrap_or_default();
+        if watching.wait_for(|conduct| *conduct != Conduct::Stalled).await.is_err() {
+            return;
+        }
+        let commit = commits(said);
+        let now = *conduct.borrow();
+        match now {
+            Conduct::LosesCommit if commit => {
+                conduct.send_replace(Conduct::Honest);
+                return;
+            }
+            Conduct::LosesCommitAnswer | Conduct::GoesDownAfterCommit if commit => {
+                let then = match now {
+                    Conduct::GoesDownAfterCommit => Conduct::Down,
+                    _ => Conduct::Honest,
+                };
+                let _ = server.write_all(said).await;
+                // The server is told everything before the connection ends.
+                let _ = server.shutdown().await;
+                conduct.send_replace(then);
+                return;
+            }
+            _ => {
+                if server.write_all(said).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a client says COMMIT; READ COMMITTED is another word.
+fn commits(said: &[u8]) -> bool {
+    let mut words = said.windows(6).enumerate();
+    words.any(|(at, word)| word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T'))
+}
+
+/// Hands on what the server says.
+async fn answers(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    mut conduct: watch::Receiver<Conduct>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = server.read(&mut buffer).await {
+        if conduct.wait_for(|conduct| *conduct != Conduct::Stalled).await.is_err() {
+            return;
+        }
+        let said = buffer.get(..read).unwrap_or_default();
+        if client.write_all(said).await.is_err() {
+            return;
+        }
+    }
+}

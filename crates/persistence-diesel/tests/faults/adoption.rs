@@ -1,0 +1,121 @@
+//! Databases as they are found: being migrated by others, with a table of the Spring service, with
+//! rows that others wrote.
+
+use futures_util::future::join_all;
+use order_app::ports::{CustomerOrders, StoreError};
+use order_domain::{Currency, OrderStatus, Version};
+use order_testkit::databases::Database;
+use order_testkit::examples::{
+    a_change, a_change_placing, a_customer, a_new_order, an_amount, an_order_id, moved, noon, soon,
+};
+use persistence_diesel::migrate;
+use tokio::runtime::Runtime;
+
+use crate::rig::{execute, settings, store};
+
+/// Every migration runs once, and nobody fails.
+pub(crate) fn several_processes_migrate_at_once(database: Database) {
+    let scratch = database.scratch();
+    let runtime = Runtime::new().expect("a runtime starts");
+    let done = runtime.block_on(async {
+        let migrations = (0..4).map(|_| {
+            let settings = settings(&scratch.url);
+            tokio::spawn(async move { migrate(&settings).await.expect("it migrates") })
+        });
+        join_all(migrations.collect::<Vec<_>>()).await
+    });
+    let mut done: Vec<String> = done.into_iter().flat_map(|ran| ran.expect("no panic")).collect();
+    let all = done.len();
+    done.sort();
+    done.dedup();
+    assert_eq!(done.len(), all, "each migration ran once: {done:?}");
+    assert!(all >= 5, "{done:?}");
+}
+
+/// The seven columns keep their names and meaning: rows that are there are ours, ids go on behind
+/// them, and others may go on inserting the seven columns alone.
+pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let (amount, first, second) = match database {
+        Database::Sqlite => ("BIGINT", "1499700", "75000"),
+        _ => ("DECIMAL(19, 4)", "149.97", "7.5"),
+    };
+    let document = match database {
+        Database::Sqlite => "TEXT",
+        _ => "JSON",
+    };
+    Runtime::new().expect("a runtime starts").block_on(async {
+        execute(
+            url,
+            &format!(
+                "CREATE TABLE orders (id BIGINT NOT NULL PRIMARY KEY, customer_id BIGINT NOT NULL, \
+                 items {document} NOT NULL, total_amount {amount} NOT NULL, \
+                 status VARCHAR(20) NOT NULL, created_at TIMESTAMP NOT NULL, \
+                 updated_at TIMESTAMP NOT NULL)"
+            ),
+        )
+        .await;
+        execute(url, &insert(4_711, "\"49.99\"", 3, first, "CONFIRMED")).await;
+        migrate(&settings(url)).await.expect("it migrates");
+        let store = store(url);
+        let found = store.order(an_order_id(4_711), soon()).await.expect("it is readable");
+        let found = found.expect("it is there");
+        assert_eq!(found.status(), OrderStatus::Confirmed);
+        assert_eq!(found.snapshot().lines.total(), an_amount("149.97"));
+        assert!(store.next_order_id(soon()).await.expect("an id") > an_order_id(4_711));
+        // The adopted order lives on.
+        let progressed = a_change(moved(&found, OrderStatus::InProgress, noon()));
+        store.commit(progressed, soon()).await.expect("it may go on");
+        // Somebody else inserts right where our next ids are: prices may be numbers, too.
+        let taken = store.next_order_id(soon()).await.expect("an id").get() + 1;
+        execute(url, &insert(taken, "7.50", 1, second, "PENDING")).await;
+        let theirs = store.order(an_order_id(taken), soon()).await.expect("it is readable");
+        let theirs = theirs.expect("it is there").into_snapshot();
+        assert_eq!((theirs.lines.total(), theirs.version), (an_amount("7.5"), Version::FIRST));
+        assert_eq!(theirs.lines.currency(), Currency::USD);
+        let clash = a_change_placing(a_new_order(taken, 7));
+        assert!(matches!(store.commit(clash, soon()).await, Err(StoreError::Conflict(_))));
+        let next = store.next_order_id(soon()).await.expect("an id");
+        assert!(next > an_order_id(taken), "the store steps over ids that others use");
+    });
+}
+
+/// The others go on.
+pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        let store = store(url);
+        for id in 1..=3 {
+            let change = a_change_placing(a_new_order(id, 7));
+            store.commit(change, soon()).await.expect("it is placed");
+        }
+        execute(url, "UPDATE orders SET status = 'LOST' WHERE id = 2").await;
+        let unreadable = store.order(an_order_id(2), soon()).await;
+        assert!(matches!(unreadable, Err(StoreError::Corrupt(_))), "{unreadable:?}");
+        let query = CustomerOrders {
+            customer_id: a_customer(7),
+            statuses: vec![],
+            created_from: None,
+            created_to: None,
+            after: None,
+            limit: 2,
+        };
+        let first = store.customer_orders(&query, soon()).await.expect("the list works");
+        let rest = CustomerOrders { after: first.next, ..query };
+        let second = store.customer_orders(&rest, soon()).await.expect("the list works");
+        let ids: Vec<_> =
+            first.orders.iter().chain(&second.orders).map(|order| order.id().get()).collect();
+        assert_eq!(ids, [3, 1]);
+    });
+}
+
+fn insert(id: i64, price: &str, quantity: u16, total: &str, status: &str) -> String {
+    format!(
+        "INSERT INTO orders (id, customer_id, items, total_amount, status, created_at, updated_at) \
+         VALUES ({id}, 7, '[{{\"productId\":1,\"quantity\":{quantity},\"unitPrice\":{price}}}]', \
+         {total}, '{status}', '2026-11-22 12:00:00', '2026-11-22 12:00:00')"
+    )
+}

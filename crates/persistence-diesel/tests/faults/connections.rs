@@ -1,0 +1,65 @@
+//! Connections that are cut, or hang, and databases that are away.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use order_app::ports::StoreError;
+use order_testkit::Conduct;
+use order_testkit::examples::{a_change_placing, a_new_order, soon, within};
+
+use crate::rig::{POOL_SIZE, Rig};
+
+const BUDGET: Duration = Duration::from_millis(1_200);
+
+/// Uses every connection of the pool at the same time.
+async fn warm_up(rig: &Rig) {
+    let pings = join_all((0..POOL_SIZE * 4).map(|_| rig.store.ping(soon()))).await;
+    assert!(pings.iter().all(Result::is_ok), "{pings:?}");
+}
+
+async fn place(rig: &Rig) -> Result<(), StoreError> {
+    let id = rig.store.next_order_id(within(BUDGET)).await?;
+    rig.store.commit(a_change_placing(a_new_order(id.get(), 7)), within(BUDGET)).await
+}
+
+/// The next callers notice nothing.
+pub(crate) async fn all_cut(rig: Rig) {
+    warm_up(&rig).await;
+    rig.proxy.behave(Conduct::Down);
+    assert!(rig.store.ping(within(BUDGET)).await.is_err());
+    rig.proxy.behave(Conduct::Honest);
+    let placed = join_all((0..20).map(|_| place(&rig))).await;
+    assert!(placed.iter().all(Result::is_ok), "{placed:?}");
+    assert_eq!((rig.count("orders").await, rig.count("outbox").await), (20, 20));
+}
+
+/// Everybody is answered in time, nothing leaks, and the store is back when the database is.
+pub(crate) async fn hung(rig: Rig) {
+    warm_up(&rig).await;
+    place(&rig).await.expect("the database works");
+    rig.proxy.behave(Conduct::Stalled);
+    let start = Instant::now();
+    let mut answers = join_all((0..40).map(|_| place(&rig))).await;
+    answers.extend(join_all((0..40).map(|_| rig.store.ping(within(BUDGET)))).await);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))));
+    let patience = 3 * BUDGET + Duration::from_millis(300);
+    assert!(start.elapsed() < patience, "answered after {:?}", start.elapsed());
+    rig.proxy.behave(Conduct::Honest);
+    let back = Instant::now();
+    while rig.store.ping(within(BUDGET)).await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(1), "not back after a second");
+    }
+    place(&rig).await.expect("the database works again");
+    let connections = rig.connections();
+    let connections = connections.await;
+    assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
+}
+
+/// A store may be opened before its database is there.
+pub(crate) async fn down_at_first(rig: Rig) {
+    rig.proxy.behave(Conduct::Down);
+    let refused = place(&rig).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    rig.proxy.behave(Conduct::Honest);
+    place(&rig).await.expect("the database is there now");
+}

@@ -1,0 +1,58 @@
+//! What goes wrong between the store and a database server, provoked by a proxy in between and by
+//! the servers' own means, and what the store owes its callers then.
+
+#![expect(clippy::expect_used, reason = "a broken expectation ends a test; that is its job")]
+
+mod adoption;
+mod commits;
+mod connections;
+mod rig;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use order_testkit::databases::Database;
+
+use crate::rig::{Check, Rig};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime starts"));
+    let behind_a_proxy: &[(&str, Check)] = &[
+        ("the_answer_to_a_commit_is_lost", |rig| Box::pin(commits::answer_lost(rig))),
+        ("a_commit_is_lost", |rig| Box::pin(commits::commit_lost(rig))),
+        ("a_database_is_gone_after_a_commit", |rig| Box::pin(commits::gone_after_commit(rig))),
+        ("the_answer_to_an_update_is_lost", |rig| Box::pin(commits::update_answer_lost(rig))),
+        ("all_connections_are_cut", |rig| Box::pin(connections::all_cut(rig))),
+        ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
+        ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
+    ];
+    let anywhere: &[(&str, fn(Database))] = &[
+        ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
+        ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
+        ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
+    ];
+    let mut trials = Vec::new();
+    for database in Database::ALL {
+        for (name, check) in anywhere {
+            trials.push(Trial::test(format!("{}::{name}", database.name()), move || {
+                check(database);
+                Ok(())
+            }));
+        }
+        if database == Database::Sqlite {
+            // There is nothing between the store and a file.
+            continue;
+        }
+        for (name, check) in behind_a_proxy {
+            let runtime = Arc::clone(&runtime);
+            trials.push(Trial::test(format!("{}::{name}", database.name()), move || {
+                let scratch = database.scratch();
+                runtime.block_on(async { check(Rig::on(&scratch).await).await });
+                Ok(())
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
