@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{
-    AsyncConnection, AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection,
+    AsyncConnection, AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl as _,
+    SimpleAsyncConnection as _,
 };
+use order_app::ports::BoxError;
 
 /// A kind of database that the service runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,40 +67,101 @@ impl Database {
     pub fn scratch(self) -> Scratch {
         #[expect(clippy::disallowed_methods, reason = "a name that no other run has")]
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let Some((variable, usual)) = self.server() else {
+        if self.server().is_none() {
             let folder = std::env::temp_dir().join(&name);
             std::fs::create_dir(&folder).expect("a folder for the database file");
             let url = format!("sqlite:{}", folder.join("orders.db").display());
             return Scratch { url, database: self, name, folder: Some(folder) };
-        };
+        }
         self.tell(&format!("CREATE DATABASE {name}"));
-        #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-        let server = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
+        let server = self.server_url().expect("a server");
         let (server, _) = server.rsplit_once('/').expect("a URL with a database");
         Scratch { url: format!("{server}/{name}"), database: self, name, folder: None }
     }
 
     /// Runs one statement on the server itself.
     fn tell(self, statement: &str) {
-        let (variable, usual) = self.server().expect("a server");
-        #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-        let url = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
+        let (variable, _) = self.server().expect("a server");
+        let url = self.server_url().expect("a server");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let told = runtime.expect("a runtime starts").block_on(async {
-            match self {
-                Self::Postgres => {
-                    AsyncPgConnection::establish(&url).await?.batch_execute(statement).await?;
-                }
-                _ => AsyncMysqlConnection::establish(&url).await?.batch_execute(statement).await?,
-            }
-            Ok::<_, Box<dyn std::error::Error>>(())
-        });
+        let told = runtime.expect("a runtime starts").block_on(execute(&url, statement));
         assert!(
             told.is_ok(),
             "no {} at {url}: {told:?}; start the servers with `deploy/stack up`, or name yours in \
              {variable}",
             self.name(),
         );
+    }
+
+    fn server_url(self) -> Option<String> {
+        let (variable, usual) = self.server()?;
+        #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+        Some(std::env::var(variable).unwrap_or_else(|_| usual.to_owned()))
+    }
+}
+
+/// Runs statements on a database, past any store.
+///
+/// # Errors
+/// What the database says instead.
+pub async fn execute(url: &str, statements: &str) -> Result<(), BoxError> {
+    match Connection::to(url).await? {
+        Connection::Sqlite(mut connection) => connection.batch_execute(statements).await?,
+        Connection::Postgres(mut connection) => connection.batch_execute(statements).await?,
+        Connection::Mysql(mut connection) => connection.batch_execute(statements).await?,
+    }
+    Ok(())
+}
+
+/// Counts rows, past any store: `of` is a table, and a condition if you like.
+///
+/// # Errors
+/// What the database says instead.
+pub async fn count(url: &str, of: &str) -> Result<i64, BoxError> {
+    let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {of}"));
+    let count: Count = match Connection::to(url).await? {
+        Connection::Sqlite(mut connection) => query.get_result(&mut connection).await?,
+        Connection::Postgres(mut connection) => query.get_result(&mut *connection).await?,
+        Connection::Mysql(mut connection) => query.get_result(&mut connection).await?,
+    };
+    Ok(count.count)
+}
+
+/// How many connections a server has open to a database, but for the one that asks.
+///
+/// # Errors
+/// What the server says instead.
+pub async fn connections(url: &str) -> Result<i64, BoxError> {
+    let database = url.rsplit('/').next().unwrap_or_default();
+    let all = if url.starts_with("postgres") {
+        format!("pg_stat_activity WHERE datname = '{database}'")
+    } else {
+        format!("information_schema.processlist WHERE db = '{database}'")
+    };
+    Ok(count(url, &all).await?.saturating_sub(1))
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+enum Connection {
+    Sqlite(SyncConnectionWrapper<diesel::SqliteConnection>),
+    Postgres(Box<AsyncPgConnection>),
+    Mysql(AsyncMysqlConnection),
+}
+
+impl Connection {
+    async fn to(url: &str) -> Result<Self, BoxError> {
+        Ok(if let Some(path) = url.strip_prefix("sqlite:") {
+            Self::Sqlite(SyncConnectionWrapper::<_>::establish(path).await?)
+        } else if url.starts_with("postgres") {
+            Self::Postgres(Box::new(AsyncPgConnection::establish(url).await?))
+        } else {
+            Self::Mysql(AsyncMysqlConnection::establish(url).await?)
+        })
     }
 }
 

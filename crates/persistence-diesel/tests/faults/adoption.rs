@@ -4,14 +4,14 @@
 use futures_util::future::join_all;
 use order_app::ports::{CustomerOrders, StoreError};
 use order_domain::{Currency, OrderStatus, Version};
-use order_testkit::databases::Database;
+use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
     a_change, a_change_placing, a_customer, a_new_order, an_amount, an_order_id, moved, noon, soon,
 };
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
 
-use crate::rig::{execute, settings, store};
+use crate::rig::{settings, store};
 
 /// Every migration runs once, and nobody fails.
 pub(crate) fn several_processes_migrate_at_once(database: Database) {
@@ -110,6 +110,10 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
             first.orders.iter().chain(&second.orders).map(|order| order.id().get()).collect();
         assert_eq!(ids, [3, 1]);
     });
+}
+
+async fn execute(url: &str, statements: &str) {
+    databases::execute(url, statements).await.expect("the statements run");
 }
 
 fn insert(id: i64, price: &str, quantity: u16, total: &str, status: &str) -> String {

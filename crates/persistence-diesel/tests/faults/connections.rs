@@ -50,8 +50,7 @@ pub(crate) async fn hung(rig: Rig) {
         assert!(back.elapsed() < Duration::from_secs(1), "not back after a second");
     }
     place(&rig).await.expect("the database works again");
-    let connections = rig.connections();
-    let connections = connections.await;
+    let connections = rig.connections().await;
     assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
 }
 

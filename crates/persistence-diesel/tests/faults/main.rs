@@ -1,7 +1,12 @@
 //! What goes wrong between the store and a database server, provoked by a proxy in between and by
 //! the servers' own means, and what the store owes its callers then.
 
-#![expect(clippy::expect_used, reason = "a broken expectation ends a test; that is its job")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test; that is its job"
+)]
 
 mod adoption;
 mod commits;
@@ -16,6 +21,9 @@ use order_testkit::databases::Database;
 
 use crate::rig::{Check, Rig};
 
+/// A check that needs no proxy.
+type PlainCheck = fn(Database);
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime starts"));
@@ -28,7 +36,7 @@ fn main() -> ExitCode {
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
     ];
-    let anywhere: &[(&str, fn(Database))] = &[
+    let anywhere: &[(&str, PlainCheck)] = &[
         ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),

@@ -5,13 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::sql_types::BigInt;
-use diesel::{QueryableByName, sql_query};
-use diesel_async::{
-    AsyncConnection, AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-};
 use order_app::ports::OrderStore;
-use order_testkit::databases::Scratch;
+use order_testkit::databases::{self, Scratch};
 use order_testkit::{Proxy, RandomEntropy};
 use persistence_diesel::{StoreSettings, migrate, open};
 
@@ -26,12 +21,6 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<dyn OrderStore>,
     pub(crate) proxy: Proxy,
     url: String,
-}
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
 }
 
 pub(crate) fn settings(url: &str) -> StoreSettings {
@@ -60,52 +49,13 @@ impl Rig {
 
     /// Counts rows, past the proxy.
     pub(crate) async fn count(&self, of: &str) -> i64 {
-        let query = sql_query(format!("SELECT COUNT(*) AS count FROM {of}"));
-        let count: Count = if self.url.starts_with("postgres") {
-            query.get_result(&mut postgres(&self.url).await).await.expect("a count")
-        } else {
-            query.get_result(&mut mysql(&self.url).await).await.expect("a count")
-        };
-        count.count
+        databases::count(&self.url, of).await.expect("the database counts")
     }
 
-    /// How many connections the server has open for our database, but for the one that asks.
+    /// How many connections the server has open for our database.
     pub(crate) async fn connections(&self) -> i64 {
-        let database = self.url.rsplit('/').next().expect("a database");
-        let all = if self.url.starts_with("postgres") {
-            format!("pg_stat_activity WHERE datname = '{database}'")
-        } else {
-            format!("information_schema.processlist WHERE db = '{database}'")
-        };
-        self.count(&all).await - 1
+        databases::connections(&self.url).await.expect("the server counts")
     }
-}
-
-pub(crate) async fn postgres(url: &str) -> AsyncPgConnection {
-    AsyncPgConnection::establish(url).await.expect("the server answers")
-}
-
-pub(crate) async fn mysql(url: &str) -> AsyncMysqlConnection {
-    AsyncMysqlConnection::establish(url).await.expect("the server answers")
-}
-
-/// Runs statements on a database, past the store.
-pub(crate) async fn execute(url: &str, statements: &str) {
-    let done = if let Some(path) = url.strip_prefix("sqlite:") {
-        sqlite(path).await.batch_execute(statements).await
-    } else if url.starts_with("postgres") {
-        postgres(url).await.batch_execute(statements).await
-    } else {
-        mysql(url).await.batch_execute(statements).await
-    };
-    done.expect("the statements run");
-}
-
-type Sqlite =
-    diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>;
-
-async fn sqlite(path: &str) -> Sqlite {
-    Sqlite::establish(path).await.expect("the file opens")
 }
 
 fn address_in(url: &str) -> SocketAddr {

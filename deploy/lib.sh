@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: messages, the cache folder, Debian packages, free ports. Sourced, never run.
+
+# Where servers, downloads and tools are kept. Servers refuse to run as root, and root's own home is closed to others.
+if [ "$EUID" -eq 0 ]; then cache_home=/var/cache/order-stack; else cache_home=${XDG_CACHE_HOME:-$HOME/.cache}/order-stack; fi
+export STACK_CACHE=${STACK_CACHE:-$cache_home/downloads}
+
+# Debian keeps servers in sbin, which is not on everybody's path.
+PATH=$PATH:/usr/sbin:/sbin
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# The comment at the top of a script, from its second line on, is its help.
+print_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+
+# Prints those of the Debian packages named that are not installed.
+packages_missing() {
+  local package
+  for package; do
+    [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null)" = 'ii ' ] || echo "$package"
+  done
+}
+
+# Prints the Debian packages that a Python with virtual environments lacks.
+python_packages() { python3 -c 'import ensurepip' 2>/dev/null || printf '%s\n' python3 python3-venv; }
+
+# Installs Debian packages, with their services kept from starting. The package lists are fetched once in a run.
+install_packages() {
+  [ $# -gt 0 ] || return 0
+  if [ "$EUID" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    die "please install these Debian packages, then run this again: $*"
+  fi
+  local output
+  say "installing $*"
+  output=$(
+    exec 8>/run/lock/order-stack-packages.lock
+    flock 8
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod +x "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    # A source of packages that does not answer may not be needed.
+    [ -n "${STACK_LISTS_FETCHED:-}" ] || apt-get -qq update 2>&1 || true
+    apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" 2>&1 8>&-
+  ) || die "apt-get could not install: $*; it said: $output"
+  export STACK_LISTS_FETCHED=1
+}
+
+# Prints so many free ports of the loopback interface, below those that the system gives to outgoing connections.
+free_ports() {
+  python3 - "$1" <<'PYTHON'
+import random, socket, sys
+
+held = []
+for port in random.sample(range(20000, 32000), 12000):
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        continue
+    held.append(probe)
+    if len(held) == int(sys.argv[1]):
+        break
+print(*(probe.getsockname()[1] for probe in held))
+PYTHON
+}
+
+# Waits until COMMAND succeeds, asking ten times a second; fails after SECONDS, or as soon as process PID has ended.
+wait_until() { # SECONDS PID COMMAND...
+  local deadline=$((SECONDS + $1)) pid=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$pid" 2>/dev/null; then return 1; fi
+    sleep 0.1
+  done
+}
