@@ -17,7 +17,7 @@ stack-up *servers:
     deploy/stack up {{ servers }}
     @echo 'Tell this shell:  eval "$(deploy/stack env)"'
     @echo 'then test:        cargo test --workspace'
-    @echo 'or serve:         cargo run -- --spring.datasource.url="$ORDER_TEST_POSTGRES_URL"'
+    @echo 'or serve:         cargo run -- --spring.datasource.url="$STACK_POSTGRES_URL"'
 
 # Stop them: just stack-down --data removes their data too
 stack-down *options:

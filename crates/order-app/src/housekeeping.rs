@@ -60,7 +60,7 @@ impl Housekeeping {
                 Ok(Step::More) => tokio::task::yield_now().await,
                 Ok(Step::Idle) => tokio::time::sleep(pause).await,
                 Err(error) => {
-                    tracing::warn!(error = %error, "expired idempotency keys were not purged");
+                    tracing::warn!(?error, "expired idempotency keys were not purged");
                     tokio::time::sleep(pause).await;
                 }
             }

@@ -10,6 +10,8 @@ use crate::line::Quantity;
 
 /// Decimals that are kept: the scale of `DECIMAL(19,4)`.
 const SCALE: u32 = 4;
+/// Digits before the point: those of `DECIMAL(19,4)`.
+const WHOLE_DIGITS: i64 = 15;
 /// The longest text that is looked at; an honest amount has at most 20 digits.
 const LONGEST_TEXT: usize = 64;
 
@@ -46,22 +48,34 @@ impl Amount {
     /// # Errors
     /// [`AmountError`], each case by its name.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
-        if text.len() > LONGEST_TEXT || !is_json_number(text) {
-            return Err(AmountError::NotANumber);
-        }
-        let read = if text.contains(['e', 'E']) {
-            Decimal::from_scientific(text)
+        let number = Number::read(text).ok_or(AmountError::NotANumber)?;
+        let digits = format!("{}{}", number.whole, number.fraction);
+        let kept = digits.trim_end_matches('0');
+        let significant = kept.trim_start_matches('0');
+        // Where the last digit that is no zero stands, counted from the point, and likewise the
+        // first one: known before any arithmetic, so that nothing can overflow or be rounded.
+        let decimals = number
+            .shift
+            .saturating_add(length(number.fraction))
+            .saturating_sub(length(&digits).saturating_sub(length(kept)));
+        let before_point = length(significant).saturating_sub(decimals);
+        if significant.is_empty() {
+            Ok(Self::ZERO)
+        } else if number.negative {
+            Err(AmountError::Negative)
+        } else if before_point > WHOLE_DIGITS {
+            Err(AmountError::TooLarge)
+        } else if decimals > i64::from(SCALE) {
+            Err(AmountError::TooManyDecimals)
         } else {
-            Decimal::from_str_exact(text)
-        };
-        match read {
-            Ok(value) => Self::new(value),
-            Err(_) if text.starts_with('-') => Err(AmountError::Negative),
-            Err(
-                rust_decimal::Error::Underflow
-                | rust_decimal::Error::ScaleExceedsMaximumPrecision(_),
-            ) => Err(AmountError::TooManyDecimals),
-            Err(_) => Err(AmountError::TooLarge),
+            // At most 19 digits, zeros for a positive exponent included.
+            let zeros = usize::try_from(decimals.saturating_neg()).unwrap_or(0);
+            let scale = u32::try_from(decimals).unwrap_or(0);
+            format!("{significant}{}", "0".repeat(zeros))
+                .parse::<i128>()
+                .ok()
+                .and_then(|mantissa| Decimal::try_from_i128_with_scale(mantissa, scale).ok())
+                .map_or(Err(AmountError::TooLarge), Self::new)
         }
     }
 
@@ -146,22 +160,51 @@ impl fmt::Display for AmountText {
     }
 }
 
-/// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-fn is_json_number(text: &str) -> bool {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
+/// The parts of a JSON number: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+struct Number<'a> {
+    negative: bool,
+    whole: &'a str,
+    fraction: &'a str,
+    /// How far the point moves to the left: the exponent, negated.
+    shift: i64,
+}
+
+impl<'a> Number<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        if text.len() > LONGEST_TEXT {
+            return None;
+        }
+        let unsigned = text.strip_prefix('-');
+        let negative = unsigned.is_some();
+        let text = unsigned.unwrap_or(text);
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent),
+            None => (text, "0"),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (mantissa, None),
+        };
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let up = exponent.strip_prefix('-').is_none();
+        let moved = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let plain = digits(whole)
+            && (whole == "0" || !whole.starts_with('0'))
+            && fraction.is_none_or(digits)
+            && digits(moved);
+        // An exponent that does not fit is as good as the largest one.
+        let moved = moved.parse::<i64>().unwrap_or(i64::MAX);
+        plain.then_some(Self {
+            negative,
+            whole,
+            fraction: fraction.unwrap_or(""),
+            shift: if up { moved.saturating_neg() } else { moved },
+        })
+    }
+}
+
+fn length(digits: &str) -> i64 {
+    i64::try_from(digits.len()).unwrap_or(i64::MAX)
 }
 
 /// What a buyer pays for one piece: 0 to 9,999,999.9999, in the order's currency.

@@ -1,6 +1,7 @@
 //! Databases to throw away, on the real servers that `deploy/stack` starts and in SQLite files.
 //! A server that is not there is a failure that names the command that starts it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -15,11 +16,11 @@ use order_app::ports::BoxError;
 pub enum Database {
     /// Embedded, a file of its own each time.
     Sqlite,
-    /// The PostgreSQL server of `ORDER_TEST_POSTGRES_URL`.
+    /// The PostgreSQL server of `STACK_POSTGRES_URL`.
     Postgres,
-    /// The MariaDB server of `ORDER_TEST_MARIADB_URL`.
+    /// The MariaDB server of `STACK_MARIADB_URL`.
     Mariadb,
-    /// The MySQL server of `ORDER_TEST_MYSQL_URL`.
+    /// The MySQL server of `STACK_MYSQL_URL`.
     Mysql,
 }
 
@@ -53,13 +54,23 @@ impl Database {
         match self {
             Self::Sqlite => None,
             Self::Postgres => {
-                Some(("ORDER_TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5442/orders"))
+                Some(("STACK_POSTGRES_URL", "postgres://postgres@127.0.0.1:5442/orders"))
             }
             Self::Mariadb => {
-                Some(("ORDER_TEST_MARIADB_URL", "mysql://app:app@127.0.0.1:3316/orders"))
+                Some(("STACK_MARIADB_URL", "mysql://app:app@127.0.0.1:3316/orders"))
             }
-            Self::Mysql => Some(("ORDER_TEST_MYSQL_URL", "mysql://app:app@127.0.0.1:3317/orders")),
+            Self::Mysql => Some(("STACK_MYSQL_URL", "mysql://app:app@127.0.0.1:3317/orders")),
         }
+    }
+
+    /// The main process of the server, which a test may stop.
+    #[must_use]
+    pub fn server_process(self) -> u32 {
+        let variable = format!("STACK_{}_PID", self.name().to_uppercase());
+        #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+        let process = std::env::var(&variable).ok().and_then(|process| process.parse().ok());
+        assert!(process.is_some(), "{variable} is not set; run `eval \"$(deploy/stack env)\"`");
+        process.unwrap_or_default()
     }
 
     /// Makes an empty database. Call it outside a runtime.
@@ -162,6 +173,15 @@ impl Connection {
         } else {
             Self::Mysql(AsyncMysqlConnection::establish(url).await?)
         })
+    }
+}
+
+impl Scratch {
+    /// The address of its server, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        let (_, rest) = self.url.split_once('@')?;
+        rest.split('/').next()?.parse().ok()
     }
 }
 

@@ -75,7 +75,7 @@ impl Orders {
         }
         let currency = self.0.currencies.choose(command.currency)?;
         let lines = OrderLines::new(currency, command.lines)?;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let new = NewOrder {
                 id: self.store().next_order_id(deadline).await.map_err(WriteFailure::from)?,
                 customer_id: command.customer_id,
@@ -93,10 +93,10 @@ impl Orders {
                 // held the key was purged between the two looks at it.
                 Landed::Excluded(
                     Conflict::OrderId | Conflict::IdempotencyKey | Conflict::Version,
-                ) => {}
+                ) => self.pause(attempt).await,
             }
         }
-        let source: BoxError = "no free order id found".into();
+        let source: BoxError = "every attempt ran into another order or request".into();
         Err(WriteFailure::Unavailable(source).into())
     }
 }

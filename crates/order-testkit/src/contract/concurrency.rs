@@ -57,6 +57,8 @@ pub(super) async fn changes_of_one_order_make_one_linear_history(store: Store) {
         tasks.spawn(async move {
             loop {
                 let current = order(&store, id).await.expect("it was placed");
+                // So that others read the same version, even on a store that never waits.
+                tokio::task::yield_now().await;
                 let lines = vec![a_line(writer, 1, "1")];
                 let next = relined(&current, lines, noon_plus(writer));
                 match store.commit(a_change(next), in_time()).await {

@@ -1,6 +1,5 @@
 //! A store, the proxy between it and its database, and a way to look at the database past both.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +39,7 @@ impl Rig {
     /// Migrates a database and puts a store and a proxy before it.
     pub(crate) async fn on(scratch: &Scratch) -> Self {
         migrate(&settings(&scratch.url)).await.expect("the migrations run");
-        let server = address_in(&scratch.url);
+        let server = scratch.address().expect("a server");
         let proxy = Proxy::before(server).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
         assert_ne!(through, scratch.url, "the store goes through the proxy");
@@ -56,9 +55,4 @@ impl Rig {
     pub(crate) async fn connections(&self) -> i64 {
         databases::connections(&self.url).await.expect("the server counts")
     }
-}
-
-fn address_in(url: &str) -> SocketAddr {
-    let (_, rest) = url.split_once('@').expect("credentials");
-    rest.split('/').next().expect("an address").parse().expect("an address by numbers")
 }

@@ -1,0 +1,303 @@
+//! The contract suite can fail: each flaw that a store may have is noticed by the case that is
+//! there for it.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    reason = "in a test, a broken expectation ends it, and so does an overflow"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use order_app::events::EventRecord;
+use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
+use order_app::ports::{
+    Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition, StoreError,
+};
+use order_domain::{Order, OrderId};
+use order_testkit::{InMemoryStore, contract};
+use tokio::sync::Semaphore;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    None,
+    GivesAnIdTwice,
+    SwallowsVersionConflicts,
+    WritesUnderATakenKey,
+    ForgetsAnswers,
+    NamesTheWrongOrder,
+    FailsTheNextChangeToo,
+    CutsTimesToMilliseconds,
+    ReadsBodiesAsText,
+    FoldsTheCaseOfKeys,
+    TidiesEvents,
+    IgnoresWhereEventsStart,
+    PromisesAnotherPage,
+    SkipsEqualTimes,
+    IncludesTheEnd,
+    ForgetsFiltersOnLaterPages,
+    PurgesWithoutLimit,
+    PurgesTooMuch,
+    LosesConnectionsOfDroppedCommits,
+    ReportsLateCommitsAsFailures,
+    HangsWhenItIsLate,
+}
+
+/// The fake with one flaw.
+struct Broken {
+    inner: InMemoryStore,
+    flaw: Flaw,
+    connections: Semaphore,
+    poisoned: AtomicBool,
+}
+
+fn late() -> StoreError {
+    StoreError::Unavailable("no connection in time".into())
+}
+
+impl Broken {
+    fn new(flaw: Flaw) -> Self {
+        let (connections, poisoned) = (Semaphore::new(10), AtomicBool::new(false));
+        Self { inner: InMemoryStore::default(), flaw, connections, poisoned }
+    }
+
+    fn is(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    fn key(&self, key: &IdempotencyKey) -> IdempotencyKey {
+        let mut key = key.clone();
+        if self.is(Flaw::FoldsTheCaseOfKeys) {
+            key.key.make_ascii_lowercase();
+        }
+        key
+    }
+
+    fn read(&self, order: Order) -> Order {
+        let mut snapshot = order.into_snapshot();
+        if self.is(Flaw::CutsTimesToMilliseconds) {
+            snapshot.created_at = snapshot.created_at.trunc_subsecs(3);
+            snapshot.updated_at = snapshot.updated_at.trunc_subsecs(3);
+        }
+        Order::restore(snapshot).unwrap()
+    }
+
+    /// The answer to a commit that the fake refused.
+    async fn refused(&self, conflict: Conflict, change: Change) -> Result<(), StoreError> {
+        self.poisoned.store(self.is(Flaw::FailsTheNextChangeToo), Ordering::SeqCst);
+        match (self.flaw, conflict) {
+            (Flaw::SwallowsVersionConflicts, Conflict::Version) => Ok(()),
+            (Flaw::WritesUnderATakenKey, Conflict::IdempotencyKey) => {
+                let change = Change { answer: None, ..change };
+                self.inner.commit(change, Deadline::now()).await
+            }
+            (Flaw::NamesTheWrongOrder, Conflict::ClientReference { .. }) => {
+                let existing = change.order.id();
+                Err(Conflict::ClientReference { existing }.into())
+            }
+            (_, conflict) => Err(conflict.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl OrderStore for Broken {
+    async fn next_order_id(&self, deadline: Deadline) -> Result<OrderId, StoreError> {
+        let id = self.inner.next_order_id(deadline).await?;
+        let twice = self.is(Flaw::GivesAnIdTwice) && id.get() == 100;
+        Ok(if twice { OrderId::new(99).unwrap() } else { id })
+    }
+
+    async fn commit(&self, mut change: Change, deadline: Deadline) -> Result<(), StoreError> {
+        if self.poisoned.swap(false, Ordering::SeqCst) {
+            return Err(Conflict::Version.into());
+        }
+        let connection = tokio::time::timeout_at(deadline, self.connections.acquire()).await;
+        let Ok(connection) = connection else { return Err(late()) };
+        if self.is(Flaw::LosesConnectionsOfDroppedCommits) {
+            connection.unwrap().forget();
+            for _statement in 0..5 {
+                tokio::task::yield_now().await;
+            }
+            self.connections.add_permits(1);
+        }
+        if self.is(Flaw::ForgetsAnswers) {
+            change.answer = None;
+        }
+        if let Some(answer) = &mut change.answer {
+            answer.key = self.key(&answer.key);
+        }
+        match self.inner.commit(change.clone(), deadline).await {
+            Err(StoreError::Conflict(conflict)) => self.refused(conflict, change).await,
+            Ok(()) if self.is(Flaw::ReportsLateCommitsAsFailures) => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if Deadline::now() > deadline { Err(late()) } else { Ok(()) }
+            }
+            result => result,
+        }
+    }
+
+    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
+        if self.is(Flaw::HangsWhenItIsLate) && Deadline::now() > deadline {
+            std::future::pending::<()>().await;
+        }
+        let found = self.inner.order(id, deadline).await?;
+        Ok(found.map(|order| self.read(order)))
+    }
+
+    async fn customer_orders(
+        &self,
+        query: &CustomerOrders,
+        deadline: Deadline,
+    ) -> Result<OrderPage, StoreError> {
+        let mut query = query.clone();
+        if self.is(Flaw::IncludesTheEnd) {
+            query.created_to = query.created_to.map(|to| to + TimeDelta::microseconds(1));
+        }
+        if self.is(Flaw::ForgetsFiltersOnLaterPages) && query.after.is_some() {
+            query.statuses.clear();
+        }
+        if let (Flaw::SkipsEqualTimes, Some(after)) = (self.flaw, &mut query.after) {
+            after.id = OrderId::new(1).unwrap();
+        }
+        let mut page = self.inner.customer_orders(&query, deadline).await?;
+        if let (Flaw::PromisesAnotherPage, Some(last)) = (self.flaw, page.orders.last()) {
+            let created_at = last.snapshot().created_at;
+            page.next = Some(PagePosition { created_at, id: last.id() });
+        }
+        Ok(page)
+    }
+
+    async fn events(
+        &self,
+        id: OrderId,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let after = if self.is(Flaw::IgnoresWhereEventsStart) { 0 } else { after };
+        let mut events = self.inner.events(id, after, limit, deadline).await?;
+        if self.is(Flaw::TidiesEvents) {
+            for event in &mut events {
+                event.data = event.data.replace(", ", ",");
+            }
+        }
+        Ok(events)
+    }
+
+    async fn answer(
+        &self,
+        key: &IdempotencyKey,
+        deadline: Deadline,
+    ) -> Result<Option<RecordedAnswer>, StoreError> {
+        let mut found = self.inner.answer(&self.key(key), deadline).await?;
+        if let (Flaw::ReadsBodiesAsText, Some(found)) = (self.flaw, &mut found) {
+            let body = &mut found.answer.body;
+            *body = String::from_utf8_lossy(body).into_owned().into_bytes();
+        }
+        Ok(found)
+    }
+
+    async fn purge_answers(
+        &self,
+        recorded_before: DateTime<Utc>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<u32, StoreError> {
+        let more = TimeDelta::microseconds(i64::from(self.is(Flaw::PurgesTooMuch)));
+        let limit = if self.is(Flaw::PurgesWithoutLimit) { u32::MAX } else { limit };
+        self.inner.purge_answers(recorded_before + more, limit, deadline).await
+    }
+
+    async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
+        self.inner.ping(deadline).await
+    }
+}
+
+/// The cases that end in a panic over a store with this flaw.
+async fn failed_cases(flaw: Flaw) -> Vec<&'static str> {
+    let mut failed = Vec::new();
+    for case in contract::cases() {
+        let store = Arc::new(Broken::new(flaw));
+        if tokio::spawn((case.run)(store)).await.is_err() {
+            failed.push(case.name);
+        }
+    }
+    failed
+}
+
+async fn assert_noticed(flaw: Flaw, by: &[&str]) {
+    let failed = failed_cases(flaw).await;
+    for case in by {
+        assert!(failed.contains(case), "{flaw:?} is not noticed by {case}, only by {failed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_flaw_passes() {
+    assert_eq!(failed_cases(Flaw::None).await, [""; 0]);
+}
+
+macro_rules! noticed {
+    ($($name:ident: $flaw:ident by $($case:literal),+;)+) => {
+        $(#[tokio::test(start_paused = true)]
+        async fn $name() {
+            assert_noticed(Flaw::$flaw, &[$($case),+]).await;
+        })+
+    };
+}
+
+noticed! {
+    ids_given_twice_are_noticed: GivesAnIdTwice
+        by "concurrency::order_ids_are_never_given_twice";
+    lost_updates_are_noticed: SwallowsVersionConflicts
+        by "compare_and_set::a_stale_version_is_refused_and_writes_nothing",
+        "compare_and_set::a_skipped_version_is_refused_and_writes_nothing",
+        "compare_and_set::an_update_of_an_unknown_order_is_refused_and_writes_nothing",
+        "concurrency::changes_of_one_order_make_one_linear_history",
+        "concurrency::one_of_many_updates_of_one_version_wins";
+    second_executions_are_noticed: WritesUnderATakenKey
+        by "answers::a_taken_key_is_refused_and_writes_nothing",
+        "concurrency::requests_with_one_key_make_one_order";
+    forgotten_answers_are_noticed: ForgetsAnswers
+        by "answers::an_answer_is_read_back_byte_for_byte",
+        "answers::an_update_records_its_answer_too",
+        "interruption::a_dropped_commit_is_wholly_there_or_not_at_all";
+    wrong_names_in_conflicts_are_noticed: NamesTheWrongOrder
+        by "uniqueness::a_taken_client_reference_names_the_order_that_has_it",
+        "concurrency::orders_with_one_reference_make_one_order";
+    harm_to_neighbours_is_noticed: FailsTheNextChangeToo
+        by "concurrency::a_bad_change_among_good_ones_fails_alone";
+    coarse_times_are_noticed: CutsTimesToMilliseconds
+        by "read_back::times_are_kept_to_the_microsecond";
+    mangled_bodies_are_noticed: ReadsBodiesAsText
+        by "answers::an_answer_is_read_back_byte_for_byte";
+    folded_keys_are_noticed: FoldsTheCaseOfKeys
+        by "answers::keys_differ_by_case";
+    rewritten_events_are_noticed: TidiesEvents
+        by "events::event_bytes_are_never_rewritten";
+    repeated_events_are_noticed: IgnoresWhereEventsStart
+        by "events::events_come_in_sequence_from_where_they_are_asked";
+    pages_after_the_last_are_noticed: PromisesAnotherPage
+        by "lists::an_exactly_full_last_page_is_the_last";
+    gaps_between_pages_are_noticed: SkipsEqualTimes
+        by "lists::pages_join_without_gap_or_repeat";
+    an_inclusive_end_is_noticed: IncludesTheEnd
+        by "lists::a_list_starts_with_created_from_and_ends_before_created_to";
+    forgotten_filters_are_noticed: ForgetsFiltersOnLaterPages
+        by "lists::filters_hold_on_every_page";
+    purges_without_limit_are_noticed: PurgesWithoutLimit
+        by "answers::a_purge_deletes_old_answers_in_batches";
+    purges_of_young_answers_are_noticed: PurgesTooMuch
+        by "answers::a_purge_deletes_old_answers_in_batches";
+    lost_connections_are_noticed: LosesConnectionsOfDroppedCommits
+        by "interruption::a_dropped_commit_is_wholly_there_or_not_at_all";
+    false_failures_are_noticed: ReportsLateCommitsAsFailures
+        by "interruption::a_commit_that_runs_out_of_time_says_what_came_of_it";
+    hanging_reads_are_noticed: HangsWhenItIsLate
+        by "interruption::a_deadline_in_the_past_is_answered_promptly";
+}
