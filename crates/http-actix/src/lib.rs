@@ -1,1 +1,26 @@
-//! x
+//! The driving adapter: the order service over REST, its health in Spring Boot's shapes, and the
+//! OpenAPI document of all that. It asks the use cases of `order-app` and spells their answers; no
+//! rule about orders lives here. Reading settings, starting and stopping are the composition
+//! root's, which calls [`serve`].
+//!
+//! A request passes `edge` (limits, trace, panic, log), `routes`, one file of `orders`, a reader in
+//! `body`, the use case, and leaves as a body or as a [problem](https://www.rfc-editor.org/rfc/rfc9457).
+//!
+//! What actix answers before a request reaches us, nobody can dress: malformed HTTP (400), a head
+//! that is too slow (408) or above 128 KiB (431) get a bare status and a closed connection.
+
+mod actuator;
+mod body;
+mod docs;
+mod edge;
+mod lifecycle;
+mod openapi;
+mod orders;
+mod problem;
+mod request;
+mod routes;
+mod server;
+
+pub use lifecycle::{Lifecycle, Phase};
+pub use openapi::openapi_json;
+pub use server::{About, Http, HttpSettings, serve};

@@ -1,0 +1,129 @@
+//! Health, info and metrics in the shapes of Spring Boot's actuator, which registries, dashboards
+//! and orchestrators know. Nothing here changes anything.
+
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::server::App;
+
+/// What Spring Boot answers with, and its clients accept.
+const CONTENT: &str = "application/vnd.spring-boot.actuator.v3+json";
+/// How long the database's sign of life is good for. However often we are asked, the database is
+/// asked once in this time.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// The last sign of life, and when it came. Who asks while another is asking waits for that answer.
+#[derive(Default)]
+pub(crate) struct Readiness(Mutex<Option<(Instant, bool)>>);
+
+impl Readiness {
+    async fn database(&self, app: &App) -> bool {
+        let mut last = self.0.lock().await;
+        if let Some((_, up)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
+            return up;
+        }
+        let answer = app.http.orders.ping().await;
+        if let Err(error) = &answer {
+            tracing::warn!(%error, "the database gives no sign of life");
+        }
+        *last = Some((Instant::now(), answer.is_ok()));
+        answer.is_ok()
+    }
+}
+
+/// `GET /actuator`.
+pub(crate) async fn links() -> HttpResponse {
+    let link = |path: &str| json!({"href": format!("/actuator{path}"), "templated": false});
+    spring(
+        StatusCode::OK,
+        &json!({"_links": {
+            "self": link(""),
+            "health": link("/health"),
+            "info": link("/info"),
+            "prometheus": link("/prometheus"),
+        }}),
+    )
+}
+
+/// `GET /actuator/health`: everything, and 503 when anything is not up.
+pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
+    let database = app.readiness.database(&app).await;
+    let accepts = app.http.lifecycle.accepts_traffic();
+    let body = json!({
+        "status": overall(database, accepts),
+        "components": {
+            "db": {"status": up_or_down(database)},
+            "livenessState": {"status": "UP"},
+            "readinessState": {"status": readiness_state(accepts)},
+        },
+        "groups": ["liveness", "readiness"],
+    });
+    spring(status(database && accepts), &body)
+}
+
+/// `GET /actuator/health/liveness`: asks nothing outside, so an outage of the database does not get
+/// every instance restarted.
+pub(crate) async fn liveness() -> HttpResponse {
+    let body = json!({"status": "UP", "components": {"livenessState": {"status": "UP"}}});
+    spring(StatusCode::OK, &body)
+}
+
+/// `GET /actuator/health/readiness`: whether to send requests here.
+pub(crate) async fn readiness(app: web::Data<App>) -> HttpResponse {
+    let accepts = app.http.lifecycle.accepts_traffic();
+    // Who is stopping, or not yet started, need not bother the database.
+    let (database, components) = if accepts {
+        let database = app.readiness.database(&app).await;
+        let db = json!({"status": up_or_down(database)});
+        (database, json!({"db": db, "readinessState": {"status": "UP"}}))
+    } else {
+        (true, json!({"readinessState": {"status": "OUT_OF_SERVICE"}}))
+    };
+    let body = json!({"status": overall(database, accepts), "components": components});
+    spring(status(database && accepts), &body)
+}
+
+/// `GET /actuator/info`.
+pub(crate) async fn info(app: web::Data<App>) -> HttpResponse {
+    let about = &app.http.about;
+    let mut body = json!({
+        "app": {"name": about.name, "version": about.version},
+        "build": {"artifact": about.name, "name": about.name, "version": about.version},
+    });
+    if let (Some(commit), Some(members)) = (&about.commit, body.as_object_mut()) {
+        members.insert("git".to_owned(), json!({"commit": {"id": commit}}));
+    }
+    spring(StatusCode::OK, &body)
+}
+
+/// `GET /actuator/prometheus`.
+pub(crate) async fn prometheus(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body((app.http.scrape)())
+}
+
+fn spring(status: StatusCode, body: &Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header((CONTENT_TYPE, CONTENT)).body(body.to_string())
+}
+
+fn status(up: bool) -> StatusCode {
+    if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+fn overall(database: bool, accepts: bool) -> &'static str {
+    if database { readiness_state(accepts) } else { "DOWN" }
+}
+
+fn readiness_state(accepts: bool) -> &'static str {
+    if accepts { "UP" } else { "OUT_OF_SERVICE" }
+}
+
+fn up_or_down(up: bool) -> &'static str {
+    if up { "UP" } else { "DOWN" }
+}

@@ -1,0 +1,28 @@
+//! Bodies: JSON in, read field by field so that everything wrong is told at once; JSON out. Each
+//! body's file also says how the OpenAPI document describes it. Rules that need more than the body
+//! are the domain's.
+
+mod change_status;
+mod digest;
+mod events;
+mod fields;
+mod lines;
+mod order;
+mod place;
+mod reader;
+mod replace_lines;
+
+pub(crate) use change_status::{
+    CancelBody, ChangeStatusBody, MoveBody, fingerprint as status_fingerprint,
+    read as change_status,
+};
+pub(crate) use digest::Digest;
+pub(crate) use events::{EventBody, batch as event_batch};
+pub(crate) use lines::LineBody;
+pub(crate) use order::{
+    LineOutBody, OrderBody, OrderPageBody, answer as order_answer, changed, created,
+};
+pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as place_order};
+pub(crate) use replace_lines::{
+    ReplaceLinesBody, fingerprint as replace_fingerprint, read as replace_lines,
+};

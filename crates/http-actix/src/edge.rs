@@ -1,0 +1,146 @@
+//! The edge: what every request passes on its way in and out, whatever it asks for. Limits, the
+//! trace, draining, panics, the headers that every answer has, the access log and the metrics.
+//! What a path means is not here.
+
+mod limits;
+mod record;
+mod trace;
+mod unread;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+
+use crate::problem::{Code, Problem};
+use crate::server::App;
+
+pub(crate) use limits::{Slot, place as take_place, refused as no_place};
+pub(crate) use trace::Trace;
+pub(crate) use unread::RequestBody;
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is known of a request before it is answered.
+struct Exchange {
+    method: Method,
+    path: String,
+    /// The pattern of the route, which is safe as a label: there are few of them.
+    route: Option<String>,
+    trace: Trace,
+    body: RequestBody,
+    started: Instant,
+}
+
+/// Answers a request: inside, whatever the routes say; outside, always complete and recorded.
+pub(crate) async fn answer(
+    app: web::Data<App>,
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let exchange = Exchange::begin(&app, &mut request);
+    let slot = limits::enter(&app, &exchange.method, &exchange.path);
+    let refused =
+        limits::check(&request).or_else(|| slot.as_ref().err().copied().map(limits::refused));
+    let span = tracing::info_span!("request", trace_id = %exchange.trace.id);
+    if let Some(problem) = refused {
+        let response = span.in_scope(|| exchange.finish_problem(&app, &problem));
+        return Ok(request.into_response(response));
+    }
+    // A panic takes the request with it, so the framework gets the answer as an error.
+    let guarded = AssertUnwindSafe(async { next.call(request).await });
+    match guarded.catch_unwind().instrument(span.clone()).await {
+        Ok(Ok(answered)) => {
+            let (request, response) = answered.into_parts();
+            let response = span.in_scope(|| exchange.finish(&app, response));
+            Ok(ServiceResponse::new(request, response))
+        }
+        Ok(Err(error)) => {
+            let problem = Problem::from(&error);
+            Err(outside(span.in_scope(|| exchange.finish_problem(&app, &problem))))
+        }
+        Err(panic) => {
+            let problem = panicked(&*panic);
+            Err(outside(span.in_scope(|| exchange.finish_problem(&app, &problem))))
+        }
+    }
+}
+
+impl Exchange {
+    fn begin(app: &App, request: &mut ServiceRequest) -> Self {
+        let trace = Trace::of(request.headers(), &*app.http.entropy);
+        let body = RequestBody::take(request);
+        request.extensions_mut().insert(trace.clone());
+        request.extensions_mut().insert(body.clone());
+        Self {
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            route: request.match_pattern(),
+            trace,
+            body,
+            started: Instant::now(),
+        }
+    }
+
+    /// Completes an answer of the routes. Errors become problems here, because only here it is
+    /// known what they are about.
+    fn finish(&self, app: &App, response: HttpResponse) -> HttpResponse {
+        let Some(error) = response.error() else {
+            return self.complete(response, None);
+        };
+        match error.as_error::<Problem>() {
+            Some(problem) => self.finish_problem(app, problem),
+            None => self.finish_problem(app, &Problem::from(error)),
+        }
+    }
+
+    fn finish_problem(&self, app: &App, problem: &Problem) -> HttpResponse {
+        if problem.code().status().is_server_error() {
+            record::failure(problem);
+        }
+        let response = problem.render(&self.path, &self.trace.id);
+        let mut response = self.complete(response, Some(problem.code()));
+        if app.http.lifecycle.is_draining() {
+            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+        response
+    }
+
+    fn complete(&self, mut response: HttpResponse, code: Option<Code>) -> HttpResponse {
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !headers.contains_key(ETAG) && !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Ok(id) = HeaderValue::from_str(&self.trace.correlation_id) {
+            headers.insert(X_REQUEST_ID.clone(), id);
+        }
+        record::answered(self, response.status(), code);
+        self.body.close_if_unread(response)
+    }
+}
+
+/// An answer that goes past the framework, as it has lost the request.
+fn outside(response: HttpResponse) -> Error {
+    InternalError::from_response("answered at the edge", response).into()
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    let message = format!("panic: {}", said.as_deref().unwrap_or("no message"));
+    let cause: Box<dyn std::error::Error> = message.into();
+    Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&*cause)
+}

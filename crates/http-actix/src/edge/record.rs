@@ -1,0 +1,75 @@
+//! What is left of a request when it is answered: one line in the access log, one measurement, and
+//! the cause of a failure. Where logs and metrics go is the composition root's.
+
+use actix_web::http::{Method, StatusCode};
+
+use super::Exchange;
+use crate::problem::{Code, Problem};
+
+/// The one place where the cause of a failure is told, with the trace id of the span around.
+pub(super) fn failure(problem: &Problem) {
+    let code = problem.code().as_str();
+    match (problem.cause(), problem.code()) {
+        (Some(cause), Code::InternalError) => tracing::error!(code, cause, "a request failed"),
+        (Some(cause), _) => tracing::warn!(code, cause, "a request failed"),
+        // Shed on purpose: counted and in the access log, but not worth a warning each.
+        (None, _) => tracing::debug!(code, "a request was refused"),
+    }
+}
+
+/// Logs and counts an answer. The path stays out: it names orders and customers.
+pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Code>) {
+    let took = exchange.started.elapsed();
+    let method = label(&exchange.method);
+    let route = match &exchange.route {
+        Some(route) => route.clone(),
+        None if status == StatusCode::NOT_FOUND => "NOT_FOUND".to_owned(),
+        None => "UNKNOWN".to_owned(),
+    };
+    tracing::info!(
+        target: "access",
+        method,
+        route = route.as_str(),
+        status = status.as_u16(),
+        code = code.map(Code::as_str),
+        duration_ms = took.as_secs_f64() * 1_000.0,
+        trace_id = exchange.trace.id.as_str(),
+        request_id = exchange.trace.correlation_id.as_str(),
+    );
+    metrics::histogram!(
+        "http_server_requests_seconds",
+        "method" => method,
+        "uri" => route,
+        "status" => status.as_str().to_owned(),
+        "outcome" => outcome(status),
+    )
+    .record(took);
+}
+
+/// The names that Spring Boot gives, which dashboards know.
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "INFORMATIONAL",
+        200..=299 => "SUCCESS",
+        300..=399 => "REDIRECTION",
+        400..=499 => "CLIENT_ERROR",
+        500..=599 => "SERVER_ERROR",
+        _ => "UNKNOWN",
+    }
+}
+
+/// Clients may invent methods; labels must stay few.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "UNKNOWN",
+    }
+}

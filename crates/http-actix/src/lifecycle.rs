@@ -1,0 +1,71 @@
+//! Where the process stands between start and stop, as far as callers can tell. Who moves it, and
+//! when, is the composition root's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A phase of the process. It only ever moves down this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not yet ready; requests are served all the same, as far as that works.
+    Starting,
+    /// Ready.
+    Ready,
+    /// Still serving, but readiness says 503, so that load balancers look elsewhere.
+    OutOfService,
+    /// New requests for orders are refused with `draining`; those under way are finished.
+    Draining,
+}
+
+const PHASES: [Phase; 4] = [Phase::Starting, Phase::Ready, Phase::OutOfService, Phase::Draining];
+
+/// The phase, shared between the composition root and the server. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle(Arc<AtomicU8>);
+
+impl Lifecycle {
+    /// A process that is starting.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the process stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let at = usize::from(self.0.load(Ordering::Acquire));
+        PHASES.get(at).copied().unwrap_or(Phase::Draining)
+    }
+
+    /// Moves on to a phase; going back is ignored, so that a late "ready" cannot undo a stop.
+    pub fn advance(&self, to: Phase) {
+        let at = PHASES.iter().position(|phase| *phase == to);
+        let at = at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX);
+        self.0.fetch_max(at, Ordering::AcqRel);
+    }
+
+    /// Whether readiness may say yes, if the database does too.
+    pub(crate) fn accepts_traffic(&self) -> bool {
+        self.phase() == Phase::Ready
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.phase() == Phase::Draining
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifecycle_never_goes_back() {
+        let lifecycle = Lifecycle::new();
+        assert_eq!(lifecycle.phase(), Phase::Starting);
+        lifecycle.advance(Phase::Ready);
+        assert!(lifecycle.accepts_traffic());
+        lifecycle.advance(Phase::Draining);
+        lifecycle.advance(Phase::Ready);
+        assert!(lifecycle.is_draining());
+    }
+}

@@ -1,0 +1,68 @@
+//! The OpenAPI 3.1 document: operations and bodies are described beside their code; here they are
+//! put together with what they share, the schemas of single values (`openapi/schemas.rs`), the
+//! parameters (`openapi/parameters.rs`), and the problems that each operation may answer.
+//! The document is exact: what it allows is taken, what it forbids is refused.
+
+mod parameters;
+mod problems;
+mod schemas;
+
+use order_app::currencies::Currencies;
+use serde_json::Value;
+use utoipa::OpenApi;
+
+use crate::{body, orders};
+
+pub(crate) use parameters::*;
+pub(crate) use schemas::refs::*;
+pub(crate) use schemas::{nothing, statuses_out};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Order Management Service",
+        description = "Places orders, moves them along their status table, and tells what happened \
+            to them. Amounts are exact decimals: strings on output, strings or numbers on input. \
+            Errors are problems (RFC 9457) with a `code` for programs.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/")),
+    tags((name = "orders", description = "Orders and their history")),
+    paths(
+        orders::place,
+        orders::find,
+        orders::replace_lines,
+        orders::change_status,
+        orders::list,
+        orders::history,
+    ),
+    components(schemas(
+        body::LineBody,
+        body::LineOutBody,
+        body::OrderBody,
+        body::OrderPageBody,
+        body::PlaceOrderBody,
+        body::ReplaceLinesBody,
+        body::ChangeStatusBody,
+        body::CancelBody,
+        body::MoveBody,
+        body::EventBody,
+    )),
+)]
+struct Document;
+
+/// The document of an instance with default settings, as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    document(&Currencies::default())
+}
+
+/// The document of an instance that accepts these currencies.
+pub(crate) fn document(currencies: &Currencies) -> String {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.extend(schemas::shared(currencies));
+    }
+    problems::describe(&mut document);
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! The parameters of the operations, as the document describes them. They are read in `request`,
+//! which tells everything that is wrong with them at once.
+
+use order_domain::MAX_ID;
+use serde_json::json;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{RefOr, Required};
+
+use super::schemas::{entity_tags, refs, statuses_in};
+
+macro_rules! parameters {
+    ($($(#[$doc:meta])* $name:ident [$($parameter:expr),+];)+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoParams for $name {
+            fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                vec![$($parameter),+]
+            }
+        }
+    )+};
+}
+
+parameters! {
+    /// The order, in the path.
+    OrderPath [path("id", "The order's id.")];
+    /// The customer, in the path.
+    CustomerPath [path("customerId", "Whose orders.")];
+    /// A condition on the stored version.
+    IfMatch [header(
+        "If-Match",
+        "The versions that may be changed, as entity tags; any when absent.",
+        entity_tags(),
+    )];
+    /// What the client has already.
+    IfNoneMatch [header(
+        "If-None-Match",
+        "The versions that the client has already, as entity tags.",
+        entity_tags(),
+    )];
+    /// The wish that a request be executed once.
+    IdempotencyKey [header(
+        "Idempotency-Key",
+        "Makes the request safe to repeat for 24 hours: it is executed once, and answered the same.",
+        refs::idempotency_key(),
+    )];
+    /// Which of a customer's orders.
+    ListQuery [
+        repeated("status", "Only orders in one of these statuses; may be repeated."),
+        query("createdFrom", "Only orders placed at this time or later.", refs::time_in()),
+        query("createdTo", "Only orders placed before this time.", refs::time_in()),
+        query("limit", "The most orders of a page.", integer(1, 100, 20)),
+        query(
+            "cursor",
+            "The `nextCursor` of the page before. It belongs to that page's filters.",
+            refs::cursor(),
+        )
+    ];
+    /// Which events of an order.
+    HistoryQuery [
+        query("after", "Only events with a higher sequence.", integer(0, MAX_ID, 0)),
+        query("limit", "The most events of a page.", integer(1, 1_000, 100))
+    ];
+}
+
+fn path(name: &str, description: &str) -> Parameter {
+    parameter(ParameterIn::Path, name, description, refs::id()).required(Required::True).build()
+}
+
+fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    parameter(ParameterIn::Header, name, description, schema).build()
+}
+
+fn query(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    parameter(ParameterIn::Query, name, description, schema).build()
+}
+
+fn repeated(name: &str, description: &str) -> Parameter {
+    parameter(ParameterIn::Query, name, description, statuses_in())
+        .style(Some(ParameterStyle::Form))
+        .explode(Some(true))
+        .build()
+}
+
+fn parameter(
+    place: ParameterIn,
+    name: &str,
+    description: &str,
+    schema: impl Into<RefOr<Schema>>,
+) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+}
+
+fn integer(least: i64, most: i64, default: i64) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(least))
+        .maximum(Some(most))
+        .default(Some(json!(default)))
+        .build()
+        .into()
+}

@@ -1,0 +1,47 @@
+//! `GET /orders/{id}`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::ETAG;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::send;
+use crate::body::{self, OrderBody};
+use crate::openapi::{IfNoneMatch, OrderPath};
+use crate::problem::Problem;
+use crate::request::{self, Query};
+use crate::server::App;
+
+/// Read an order
+#[utoipa::path(
+    get,
+    path = "/orders/{id}",
+    operation_id = "getOrder",
+    tag = "orders",
+    params(OrderPath, IfNoneMatch),
+    responses(
+        (
+            status = 200,
+            description = "The order.",
+            body = OrderBody,
+            headers(("ETag" = String, description = "The order's version.")),
+        ),
+        (
+            status = 304,
+            description = "The client has this version already.",
+            headers(("ETag" = String, description = "The order's version.")),
+        ),
+    ),
+)]
+pub(crate) async fn find(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&request)?;
+    let id = request::id(&request, "id")?;
+    let order = app.http.orders.find(id).await?;
+    if request::is_unmodified(&request, order.version())? {
+        let tag = request::etag(order.version());
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(send(body::order_answer(&order, StatusCode::OK)))
+}

@@ -1,0 +1,44 @@
+//! `GET /orders/customer/{customerId}`.
+
+use actix_web::http::header::LINK;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::body::{OrderBody, OrderPageBody};
+use crate::openapi::{CustomerPath, ListQuery};
+use crate::problem::Problem;
+use crate::request::{self, Page};
+use crate::server::App;
+
+/// List a customer's orders, newest first
+///
+/// A customer without orders has an empty list. The cursor of a page belongs to its filters.
+#[utoipa::path(
+    get,
+    path = "/orders/customer/{customerId}",
+    operation_id = "listCustomerOrders",
+    tag = "orders",
+    params(CustomerPath, ListQuery),
+    responses((
+        status = 200,
+        description = "One page of orders.",
+        body = OrderPageBody,
+        headers(("Link" = Option<String>, description = "`rel=\"next\"`: the next page.")),
+    )),
+)]
+pub(crate) async fn list(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    let customer_id = request::id(&request, "customerId")?;
+    let page = Page::of(&request, customer_id)?;
+    let found = app.http.orders.list(&page.query).await?;
+    let next = found.next.map(|at| request::next_cursor(&page.query, at));
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next {
+        response.insert_header((LINK, format!("<{}>; rel=\"next\"", page.link(cursor))));
+    }
+    Ok(response.json(OrderPageBody {
+        orders: found.orders.iter().map(OrderBody::from).collect(),
+        next_cursor: next,
+    }))
+}

@@ -1,0 +1,56 @@
+//! `POST /orders`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use order_app::idempotency::Operation;
+
+use super::{send_answered, write_request};
+use crate::body::{self, OrderBody, PlaceOrderBody};
+use crate::openapi::IdempotencyKey;
+use crate::problem::Problem;
+use crate::request::{self, Query};
+use crate::server::App;
+
+/// Place an order
+///
+/// With an `Idempotency-Key`, the order is placed once, however often the request comes.
+#[utoipa::path(
+    post,
+    path = "/orders",
+    operation_id = "placeOrder",
+    tag = "orders",
+    params(IdempotencyKey),
+    request_body(content = PlaceOrderBody, content_type = "application/json"),
+    responses((
+        status = 201,
+        description = "The order was placed.",
+        body = OrderBody,
+        headers(
+            ("Location" = String, description = "Where the order is."),
+            ("ETag" = String, description = "The order's version."),
+            ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer."),
+        ),
+        links(
+            ("getOrder" = (operation_id = "getOrder", parameters(("id" = "$response.body#/id")))),
+            ("replaceLines" = (operation_id = "replaceLines", parameters(("id" = "$response.body#/id")))),
+            ("changeStatus" = (operation_id = "changeStatus", parameters(("id" = "$response.body#/id")))),
+            ("listEvents" = (operation_id = "listEvents", parameters(("id" = "$response.body#/id")))),
+            ("listCustomerOrders" = (operation_id = "listCustomerOrders", parameters(("customerId" = "$response.body#/customerId")))),
+        ),
+    )),
+)]
+pub(crate) async fn place(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    let arrived = request::json(&request, &app).await?;
+    Query::refuse_any(&request)?;
+    let command = body::place_order(&arrived.bytes, app.http.orders.currencies())?;
+    let write = write_request(
+        &request,
+        Operation::Place,
+        body::place_fingerprint(&command),
+        body::created,
+    )?;
+    let answered = app.http.orders.place(command, write).await?;
+    Ok(send_answered(answered))
+}

@@ -1,0 +1,50 @@
+//! `PUT /orders/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use order_app::idempotency::Operation;
+
+use super::{send_answered, write_request};
+use crate::body::{self, OrderBody, ReplaceLinesBody};
+use crate::openapi::{IdempotencyKey, IfMatch, OrderPath};
+use crate::problem::Problem;
+use crate::request::{self, Query};
+use crate::server::App;
+
+/// Replace the lines of a pending order
+///
+/// The same lines again change nothing, and make no new version.
+#[utoipa::path(
+    put,
+    path = "/orders/{id}",
+    operation_id = "replaceLines",
+    tag = "orders",
+    params(OrderPath, IfMatch, IdempotencyKey),
+    request_body(content = ReplaceLinesBody, content_type = "application/json"),
+    responses((
+        status = 200,
+        description = "The order as it is now.",
+        body = OrderBody,
+        headers(
+            ("ETag" = String, description = "The order's version."),
+            ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer."),
+        ),
+    )),
+)]
+pub(crate) async fn replace_lines(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    let arrived = request::json(&request, &app).await?;
+    Query::refuse_any(&request)?;
+    let id = request::id(&request, "id")?;
+    let expected = request::expected_versions(&request)?;
+    let command = body::replace_lines(&arrived.bytes, id, expected)?;
+    let write = write_request(
+        &request,
+        Operation::ReplaceLines,
+        body::replace_fingerprint(&command),
+        body::changed,
+    )?;
+    let answered = app.http.orders.replace_lines(command, write).await?;
+    Ok(send_answered(answered))
+}

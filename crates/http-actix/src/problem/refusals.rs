@@ -1,0 +1,207 @@
+//! Which error of the use cases is which problem.
+
+use order_app::currencies::CurrencyNotEnabled;
+use order_app::orders::{ChangeError, FindError, LinesRefused, PlaceError, WriteFailure};
+use order_app::ports::StoreError;
+use order_domain::{
+    InvalidTransition, LinesError, OrderLines, OrderStatus, ReplaceLinesError, TotalMismatch,
+};
+use serde_json::Value;
+
+use super::{Code, FieldError, Place, Problem};
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::CurrencyNotEnabled(error) => error.into(),
+            PlaceError::Lines(error) => error.into(),
+            PlaceError::TotalMismatch(error) => error.into(),
+            PlaceError::DuplicateClientReference { existing } => Self::new(
+                Code::DuplicateClientReference,
+                format!("Order {existing} of this customer has this client reference."),
+            )
+            .member("existingOrderId", existing.get()),
+            PlaceError::Write(failure) => failure.into(),
+        }
+    }
+}
+
+impl<R> From<ChangeError<R>> for Problem
+where
+    R: std::error::Error + Into<Problem> + 'static,
+{
+    fn from(error: ChangeError<R>) -> Self {
+        match error {
+            ChangeError::NotFound => order_not_found(),
+            ChangeError::VersionMismatch { current } => {
+                Self::new(Code::VersionMismatch, format!("The order has version {current} now."))
+                    .member("currentVersion", current.get())
+            }
+            ChangeError::ConcurrentUpdate => Self::new(
+                Code::ConcurrentUpdate,
+                "Other changes came first. Nothing was changed by this request; try again.",
+            ),
+            ChangeError::Refused(refused) => refused.into(),
+            ChangeError::Write(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<InvalidTransition> for Problem {
+    fn from(error: InvalidTransition) -> Self {
+        let InvalidTransition { current, requested } = error;
+        let detail = format!("An order that is {current} cannot become {requested}.");
+        invalid_transition(current, detail).member("requestedStatus", requested.as_str())
+    }
+}
+
+impl From<LinesRefused> for Problem {
+    fn from(error: LinesRefused) -> Self {
+        match error {
+            LinesRefused::Lines(error) => error.into(),
+            LinesRefused::Order(ReplaceLinesError::TotalMismatch(error)) => error.into(),
+            LinesRefused::Order(ReplaceLinesError::NotPending { current }) => {
+                let detail = format!(
+                    "The lines of an order can change only while it is PENDING, not {current}."
+                );
+                // Nobody asked for a status; what the lines would need is the honest value.
+                invalid_transition(current, detail)
+                    .member("requestedStatus", OrderStatus::Pending.as_str())
+            }
+        }
+    }
+}
+
+impl From<LinesError> for Problem {
+    fn from(error: LinesError) -> Self {
+        match &error {
+            LinesError::Count { .. } => {
+                let error = FieldError {
+                    place: Place::Pointer("/items".to_owned()),
+                    code: "out_of_range",
+                    message: format!("must have 1 to {} entries", OrderLines::MAX).into(),
+                };
+                Self::new(Code::ValidationFailed, "A field is wrong.").errors(vec![error])
+            }
+            LinesError::TooManyDecimals { positions, currency } => {
+                let most = currency.decimals();
+                let message = format!("must have at most {most} decimals in {currency}");
+                let errors = at_each(positions, "unitPrice", "too_many_decimals", &message);
+                Self::new(Code::ValidationFailed, "Fields are wrong.").errors(errors)
+            }
+            LinesError::DuplicateProduct { positions } => {
+                let message = "an earlier line has this product";
+                let errors = at_each(positions, "productId", "duplicate_product", message);
+                let detail = "Each product may stand in one line only.";
+                Self::new(Code::DuplicateProduct, detail).errors(errors)
+            }
+            LinesError::TotalTooLarge => amount_overflow(),
+        }
+    }
+}
+
+impl From<TotalMismatch> for Problem {
+    fn from(error: TotalMismatch) -> Self {
+        let expected = error.expected.display(error.currency).to_string();
+        let field = FieldError {
+            place: Place::Pointer("/totalAmount".to_owned()),
+            code: "total_mismatch",
+            message: format!("must be {expected}").into(),
+        };
+        Self::new(
+            Code::TotalMismatch,
+            format!("The total of the lines is {expected} {}.", error.currency),
+        )
+        .errors(vec![field])
+        .member("expectedTotalAmount", expected)
+    }
+}
+
+impl From<CurrencyNotEnabled> for Problem {
+    fn from(error: CurrencyNotEnabled) -> Self {
+        let field = FieldError {
+            place: Place::Pointer("/currency".to_owned()),
+            code: "currency_not_enabled",
+            message: format!("must be one of {}", error.enabled.join(", ")).into(),
+        };
+        let detail = format!("Orders in {} are not accepted here.", error.requested);
+        Self::new(Code::CurrencyNotEnabled, detail)
+            .errors(vec![field])
+            .member("enabledCurrencies", error.enabled)
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NotFound => order_not_found(),
+            FindError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        WriteFailure::from(error).into()
+    }
+}
+
+impl From<WriteFailure> for Problem {
+    fn from(failure: WriteFailure) -> Self {
+        match &failure {
+            WriteFailure::InProgress => Self::new(
+                Code::IdempotencyInProgress,
+                "The first request with this idempotency key is still running.",
+            ),
+            WriteFailure::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This idempotency key was used for another request.",
+            ),
+            WriteFailure::Unavailable(_) => Self::new(
+                Code::Unavailable,
+                "The database cannot be asked now. Nothing was changed; try again.",
+            ),
+            WriteFailure::OutcomeUnknown(_) => Self::new(
+                Code::OutcomeUnknown,
+                "The change may or may not have been made. Try again with the same \
+                 idempotency key, or look at the order first.",
+            ),
+            WriteFailure::Internal(_) => {
+                Self::new(Code::InternalError, "Something went wrong here.")
+            }
+        }
+        .caused_by(&failure)
+    }
+}
+
+/// Total above the largest amount.
+pub(crate) fn amount_overflow() -> Problem {
+    let detail = "The total is above 999999999999999.9999.";
+    let error = FieldError {
+        place: Place::Pointer("/totalAmount".to_owned()),
+        code: "out_of_range",
+        message: "must not be above 999999999999999.9999".into(),
+    };
+    Problem::new(Code::AmountOverflow, detail).errors(vec![error])
+}
+
+fn order_not_found() -> Problem {
+    Problem::new(Code::OrderNotFound, "There is no order with this id.")
+}
+
+fn invalid_transition(current: OrderStatus, detail: String) -> Problem {
+    let allowed: Vec<Value> =
+        current.allowed_transitions().map(|status| status.as_str().into()).collect();
+    Problem::new(Code::InvalidTransition, detail)
+        .member("currentStatus", current.as_str())
+        .member("allowedTransitions", allowed)
+}
+
+fn at_each(positions: &[usize], field: &str, code: &'static str, message: &str) -> Vec<FieldError> {
+    let error = |position: &usize| FieldError {
+        place: Place::Pointer(format!("/items/{position}/{field}")),
+        code,
+        message: message.to_owned().into(),
+    };
+    positions.iter().map(error).collect()
+}

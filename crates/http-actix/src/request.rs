@@ -1,0 +1,18 @@
+//! The parts of a request beside its body's fields: path, query, headers, and the bytes of the
+//! body. Each is checked whole; nothing wrong passes silently.
+
+mod cursor;
+mod etag;
+mod idempotency;
+mod page;
+mod path;
+mod payload;
+mod query;
+
+pub(crate) use cursor::next as next_cursor;
+pub(crate) use etag::{etag, expected_versions, is_unmodified};
+pub(crate) use idempotency::once;
+pub(crate) use page::{Page, history_page};
+pub(crate) use path::id;
+pub(crate) use payload::json;
+pub(crate) use query::Query;

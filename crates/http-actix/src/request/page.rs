@@ -1,0 +1,144 @@
+//! Which page of a list is asked for.
+
+use actix_web::HttpRequest;
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use order_app::ports::CustomerOrders;
+use order_domain::{CustomerId, MAX_ID, OrderStatus};
+
+use super::cursor;
+use super::query::{Query, integer};
+use crate::problem::Problem;
+
+const DEFAULT_ORDERS: i64 = 20;
+const MOST_ORDERS: i64 = 100;
+const DEFAULT_EVENTS: i64 = 100;
+const MOST_EVENTS: i64 = 1_000;
+
+/// A page of a customer's orders: the question, and the query string that asks it without a cursor.
+pub(crate) struct Page {
+    pub(crate) query: CustomerOrders,
+    filters: Vec<(&'static str, String)>,
+}
+
+impl Page {
+    pub(crate) fn of(request: &HttpRequest, customer_id: CustomerId) -> Result<Self, Problem> {
+        let mut query = Query::of(request)?;
+        let statuses = statuses(&mut query);
+        let created_from = query.one("createdFrom", time);
+        let created_to = query.one("createdTo", time);
+        let limit = query.one("limit", |text| integer(text, 1, MOST_ORDERS));
+        let cursor = query.one("cursor", |text| Ok(text.to_owned()));
+        query.finish()?;
+        let mut asked = CustomerOrders {
+            customer_id,
+            statuses,
+            created_from,
+            created_to,
+            after: None,
+            limit: u32::try_from(limit.unwrap_or(DEFAULT_ORDERS)).unwrap_or(1),
+        };
+        asked.after = cursor.map(|cursor| cursor::read(&cursor, &asked)).transpose()?;
+        let filters = filters(&asked, limit);
+        Ok(Self { query: asked, filters })
+    }
+
+    /// The address of the page that starts at a cursor, with the same filters.
+    pub(crate) fn link(&self, cursor: &str) -> String {
+        let mut query = String::new();
+        let pairs = self.filters.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in pairs.chain([("cursor", cursor)]) {
+            query.push(if query.is_empty() { '?' } else { '&' });
+            query.push_str(name);
+            query.push('=');
+            query.push_str(value);
+        }
+        format!("/orders/customer/{}{query}", self.query.customer_id)
+    }
+}
+
+/// The filters in our own spelling, whose characters all stand for themselves in a query.
+fn filters(asked: &CustomerOrders, limit: Option<i64>) -> Vec<(&'static str, String)> {
+    let mut filters = Vec::new();
+    for status in &asked.statuses {
+        filters.push(("status", status.to_string()));
+    }
+    let times = [("createdFrom", asked.created_from), ("createdTo", asked.created_to)];
+    for (name, at) in times {
+        if let Some(at) = at {
+            filters.push((name, order_app::events::timestamp(at)));
+        }
+    }
+    if let Some(limit) = limit {
+        filters.push(("limit", limit.to_string()));
+    }
+    filters
+}
+
+fn statuses(query: &mut Query) -> Vec<OrderStatus> {
+    let mut statuses = Vec::new();
+    for text in query.all("status") {
+        match text.parse() {
+            Ok(status) if statuses.contains(&status) => {}
+            Ok(status) => statuses.push(status),
+            Err(error) => query.wrong(
+                "status",
+                "unknown_status",
+                order_domain::UnknownStatus::to_string(&error),
+            ),
+        }
+    }
+    statuses
+}
+
+/// Reads a time as RFC 3339 spells it. Orders have microseconds: a finer bound is rounded up, which
+/// selects the same orders. So does a bound moved into the years that every database can compare.
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| {
+        "must be a time as in RFC 3339, such as 2026-11-22T12:00:00Z (a + is written %2B)"
+            .to_owned()
+    })?;
+    let exact = read.to_utc();
+    let cut = exact.trunc_subsecs(6);
+    let micros = if cut < exact {
+        cut.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(cut)
+    } else {
+        cut
+    };
+    let bound = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or(micros);
+    // 1970-01-01T00:00:00Z and 9999-12-31T00:00:00Z.
+    Ok(micros.clamp(bound(0), bound(253_402_214_400)))
+}
+
+/// After which sequence, and how many events, the history is asked for.
+pub(crate) fn history_page(request: &HttpRequest) -> Result<(i64, u32), Problem> {
+    let mut query = Query::of(request)?;
+    let after = query.one("after", |text| integer(text, 0, MAX_ID));
+    let limit = query.one("limit", |text| integer(text, 1, MOST_EVENTS));
+    query.finish()?;
+    let limit = u32::try_from(limit.unwrap_or(DEFAULT_EVENTS)).unwrap_or(1);
+    Ok((after.unwrap_or(0), limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(text: &str) -> Option<String> {
+        time(text).ok().map(order_app::events::timestamp)
+    }
+
+    #[test]
+    fn times_are_moved_to_where_databases_can_compare_them() {
+        for (text, expected) in [
+            ("2026-11-22T12:00:00Z", "2026-11-22T12:00:00.000000Z"),
+            ("2026-11-22T12:00:00.0000001+02:00", "2026-11-22T10:00:00.000001Z"),
+            ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z"),
+            ("9999-12-31T23:59:59-23:59", "9999-12-31T00:00:00.000000Z"),
+        ] {
+            assert_eq!(spelled(text).as_deref(), Some(expected), "{text}");
+        }
+        for wrong in ["", "2026-11-22", "2026-11-22T12:00:00", "2026-13-01T00:00:00Z", "now"] {
+            assert_eq!(spelled(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Every route, in one place. A path that is known answers a wrong method with 405 and `Allow`; HEAD
+//! works wherever GET does.
+
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Handler, Resource, Responder, Route};
+
+use crate::problem::{Code, Problem};
+use crate::{actuator, docs, orders};
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    orders(config);
+    actuator(config);
+    config
+        .service(read_only("/openapi.json", docs::document))
+        .service(read_only("/docs", docs::redirect))
+        .service(read_only("/docs/{file:.*}", docs::file))
+        .default_service(web::to(not_found));
+}
+
+fn orders(config: &mut ServiceConfig) {
+    config
+        .service(with_methods("/orders", [(Method::POST, web::to(orders::place))], "POST"))
+        .service(with_methods(
+            "/orders/{id}",
+            [
+                (Method::GET, web::to(orders::find)),
+                (Method::HEAD, web::to(orders::find)),
+                (Method::PUT, web::to(orders::replace_lines)),
+            ],
+            "GET, HEAD, PUT",
+        ))
+        .service(with_methods(
+            "/orders/{id}/status",
+            [(Method::PUT, web::to(orders::change_status))],
+            "PUT",
+        ))
+        // Before the history, because a customer with the id "events" is none.
+        .service(read_only("/orders/customer/{customerId}", orders::list))
+        .service(read_only("/orders/{id}/events", orders::history));
+}
+
+fn actuator(config: &mut ServiceConfig) {
+    config
+        .service(read_only("/actuator", actuator::links))
+        .service(read_only("/actuator/health", actuator::health))
+        .service(read_only("/actuator/health/liveness", actuator::liveness))
+        .service(read_only("/actuator/health/readiness", actuator::readiness))
+        .service(read_only("/actuator/info", actuator::info))
+        .service(read_only("/actuator/prometheus", actuator::prometheus));
+}
+
+fn read_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let routes = [(Method::GET, web::to(handler.clone())), (Method::HEAD, web::to(handler))];
+    with_methods(path, routes, "GET, HEAD")
+}
+
+fn with_methods<const N: usize>(
+    path: &str,
+    routes: [(Method, Route); N],
+    allow: &'static str,
+) -> Resource {
+    let resource = web::resource(path).default_service(web::to(move || async move {
+        let refused = Problem::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."));
+        Err::<&str, _>(refused.header(ALLOW, HeaderValue::from_static(allow)))
+    }));
+    routes
+        .into_iter()
+        .fold(resource, |resource, (method, route)| resource.route(route.method(method)))
+}
+
+async fn not_found() -> Result<&'static str, Problem> {
+    Err(Problem::new(Code::NotFound, "There is nothing at this path."))
+}

@@ -1,0 +1,128 @@
+//! The server: what it needs, and how actix is set up. Signals are not handled here: the
+//! composition root decides when to stop.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use order_app::orders::Orders;
+use order_app::ports::Entropy;
+
+use crate::actuator::Readiness;
+use crate::docs::Docs;
+use crate::lifecycle::Lifecycle;
+use crate::{edge, openapi, routes};
+
+/// How long an idle connection is kept: longer than the usual load balancer's 60 s, so that it is
+/// the balancer who closes.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to read an answer that came before its body was read, and to close.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Limits of the server.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Requests that may be worked on at once; the next one is answered 503 `overloaded`.
+    pub max_in_flight: usize,
+    /// How long a request body may take to arrive in full.
+    pub body_deadline: Duration,
+    /// How long a request head may take to arrive.
+    pub head_deadline: Duration,
+    /// Threads that serve; as many as there are cores when `None`.
+    pub workers: Option<usize>,
+    /// How long requests under way may take when the server is stopped gracefully.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 1_024,
+            body_deadline: Duration::from_secs(10),
+            head_deadline: Duration::from_secs(10),
+            workers: None,
+            shutdown_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What `/actuator/info` tells of the process.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// `spring.application.name`.
+    pub name: String,
+    /// The version of the build.
+    pub version: String,
+    /// The commit it was built from, when known.
+    pub commit: Option<String>,
+}
+
+/// Everything the server works with.
+#[derive(Clone)]
+pub struct Http {
+    /// The use cases.
+    pub orders: Orders,
+    /// Where trace ids come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where the process stands.
+    pub lifecycle: Lifecycle,
+    /// Who it is.
+    pub about: About,
+    /// Its limits.
+    pub settings: HttpSettings,
+    /// The metrics in Prometheus' text format.
+    pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What all workers share.
+pub(crate) struct App {
+    pub(crate) http: Http,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) readiness: Readiness,
+    pub(crate) docs: Docs,
+}
+
+/// Serves on a listener until the returned server is stopped. It must be called, and the result
+/// awaited or spawned, on a tokio runtime.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
+    let settings = http.settings.clone();
+    let document = openapi::document(http.orders.currencies());
+    let app = web::Data::new(App {
+        http,
+        in_flight: AtomicUsize::new(0),
+        readiness: Readiness::default(),
+        docs: Docs::new(document),
+    });
+    let server = HttpServer::new(move || {
+        let edge_app = app.clone();
+        ActixApp::new()
+            .app_data(app.clone())
+            .configure(routes::configure)
+            .wrap(from_fn(move |request, next| edge::answer(edge_app.clone(), request, next)))
+    });
+    let server = match settings.workers {
+        Some(workers) => server.workers(workers.max(1)),
+        None => server,
+    };
+    Ok(server
+        .disable_signals()
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(settings.head_deadline)
+        .client_disconnect_timeout(LINGER)
+        .shutdown_timeout(whole_seconds(settings.shutdown_timeout))
+        .listen(listener)?
+        .run())
+}
+
+/// Actix counts in seconds; a fraction is rounded up, so that nobody is cut off early.
+fn whole_seconds(time: Duration) -> u64 {
+    let fraction = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(fraction)
+}

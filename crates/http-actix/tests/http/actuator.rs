@@ -1,0 +1,85 @@
+//! Health in Spring Boot's shapes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http_actix::{HttpSettings, Phase};
+use order_app::ports::StoreError;
+use order_testkit::MockStore;
+
+use crate::support::Service;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ready_instance_is_up() {
+    let service = Service::start();
+    let health = service.call("GET", "/actuator/health").await;
+    assert_eq!(health.status, 200);
+    assert_eq!(health.header("content-type"), Some("application/vnd.spring-boot.actuator.v3+json"));
+    let body = health.json();
+    assert_eq!(body["status"], "UP");
+    for component in ["db", "livenessState", "readinessState"] {
+        assert_eq!(body["components"][component]["status"], "UP", "{component}");
+    }
+    assert_eq!(body["groups"], serde_json::json!(["liveness", "readiness"]));
+    for target in ["/actuator/health/liveness", "/actuator/health/readiness"] {
+        let reply = service.call("GET", target).await;
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &"UP".into()), "{target}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_an_instance_is_alive_but_not_ready() {
+    let mut store = MockStore::new();
+    store.expect_ping().returning(|_| Err(StoreError::Unavailable("db:5432".into())));
+    let service = Service::with(store, HttpSettings::default());
+    for target in ["/actuator/health", "/actuator/health/readiness"] {
+        let reply = service.call("GET", target).await;
+        assert_eq!((reply.status, &reply.json()["status"]), (503, &"DOWN".into()), "{target}");
+        assert!(!reply.text().contains("5432"));
+    }
+    assert_eq!(service.call("GET", "/actuator/health/liveness").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_does_not_ask_the_database_each_time() {
+    let pings = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&pings);
+    let mut store = MockStore::new();
+    store.expect_ping().returning(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let service = Service::with(store, HttpSettings::default());
+    let started = std::time::Instant::now();
+    for _ in 0..50 {
+        service.call("GET", "/actuator/health/readiness").await;
+    }
+    // One ping for each half second begun.
+    let most = started.elapsed().as_millis() / 500 + 1;
+    assert!(u128::from(pings.load(Ordering::Relaxed)) <= most);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_out_of_service_still_serves() {
+    let service = Service::start();
+    service.lifecycle.advance(Phase::OutOfService);
+    for target in ["/actuator/health", "/actuator/health/readiness"] {
+        let reply = service.call("GET", target).await;
+        let status = reply.json()["status"].clone();
+        assert_eq!((reply.status, &status), (503, &"OUT_OF_SERVICE".into()), "{target}");
+    }
+    service.placed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn info_links_and_metrics_are_served() {
+    let service = Service::start();
+    let info = service.call("GET", "/actuator/info").await.json();
+    assert_eq!(info["app"]["name"], "order-service");
+    assert_eq!(info["build"]["version"], "1.2.3");
+    let links = service.call("GET", "/actuator").await.json();
+    assert_eq!(links["_links"]["health"]["href"], "/actuator/health");
+    let metrics = service.call("GET", "/actuator/prometheus").await;
+    assert_eq!(metrics.text(), "up 1\n");
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+}

@@ -1,0 +1,97 @@
+//! The OpenAPI document agrees with the routes, and its page loads nothing from outside.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::Service;
+
+fn document() -> Value {
+    serde_json::from_str(&http_actix::openapi_json()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_documented_operation_is_routed_and_the_other_way_round() {
+    let service = Service::start();
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 5);
+    for (path, item) in paths {
+        let target = path.replace("{id}", "1").replace("{customerId}", "1");
+        let refused = service.call("PATCH", &target).await;
+        let routed: BTreeSet<_> = refused.header("allow").unwrap().split(", ").collect();
+        let mut documented: BTreeSet<_> =
+            item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        if documented.contains("GET") {
+            documented.insert("HEAD".to_owned());
+        }
+        assert_eq!(routed, documented.iter().map(String::as_str).collect(), "{path}");
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut open = vec![&document];
+    let mut references = 0;
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    let pointer = reference.strip_prefix('#').unwrap();
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                    references += 1;
+                }
+                open.extend(members.values());
+            }
+            Value::Array(values) => open.extend(values),
+            _ => {}
+        }
+    }
+    assert!(references > 20);
+}
+
+#[test]
+fn every_operation_documents_its_problems() {
+    let document = document();
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let responses = operation["responses"].as_object().unwrap();
+            for status in ["400", "405", "500", "503"] {
+                let problem = &responses[status]["content"]["application/problem+json"];
+                assert!(problem.is_object(), "{status} of {}", operation["operationId"]);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_served_document_is_the_printed_one() {
+    let service = Service::start();
+    let served = service.call("GET", "/openapi.json").await;
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    assert_eq!(served.json(), document());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_loads_nothing_from_outside() {
+    let service = Service::start();
+    let moved = service.call("GET", "/docs").await;
+    assert_eq!((moved.status, moved.header("location")), (308, Some("/docs/")));
+    let page = service.call("GET", "/docs/").await;
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'self'"));
+    let html = page.text();
+    for attribute in ["src=\"", "href=\""] {
+        for reference in html.split(attribute).skip(1) {
+            let reference = reference.split('"').next().unwrap();
+            let name = reference.trim_start_matches("./");
+            assert!(!name.contains("//"), "{reference}");
+            assert_eq!(service.call("GET", &format!("/docs/{name}")).await.status, 200, "{name}");
+        }
+    }
+    let script = service.call("GET", "/docs/swagger-initializer.js").await.text();
+    assert!(script.contains("\"validatorUrl\": \"none\""), "{script}");
+    assert!(script.contains("/openapi.json") && !script.contains("://"), "{script}");
+}

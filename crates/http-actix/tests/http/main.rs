@@ -1,0 +1,14 @@
+//! The adapter as a client sees it: a real server on a free port, and sockets.
+
+#[cfg(test)]
+mod actuator;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod edge;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod support;

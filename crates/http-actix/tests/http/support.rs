@@ -1,0 +1,232 @@
+//! A running server with a store in memory, and a client that sends exactly the bytes it is told.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use http_actix::{About, Http, HttpSettings, Lifecycle, Phase, serve};
+use order_app::currencies::Currencies;
+use order_app::orders::{Orders, Ports};
+use order_app::ports::OrderStore;
+use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Far more than anything here takes; only a defect reaches it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const LINES: &str = r#"[{"productId":1,"quantity":3,"unitPrice":"49.99"}]"#;
+
+/// A running server; stopped when dropped.
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) lifecycle: Lifecycle,
+    handle: ServerHandle,
+}
+
+impl Service {
+    pub(crate) fn start() -> Self {
+        Self::with(InMemoryStore::default(), HttpSettings::default())
+    }
+
+    pub(crate) fn with_settings(settings: HttpSettings) -> Self {
+        Self::with(InMemoryStore::default(), settings)
+    }
+
+    pub(crate) fn with(store: impl OrderStore + 'static, mut settings: HttpSettings) -> Self {
+        settings.workers = Some(1);
+        let entropy = Arc::new(SequentialEntropy::default());
+        let ports = Ports {
+            store: Arc::new(store),
+            clock: Arc::new(FixedClock::default()),
+            entropy: entropy.clone(),
+        };
+        let lifecycle = Lifecycle::new();
+        lifecycle.advance(Phase::Ready);
+        let http = Http {
+            orders: Orders::new(ports, Currencies::default(), Duration::from_millis(1_200)),
+            entropy,
+            lifecycle: lifecycle.clone(),
+            about: About {
+                name: "order-service".to_owned(),
+                version: "1.2.3".to_owned(),
+                commit: None,
+            },
+            settings,
+            scrape: Arc::new(|| "up 1\n".to_owned()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = serve(http, listener).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { address, lifecycle, handle }
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// One request without a body, on a connection of its own.
+    pub(crate) async fn call(&self, method: &str, target: &str) -> Reply {
+        self.call_with(method, target, &[]).await
+    }
+
+    pub(crate) async fn call_with(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut connection = self.connect().await;
+        connection.send(&head(method, target, headers)).await;
+        let reply = connection.reply(method).await;
+        reply.check_edge();
+        reply
+    }
+
+    /// One request with a JSON body, on a connection of its own.
+    pub(crate) async fn write(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let length = body.len().to_string();
+        let mut all = vec![("content-type", "application/json"), ("content-length", &length)];
+        all.extend_from_slice(headers);
+        let mut connection = self.connect().await;
+        connection.send(&head(method, target, &all)).await;
+        connection.send(body).await;
+        let reply = connection.reply(method).await;
+        reply.check_edge();
+        reply
+    }
+
+    /// Places an order for customer 42 and returns its id.
+    pub(crate) async fn placed(&self) -> i64 {
+        let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
+        let reply = self.write("POST", "/orders", &[], &body).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        reply.json()["id"].as_i64().unwrap()
+    }
+
+    pub(crate) async fn change_status(&self, id: i64, status: &str) -> Reply {
+        let body = format!(r#"{{"status":"{status}"}}"#);
+        let target = format!("/orders/{id}/status");
+        self.write("PUT", &target, &[], &body).await
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Sends the command; nobody needs to see it through.
+        drop(self.handle.stop(false));
+    }
+}
+
+pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: orders\r\n");
+    for (name, value) in headers {
+        head += &[name, ": ", value, "\r\n"].concat();
+    }
+    head + "\r\n"
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The code of a problem, after a look at the rest of it.
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        for member in ["type", "title", "detail", "instance", "code", "traceId"] {
+            assert!(problem[member].is_string(), "{member} in {problem}");
+        }
+        problem["code"].as_str().unwrap().to_owned()
+    }
+
+    /// What every answer must have, whatever it is.
+    pub(crate) fn check_edge(&self) {
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
+        assert!(self.header("x-request-id").is_some());
+        let no_store = self.header("cache-control") == Some("no-store");
+        assert_eq!(no_store, self.header("etag").is_none(), "{self:?}");
+        if self.status >= 400 && !self.body.is_empty() && self.status != 503 {
+            self.code();
+        }
+    }
+}
+
+/// A socket to the server.
+pub(crate) struct Connection(pub TcpStream);
+
+impl Connection {
+    /// Sends as much as the server takes; it may close early.
+    pub(crate) async fn send(&mut self, bytes: &str) {
+        let sent = timeout(PATIENCE, self.0.write_all(bytes.as_bytes())).await;
+        let _ = sent.expect("the server takes bytes or closes");
+    }
+
+    /// Whether bytes could still be sent.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        let sent = timeout(PATIENCE, self.0.write_all(bytes)).await;
+        sent.expect("the server takes bytes or closes").is_ok()
+    }
+
+    pub(crate) async fn reply(&mut self, method: &str) -> Reply {
+        timeout(PATIENCE, self.read_reply(method)).await.expect("an answer")
+    }
+
+    async fn read_reply(&mut self, method: &str) -> Reply {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.expect("a whole head"));
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        let bodiless = method == "HEAD" || status == 304 || status == 100;
+        let mut body = vec![0; if bodiless { 0 } else { length }];
+        self.0.read_exact(&mut body).await.expect("a whole body");
+        Reply { status, headers, body }
+    }
+
+    /// Waits until the server has closed the connection.
+    pub(crate) async fn closed(&mut self) {
+        let mut rest = Vec::new();
+        let end = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
+        let _ = end.expect("the server closes the connection");
+        assert!(rest.is_empty(), "nothing comes after the answer");
+    }
+}
