@@ -1,0 +1,163 @@
+//! The command line: what can be asked of the program, and the process's exit code: 0 for done, 1
+//! for a failure, 2 for wrong settings or arguments, 130 and 143 for a second Ctrl-C or SIGTERM.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use order_app::ports::Entropy as _;
+
+use crate::logs::Log;
+use crate::settings::{self, Inputs, Loaded};
+use crate::system::OsEntropy;
+use crate::{chain, report, run};
+
+const WRONG: u8 = 2;
+
+/// The order management service: orders over REST, kept in SQLite, PostgreSQL, MySQL or MariaDB.
+#[derive(Debug, Parser)]
+#[command(name = "order-service", version, after_long_help = SETTINGS_HELP, after_help = SHORT_HELP)]
+struct Arguments {
+    /// Read settings from this file instead of application.{properties,yml,yaml,toml} in the
+    /// working folder and in ./config.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Serve requests until stopped (the default).
+    Serve,
+    /// Bring the database's tables up to date, and stop.
+    Migrate,
+    /// Print the settings as they apply and where they come from, without secrets.
+    Config {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+const SHORT_HELP: &str = "Any setting can be given as an option: --server.port=9000. See --help.";
+
+const SETTINGS_HELP: &str = "\
+Settings:
+  Any setting can be given as an option, --key=value or --key value:
+    order-service --server.port=9000 --spring.datasource.url=postgresql://localhost/orders
+  or as an environment variable in Spring's relaxed form:
+    SERVER_PORT=9000 SPRING_DATASOURCE_URL=mysql://localhost/orders order-service
+  or in a file: application.properties, .yml, .yaml or .toml in the working folder or ./config,
+  each with variants for the profiles of spring.profiles.active (application-prod.yml).
+  The command line wins over the environment, the environment over files. A password may stand in
+  a file of its own: spring.datasource.password=file:/run/secrets/db
+  Without any, the service listens on 127.0.0.1:8082 and keeps orders in ./orders.db.
+  `order-service config` lists all keys with their values and sources.
+
+Exit codes:
+  0  stopped when asked to, or done
+  1  it failed: the port is taken, the migration failed, or the stop took longer than
+     spring.lifecycle.timeout-per-shutdown-phase
+  2  settings or arguments are wrong
+  130, 143  stopped at once by a second Ctrl-C or SIGTERM";
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let started = Instant::now();
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let (options, others) = match settings::split(arguments) {
+        Ok(parts) => parts,
+        Err(error) => return complain(&error.to_string(), WRONG),
+    };
+    let Arguments { config, command } = match Arguments::try_parse_from(others) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(WRONG);
+            return error.print().map_or(ExitCode::FAILURE, |()| code.into());
+        }
+    };
+    if let Some(Command::Openapi) = command {
+        return print(&format!("{}\n", http_actix::openapi_json()));
+    }
+    let inputs = Inputs {
+        options,
+        config,
+        environment: settings::of_this_process(),
+        folder: PathBuf::new(),
+        random: || OsEntropy.bits(),
+    };
+    match settings::load(&inputs) {
+        Err(problems) => complain(&problems.to_string(), WRONG),
+        Ok(loaded) => execute(command.unwrap_or(Command::Serve), loaded, started),
+    }
+}
+
+fn execute(command: Command, loaded: Loaded, started: Instant) -> ExitCode {
+    if let Command::Config { json } = command {
+        for warning in &loaded.warnings {
+            complain(warning, 0);
+        }
+        let render = if json { report::json } else { report::table };
+        return print(&render(&loaded.effective));
+    }
+    let log = match Log::start(&loaded.settings.logging, &loaded.settings.name) {
+        Ok(log) => log,
+        Err(error) => return complain(&chain(&error), 1),
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let done = match command {
+        Command::Migrate => run::migrate(&loaded.settings),
+        _ => run::serve(loaded.settings, started, log.lost()),
+    };
+    match done {
+        Ok(code) => code.into(),
+        Err(error) => {
+            tracing::error!(cause = chain(&*error), "order-service failed");
+            // The log may go somewhere else, and the caller looks here.
+            complain(&chain(&*error), 1)
+        }
+    }
+}
+
+/// Prints what was asked for. A reader who has seen enough (`| head`) is no failure.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn complain(message: &str, code: u8) -> ExitCode {
+    // When nobody can be told, the exit code still says it.
+    let _ = writeln!(io::stderr(), "order-service: {message}");
+    code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default_and_the_file_may_come_anywhere() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap();
+        assert!(parse("order-service").command.is_none());
+        let parsed = parse("order-service config --json --config x.yml");
+        assert!(matches!(parsed.command, Some(Command::Config { json: true })));
+        assert_eq!(parsed.config.unwrap().to_str(), Some("x.yml"));
+    }
+}

@@ -1,0 +1,134 @@
+//! The log: to standard output, as JSON lines or for people. Lines are handed to a thread of its
+//! own, so a sink that blocks or has gone away costs lines, never requests; lost lines are counted.
+//! How a JSON line looks is in `logs/json.rs`.
+
+mod json;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer as _, Registry, fmt};
+
+use crate::settings::{Format, Logging};
+
+/// Lines that may wait for the sink before lines are dropped: a few MiB.
+const WAITING_LINES: usize = 8_192;
+
+/// Libraries that talk about themselves at `info`; their warnings are enough.
+const CHATTY: &[&str] = &[
+    "actix_http",
+    "actix_server",
+    "actix_web",
+    "bb8",
+    "diesel",
+    "diesel_async",
+    "hyper",
+    "mio",
+    "mysql_async",
+    "tokio_postgres",
+];
+
+/// The running log. Lines that wait are written when it is dropped, unless the sink blocks.
+pub(crate) struct Log {
+    lost: ErrorCounter,
+    _flush: WorkerGuard,
+}
+
+impl Log {
+    /// Starts the log of the process.
+    ///
+    /// # Errors
+    /// When there is one already, or no standard output.
+    pub(crate) fn start(settings: &Logging, service: &str) -> Result<Self, LogError> {
+        // Around the line buffer of `std`, which would cost a system call for each line.
+        let sink = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let (lines, flush) = NonBlockingBuilder::default()
+            .buffered_lines_limit(WAITING_LINES)
+            .thread_name("log")
+            .finish(Sink(BufWriter::new(sink)));
+        let lost = lines.error_counter();
+        let levels = levels(settings);
+        let terminal = io::stdout().is_terminal();
+        let pretty = settings.format.map_or(terminal, |format| format == Format::Pretty);
+        if pretty {
+            let layer = fmt::layer().with_writer(lines).with_ansi(terminal);
+            Registry::default().with(layer.with_filter(levels)).try_init()?;
+        } else {
+            let layer = json::Lines::<NonBlocking>::new(service, lines);
+            Registry::default().with(layer.with_filter(levels)).try_init()?;
+        }
+        Ok(Self { lost, _flush: flush })
+    }
+
+    /// How many lines were dropped so far.
+    pub(crate) fn lost(&self) -> ErrorCounter {
+        self.lost.clone()
+    }
+}
+
+/// Standard output, whose errors end here: with an error the thread of the log would not end.
+struct Sink(BufWriter<File>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    #[error("standard output cannot be used")]
+    Output(#[from] io::Error),
+    #[error("the log cannot be started")]
+    Start(#[from] TryInitError),
+}
+
+fn levels(settings: &Logging) -> Targets {
+    let quiet = settings.root.min(LevelFilter::WARN);
+    let chatty = CHATTY.iter().map(|target| ((*target).to_owned(), quiet));
+    let own = settings.targets.iter().map(|(target, level)| (target.clone(), *level));
+    Targets::new().with_default(settings.root).with_targets(chatty).with_targets(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_target_s_own_level_wins_and_libraries_are_quiet() {
+        let levels = levels(&Logging {
+            root: LevelFilter::DEBUG,
+            targets: [
+                ("order_app::orders".to_owned(), LevelFilter::TRACE),
+                ("diesel".to_owned(), LevelFilter::INFO),
+            ]
+            .into(),
+            format: None,
+        });
+        for (target, level, expected) in [
+            ("order_app", Level::DEBUG, true),
+            ("order_app", Level::TRACE, false),
+            ("order_app::orders::place", Level::TRACE, true),
+            ("actix_server::builder", Level::INFO, false),
+            ("actix_server::builder", Level::WARN, true),
+            ("diesel", Level::INFO, true),
+        ] {
+            assert_eq!(levels.would_enable(target, &level), expected, "{target} {level}");
+        }
+    }
+}

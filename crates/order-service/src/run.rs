@@ -1,0 +1,216 @@
+//! The life of the process: listen, get the database ready, serve, stop. Everything that is started
+//! is started here, and everything that is stopped is stopped here.
+
+mod background;
+mod signals;
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{self, PanicHookInfo};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
+use order_app::housekeeping::Housekeeping;
+use order_app::orders::{Orders, Ports};
+use order_app::ports::{Clock, Entropy};
+use persistence_diesel::StoreSettings;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpSocket;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing_appender::non_blocking::ErrorCounter;
+
+use crate::metrics::Metrics;
+use crate::settings::{Settings, Stop, Storage};
+use crate::system::{OsEntropy, SystemClock};
+use background::{for_ever, until_done};
+use signals::{Asked, Signals};
+
+/// Connections that may wait to be taken up.
+const BACKLOG: u32 = 1_024;
+
+/// Signals within this time of the first are one wish: some senders signal a process and its group.
+const ONE_WISH: Duration = Duration::from_millis(500);
+
+/// Brings the database up to date.
+pub(crate) fn migrate(settings: &Settings) -> anyhow::Result<u8> {
+    let store = store_settings(&settings.storage);
+    let done = runtime()?.block_on(persistence_diesel::migrate(&store))?;
+    let database = &settings.storage.database;
+    tracing::info!(%database, migrations = done.join(", "), "the database is up to date");
+    Ok(0)
+}
+
+/// Serves until the process is asked to stop; answers with its exit code.
+pub(crate) fn serve(
+    settings: Settings,
+    started: Instant,
+    lost_lines: ErrorCounter,
+) -> anyhow::Result<u8> {
+    panic::set_hook(Box::new(report_panic));
+    let metrics = Metrics::install(lost_lines).context("the metrics cannot be collected")?;
+    let runtime = runtime()?;
+    let done = runtime.block_on(live(settings, started, metrics));
+    // What still runs now has had its time.
+    runtime.shutdown_background();
+    done
+}
+
+async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow::Result<u8> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let listener = listen(settings.listen)?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "listening");
+
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
+    let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
+    let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
+    let lifecycle = Lifecycle::new();
+    let http = Http {
+        orders: orders.clone(),
+        entropy,
+        lifecycle: lifecycle.clone(),
+        about: about(&settings),
+        settings: http_settings(&settings),
+        scrape: metrics.scrape(),
+    };
+    let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
+    let handle = server.handle();
+    let mut serving = tokio::spawn(server);
+
+    // Dropped at the end, and its tasks with it.
+    let mut beside = JoinSet::new();
+    beside.spawn(metrics.keep_up());
+    beside.spawn({
+        let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
+        async move {
+            prepare(&storage, &orders).await;
+            lifecycle.advance(Phase::Ready);
+            let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
+            let housekeeping = Housekeeping::new(store, clock);
+            let pause = storage.housekeeping_interval;
+            for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
+        }
+    });
+
+    tokio::select! {
+        _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
+        signal = signals.next() => tracing::info!(?signal, "stopping"),
+    }
+    let stopping = stop(settings.stop, &lifecycle, || handle.stop(true));
+    tokio::select! {
+        code = stopping => Ok(code),
+        again = second_wish(&mut signals) => {
+            tracing::warn!("stopped at once by a second signal");
+            Ok(again.exit_code())
+        }
+    }
+}
+
+/// Waits for somebody who does not want to wait any longer.
+async fn second_wish(signals: &mut Signals) -> Asked {
+    let first = Instant::now();
+    loop {
+        let again = signals.next().await;
+        if first.elapsed() > ONE_WISH {
+            return again;
+        }
+    }
+}
+
+/// Leaves the load balancers' lists, then finishes the requests under way, within the budget.
+async fn stop<F: Future<Output = ()>>(
+    Stop { delay, budget }: Stop,
+    lifecycle: &Lifecycle,
+    stop_server: impl FnOnce() -> F,
+) -> u8 {
+    lifecycle.advance(Phase::OutOfService);
+    sleep(delay).await;
+    lifecycle.advance(Phase::Draining);
+    if timeout(budget.saturating_sub(delay), stop_server()).await.is_err() {
+        tracing::error!(?budget, "requests were still running when the time to stop was over");
+        return 1;
+    }
+    tracing::info!("stopped");
+    0
+}
+
+/// Waits for the database, which may be down at the start; requests are answered meanwhile.
+async fn prepare(storage: &Storage, orders: &Orders) {
+    if storage.migrate_at_start {
+        let store = store_settings(storage);
+        let migrated = until_done("the migration of the database", || async {
+            let done = persistence_diesel::migrate(&store).await;
+            done.map_err(|error| crate::chain(&error))
+        });
+        for migration in migrated.await {
+            tracing::info!(migration, "the database was migrated");
+        }
+    } else {
+        let reached = until_done("reaching the database", || async {
+            let pong = orders.ping().await;
+            pong.map_err(|error| crate::chain(&error))
+        });
+        reached.await;
+    }
+}
+
+/// Takes the port before anything else starts, so that a second process fails at once.
+fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let bound = || -> io::Result<std::net::TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the connections of the process before it to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    bound().with_context(|| format!("cannot listen on {address} (server.address, server.port)"))
+}
+
+/// Writes and the store run here; requests are read and answered by the server's own threads.
+fn runtime() -> anyhow::Result<Runtime> {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(cores.clamp(2, 8)).thread_name("main").enable_all();
+    builder.build().context("the runtime does not start")
+}
+
+fn store_settings(storage: &Storage) -> StoreSettings {
+    StoreSettings {
+        url: storage.database.url().expose_secret().to_owned(),
+        pool_size: storage.pool_size,
+        connection_timeout: storage.connection_timeout,
+    }
+}
+
+fn http_settings(settings: &Settings) -> HttpSettings {
+    HttpSettings {
+        max_in_flight: usize::try_from(settings.requests.max_in_flight).unwrap_or(usize::MAX),
+        body_deadline: settings.requests.body_deadline,
+        shutdown_timeout: settings.stop.budget,
+        ..HttpSettings::default()
+    }
+}
+
+fn about(settings: &Settings) -> About {
+    About {
+        name: settings.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("GIT_COMMIT").map(str::to_owned),
+    }
+}
+
+/// Says where it happened. A formatted message is left out: it may hold anything, also what must
+/// never be in a log.
+fn report_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload().downcast_ref::<&'static str>().copied();
+    let location = info.location().map(ToString::to_string);
+    tracing::error!(message = "a task panicked", panic = message, location);
+}

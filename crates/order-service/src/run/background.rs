@@ -1,0 +1,80 @@
+//! What runs beside the requests, and how it goes on after a failure.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// The first pause after a failed attempt; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause, so that the service is ready soon after its database.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Tries until it works. A cause is logged when it is new, not with every attempt.
+pub(super) async fn until_done<T, F>(what: &str, attempt: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let mut pause = FIRST_PAUSE;
+    let mut last_cause = None;
+    loop {
+        let cause = match attempt().await {
+            Ok(done) => return done,
+            Err(cause) => cause,
+        };
+        if last_cause.as_ref() != Some(&cause) {
+            tracing::warn!(cause, "{what} failed; it is tried until it works");
+            last_cause = Some(cause);
+        }
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Keeps a task running for ever: a panic is logged, and it starts again.
+pub(super) async fn for_ever<F>(what: &str, task: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // In a task of its own, which ends with this one.
+        let mut run = tokio::task::JoinSet::new();
+        run.spawn(task());
+        if run.join_next().await.is_some_and(|ended| ended.is_err()) {
+            tracing::error!("{what} panicked and starts again");
+        }
+        sleep(LONGEST_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_is_repeated_with_growing_pauses() {
+        let attempts = AtomicU32::new(0);
+        let start = Instant::now();
+        let done = until_done("it", || async {
+            let before = attempts.fetch_add(1, Ordering::Relaxed);
+            if before < 5 { Err("no".to_owned()) } else { Ok(before) }
+        })
+        .await;
+        assert_eq!(done, 5);
+        assert_eq!(start.elapsed(), Duration::from_millis(250 + 500 + 1_000 + 2_000 + 2_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_starts_again() {
+        static STARTS: AtomicU32 = AtomicU32::new(0);
+        let keep = for_ever("it", || async {
+            STARTS.fetch_add(1, Ordering::Relaxed);
+            panic!("planted");
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(5), keep).await.is_err());
+        assert_eq!(STARTS.load(Ordering::Relaxed), 3);
+    }
+}

@@ -1,0 +1,61 @@
+//! What to make of the parameters that a JDBC URL carries. None is passed on: they mean something
+//! to a Java driver, not to ours.
+
+/// What to do with one parameter.
+pub(super) enum Verdict {
+    /// It is the user's name.
+    User,
+    /// It is the password.
+    Password,
+    /// It asks for what we do anyway, or is about the Java driver alone.
+    AsWeDo,
+    /// It asks for something that we do not do; its name is worth a warning.
+    WithoutEffect,
+    /// Going on without it would be dangerous.
+    Refused(String),
+}
+
+/// Parameters about the inside of a Java driver.
+const JAVA_ONLY: &[&str] = &[
+    "allowpublickeyretrieval",
+    "applicationname",
+    "autoreconnect",
+    "cacheprepstmts",
+    "cacheserverconfiguration",
+    "prepstmtcachesize",
+    "prepstmtcachesqllimit",
+    "rewritebatchedinserts",
+    "rewritebatchedstatements",
+    "tinyint1isbit",
+    "useconfigs",
+    "usejdbccomplianttimezoneshift",
+    "uselegacydatetimecode",
+    "uselocalsessionstate",
+    "useserverprepstmts",
+    "useunicode",
+    "zerodatetimebehavior",
+];
+
+pub(super) fn verdict(name: &str, value: &str) -> Verdict {
+    let value = value.to_ascii_lowercase();
+    match (name.to_ascii_lowercase().as_str(), value.as_str()) {
+        ("user" | "username", _) => Verdict::User,
+        ("password", _) => Verdict::Password,
+        (known, _) if JAVA_ONLY.contains(&known) => Verdict::AsWeDo,
+        ("characterencoding", "utf8" | "utf-8" | "utf8mb4")
+        | (
+            "servertimezone" | "connectiontimezone" | "timezone",
+            "utc" | "gmt" | "z" | "etc/utc" | "+00:00",
+        )
+        | ("usessl" | "ssl" | "requiressl" | "verifyservercertificate", "false")
+        | ("sslmode", "disable" | "disabled" | "allow" | "prefer" | "preferred") => Verdict::AsWeDo,
+        // Whoever demands encryption must not get a password sent in the clear.
+        ("sslmode" | "ssl" | "requiressl" | "verifyservercertificate", _) => {
+            Verdict::Refused(format!(
+                "{name} demands an encrypted connection, and no TLS to databases is built in; \
+                 leave it out, or reach the database through a tunnel"
+            ))
+        }
+        _ => Verdict::WithoutEffect,
+    }
+}

@@ -1,0 +1,53 @@
+//! The table of keys in docs/settings.md is the table of `table.rs`. To write it anew:
+//! `UPDATE_DOCS=1 cargo test -p order-service --lib`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::set_aside::SET_ASIDE;
+use super::table::ROWS;
+
+const KEYS: (&str, &str) = ("<!-- keys -->\n", "<!-- end of keys -->");
+const WITHOUT_EFFECT: (&str, &str) = ("<!-- set aside -->\n", "<!-- end of set aside -->");
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings.md")
+}
+
+fn keys() -> String {
+    let rows = ROWS.iter().map(|row| {
+        let default = match row.default {
+            "" => "–".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let (name, about, allowed) = (row.name, row.about, row.allowed);
+        format!("| `{name}` | {default} | {about} Must be {allowed}. |\n")
+    });
+    format!("| Key | Default | Meaning |\n|---|---|---|\n{}", rows.collect::<String>())
+}
+
+fn without_effect() -> String {
+    let rows = SET_ASIDE.iter().map(|(name, why)| format!("| `{name}` | {why} |\n"));
+    format!("| Key | Instead |\n|---|---|\n{}", rows.collect::<String>())
+}
+
+fn with_section(page: &str, (start, end): (&str, &str), content: &str) -> String {
+    let (before, rest) = page.split_once(start).expect("the section begins");
+    let (_, after) = rest.split_once(end).expect("the section ends");
+    format!("{before}{start}{content}{end}{after}")
+}
+
+fn right(page: &str) -> String {
+    let page = with_section(page, KEYS, &keys());
+    with_section(&page, WITHOUT_EFFECT, &without_effect())
+}
+
+#[test]
+fn the_documentation_names_every_key() {
+    let page = fs::read_to_string(path()).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path(), right(&page)).unwrap();
+    } else {
+        assert!(page == right(&page), "docs/settings.md is out of date: UPDATE_DOCS=1 mends it");
+    }
+}

@@ -1,0 +1,242 @@
+//! The settings of the peers: Kafka, Eureka, the config server, and the management port. They are
+//! read and checked here; the adapters that use them come with their own issues, and until then
+//! `set_aside.rs` says so.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+
+use super::reader::Reader;
+use super::table;
+use super::values::{self, Fault, Read, one_of};
+
+/// Where events are to be published.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// `host:port`; empty: events stay in the outbox.
+    pub servers: Vec<String>,
+    /// How to talk to them.
+    pub protocol: Protocol,
+    /// Settings of the client, by its own names. Any of them may be a secret.
+    pub properties: BTreeMap<String, SecretString>,
+}
+
+/// How to talk to the brokers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "these are Kafka's own words")]
+pub enum Protocol {
+    Plaintext,
+    Ssl,
+    SaslPlaintext,
+    SaslSsl,
+}
+
+/// Where to register this instance.
+#[derive(Debug, Clone)]
+pub struct Eureka {
+    /// Whether to use it at all.
+    pub enabled: bool,
+    /// Whether to register this instance.
+    pub register: bool,
+    /// Whether to read the registry.
+    pub fetch: bool,
+    /// The servers' URLs, which may carry credentials; empty: no registry.
+    pub servers: Vec<SecretString>,
+    /// How this instance presents itself.
+    pub instance: EurekaInstance,
+}
+
+/// How this instance presents itself to Eureka.
+#[derive(Debug, Clone)]
+pub struct EurekaInstance {
+    /// Its id, unless made of host, name and port.
+    pub id: Option<String>,
+    /// Where others reach it.
+    pub hostname: Option<String>,
+    /// Whether to say the address instead of the name.
+    pub prefer_ip_address: bool,
+    /// Seconds between heartbeats.
+    pub renewal_seconds: u32,
+    /// Seconds without a heartbeat after which it is forgotten.
+    pub expiration_seconds: u32,
+    /// Anything else.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Where further settings come from.
+#[derive(Debug, Clone)]
+pub struct ConfigServer {
+    /// What to import; empty: nothing.
+    pub imports: Vec<Import>,
+    /// The servers for an import without an address; the URLs may carry credentials.
+    pub uris: Vec<SecretString>,
+    /// The application to ask for, unless this one.
+    pub name: Option<String>,
+    /// The label to ask for.
+    pub label: Option<String>,
+    /// The user to ask as.
+    pub username: Option<String>,
+    /// That user's password.
+    pub password: Option<SecretString>,
+    /// Whether the start fails when no server answers.
+    pub fail_fast: bool,
+}
+
+/// One import from a config server.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// Whether the start goes on without it.
+    pub optional: bool,
+    /// The server, unless the configured ones.
+    pub uri: Option<SecretString>,
+}
+
+/// Where operations that change something are served; nowhere without a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Management {
+    /// The port of its own.
+    pub port: Option<u16>,
+    /// The address, unless loopback.
+    pub address: Option<IpAddr>,
+}
+
+pub(super) fn kafka(from: &mut Reader<'_>) -> Option<Kafka> {
+    let servers = from.read(&table::KAFKA_SERVERS);
+    let protocol = from.read(&table::KAFKA_PROTOCOL);
+    let properties = from.family(&table::KAFKA_PROPERTIES);
+    Some(Kafka { servers: servers?, protocol: protocol?, properties: properties? })
+}
+
+pub(super) fn eureka(from: &mut Reader<'_>) -> Option<Eureka> {
+    let enabled = from.read(&table::EUREKA_ENABLED);
+    let register = from.read(&table::EUREKA_REGISTER);
+    let fetch = from.read(&table::EUREKA_FETCH);
+    let servers = from.read(&table::EUREKA_ZONE);
+    let instance = eureka_instance(from);
+    Some(Eureka {
+        enabled: enabled?,
+        register: register?,
+        fetch: fetch?,
+        servers: servers?,
+        instance: instance?,
+    })
+}
+
+fn eureka_instance(from: &mut Reader<'_>) -> Option<EurekaInstance> {
+    let id = from.read(&table::EUREKA_INSTANCE_ID);
+    let hostname = from.read(&table::EUREKA_HOSTNAME);
+    let prefer_ip_address = from.read(&table::EUREKA_PREFER_IP);
+    let renewal_seconds = from.read(&table::EUREKA_RENEWAL);
+    let expiration_seconds = from.read(&table::EUREKA_EXPIRATION);
+    let metadata = from.family(&table::EUREKA_METADATA);
+    Some(EurekaInstance {
+        id: id?,
+        hostname: hostname?,
+        prefer_ip_address: prefer_ip_address?,
+        renewal_seconds: renewal_seconds?,
+        expiration_seconds: expiration_seconds?,
+        metadata: metadata?,
+    })
+}
+
+pub(super) fn config_server(from: &mut Reader<'_>) -> Option<ConfigServer> {
+    let imports = from.read(&table::CONFIG_IMPORT);
+    let uris = from.read(&table::CONFIG_URI);
+    let name = from.read(&table::CONFIG_NAME);
+    let label = from.read(&table::CONFIG_LABEL);
+    let username = from.read(&table::CONFIG_USERNAME);
+    let password = from.read(&table::CONFIG_PASSWORD);
+    let fail_fast = from.read(&table::CONFIG_FAIL_FAST);
+    Some(ConfigServer {
+        imports: imports?,
+        uris: uris?,
+        name: name?,
+        label: label?,
+        username: username?,
+        password: password?,
+        fail_fast: fail_fast?,
+    })
+}
+
+pub(super) fn management(from: &mut Reader<'_>) -> Option<Management> {
+    let port = from.read(&table::MANAGEMENT_PORT);
+    let address = from.read(&table::MANAGEMENT_ADDRESS);
+    Some(Management { port: port?, address: address? })
+}
+
+pub(super) fn protocol(text: &str) -> Read<Protocol> {
+    const PROTOCOLS: &[(&str, Protocol)] = &[
+        ("plaintext", Protocol::Plaintext),
+        ("ssl", Protocol::Ssl),
+        ("sasl_plaintext", Protocol::SaslPlaintext),
+        ("sasl_ssl", Protocol::SaslSsl),
+    ];
+    one_of(text, PROTOCOLS)
+}
+
+pub(super) fn host(text: &str) -> Read<String> {
+    let text = text.trim();
+    if values::is_host(text) || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::SHAPE)
+}
+
+/// An empty text is a value, too.
+#[expect(clippy::unnecessary_wraps, reason = "every row is read by a function of this form")]
+pub(super) fn any(text: &str) -> Read<String> {
+    Ok(text.to_owned())
+}
+
+pub(super) fn management_port(text: &str) -> Read<Option<u16>> {
+    match text.trim() {
+        "-1" => Ok(None),
+        text => values::port(text).map(Some),
+    }
+}
+
+/// What else is to be imported must be optional, and is left out.
+pub(super) fn imports(text: &str) -> Read<Vec<Import>> {
+    let all = values::list(text, import)?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn import(text: &str) -> Read<Option<Import>> {
+    let (optional, location) = match text.strip_prefix("optional:") {
+        Some(location) => (true, location),
+        None => (false, text),
+    };
+    let Some(uri) = location.strip_prefix("configserver:") else {
+        let reason = "only imports from a config server are known";
+        return if optional { Ok(None) } else { Err(Fault::because(reason)) };
+    };
+    Ok(Some(Import { optional, uri: values::optional(uri, values::http_url)? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn imports_are_read_as_spring_writes_them() {
+        let import_of = |text| import(text).unwrap().unwrap();
+        let with_uri = import_of("optional:configserver:http://u:p@h:8888/");
+        assert!(with_uri.optional);
+        assert_eq!(with_uri.uri.unwrap().expose_secret(), "http://u:p@h:8888/");
+        let plain = import_of("configserver:");
+        assert!(!plain.optional && plain.uri.is_none());
+        assert!(imports("optional:file:./x.properties").unwrap().is_empty());
+        assert!(import("file:./x.properties").is_err());
+        assert!(import("configserver:h:8888").is_err());
+    }
+
+    #[test]
+    fn a_management_port_may_be_switched_off() {
+        assert_eq!(management_port("-1"), Ok(None));
+        assert_eq!(management_port("9090"), Ok(Some(9090)));
+        assert_eq!(management_port("x"), Err(Fault::SHAPE));
+    }
+}

@@ -1,0 +1,272 @@
+//! Reads values of known keys from the merged layers: placeholders, values in files, parsing. It
+//! collects everything that is wrong, and remembers what it read for `order-service config`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::catalogue::{self, Exposure, Key, Row, sounds_secret};
+use super::environment;
+use super::layers::{Merged, Origin};
+use super::mask::{HIDDEN, masked};
+use super::names::{canonical, folded};
+use super::placeholders::{self, Names};
+use super::problems::Problem;
+use super::values::Fault;
+
+/// Longer than any secret, and shorter than a mistake.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
+/// One setting as it applies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// The key as documented.
+    pub key: String,
+    /// Its value, without secrets; empty: none.
+    pub value: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// Reads settings, and collects what is wrong with them.
+pub(crate) struct Reader<'a> {
+    merged: &'a Merged,
+    world: World<'a>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) effective: Vec<Effective>,
+}
+
+/// What values may refer to beside each other.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'a> {
+    /// The environment's variables.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    /// The working folder.
+    pub(crate) folder: &'a Path,
+    /// Random bits, for `${random.uuid}`.
+    pub(crate) random: fn() -> u128,
+}
+
+/// A value as text, ready to be parsed.
+struct Found {
+    name: String,
+    text: String,
+    origin: Origin,
+    /// How much may be shown of it, secrets behind placeholders considered.
+    exposure: Exposure,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(merged: &'a Merged, world: World<'a>) -> Self {
+        Self { merged, world, problems: Vec::new(), effective: Vec::new() }
+    }
+
+    /// The value of a key; `None` when it is wrong, which is noted.
+    pub(crate) fn read<T>(&mut self, key: &Key<T>) -> Option<T> {
+        let row = &key.row;
+        let found = match self.merged.get(&folded(row.name)) {
+            Some(ranked) => {
+                let entry = &ranked.entry;
+                self.found(row, row.name.into(), &entry.value, entry.origin.clone())
+            }
+            None => self.found(row, row.name.into(), row.default, Origin::Default),
+        };
+        self.parsed(key, found)
+    }
+
+    /// The values of a family by what comes after its prefix; `None` when one of them is wrong.
+    pub(crate) fn family<T>(&mut self, key: &Key<T>) -> Option<BTreeMap<String, T>> {
+        let prefix = key.row.family().unwrap_or_default();
+        let members: Vec<_> = self
+            .merged
+            .iter()
+            .filter_map(|(canonical, entry)| {
+                let member = canonical.strip_prefix(prefix.as_str())?;
+                Some((member.to_owned(), entry.clone()))
+            })
+            .collect();
+        let mut values = Some(BTreeMap::new());
+        for (member, entry) in members {
+            let name = key.row.name.replace('*', &member);
+            let found = self.found(&key.row, name, &entry.value, entry.origin);
+            let value = self.parsed(key, found);
+            values = values.zip(value).map(|(mut values, value)| {
+                values.insert(member, value);
+                values
+            });
+        }
+        values
+    }
+
+    /// How high the layer is that a key's value comes from; 0 for a default.
+    pub(crate) fn rank<T>(&self, key: &Key<T>) -> usize {
+        let ranked = self.merged.get(&folded(key.row.name));
+        ranked.map_or(0, |ranked| ranked.rank)
+    }
+
+    /// Notes that a value does not fit the others.
+    pub(crate) fn refuse<T>(&mut self, key: &Key<T>, reason: &str) {
+        let effective = self.effective.iter().find(|e| e.key == key.row.name);
+        self.problems.push(Problem {
+            subject: key.row.name.into(),
+            value: effective.map(|e| e.value.clone()),
+            origin: effective.map(|e| e.origin.clone()),
+            complaint: format!("{reason}; must be {}", key.row.allowed),
+        });
+    }
+
+    fn found(&self, row: &Row, name: String, raw: &str, origin: Origin) -> Result<Found, Problem> {
+        let wrong = |complaint: String| Problem {
+            subject: name.clone(),
+            value: None,
+            origin: Some(origin.clone()),
+            complaint,
+        };
+        let resolved =
+            placeholders::resolve(raw, self).map_err(|error| wrong(error.to_string()))?;
+        let hidden = sounds_secret(&name) || resolved.names.iter().any(|name| is_secret(name));
+        let exposure = if hidden { Exposure::Secret } else { row.exposure };
+        let text = match resolved.text.strip_prefix("file:") {
+            Some(path) if row.may_be_in_file() || hidden => {
+                from_file(self.world.folder, path).map_err(wrong)?
+            }
+            _ => resolved.text,
+        };
+        Ok(Found { name, text, origin, exposure })
+    }
+
+    fn parsed<T>(&mut self, key: &Key<T>, found: Result<Found, Problem>) -> Option<T> {
+        let result = found.and_then(|found| match (key.parse)(&found.text) {
+            Ok(value) => {
+                self.effective.push(found.effective(&key.row));
+                Ok(value)
+            }
+            Err(fault) => Err(found.problem(&key.row, fault)),
+        });
+        result.map_err(|problem| self.problems.push(problem)).ok()
+    }
+}
+
+impl Found {
+    fn effective(self, row: &Row) -> Effective {
+        let value = match self.exposure {
+            Exposure::Secret if !self.text.is_empty() => HIDDEN.to_owned(),
+            _ => masked(&self.text),
+        };
+        Effective { key: self.name, value, origin: self.origin, about: row.about }
+    }
+
+    fn problem(self, row: &Row, Fault(reason): Fault) -> Problem {
+        let shown = match self.exposure {
+            Exposure::Plain => true,
+            // A URL that cannot be read may hide credentials anywhere.
+            Exposure::Url => !self.text.contains(['@', '=']),
+            Exposure::Secret => false,
+        };
+        let reason = reason.filter(|_| shown || self.exposure == Exposure::Url);
+        let reason = reason.map(|reason| format!("{reason}; ")).unwrap_or_default();
+        Problem {
+            subject: self.name,
+            value: shown.then(|| masked(&self.text)),
+            origin: Some(self.origin),
+            complaint: format!("{reason}must be {}", row.allowed),
+        }
+    }
+}
+
+impl Names for Reader<'_> {
+    fn text(&self, name: &str, has_default: bool) -> Option<String> {
+        let canonical = canonical(name);
+        let exact = self.world.environment.get(name).map(String::as_str);
+        let entry = self.merged.get(&canonical).map(|ranked| ranked.entry.value.as_str());
+        let found = exact.or(entry).or_else(|| environment::variable(self.world.environment, name));
+        if let Some(found) = found {
+            return Some(found.to_owned());
+        }
+        if let Some(kind) = canonical.strip_prefix("random.") {
+            return random(kind, (self.world.random)());
+        }
+        // As in Spring, what the placeholder itself falls back to goes before our own default.
+        let default = catalogue::row(&canonical).map_or("", |row| row.default);
+        (!has_default && !default.is_empty()).then(|| default.to_owned())
+    }
+}
+
+fn random(kind: &str, bits: u128) -> Option<String> {
+    match kind {
+        "uuid" => {
+            Some(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string())
+        }
+        "value" => Some(format!("{bits:032x}")),
+        "int" => i32::try_from(bits >> 97).ok().map(|n| n.to_string()),
+        "long" => i64::try_from(bits >> 65).ok().map(|n| n.to_string()),
+        _ => None,
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let row = catalogue::row(&canonical(name));
+    sounds_secret(name) || row.is_some_and(|row| row.exposure == Exposure::Secret)
+}
+
+/// The content of a file without its last line end. What went wrong never shows the content.
+fn from_file(folder: &Path, path: &str) -> Result<String, String> {
+    let path = match path.strip_prefix("//") {
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        _ => path,
+    };
+    let full = folder.join(path);
+    let unreadable = |error: std::io::Error| format!("the file {path} cannot be read: {error}");
+    let size = std::fs::metadata(&full).map_err(unreadable)?.len();
+    if size > LONGEST_SECRET {
+        return Err(format!("the file {path} is too large for a value"));
+    }
+    let content = std::fs::read_to_string(&full).map_err(unreadable)?;
+    let trimmed = content.strip_suffix('\n').unwrap_or(&content);
+    Ok(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())
+}
+
+/// The entries under `order.` that are no keys of ours, and what was probably meant.
+pub(crate) fn unknown_of_ours(merged: &Merged) -> Vec<Problem> {
+    let unknown =
+        |canonical: &str| canonical.starts_with("order.") && catalogue::row(canonical).is_none();
+    merged
+        .iter()
+        .filter(|(canonical, _)| unknown(canonical))
+        .map(|(_, entry)| Problem {
+            subject: entry.name.clone(),
+            value: None,
+            origin: Some(entry.origin.clone()),
+            complaint: format!("there is no such setting; {}", what_there_is(&entry.name)),
+        })
+        .collect()
+}
+
+/// One warning for the options that no key of ours answers to: a person typed them just now.
+pub(crate) fn unknown_options(merged: &Merged) -> Option<String> {
+    let unknown: Vec<_> = merged
+        .iter()
+        .filter(|(canonical, entry)| {
+            entry.origin == Origin::CommandLine
+                && !canonical.starts_with("order.")
+                && catalogue::row(canonical).is_none()
+                && !super::set_aside::knows(canonical)
+        })
+        .map(|(_, entry)| format!("--{}{}", entry.name, did_you_mean(&entry.name)))
+        .collect();
+    (!unknown.is_empty()).then(|| format!("unknown settings are ignored: {}", unknown.join(", ")))
+}
+
+fn what_there_is(name: &str) -> String {
+    if let Some(nearest) = catalogue::nearest(name) {
+        return format!("did you mean {nearest}?");
+    }
+    let names: Vec<_> = catalogue::names_under("order.").collect();
+    format!("there are {}", names.join(", "))
+}
+
+fn did_you_mean(name: &str) -> String {
+    let nearest = catalogue::nearest(name);
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}

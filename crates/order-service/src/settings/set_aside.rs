@@ -1,0 +1,120 @@
+//! Keys that we know of but cannot honour (yet), because an operator who set one expects something
+//! of it. They are named once at start. Keys of other components that nobody can expect anything
+//! of here (`spring.jpa.*`, `server.tomcat.*`) are not listed, and ignored in silence.
+
+use std::collections::BTreeMap;
+
+use super::layers::Merged;
+use super::names::folded;
+
+const NO_PUBLISHER: &str = "no event publisher is built in: events stay in the outbox and are \
+                            served by REST";
+const NO_REGISTRY: &str = "no registry client is built in: this instance does not register";
+const NO_CONFIG_SERVER: &str = "nothing is imported: only local settings apply";
+const NO_MANAGEMENT: &str = "there is no management port: health, info and prometheus are on the \
+                             main port, and nothing else is served";
+const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
+const FIXED_PATHS: &str = "the paths are fixed";
+const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
+const FIXED_FILES: &str = "settings files are found by fixed names, or named by --config";
+const ONLY_STDOUT: &str = "logs go to standard output";
+
+/// Keys, or families of keys (`.*`), and what holds instead.
+pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
+    ("spring.kafka.bootstrap-servers", NO_PUBLISHER),
+    ("eureka.client.service-url.*", NO_REGISTRY),
+    ("spring.config.import", NO_CONFIG_SERVER),
+    ("spring.cloud.config.uri", NO_CONFIG_SERVER),
+    ("management.server.port", NO_MANAGEMENT),
+    ("management.server.address", NO_MANAGEMENT),
+    ("server.ssl.*", NO_TLS),
+    ("management.server.ssl.*", NO_TLS),
+    ("server.servlet.context-path", FIXED_PATHS),
+    ("management.endpoints.web.base-path", FIXED_PATHS),
+    ("management.endpoints.web.exposure.*", FIXED_PATHS),
+    ("spring.datasource.hikari.minimum-idle", FIXED_POOL),
+    ("spring.datasource.hikari.idle-timeout", FIXED_POOL),
+    ("spring.datasource.hikari.max-lifetime", FIXED_POOL),
+    ("spring.config.location", FIXED_FILES),
+    ("spring.config.additional-location", FIXED_FILES),
+    ("spring.config.name", FIXED_FILES),
+    ("spring.application.json", FIXED_FILES),
+    ("spring.profiles.include", FIXED_FILES),
+    ("spring.profiles.group.*", FIXED_FILES),
+    ("logging.file.*", ONLY_STDOUT),
+];
+
+/// One warning that names every such key that is set, with its source; `None` when there is none.
+pub(crate) fn warning(merged: &Merged, eureka_enabled: bool) -> Option<String> {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (canonical, entry) in merged.iter() {
+        let is_off = matches!(entry.value.trim(), "" | "false" | "-1");
+        let unused_eureka = canonical.starts_with("eureka.") && !eureka_enabled;
+        if let Some(reason) = reason(canonical).filter(|_| !is_off && !unused_eureka) {
+            let named = format!("{} ({})", entry.name, entry.origin);
+            by_reason.entry(reason).or_default().push(named);
+        }
+    }
+    let parts: Vec<_> = by_reason
+        .into_iter()
+        .map(|(reason, keys)| format!("{}: {reason}", keys.join(", ")))
+        .collect();
+    (!parts.is_empty()).then(|| format!("settings without effect: {}", parts.join("; ")))
+}
+
+/// Whether a canonical name is one of these.
+pub(crate) fn knows(canonical: &str) -> bool {
+    reason(canonical).is_some()
+}
+
+fn reason(canonical: &str) -> Option<&'static str> {
+    SET_ASIDE
+        .iter()
+        .find(|(name, _)| match name.strip_suffix('*') {
+            Some(family) => folded(canonical).starts_with(&folded(family)),
+            None => folded(name) == canonical,
+        })
+        .map(|(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::layers::{Entry, Origin};
+
+    fn merged(entries: &[(&str, &str)]) -> Merged {
+        Merged::new([entries
+            .iter()
+            .map(|(name, value)| Entry {
+                name: (*name).into(),
+                value: (*value).into(),
+                origin: Origin::CommandLine,
+            })
+            .collect()])
+    }
+
+    #[test]
+    fn keys_without_effect_are_named_with_the_reason() {
+        let merged = merged(&[
+            ("spring.kafka.bootstrap-servers", "b:9092"),
+            ("server.ssl.keyStore", "k"),
+            ("server.ssl.enabled", "false"),
+            ("spring.jpa.open-in-view", "true"),
+            ("eureka.client.serviceUrl.defaultZone", "http://e/eureka"),
+        ]);
+        let said = warning(&merged, false).unwrap();
+        assert_eq!(
+            said,
+            format!(
+                "settings without effect: spring.kafka.bootstrap-servers (command line): \
+                 {NO_PUBLISHER}; server.ssl.keyStore (command line): {NO_TLS}"
+            )
+        );
+        assert!(warning(&merged, true).unwrap().contains(NO_REGISTRY));
+    }
+
+    #[test]
+    fn nothing_is_said_when_nothing_is_set() {
+        assert_eq!(warning(&merged(&[("spring.jpa.x", "1")]), true), None);
+    }
+}

@@ -1,0 +1,229 @@
+//! The one table of keys: name, default, what is allowed, how it is read. The reading, the check
+//! for unknown keys, `order-service config` and docs/settings.md all come from it. What becomes of
+//! the values is in the modules that read them (`settings.rs`, `peers.rs`, `database.rs`).
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use order_domain::Currency;
+use secrecy::SecretString;
+use tracing::level_filters::LevelFilter;
+
+use super::catalogue::{Exposure, Key, Row};
+use super::database::{self, Location};
+use super::logging::{self, Format};
+use super::peers::{self, Import, Protocol};
+use super::values::{self, Fault, Read, list, optional};
+
+macro_rules! keys {
+    ($($id:ident: $type:ty = $name:literal, $default:literal, $exposure:ident,
+        $allowed:literal, $about:literal, $parse:expr;)*) => {
+        $(
+            pub(crate) static $id: Key<$type> = Key {
+                row: Row {
+                    name: $name,
+                    default: $default,
+                    allowed: $allowed,
+                    exposure: Exposure::$exposure,
+                    about: $about,
+                    #[cfg(test)]
+                    check: |text| {
+                        let parse: fn(&str) -> Read<$type> = $parse;
+                        parse(text).is_ok()
+                    },
+                },
+                parse: $parse,
+            };
+        )*
+        /// All rows, in the order of the documentation.
+        pub(crate) static ROWS: &[&Row] = &[$(&$id.row),*];
+    };
+}
+
+keys! {
+    SERVER_ADDRESS: IpAddr = "server.address", "127.0.0.1", Plain,
+        "an IP address or localhost; 0.0.0.0 or :: for every network",
+        "Where requests are taken.", values::address;
+    SERVER_PORT: u16 = "server.port", "8082", Plain,
+        "a port from 0 to 65535; 0 takes any free one",
+        "The port on which requests are taken.", values::port;
+    APPLICATION_NAME: String = "spring.application.name", "order-service", Plain,
+        "a name",
+        "The name of this service in logs, in /actuator/info and with its peers.", values::text;
+    PROFILES: Vec<String> = "spring.profiles.active", "", Plain,
+        "profile names with commas between them, of letters, digits and - _ . + @",
+        "The profiles whose files are read as well; the last one wins.",
+        |text| list(text, values::profile);
+    STOP_BUDGET: Duration = "spring.lifecycle.timeout-per-shutdown-phase", "20s", Plain,
+        "a duration from 100ms to 10m",
+        "How long the whole stop may take; requests that are still running then are dropped.",
+        |text| values::duration(text, Duration::from_millis(100), Duration::from_mins(10));
+
+    DATASOURCE_URL: Location = "spring.datasource.url", "sqlite:orders.db", Url,
+        "sqlite:PATH, postgresql://HOST:PORT/DATABASE, mysql://HOST:PORT/DATABASE or \
+         mariadb://HOST:PORT/DATABASE, with or without jdbc: before it",
+        "The database. DATABASE_URL is taken too, when SPRING_DATASOURCE_URL is not set.",
+        database::parse;
+    DATASOURCE_USERNAME: Option<String> = "spring.datasource.username", "", Plain,
+        "a user name",
+        "The database's user, unless a URL of a higher precedence names its own.",
+        |text| optional(text, values::text);
+    DATASOURCE_PASSWORD: Option<SecretString> = "spring.datasource.password", "", Secret,
+        "a password, or file:PATH of the file that holds it",
+        "The password of the database's user.",
+        |text| optional(text, values::secret);
+    POOL_SIZE: u32 = "spring.datasource.hikari.maximum-pool-size", "10", Plain,
+        "a whole number from 1 to 1000",
+        "How many connections to the database are open at most.",
+        |text| values::whole(text, 1, 1_000);
+    CONNECTION_TIMEOUT: Duration = "spring.datasource.hikari.connection-timeout", "500ms", Plain,
+        "a duration from 1ms to 1h",
+        "How long a request waits for a connection; never longer than order.request-budget.",
+        |text| values::duration(text, Duration::from_millis(1), Duration::from_hours(1));
+
+    EVENTS_TOPIC: String = "order.events.topic", "order.events", Plain,
+        "a Kafka topic name of letters, digits and . _ -; {type} in it stands for the event's type",
+        "The topic of the events; {type} alone gives each type its own.", values::topic;
+    CURRENCIES: Vec<Currency> = "order.currencies", "USD", Plain,
+        "ISO 4217 codes in capitals with commas between them, such as USD,EUR",
+        "The currencies in which orders are accepted.", currencies;
+    DEFAULT_CURRENCY: Currency = "order.default-currency", "USD", Plain,
+        "one of the currencies of order.currencies",
+        "The currency of an order that names none.", currency;
+    REQUEST_BUDGET: Duration = "order.request-budget", "1200ms", Plain,
+        "a duration from 100ms to 10s",
+        "How long a request may take before it is answered with 503.",
+        |text| values::duration(text, Duration::from_millis(100), Duration::from_secs(10));
+    MAX_IN_FLIGHT: u32 = "order.max-in-flight", "512", Plain,
+        "a whole number from 1 to 100000",
+        "How many requests run at once; further ones are answered with 503 at once.",
+        |text| values::whole(text, 1, 100_000);
+    BODY_DEADLINE: Duration = "order.body-deadline", "10s", Plain,
+        "a duration from 100ms to 5m",
+        "How long a client may take to send a request's body.",
+        |text| values::duration(text, Duration::from_millis(100), Duration::from_mins(5));
+    STOP_DELAY: Duration = "order.shutdown.delay", "0s", Plain,
+        "a duration from 0s to 5m, shorter than spring.lifecycle.timeout-per-shutdown-phase",
+        "How long readiness says no at a stop while requests are still taken, for load balancers.",
+        |text| values::duration(text, Duration::ZERO, Duration::from_mins(5));
+    MIGRATE_AT_START: bool = "order.migrate-at-start", "true", Plain,
+        "true or false",
+        "Whether serve brings the database's tables up to date before it is ready.",
+        values::flag;
+    HOUSEKEEPING_INTERVAL: Duration = "order.housekeeping.interval", "60s", Plain,
+        "a duration from 1s to 1d",
+        "How often expired idempotency keys are looked for.",
+        |text| values::duration(text, Duration::from_secs(1), Duration::from_hours(24));
+
+    LOG_LEVELS: LevelFilter = "logging.level.*", "", Plain,
+        "trace, debug, info, warn, error or off",
+        "The level of a target such as order_app (or of root); info unless set.",
+        logging::level;
+    LOG_FORMAT: Option<Format> = "logging.structured.format.console", "", Plain,
+        "json or pretty (ecs, gelf and logstash give json)",
+        "How log lines look; json unless standard output is a terminal.",
+        |text| optional(text, logging::format);
+
+    KAFKA_SERVERS: Vec<String> = "spring.kafka.bootstrap-servers", "", Plain,
+        "host:port, several with commas between them",
+        "The Kafka brokers that are asked first.",
+        |text| list(text, values::host_and_port);
+    KAFKA_PROTOCOL: Protocol = "spring.kafka.security.protocol", "PLAINTEXT", Plain,
+        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+        "How to talk to the brokers.", peers::protocol;
+    KAFKA_PROPERTIES: SecretString = "spring.kafka.properties.*", "", Plain,
+        "what the Kafka client takes",
+        "Handed to the Kafka client as they are.", values::secret;
+
+    EUREKA_ENABLED: bool = "eureka.client.enabled", "true", Plain,
+        "true or false",
+        "Whether Eureka is used when its address is known.", values::flag;
+    EUREKA_REGISTER: bool = "eureka.client.register-with-eureka", "true", Plain,
+        "true or false",
+        "Whether this instance registers itself.", values::flag;
+    EUREKA_FETCH: bool = "eureka.client.fetch-registry", "true", Plain,
+        "true or false",
+        "Whether the registry of the others is read.", values::flag;
+    EUREKA_ZONE: Vec<SecretString> = "eureka.client.service-url.defaultZone", "", Url,
+        "http:// or https:// URLs with commas between them",
+        "The Eureka servers; the next one is tried when one fails.",
+        |text| list(text, values::http_url);
+    EUREKA_INSTANCE_ID: Option<String> = "eureka.instance.instance-id", "", Plain,
+        "a text",
+        "The id of this instance; host:name:port unless set.",
+        |text| optional(text, values::text);
+    EUREKA_HOSTNAME: Option<String> = "eureka.instance.hostname", "", Plain,
+        "a host name or an IP address",
+        "The host under which others reach this instance.",
+        |text| optional(text, peers::host);
+    EUREKA_PREFER_IP: bool = "eureka.instance.prefer-ip-address", "false", Plain,
+        "true or false",
+        "Whether to register the IP address instead of the host name.", values::flag;
+    EUREKA_RENEWAL: u32 = "eureka.instance.lease-renewal-interval-in-seconds", "30", Plain,
+        "a whole number from 1 to 3600",
+        "How often this instance says that it is alive.",
+        |text| values::whole(text, 1, 3_600);
+    EUREKA_EXPIRATION: u32 = "eureka.instance.lease-expiration-duration-in-seconds", "90", Plain,
+        "a whole number from 1 to 86400",
+        "How long Eureka waits for that before it forgets this instance.",
+        |text| values::whole(text, 1, 86_400);
+    EUREKA_METADATA: String = "eureka.instance.metadata-map.*", "", Plain,
+        "a text",
+        "What else the registry tells about this instance.", peers::any;
+
+    CONFIG_IMPORT: Vec<Import> = "spring.config.import", "", Url,
+        "configserver: with or without an http:// or https:// URL, and with or without optional: \
+         before it; several with commas between them",
+        "The config servers that further settings come from; any other import must be optional, and \
+         is left out.",
+        peers::imports;
+    CONFIG_URI: Vec<SecretString> = "spring.cloud.config.uri", "http://localhost:8888", Url,
+        "http:// or https:// URLs with commas between them",
+        "The config servers for an import that names none.",
+        |text| list(text, values::http_url);
+    CONFIG_NAME: Option<String> = "spring.cloud.config.name", "", Plain,
+        "a name",
+        "The application to ask for; spring.application.name unless set.",
+        |text| optional(text, values::text);
+    CONFIG_LABEL: Option<String> = "spring.cloud.config.label", "", Plain,
+        "a label",
+        "The label (branch, tag) to ask for.",
+        |text| optional(text, values::text);
+    CONFIG_USERNAME: Option<String> = "spring.cloud.config.username", "", Plain,
+        "a user name",
+        "The user to ask as.",
+        |text| optional(text, values::text);
+    CONFIG_PASSWORD: Option<SecretString> = "spring.cloud.config.password", "", Secret,
+        "a password, or file:PATH of the file that holds it",
+        "The password of that user.",
+        |text| optional(text, values::secret);
+    CONFIG_FAIL_FAST: bool = "spring.cloud.config.fail-fast", "false", Plain,
+        "true or false",
+        "Whether the start fails when no config server answers.", values::flag;
+
+    MANAGEMENT_PORT: Option<u16> = "management.server.port", "", Plain,
+        "a port from 0 to 65535, or -1 for none",
+        "The port of the operations that change something; without it there are none.",
+        |text| optional(text, peers::management_port).map(Option::flatten);
+    MANAGEMENT_ADDRESS: Option<IpAddr> = "management.server.address", "", Plain,
+        "an IP address or localhost",
+        "Where those operations are taken; loopback unless set.",
+        |text| optional(text, values::address);
+}
+
+fn currency(text: &str) -> Read<Currency> {
+    Currency::from_code(text.trim()).map_err(|_| Fault::SHAPE)
+}
+
+fn currencies(text: &str) -> Read<Vec<Currency>> {
+    let mut seen = BTreeSet::new();
+    let codes = list(text, |code| {
+        Currency::from_code(code).map_err(|_| Fault::because(format!("{code} is no currency")))
+    })?;
+    let all: Vec<_> = codes.into_iter().filter(|currency| seen.insert(currency.code())).collect();
+    if all.is_empty() {
+        return Err(Fault::SHAPE);
+    }
+    Ok(all)
+}

@@ -1,0 +1,46 @@
+//! The ambient things that everybody else has injected: the time and randomness.
+
+use chrono::{DateTime, Utc};
+use order_app::ports::{Clock, Entropy};
+use uuid::Uuid;
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock port")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// The randomness of the operating system.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the Entropy port")]
+    fn bits(&self) -> u128 {
+        // A UUID of version 4 has 122 random bits, and each half has some that are fixed; two of
+        // them laid over each other have none.
+        let (a, b) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
+        a ^ b.rotate_left(64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_of_the_entropy_changes() {
+        let (mut ones, mut zeros) = (0, 0);
+        for _ in 0..200 {
+            let bits = OsEntropy.bits();
+            ones |= bits;
+            zeros |= !bits;
+        }
+        assert_eq!((ones, zeros), (u128::MAX, u128::MAX));
+    }
+}

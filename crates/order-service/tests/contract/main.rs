@@ -1,0 +1,77 @@
+//! The contract as callers see it: one trial for each row of its tables and each database, against
+//! the real service over HTTP. Two instances run on each database, so that what must hold across
+//! instances is tried as well.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a trial"
+)]
+
+mod actuator;
+mod concurrency;
+mod documents;
+mod endpoints;
+mod errors;
+mod events;
+mod fields;
+mod idempotency;
+mod json;
+mod lists;
+mod money;
+mod stage;
+mod statuses;
+mod steps;
+#[path = "../support/mod.rs"]
+mod support;
+mod wire;
+
+use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
+
+use libtest_mimic::{Arguments, Trial};
+use order_testkit::databases::Database;
+
+use crate::stage::{Case, Stage};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Each stage is set by the first trial that runs on it, and struck after the last.
+    let mut stages = Vec::new();
+    let mut trials = Vec::new();
+    for database in Database::ALL {
+        let stage: Arc<LazyLock<Stage, _>> = Arc::new(LazyLock::new(move || Stage::on(database)));
+        stages.push(Arc::clone(&stage));
+        for (module, Case { name, run }) in cases() {
+            let stage = Arc::clone(&stage);
+            trials.push(Trial::test(format!("{}::{module}::{name}", database.name()), move || {
+                run(&stage);
+                Ok(())
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Every case, with the module that it is in.
+fn cases() -> impl Iterator<Item = (&'static str, Case)> {
+    [
+        ("fields", fields::cases()),
+        ("money", money::cases()),
+        ("json", json::cases()),
+        ("statuses", statuses::cases()),
+        ("endpoints", endpoints::cases()),
+        ("lists", lists::cases()),
+        ("events", events::cases()),
+        ("actuator", actuator::cases()),
+        ("documents", documents::cases()),
+        ("errors", errors::cases()),
+        ("idempotency", idempotency::cases()),
+        ("concurrency", concurrency::cases()),
+    ]
+    .into_iter()
+    .flat_map(|(module, cases)| cases.into_iter().map(move |case| (module, case)))
+}

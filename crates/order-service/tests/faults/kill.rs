@@ -1,0 +1,72 @@
+//! SIGKILL at any instant: what was answered is there, what was not can be sent again.
+
+use std::sync::atomic::Ordering;
+
+use order_testkit::databases::Database;
+use reqwest::StatusCode;
+use reqwest::blocking::Client;
+use serde_json::Value;
+
+use crate::load::{Load, Sent, key};
+use crate::size;
+use crate::support::{Service, an_order, eventually};
+
+const CLIENTS: usize = 16;
+
+pub(crate) fn nothing_answered_is_lost(database: Database) {
+    let scratch = database.scratch();
+    let mut customer = 1;
+    let mut total = 0;
+    for round in 0..size(6, 50) {
+        let service = Service::on(&scratch.url);
+        let load = Load::from(customer);
+        // Not always at the same point: early, in full flow, and in between.
+        let enough = 1 + usize::try_from(round * 37 % 150).unwrap();
+        load.run(&service.base, CLIENTS, |load| {
+            assert!(
+                eventually(|| load.succeeded.load(Ordering::Relaxed) >= enough),
+                "{}",
+                service.log()
+            );
+            service.signal("KILL");
+            load.stop();
+        });
+        drop(service);
+        let orders = load.orders.into_inner().unwrap();
+        customer = 1 + orders.iter().map(|sent| sent.customer).max().unwrap();
+        total += orders.len();
+        let service = Service::on(&scratch.url);
+        let client = Client::new();
+        for sent in &orders {
+            check(&service, &client, sent);
+        }
+    }
+    assert!(total > 0, "something was sent");
+}
+
+/// What one client was told is true, and its unanswered order can be sent again.
+fn check(service: &Service, client: &Client, sent: &Sent) {
+    let again = client.post(service.url("/orders")).header("Idempotency-Key", key(sent.customer));
+    let again = again.json(&an_order(sent.customer)).send().unwrap();
+    assert_eq!(again.status(), StatusCode::CREATED, "the same request gives the same order");
+    let placed: Value = again.json().unwrap();
+    if let Some(told) = &sent.placed {
+        assert_eq!(&placed, told, "the first answer is given again");
+    }
+    let list: Value = service.get(&format!("/orders/customer/{}", sent.customer)).json().unwrap();
+    let orders = list["orders"].as_array().unwrap();
+    assert_eq!(orders.len(), 1, "exactly one order for the key of customer {}", sent.customer);
+    assert_eq!(orders[0]["id"], placed["id"]);
+    let version = orders[0]["version"].as_i64().unwrap();
+    assert!(version >= sent.version, "version {} was answered, not {version}", sent.version);
+    let events: Value = service.get(&format!("/orders/{}/events", placed["id"])).json().unwrap();
+    let sequence: Vec<i64> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["data"]["sequence"].as_i64().unwrap())
+        .collect();
+    assert_eq!(sequence, (1..=version).collect::<Vec<_>>(), "one event for each version");
+    let newest = events.as_array().unwrap().last().unwrap();
+    assert_eq!(newest["data"]["status"], orders[0]["status"]);
+}

@@ -1,0 +1,118 @@
+//! Clients that write without pause, and remember what they were told.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::{PATIENCE, an_order};
+
+/// What clients did and what they heard. Every order has a customer and a key of its own.
+#[derive(Default)]
+pub(crate) struct Load {
+    next_customer: AtomicI64,
+    stopping: AtomicBool,
+    /// How many requests were answered with success.
+    pub(crate) succeeded: AtomicUsize,
+    /// What became of each order, as far as its client knows.
+    pub(crate) orders: Mutex<Vec<Sent>>,
+    /// Every answer that was no success: how long it took, its status, and its body.
+    pub(crate) refused: Mutex<Vec<Refused>>,
+    /// How often there was no answer at all.
+    pub(crate) unanswered: AtomicUsize,
+}
+
+/// One order as its client knows it.
+pub(crate) struct Sent {
+    pub(crate) customer: i64,
+    /// The answer to the order, if there was one.
+    pub(crate) placed: Option<Value>,
+    /// The version that the client was told last.
+    pub(crate) version: i64,
+}
+
+/// An answer that was no success.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) after: Duration,
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: bool,
+    pub(crate) code: String,
+}
+
+impl Load {
+    /// Customers are counted from one number on.
+    pub(crate) fn from(customer: i64) -> Self {
+        Self { next_customer: AtomicI64::new(customer), ..Self::default() }
+    }
+
+    /// Writes to a service with several clients until `enough` says so. Then no new request is
+    /// sent.
+    pub(crate) fn run(&self, base: &str, clients: usize, enough: impl FnOnce(&Self)) {
+        std::thread::scope(|scope| {
+            for _ in 0..clients {
+                scope.spawn(|| {
+                    let client = Client::builder().timeout(PATIENCE).build().unwrap();
+                    while !self.stopping.load(Ordering::Relaxed) {
+                        self.one_order(base, &client);
+                    }
+                });
+            }
+            enough(self);
+            self.stopping.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Whether it was told to stop sending.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// An order is placed and confirmed; a client that hears nothing gives up on it.
+    fn one_order(&self, base: &str, client: &Client) {
+        let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
+        let mut sent = Sent { customer, placed: None, version: 0 };
+        let order = client.post(format!("{base}/orders")).header("Idempotency-Key", key(customer));
+        if let Some(placed) = self.hear(order.json(&an_order(customer))) {
+            sent.version = 1;
+            let url = format!("{base}/orders/{}/status", placed["id"]);
+            sent.placed = Some(placed);
+            let confirm = client.put(url).json(&json!({"status": "CONFIRMED"}));
+            if self.hear(confirm).is_some() {
+                sent.version = 2;
+            }
+        }
+        self.orders.lock().unwrap().push(sent);
+    }
+
+    /// Sends a request and hears the answer out.
+    fn hear(&self, request: RequestBuilder) -> Option<Value> {
+        let since = Instant::now();
+        let Ok(answer) = request.send() else {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let status = answer.status();
+        let retry_after = answer.headers().contains_key("retry-after");
+        let Ok(body) = answer.json::<Value>() else {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        if status.is_success() {
+            self.succeeded.fetch_add(1, Ordering::Relaxed);
+            return Some(body);
+        }
+        let code = body["code"].as_str().unwrap_or_default().to_owned();
+        let refused = Refused { after: since.elapsed(), status, retry_after, code };
+        self.refused.lock().unwrap().push(refused);
+        None
+    }
+}
+
+/// The key under which a customer's order is placed.
+pub(crate) fn key(customer: i64) -> String {
+    format!("order-of-{customer}")
+}

@@ -1,0 +1,56 @@
+//! Orderly stops, and starts before the database is there.
+
+use std::sync::atomic::Ordering;
+
+use order_testkit::Conduct;
+use order_testkit::Proxy;
+use order_testkit::databases::Database;
+use reqwest::StatusCode;
+
+use crate::load::Load;
+use crate::support::{Service, eventually};
+
+/// SIGTERM: not ready, whoever was let in is answered, exit code 0.
+pub(crate) fn a_stop_under_load_loses_no_request(database: Database) {
+    let scratch = database.scratch();
+    let url = format!("--spring.datasource.url={}", scratch.url);
+    // Long enough for the clients, which here are the load balancer too, to see it and go away.
+    let service = Service::start(&[&url, "--order.shutdown.delay=2s"]);
+    service.wait_until_ready();
+    let load = Load::from(1);
+    load.run(&service.base, 16, |load| {
+        assert!(eventually(|| load.succeeded.load(Ordering::Relaxed) >= 100));
+        service.signal("TERM");
+        let readiness = || service.get("/actuator/health/readiness").status();
+        assert!(eventually(|| readiness() == StatusCode::SERVICE_UNAVAILABLE));
+        load.stop();
+    });
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    assert_eq!(load.unanswered.load(Ordering::Relaxed), 0, "no request was lost");
+    let refused = load.refused.into_inner().unwrap();
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// The service starts, says that it is alive but not ready, and is ready when the database is.
+pub(crate) fn a_database_may_come_later(database: Database) {
+    let scratch = database.scratch();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = scratch.address().expect("a server");
+    let proxy = runtime.block_on(Proxy::before(server));
+    proxy.behave(Conduct::Down);
+    let url = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
+    let service = Service::start(&[&format!("--spring.datasource.url={url}")]);
+    let liveness = || {
+        let answer = crate::support::client().get(service.url("/actuator/health/liveness")).send();
+        answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    };
+    assert!(eventually(liveness), "{}", service.log());
+    let readiness = service.get("/actuator/health/readiness").status();
+    assert_eq!(readiness, StatusCode::SERVICE_UNAVAILABLE);
+    let order = service.post("/orders", &crate::support::an_order(1));
+    assert_eq!(order.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(order.headers().contains_key("retry-after"));
+    proxy.behave(Conduct::Honest);
+    service.wait_until_ready();
+    let _ = service.placed(1);
+}

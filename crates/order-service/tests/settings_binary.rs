@@ -1,0 +1,129 @@
+//! The program itself: what it prints and how it exits, before and without serving. What settings
+//! mean is tested in `src/settings/tests.rs`.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PLANTED: &str = "pl4nted";
+
+/// Runs the program in an empty folder, with no environment but the given one.
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let folder = TempDir::new().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_order-service"))
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn wrong_settings_end_it_with_code_2_and_one_message() {
+    let output = run(
+        &["--server.port=many", "--order.evnts.topic", "x"],
+        &[("ORDER_MAX_IN_FLIGHT", "none"), ("SPRING_DATASOURCE_URL", "jdbc:h2:mem:x")],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(out(&output), "");
+    let message = err(&output);
+    assert!(message.starts_with("order-service: the settings are wrong in 4 places:\n"));
+    for part in [
+        "server.port = \"many\" (command line)",
+        "order.max-in-flight = \"none\" (environment variable ORDER_MAX_IN_FLIGHT)",
+        "h2 is not a database we know; must be sqlite:PATH",
+        "did you mean order.events.topic?",
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+}
+
+#[test]
+fn wrong_arguments_end_it_with_code_2() {
+    for arguments in [&["--sever-port=1"][..], &["nothing"], &["--server.port"]] {
+        let output = run(arguments, &[]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_ne!(err(&output), "");
+    }
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    let output = run(&["--help"], &[]);
+    assert!(output.status.success());
+    for part in
+        ["serve", "migrate", "openapi", "--config <FILE>", "--key=value", "SERVER_PORT=9000"]
+    {
+        assert!(out(&output).contains(part), "{part}");
+    }
+    let version = out(&run(&["--version"], &[]));
+    assert_eq!(version, format!("order-service {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_openapi_document_is_printed_and_nothing_else() {
+    let output = run(&["openapi"], &[]);
+    assert!(output.status.success());
+    let document: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert!(document.get("openapi").unwrap().as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn the_settings_are_printed_without_secrets() {
+    let url = format!("jdbc:mysql://orders:{PLANTED}@db/o");
+    let environment = [
+        ("SPRING_DATASOURCE_URL", url.as_str()),
+        ("SPRING_DATASOURCE_PASSWORD", PLANTED),
+        ("SPRING_KAFKA_PROPERTIES_SASL_JAAS_CONFIG", PLANTED),
+    ];
+    let table = run(&["config", "--server.port=9000"], &environment);
+    assert!(table.status.success());
+    assert!(out(&table).contains("jdbc:mysql://******@db/o"));
+    let port = out(&table);
+    let port = port.lines().find(|line| line.starts_with("server.port ")).unwrap();
+    let cells: Vec<_> = port.split_whitespace().collect();
+    assert_eq!(cells, ["server.port", "9000", "command", "line"]);
+    let json = run(&["config", "--json"], &environment);
+    let parsed: Value = serde_json::from_str(&out(&json)).unwrap();
+    let password = parsed.get("spring.datasource.password").unwrap();
+    assert_eq!(password.get("value").unwrap(), "******");
+    for output in [table, json] {
+        assert!(!out(&output).contains(PLANTED) && !err(&output).contains(PLANTED));
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_ends_it_with_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = run(&[&format!("--server.port={port}")], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = err(&output);
+    let expected = format!("order-service: cannot listen on 127.0.0.1:{port} (server.address");
+    assert!(message.starts_with(&expected), "{message}");
+}
+
+#[test]
+fn migrating_creates_the_database_and_a_second_time_does_nothing() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("--spring.datasource.url=sqlite:{}/o.db", folder.path().display());
+    let first = run(&["migrate", &url], &[]);
+    assert!(first.status.success(), "{}", err(&first));
+    assert!(out(&first).contains(r#""message":"the database is up to date""#), "{}", out(&first));
+    assert!(folder.path().join("o.db").exists());
+    let second = run(&["migrate", &url], &[]);
+    assert!(out(&second).contains(r#""migrations":"""#), "{}", out(&second));
+}

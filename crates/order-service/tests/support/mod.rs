@@ -1,0 +1,205 @@
+//! The real service as a process of its own, for tests that see it from outside.
+
+#![expect(
+    clippy::expect_used,
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its part of this, and a broken expectation ends a test"
+)]
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use serde_json::{Value, json};
+
+/// The longest that anything may take which should happen soon.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running service; killed when dropped.
+#[derive(Debug)]
+pub struct Service {
+    /// Where it serves, such as `http://127.0.0.1:4711`.
+    pub base: String,
+    child: Mutex<Child>,
+    folder: PathBuf,
+}
+
+impl Service {
+    /// Starts the service on a database and waits until it is ready.
+    #[must_use]
+    pub fn on(database: &str) -> Self {
+        let service = Self::start(&[&format!("--spring.datasource.url={database}")]);
+        service.wait_until_ready();
+        service
+    }
+
+    /// Starts the service with options, on a free port and in an empty folder, and waits for
+    /// nothing.
+    #[must_use]
+    pub fn start(options: &[&str]) -> Self {
+        Self::start_in(&fresh_folder(), options, &[])
+    }
+
+    /// The same, in a folder of files, and with environment variables.
+    #[must_use]
+    pub fn start_in(
+        folder: &std::path::Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let port = free_port();
+        let log = File::create(folder.join("service.log")).expect("a log file");
+        let errors = log.try_clone().expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
+            .arg(format!("--server.port={port}"))
+            .args(options)
+            .env_remove("DATABASE_URL")
+            .envs(environment.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .expect("the service starts");
+        Self {
+            base: format!("http://127.0.0.1:{port}"),
+            child: Mutex::new(child),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("service.log")).unwrap_or_default()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// Waits until it is ready.
+    pub fn wait_until_ready(&self) {
+        let url = format!("{}/actuator/health/readiness", self.base);
+        let ready =
+            || client().get(&url).send().is_ok_and(|answer| answer.status() == StatusCode::OK);
+        assert!(eventually(ready), "the service is not ready; its log:\n{}", self.log());
+    }
+
+    /// Sends it a signal, such as `TERM` or `KILL`.
+    pub fn signal(&self, signal: &str) {
+        send_signal(signal, self.pid());
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self) -> ExitStatus {
+        self.child().wait().expect("the service ends")
+    }
+
+    /// Whether it has ended, and how.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child().try_wait().expect("the service is ours")
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().expect("nobody panicked with it")
+    }
+
+    /// The address of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Reads a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Response {
+        client().get(self.url(path)).send().expect("an answer")
+    }
+
+    /// Posts JSON.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &Value) -> Response {
+        client().post(self.url(path)).json(body).send().expect("an answer")
+    }
+
+    /// Puts JSON.
+    #[must_use]
+    pub fn put(&self, path: &str, body: &Value) -> Response {
+        client().put(self.url(path)).json(body).send().expect("an answer")
+    }
+
+    /// Places an order of a customer and answers it.
+    #[must_use]
+    pub fn placed(&self, customer: i64) -> Value {
+        let answer = self.post("/orders", &an_order(customer));
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        answer.json().expect("an order")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child().kill();
+        let _ = self.child().wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A client with a time-out, so that no test hangs.
+#[must_use]
+pub fn client() -> Client {
+    thread_local! {
+        static CLIENT: Client =
+            Client::builder().timeout(PATIENCE).build().expect("a client");
+    }
+    CLIENT.with(Client::clone)
+}
+
+/// The body of a small order: three of product 7 for 49.99 each, 149.97 in all.
+#[must_use]
+pub fn an_order(customer: i64) -> Value {
+    json!({
+        "customerId": customer,
+        "items": [{"productId": 7, "quantity": 3, "unitPrice": "49.99"}],
+    })
+}
+
+/// Waits for a condition; whether it came true in time.
+pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !condition() {
+        if start.elapsed() > PATIENCE {
+            return false;
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    true
+}
+
+/// Sends a process a signal.
+pub fn send_signal(signal: &str, process: u32) {
+    let sent = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status();
+    assert!(sent.expect("kill runs").success(), "SIG{signal} to {process}");
+}
+
+/// An empty folder.
+#[must_use]
+pub fn fresh_folder() -> PathBuf {
+    tempfile::Builder::new().prefix("order-service-").tempdir().expect("a folder").keep()
+}
+
+/// A port that nobody listens on.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
