@@ -8,6 +8,7 @@
 
 mod backend;
 mod ids;
+mod line;
 mod migrate;
 mod pool;
 mod retry;
@@ -20,10 +21,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use order_app::ports::{BoxError, Entropy, OrderStore};
+use tokio::runtime::Handle;
 
 use crate::backend::{mysql, postgres, sqlite};
 use crate::ids::OrderIds;
-use crate::pool::Manager;
+use crate::line::Line;
+use crate::pool::{Manager, Reporter};
 use crate::retry::Retry;
 
 /// Where the store is and how much of it one process may use.
@@ -86,12 +89,21 @@ macro_rules! store {
             bb8::Pool::builder()
                 .max_size(size.max(1))
                 .connection_timeout($settings.connection_timeout)
+                // Servers forget clients that say nothing; see what connections are told.
+                .idle_timeout(Some(Duration::from_secs(30)))
+                .error_sink(Box::new(Reporter::default()))
                 .build_unchecked(Manager::new(backend))
         };
         let readers = pool($settings.pool_size);
         let writers = $writers.map_or_else(|| readers.clone(), pool);
-        let retry = Retry::new($entropy, $settings.pool_size);
-        Arc::new($backend::Store { readers, writers, ids: OrderIds::new(), retry })
+        let retry = Arc::new(Retry::new($entropy, $settings.pool_size));
+        let ids = Arc::new(OrderIds::new());
+        let (line, head) = Line::new();
+        let writer =
+            $backend::Writer { pool: writers.clone(), ids: ids.clone(), retry: retry.clone() };
+        let runtime = Handle::current();
+        runtime.spawn(writer.run(head));
+        Arc::new($backend::Store { readers, writers, line, ids, retry, runtime })
     }};
 }
 

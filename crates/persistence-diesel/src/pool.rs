@@ -2,11 +2,13 @@
 //! caller left in the middle of something. What is said over them is not here.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bb8::ManageConnection;
+use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection, RunError};
 use order_app::ports::BoxError;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 /// The longest that opening one connection may take. A stopped server still accepts connections
 /// and then says nothing.
@@ -47,7 +49,7 @@ impl<C> Slot<C> {
 
 /// Opens connections for the pool.
 pub(crate) struct Manager<B> {
-    backend: std::sync::Arc<B>,
+    backend: Arc<B>,
     runtime: Handle,
 }
 
@@ -55,7 +57,7 @@ impl<B: Connect> Manager<B> {
     /// Connections will live on the current runtime: their tasks must outlive those who use them,
     /// such as the workers of an HTTP server.
     pub(crate) fn new(backend: B) -> Self {
-        Self { backend: std::sync::Arc::new(backend), runtime: Handle::current() }
+        Self { backend: Arc::new(backend), runtime: Handle::current() }
     }
 }
 
@@ -64,7 +66,7 @@ impl<B: Connect> ManageConnection for Manager<B> {
     type Error = BoxError;
 
     async fn connect(&self) -> Result<Self::Connection, BoxError> {
-        let backend = std::sync::Arc::clone(&self.backend);
+        let backend = Arc::clone(&self.backend);
         let opening = self
             .runtime
             .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
@@ -79,4 +81,38 @@ impl<B: Connect> ManageConnection for Manager<B> {
     fn has_broken(&self, slot: &mut Self::Connection) -> bool {
         slot.busy || B::is_closed(&mut slot.connection)
     }
+}
+
+/// Says in the log why connections cannot be opened: those who wait for one only learn that there
+/// is none. The same cause is said once, and again when it lasts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reporter(Arc<Mutex<Option<(String, Instant)>>>);
+
+/// For how long a cause is not repeated.
+const REPORTED_FOR: Duration = Duration::from_secs(10);
+
+impl ErrorSink<BoxError> for Reporter {
+    fn sink(&self, error: BoxError) {
+        let cause = format!("{error:?}");
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |(said, at): &(String, Instant)| *said == cause && at.elapsed() < REPORTED_FOR;
+        if !last.as_ref().is_some_and(known) {
+            tracing::warn!(cause, "cannot connect to the database");
+            *last = Some((cause, Instant::now()));
+        }
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<BoxError>> {
+        Box::new(self.clone())
+    }
+}
+
+/// A connection of a pool, for one piece of work.
+pub(crate) async fn connection<B: Connect>(
+    pool: &Pool<Manager<B>>,
+) -> Result<PooledConnection<'_, Manager<B>>, BoxError> {
+    pool.get().await.map_err(|error| match error {
+        RunError::User(error) => error,
+        RunError::TimedOut => "no connection was free or could be opened in time".into(),
+    })
 }

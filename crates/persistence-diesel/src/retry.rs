@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::result::{DatabaseErrorKind, Error};
 use order_app::ports::{BoxError, Deadline, Entropy};
 use tokio::time::{sleep, timeout_at};
 
@@ -27,7 +28,13 @@ impl Retry {
 
     /// Starts on a piece of work that must end by the deadline.
     pub(crate) fn tries(&self, deadline: Deadline) -> Tries<'_> {
-        Tries { retry: self, deadline, number: 0, failure: "there was no time left".into() }
+        Tries {
+            retry: self,
+            deadline,
+            number: 0,
+            refusals: 0,
+            failure: "there was no time left".into(),
+        }
     }
 
     fn pause(&self, number: u32) -> Duration {
@@ -44,6 +51,7 @@ pub(crate) struct Tries<'r> {
     retry: &'r Retry,
     deadline: Deadline,
     number: u32,
+    refusals: u32,
     failure: BoxError,
 }
 
@@ -66,11 +74,26 @@ impl Tries<'_> {
         }
         let pause = self.retry.pause(self.number);
         self.number = self.number.saturating_add(1);
+        self.refusals = self.refusals.saturating_add(u32::from(is_refusal(&*self.failure)));
         let in_time = Deadline::now().checked_add(pause).is_some_and(|end| end < self.deadline);
-        if self.number >= self.retry.attempts || !in_time {
+        let enough = self.refusals >= ATTEMPTS || self.number >= self.retry.attempts;
+        if enough || !in_time {
             return Err(std::mem::replace(&mut self.failure, "".into()));
         }
         sleep(pause).await;
         Ok(None)
+    }
+}
+
+/// Whether the database itself said no, as it does to a transaction that it gives up; a connection
+/// that is lost says nothing. `mysql_async` tells the two apart only by its words.
+fn is_refusal(failure: &(dyn std::error::Error + 'static)) -> bool {
+    match failure.downcast_ref() {
+        Some(Error::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+            _,
+        )) => false,
+        Some(Error::DatabaseError(_, said)) => !said.message().starts_with("Input/output error"),
+        _ => false,
     }
 }

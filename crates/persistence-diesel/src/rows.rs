@@ -1,6 +1,6 @@
 //! Rows, and how they become domain values and back. Statements are not here.
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::schema::{idempotency_keys, orders, outbox};
-use crate::types::{Document, Guid, Money};
+use crate::types::{Document, Guid, Money, Time};
 
-/// A row of `orders`.
+/// A row of `orders`. What may be NULL in a table that was adopted is an option.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = orders)]
+#[diesel(table_name = orders, treat_none_as_default_value = false)]
 pub(crate) struct OrderRow {
     pub id: i64,
     pub customer_id: i64,
-    pub items: Document,
-    pub total_amount: Money,
-    pub status: String,
-    pub created_at: NaiveDateTime,
-    pub updated_at: NaiveDateTime,
+    pub items: Option<Document>,
+    pub total_amount: Option<Money>,
+    pub status: Option<String>,
+    pub created_at: Option<Time>,
+    pub updated_at: Option<Time>,
     pub version: i64,
     pub currency: String,
     pub client_reference: Option<String>,
@@ -99,6 +99,17 @@ impl ChangeRows {
             replaces: change.replaces(),
         })
     }
+
+    /// How many bytes of documents there are; the rest is small.
+    pub(crate) fn bytes(&self) -> usize {
+        let answer = self.answer.as_ref().map_or(0, |answer| answer.body.len());
+        self.order
+            .items
+            .as_ref()
+            .map_or(0, |items| items.0.len())
+            .saturating_add(self.event.data.len())
+            .saturating_add(answer)
+    }
 }
 
 fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
@@ -109,11 +120,11 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
     Ok(OrderRow {
         id: order.id.get(),
         customer_id: order.customer_id.get(),
-        items: Document(serde_json::to_string(&items)?),
-        total_amount: Money(order.lines.total()),
-        status: order.status.as_str().to_owned(),
-        created_at: order.created_at.naive_utc(),
-        updated_at: order.updated_at.naive_utc(),
+        items: Some(Document(serde_json::to_string(&items)?)),
+        total_amount: Some(Money(order.lines.total().as_decimal())),
+        status: Some(order.status.as_str().to_owned()),
+        created_at: Some(Time(Some(order.created_at.naive_utc()))),
+        updated_at: Some(Time(Some(order.updated_at.naive_utc()))),
         version: order.version.get(),
         currency: currency.code().to_owned(),
         client_reference: order.client_reference.as_ref().map(ToString::to_string),
@@ -162,23 +173,29 @@ impl OrderRow {
     /// The order that this row holds.
     pub(crate) fn into_order(self) -> Result<Order, BoxError> {
         let currency = Currency::from_code(&self.currency)?;
-        let lines = OrderLines::new(currency, lines(&self.items.0)?)?;
-        if lines.total() != self.total_amount.0 {
+        let items = self.items.ok_or("items is NULL")?;
+        let lines = OrderLines::new(currency, lines(&items.0)?)?;
+        if self.total_amount != Some(Money(lines.total().as_decimal())) {
             return Err("the total is not the sum of the lines".into());
         }
         let order = Order::restore(OrderSnapshot {
             id: OrderId::new(self.id)?,
             customer_id: CustomerId::new(self.customer_id)?,
             lines,
-            status: self.status.parse()?,
+            status: self.status.ok_or("status is NULL")?.parse()?,
             version: Version::new(self.version)?,
             client_reference: self.client_reference.map(ClientReference::new).transpose()?,
             cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
-            created_at: self.created_at.and_utc(),
-            updated_at: self.updated_at.and_utc(),
+            created_at: time(self.created_at).ok_or("created_at is no time")?,
+            updated_at: time(self.updated_at).ok_or("updated_at is no time")?,
         });
         Ok(order?)
     }
+}
+
+/// A stored time, if it is one. Columns hold UTC without saying so.
+pub(crate) fn time(stored: Option<Time>) -> Option<DateTime<Utc>> {
+    stored.and_then(|time| time.0).map(|time| time.and_utc())
 }
 
 fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {

@@ -29,6 +29,7 @@ pub(crate) mod sql {
     pub struct Money;
 }
 
+// A table that was adopted may hold NULL where ours may not.
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
     use super::sql::{Document, Money};
@@ -36,11 +37,11 @@ diesel::table! {
     orders (id) {
         id -> BigInt,
         customer_id -> BigInt,
-        items -> Document,
-        total_amount -> Money,
-        status -> Text,
-        created_at -> Timestamp,
-        updated_at -> Timestamp,
+        items -> Nullable<Document>,
+        total_amount -> Nullable<Money>,
+        status -> Nullable<Text>,
+        created_at -> Nullable<Timestamp>,
+        updated_at -> Nullable<Timestamp>,
         version -> BigInt,
         currency -> Text,
         client_reference -> Nullable<Text>,

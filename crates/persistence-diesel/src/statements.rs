@@ -8,9 +8,9 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
-use order_domain::{OrderId, OrderStatus};
+use order_domain::{MAX_ID, OrderId, OrderStatus};
 
-use super::{Connection, Dialect};
+use super::{Connection, Dialect, inserts};
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
@@ -21,42 +21,59 @@ pub(super) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + S
 /// A statement that reads, and what it wants to know.
 pub(super) type Query<A, T> = for<'c> fn(&'c mut Connection, &'c A) -> Running<'c, T>;
 
-/// Writes the rows of a change; `false` when something excludes it. In a transaction.
-pub(super) async fn write(connection: &mut Connection, rows: &ChangeRows) -> QueryResult<bool> {
+/// Writes the rows of changes; `false` when something excludes one of them. In a transaction.
+pub(super) async fn write(connection: &mut Connection, rows: &[&ChangeRows]) -> QueryResult<bool> {
     match write_all(connection, rows).await {
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
         other => other,
     }
 }
 
-async fn write_all(connection: &mut Connection, rows: &ChangeRows) -> QueryResult<bool> {
-    let order = &rows.order;
-    if let Some(version) = rows.replaces {
-        // First the compare-and-set: it takes the row's lock.
-        let stored =
-            orders::table.filter(orders::id.eq(order.id)).filter(orders::version.eq(version));
-        let updated = diesel::update(stored)
-            .set((
-                orders::items.eq(&order.items),
-                orders::total_amount.eq(order.total_amount),
-                orders::status.eq(&order.status),
-                orders::updated_at.eq(order.updated_at),
-                orders::version.eq(order.version),
-                orders::cancel_reason.eq(&order.cancel_reason),
-            ))
-            .execute(connection)
-            .await?;
-        if updated == 0 {
+/// Tables in a fixed order, and in each table the rows in the order of the keys on which writers
+/// meet: so that two instances which write at the same time wait for each other, but never both.
+async fn write_all(connection: &mut Connection, rows: &[&ChangeRows]) -> QueryResult<bool> {
+    let all = || rows.iter().copied();
+    let mut placed: Vec<&OrderRow> =
+        all().filter(|rows| rows.replaces.is_none()).map(|rows| &rows.order).collect();
+    if !placed.is_empty() {
+        placed.sort_by(|a, b| {
+            (a.customer_id, &a.client_reference).cmp(&(b.customer_id, &b.client_reference))
+        });
+        inserts::orders(connection, placed).await?;
+    }
+    let mut changed: Vec<_> =
+        all().filter_map(|rows| Some((&rows.order, rows.replaces?))).collect();
+    changed.sort_by_key(|(order, _)| order.id);
+    for (order, version) in changed {
+        if !replace(connection, order, version).await? {
             return Ok(false);
         }
-    } else {
-        diesel::insert_into(orders::table).values(order).execute(connection).await?;
     }
-    diesel::insert_into(outbox::table).values(&rows.event).execute(connection).await?;
-    if let Some(answer) = &rows.answer {
-        diesel::insert_into(idempotency_keys::table).values(answer).execute(connection).await?;
+    let events: Vec<&EventRow> = all().map(|rows| &rows.event).collect();
+    inserts::events(connection, events).await?;
+    let mut answers: Vec<&AnswerRow> = all().filter_map(|rows| rows.answer.as_ref()).collect();
+    if !answers.is_empty() {
+        answers.sort_by(|a, b| a.scope.cmp(&b.scope));
+        inserts::answers(connection, answers).await?;
     }
     Ok(true)
+}
+
+/// Replaces an order of a version; `false` when it has another one.
+async fn replace(connection: &mut Connection, order: &OrderRow, version: i64) -> QueryResult<bool> {
+    let stored = orders::table.filter(orders::id.eq(order.id)).filter(orders::version.eq(version));
+    let updated = diesel::update(stored)
+        .set((
+            orders::items.eq(&order.items),
+            orders::total_amount.eq(order.total_amount),
+            orders::status.eq(&order.status),
+            orders::updated_at.eq(order.updated_at),
+            orders::version.eq(order.version),
+            orders::cancel_reason.eq(&order.cancel_reason),
+        ))
+        .execute(connection)
+        .await?;
+    Ok(updated > 0)
 }
 
 /// Why a change could not be written.
@@ -124,6 +141,9 @@ pub(super) fn list_orders<'c>(
 ) -> Running<'c, Vec<OrderRow>> {
     let mut rows = orders::table
         .filter(orders::customer_id.eq(query.customer_id.get()))
+        // What others wrote without a time, or with an id that is none, has no place in a list.
+        .filter(orders::created_at.is_not_null())
+        .filter(orders::id.between(1, MAX_ID))
         .select(OrderRow::as_select())
         .into_boxed::<Dialect>();
     if !query.statuses.is_empty() {
@@ -182,8 +202,9 @@ pub(super) fn find_answer<'c>(
     })
 }
 
+/// Asks for something of ours: a database without our tables is of no use.
 pub(super) fn ping<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, ()> {
-    Box::pin(connection.batch_execute("SELECT 1"))
+    Box::pin(connection.batch_execute("SELECT next_id FROM id_blocks WHERE name = 'orders'"))
 }
 
 /// Deletes the oldest answers recorded before a time; first their keys are read, because no two
@@ -206,24 +227,23 @@ pub(super) async fn purge_answers(
     diesel::delete(expired).execute(connection).await
 }
 
-/// Reserves a block of order ids and answers the first. In a transaction.
-pub(super) async fn reserve_ids(connection: &mut Connection, count: i64) -> QueryResult<i64> {
+/// Reserves a block of order ids and answers the first; `None` when another instance came first.
+/// No lock is held between the statements: the last one compares and sets.
+pub(super) async fn reserve_ids(
+    connection: &mut Connection,
+    count: i64,
+) -> QueryResult<Option<i64>> {
     let row = id_blocks::table.filter(id_blocks::name.eq("orders"));
-    #[expect(clippy::arithmetic_side_effects, reason = "the database adds, and checks")]
-    let moved = id_blocks::next_id + count;
-    // The update comes first: it takes the row's lock.
-    diesel::update(row).set(id_blocks::next_id.eq(moved)).execute(connection).await?;
-    let end: i64 = row.select(id_blocks::next_id).first(connection).await?;
-    // Rows that others inserted, or that were there before us, are skipped.
-    let largest: Option<i64> =
-        orders::table.select(diesel::dsl::max(orders::id)).first(connection).await?;
-    let first = end.saturating_sub(count);
-    let free = largest.map_or(first, |largest| largest.saturating_add(1).max(first));
-    if free > first {
-        diesel::update(row)
-            .set(id_blocks::next_id.eq(free.saturating_add(count)))
-            .execute(connection)
-            .await?;
-    }
-    Ok(free)
+    let next: i64 = row.select(id_blocks::next_id).first(connection).await?;
+    // Rows that others inserted, or that were there before us, are stepped over, unless that
+    // would use all ids up.
+    let ours = orders::table.filter(orders::id.le(MAX_ID));
+    let largest: Option<i64> = ours.select(diesel::dsl::max(orders::id)).first(connection).await?;
+    let behind = largest.map_or(next, |largest| largest.saturating_add(1).max(next));
+    let first = if behind > MAX_ID.saturating_sub(count) { next } else { behind };
+    let reserved = diesel::update(row.filter(id_blocks::next_id.eq(next)))
+        .set(id_blocks::next_id.eq(first.saturating_add(count)))
+        .execute(connection)
+        .await?;
+    Ok((reserved > 0).then_some(first))
 }

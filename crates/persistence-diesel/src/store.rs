@@ -1,25 +1,28 @@
 //! The order store: when statements run, in which transaction, how often and for how long.
 //! Compiled once as a part of each backend, like `statements.rs`.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use bb8::{Pool, PooledConnection, RunError};
+use bb8::Pool;
 use chrono::{DateTime, Utc};
-use diesel_async::SimpleAsyncConnection as _;
+use diesel::result::Error;
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    BoxError, Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition,
-    StoreError,
+    BoxError, Change, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition, StoreError,
 };
 use order_domain::{Order, OrderId};
+use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
-use super::statements::{self, EventsAfter, Obstacle, Query};
-use super::{BEGIN, Backend, leaves_doubt};
+use super::Backend;
+use super::statements::{self, EventsAfter, Query};
 use crate::ids::OrderIds;
-use crate::pool::Manager;
+use crate::line::Line;
+use crate::pool::{Manager, connection};
 use crate::retry::Retry;
-use crate::rows::{ChangeRows, scope};
+use crate::rows::{ChangeRows, OrderRow, scope, time};
 
 /// The order store on one database.
 pub(crate) struct Store {
@@ -27,28 +30,31 @@ pub(crate) struct Store {
     pub(crate) readers: Pool<Manager<Backend>>,
     /// Connections that write; the same pool where the database has more than one writer.
     pub(crate) writers: Pool<Manager<Backend>>,
-    pub(crate) ids: OrderIds,
-    pub(crate) retry: Retry,
+    /// Where changes wait for the writer.
+    pub(crate) line: Line,
+    pub(crate) ids: Arc<OrderIds>,
+    pub(crate) retry: Arc<Retry>,
+    /// The runtime on which connections live.
+    pub(crate) runtime: Handle,
 }
 
-/// What came of one attempt to commit: landed, or excluded for good.
-type Landing = Result<(), Conflict>;
-
 impl Store {
-    /// Runs a read, again when the connection turns out to be dead, until the deadline.
-    async fn read<A: Sync, T>(
+    /// Runs a read, on the runtime of the connections: it goes on when its caller goes away, so
+    /// that no connection is left in the middle of an answer.
+    async fn read<A, T>(
         &self,
         deadline: Deadline,
         query: Query<A, T>,
-        about: &A,
-    ) -> Result<T, StoreError> {
-        let mut tries = self.retry.tries(deadline);
-        loop {
-            let attempt = attempt_to_read(&self.readers, query, about);
-            if let Some(rows) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
-                return Ok(rows);
-            }
-        }
+        about: A,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (readers, retry) = (self.readers.clone(), Arc::clone(&self.retry));
+        let reading = async move { read_until(deadline, &readers, &retry, query, &about).await };
+        let read = self.runtime.spawn(reading).await;
+        read.unwrap_or_else(|stopped| Err(StoreError::Unavailable(stopped.into())))
     }
 
     async fn reserve(&self, count: i64, deadline: Deadline) -> Result<i64, StoreError> {
@@ -62,25 +68,38 @@ impl Store {
     }
 }
 
-/// A connection of the pool, for one piece of work.
-async fn connection(
-    pool: &Pool<Manager<Backend>>,
-) -> Result<PooledConnection<'_, Manager<Backend>>, BoxError> {
-    pool.get().await.map_err(|error| match error {
-        RunError::User(error) => error,
-        RunError::TimedOut => "no connection was free or could be opened in time".into(),
-    })
+/// Reads, again when the connection turns out to be dead, until the deadline.
+async fn read_until<A: Sync, T>(
+    deadline: Deadline,
+    readers: &Pool<Manager<Backend>>,
+    retry: &Retry,
+    query: Query<A, T>,
+    about: &A,
+) -> Result<T, StoreError> {
+    let mut tries = retry.tries(deadline);
+    loop {
+        let attempt = attempt_to_read(readers, query, about);
+        if let Some(rows) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
+            return rows.map_err(StoreError::Corrupt);
+        }
+    }
 }
 
+/// One attempt to read; what is found may make no sense, and then will not the next time.
 async fn attempt_to_read<A: Sync, T>(
     readers: &Pool<Manager<Backend>>,
     query: Query<A, T>,
     about: &A,
-) -> Result<Option<T>, BoxError> {
+) -> Result<Option<Result<T, BoxError>>, BoxError> {
     let mut slot = connection(readers).await?;
-    let rows = query(slot.begin(), about).await?;
-    slot.done();
-    Ok(Some(rows))
+    match query(slot.begin(), about).await {
+        Ok(rows) => {
+            slot.done();
+            Ok(Some(Ok(rows)))
+        }
+        Err(Error::DeserializationError(error)) => Ok(Some(Err(error))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn attempt_to_reserve(
@@ -88,42 +107,9 @@ async fn attempt_to_reserve(
     count: i64,
 ) -> Result<Option<i64>, BoxError> {
     let mut slot = connection(writers).await?;
-    let connection = slot.begin();
-    connection.batch_execute(BEGIN).await?;
-    let first = statements::reserve_ids(connection, count).await?;
-    connection.batch_execute("COMMIT").await?;
+    let first = statements::reserve_ids(slot.begin(), count).await?;
     slot.done();
-    Ok(Some(first))
-}
-
-/// One attempt to write a change; `None` when whatever stood in its way is gone. `in_doubt` is set
-/// for as long as it is open what came of an earlier COMMIT: the rows have their own keys, so
-/// writing them again either finds them there or settles that they were not.
-async fn attempt_to_write(
-    writers: &Pool<Manager<Backend>>,
-    rows: &ChangeRows,
-    in_doubt: &mut bool,
-) -> Result<Option<Landing>, BoxError> {
-    let mut slot = connection(writers).await?;
-    let connection = slot.begin();
-    connection.batch_execute(BEGIN).await?;
-    if statements::write(connection, rows).await? {
-        let doubted = std::mem::replace(in_doubt, true);
-        if let Err(error) = connection.batch_execute("COMMIT").await {
-            *in_doubt = doubted || leaves_doubt(&error);
-            return Err(error.into());
-        }
-        slot.done();
-        return Ok(Some(Ok(())));
-    }
-    connection.batch_execute("ROLLBACK").await?;
-    let obstacle = statements::obstacle(connection, rows).await?;
-    slot.done();
-    Ok(match obstacle {
-        Obstacle::WrittenBefore => Some(Ok(())),
-        Obstacle::Conflict(conflict) => Some(Err(conflict)),
-        Obstacle::Gone => None,
-    })
+    Ok(first)
 }
 
 async fn attempt_to_purge(
@@ -150,26 +136,11 @@ impl OrderStore for Store {
 
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError> {
         let rows = ChangeRows::of(&change).map_err(StoreError::Corrupt)?;
-        let mut in_doubt = false;
-        let mut tries = self.retry.tries(deadline);
-        loop {
-            match tries.run(attempt_to_write(&self.writers, &rows, &mut in_doubt)).await {
-                Ok(None) => {}
-                Ok(Some(Ok(()))) => return Ok(()),
-                Ok(Some(Err(conflict))) => {
-                    if conflict == Conflict::OrderId {
-                        self.ids.forget().await;
-                    }
-                    return Err(conflict.into());
-                }
-                Err(error) if in_doubt => return Err(StoreError::OutcomeUnknown(error)),
-                Err(error) => return Err(StoreError::Unavailable(error)),
-            }
-        }
+        self.line.join(rows, deadline).await
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let row = self.read(deadline, statements::find_order, &id.get()).await?;
+        let row = self.read(deadline, statements::find_order, id.get()).await?;
         row.map(|row| row.into_order().map_err(StoreError::Corrupt)).transpose()
     }
 
@@ -178,15 +149,15 @@ impl OrderStore for Store {
         query: &CustomerOrders,
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
-        let mut rows = self.read(deadline, statements::list_orders, query).await?;
+        let mut rows = self.read(deadline, statements::list_orders, query.clone()).await?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let last = rows.last().filter(|_| more).map(|row| (row.created_at.and_utc(), row.id));
-        let next = last
-            .map(|(created_at, id)| OrderId::new(id).map(|id| PagePosition { created_at, id }))
-            .transpose()
-            .map_err(|error| StoreError::Corrupt(error.into()))?;
+        let place = |row: &OrderRow| {
+            let id = OrderId::new(row.id).ok()?;
+            Some(PagePosition { created_at: time(row.created_at)?, id })
+        };
+        let next = rows.last().filter(|_| more).and_then(place);
         let readable = rows.into_iter().filter_map(|row| {
             let id = row.id;
             let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");
@@ -203,7 +174,7 @@ impl OrderStore for Store {
         deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError> {
         let about = EventsAfter { order: id.get(), after, limit };
-        let rows = self.read(deadline, statements::list_events, &about).await?;
+        let rows = self.read(deadline, statements::list_events, about).await?;
         rows.into_iter().map(|row| row.into_event().map_err(StoreError::Corrupt)).collect()
     }
 
@@ -212,7 +183,7 @@ impl OrderStore for Store {
         key: &IdempotencyKey,
         deadline: Deadline,
     ) -> Result<Option<RecordedAnswer>, StoreError> {
-        let row = self.read(deadline, statements::find_answer, &scope(key)).await?;
+        let row = self.read(deadline, statements::find_answer, scope(key)).await?;
         row.map(|row| row.into_answer(key.clone()).map_err(StoreError::Corrupt)).transpose()
     }
 
@@ -232,6 +203,6 @@ impl OrderStore for Store {
     }
 
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
-        self.read(deadline, statements::ping, &()).await
+        self.read(deadline, statements::ping, ()).await
     }
 }

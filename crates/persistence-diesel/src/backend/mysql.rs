@@ -2,18 +2,26 @@
 
 use diesel::result::Error;
 use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
+use diesel_async::{
+    AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
+};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::BoxError;
+use tokio::time::timeout;
 
+use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
+mod inserts;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
 mod store;
+#[path = "../writer.rs"]
+mod writer;
 
 pub(crate) use store::Store;
+pub(crate) use writer::Writer;
 
 pub(crate) type Connection = AsyncMysqlConnection;
 pub(crate) type Dialect = diesel::mysql::Mysql;
@@ -24,12 +32,19 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 const BEGIN: &str = "START TRANSACTION";
 
 /// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
-/// updates; the time zone is set by diesel-async.
+/// updates. The server gives up a little later than the client does, on statements and on
+/// transactions whose client is gone; only MariaDB understands the comments that begin with M, and
+/// only MySQL those with a number. The time zone is set by diesel-async.
 const SETUP: &str = "
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION innodb_lock_wait_timeout = 1;
-    SET SESSION lock_wait_timeout = 2;
-    SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO';";
+    SET SESSION autocommit = 1
+        , SESSION innodb_lock_wait_timeout = 1
+        , SESSION lock_wait_timeout = 2
+        , SESSION wait_timeout = 60
+        /*M! , SESSION max_statement_time = 1.5 */
+        /*M! , SESSION idle_transaction_timeout = 3 */
+        /*!80000 , SESSION max_execution_time = 1500 */
+        , SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'";
 
 /// A MySQL or MariaDB server, by its URL.
 pub(crate) struct Backend {
@@ -58,8 +73,21 @@ const fn leaves_doubt(_: &Error) -> bool {
 
 /// Migrates; several processes at once take turns.
 pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
-    let mut connection = AsyncMysqlConnection::establish(url).await?;
-    // Held by the session, so it ends with the connection, whatever happens.
-    connection.batch_execute("DO GET_LOCK(CONCAT('order-service ', DATABASE()), 60)").await?;
-    crate::migrate::run(connection, MIGRATIONS)
+    let connection = timeout(LOCK_TIMEOUT, async {
+        let mut connection = AsyncMysqlConnection::establish(url).await?;
+        // Held by the session, so it ends with the connection, whatever happens.
+        let lock = "SELECT GET_LOCK(CONCAT('order-', SHA2(DATABASE(), 224)), 3600) AS locked";
+        let lock: Lock = diesel::sql_query(lock).get_result(&mut connection).await?;
+        match lock.locked {
+            Some(1) => Ok::<_, BoxError>(connection),
+            _ => Err("the lock of the migrations was not given".into()),
+        }
+    });
+    crate::migrate::run(connection.await??, MIGRATIONS)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    locked: Option<i64>,
 }

@@ -5,15 +5,21 @@ use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::BoxError;
+use tokio::time::timeout;
 
+use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
+mod inserts;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
 mod store;
+#[path = "../writer.rs"]
+mod writer;
 
 pub(crate) use store::Store;
+pub(crate) use writer::Writer;
 
 pub(crate) type Connection = AsyncPgConnection;
 pub(crate) type Dialect = diesel::pg::Pg;
@@ -27,8 +33,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// are for statements whose client is gone.
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET statement_timeout = '3s';
-    SET lock_timeout = '2s';
+    SET statement_timeout = '1500ms';
+    SET lock_timeout = '1200ms';
     SET idle_in_transaction_session_timeout = '3s';
     SET timezone = 'UTC';";
 
@@ -58,8 +64,11 @@ fn leaves_doubt(error: &Error) -> bool {
 
 /// Migrates; several processes at once take turns.
 pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
-    let mut connection = AsyncPgConnection::establish(url).await?;
-    // Held by the session, so it ends with the connection, whatever happens.
-    connection.batch_execute("SELECT pg_advisory_lock(8082, 1)").await?;
-    crate::migrate::run(connection, MIGRATIONS)
+    let connection = timeout(LOCK_TIMEOUT, async {
+        let mut connection = AsyncPgConnection::establish(url).await?;
+        // Held by the session, so it ends with the connection, whatever happens.
+        connection.batch_execute("SELECT pg_advisory_lock(8082, 1)").await?;
+        Ok::<_, BoxError>(connection)
+    });
+    crate::migrate::run(connection.await??, MIGRATIONS)
 }

@@ -9,12 +9,16 @@ use order_app::ports::BoxError;
 
 use crate::pool::Connect;
 
+mod inserts;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
 mod store;
+#[path = "../writer.rs"]
+mod writer;
 
 pub(crate) use store::Store;
+pub(crate) use writer::Writer;
 
 pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;
@@ -26,9 +30,10 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
-/// disk when it is answered (FULL). Another process may hold the file for a moment.
+/// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,
+/// the whole transaction is tried again.
 const SETUP: &str = "
-    PRAGMA busy_timeout = 800;
+    PRAGMA busy_timeout = 100;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;";
 
@@ -64,7 +69,7 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
         let mut connection = SqliteConnection::establish(&url)?;
         diesel::connection::SimpleConnection::batch_execute(
             &mut connection,
-            &SETUP.replace("800", "60000"),
+            &SETUP.replace("100", "60000"),
         )?;
         // The write lock of the file is the lock: whoever comes second finds all done.
         connection.immediate_transaction(|connection| {

@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 use order_app::ports::{CustomerOrders, StoreError};
-use order_domain::{Currency, OrderStatus, Version};
+use order_domain::{Currency, MAX_ID, OrderStatus, Version};
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
     a_change, a_change_placing, a_customer, a_new_order, an_amount, an_order_id, moved, noon, soon,
@@ -88,13 +88,16 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
     Runtime::new().expect("a runtime starts").block_on(async {
         migrate(&settings(url)).await.expect("it migrates");
         let store = store(url);
-        for id in 1..=3 {
+        for id in 1..=4 {
             let change = a_change_placing(a_new_order(id, 7));
             store.commit(change, soon()).await.expect("it is placed");
         }
         execute(url, "UPDATE orders SET status = 'LOST' WHERE id = 2").await;
-        let unreadable = store.order(an_order_id(2), soon()).await;
-        assert!(matches!(unreadable, Err(StoreError::Corrupt(_))), "{unreadable:?}");
+        execute(url, "UPDATE orders SET total_amount = -5 WHERE id = 3").await;
+        for id in [2, 3] {
+            let unreadable = store.order(an_order_id(id), soon()).await;
+            assert!(matches!(unreadable, Err(StoreError::Corrupt(_))), "{unreadable:?}");
+        }
         let query = CustomerOrders {
             customer_id: a_customer(7),
             statuses: vec![],
@@ -108,12 +111,57 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
         let second = store.customer_orders(&rest, soon()).await.expect("the list works");
         let ids: Vec<_> =
             first.orders.iter().chain(&second.orders).map(|order| order.id().get()).collect();
-        assert_eq!(ids, [3, 1]);
+        assert_eq!(ids, [4, 1]);
     });
 }
 
 async fn execute(url: &str, statements: &str) {
     databases::execute(url, statements).await.expect("the statements run");
+}
+
+/// An id that no order of ours can have does not use ours up.
+pub(crate) fn an_id_beyond_all_is_stepped_over(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let total = if database == Database::Sqlite { "75000" } else { "7.5" };
+    Runtime::new().expect("a runtime starts").block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        for id in [MAX_ID, MAX_ID + 1, 1_793_847_502_347_593_728] {
+            execute(url, &insert(id, "7.50", 1, total, "PENDING")).await;
+        }
+        let store = store(url);
+        for _ in 0..100 {
+            let id = store.next_order_id(soon()).await.expect("an id");
+            let change = a_change_placing(a_new_order(id.get(), 7));
+            store.commit(change, soon()).await.expect("it is free");
+        }
+    });
+}
+
+/// Those who ask may live on a runtime of one thread, as the workers of an HTTP server do, and may
+/// go away at any moment.
+pub(crate) fn a_caller_on_one_thread_may_go_away(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let main = Runtime::new().expect("a runtime starts");
+    let store = main.block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        let store = store(url);
+        for id in 1..=50 {
+            store.commit(a_change_placing(a_new_order(id, 7)), soon()).await.expect("placed");
+        }
+        store
+    });
+    let worker = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    worker.block_on(async {
+        for micros in 0..300 {
+            let patience = std::time::Duration::from_micros(micros * 5);
+            let _ = tokio::time::timeout(patience, store.order(an_order_id(7), soon())).await;
+            let hasty = order_testkit::examples::within(patience);
+            let _ = store.events(an_order_id(7), 0, 10, hasty).await;
+        }
+        store.ping(soon()).await.expect("the store works");
+    });
 }
 
 fn insert(id: i64, price: &str, quantity: u16, total: &str, status: &str) -> String {

@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
+        ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
+        ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
     ];
     let mut trials = Vec::new();
     for database in Database::ALL {

@@ -1,0 +1,125 @@
+//! The line in which changes wait for the writer. Each change is either taken by the writer or
+//! withdrawn by its caller, never both: that is what lets a caller who has run out of time say
+//! whether anything can still happen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use order_app::ports::{Deadline, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
+
+use crate::rows::ChangeRows;
+
+/// The most changes that are written together. Larger batches gain nothing.
+const MOST_CHANGES: usize = 128;
+/// The most bytes of documents that are written together: far below what any server takes in one
+/// statement.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Changes that could not be written in time are given up when their deadline is nearer than this.
+pub(crate) const HASTE: Duration = Duration::from_millis(100);
+
+/// Where callers line up.
+pub(crate) struct Line(mpsc::UnboundedSender<Waiting>);
+
+/// Where the writer takes them from.
+pub(crate) struct Head {
+    line: mpsc::UnboundedReceiver<Waiting>,
+    /// Changes that could not go with the batch before: the front of the line.
+    held: Vec<Waiting>,
+}
+
+/// A change that waits for the writer.
+pub(crate) struct Waiting {
+    pub(crate) rows: ChangeRows,
+    pub(crate) deadline: Deadline,
+    decided: Arc<AtomicBool>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Line {
+    pub(crate) fn new() -> (Self, Head) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), Head { line: receiver, held: Vec::new() })
+    }
+
+    /// Has a change written, and waits for what came of it until the deadline.
+    pub(crate) async fn join(
+        &self,
+        rows: ChangeRows,
+        deadline: Deadline,
+    ) -> Result<(), StoreError> {
+        let decided = Arc::new(AtomicBool::new(false));
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { rows, deadline, decided: Arc::clone(&decided), answer };
+        if self.0.send(waiting).is_err() {
+            return Err(StoreError::Unavailable("the writer is gone".into()));
+        }
+        // The writer keeps the deadline, and needs a moment to say so.
+        let patience = deadline.checked_add(HASTE).unwrap_or(deadline);
+        match timeout_at(patience, answered).await {
+            Ok(Ok(result)) => result,
+            // The writer may be in the middle of it, or have stopped there.
+            _ if decided.swap(true, Ordering::AcqRel) => {
+                Err(StoreError::OutcomeUnknown("no answer by the deadline".into()))
+            }
+            _ => Err(StoreError::Unavailable("the writer was busy until the deadline".into())),
+        }
+    }
+}
+
+impl Waiting {
+    /// Tells the caller, who may be gone.
+    pub(crate) fn tell(self, result: Result<(), StoreError>) {
+        let _ = self.answer.send(result);
+    }
+
+    /// Whether there is no time left to write it.
+    pub(crate) fn is_late(&self) -> bool {
+        Deadline::now().checked_add(HASTE).is_none_or(|soon| soon >= self.deadline)
+    }
+
+    /// Takes it for writing, unless its caller has withdrawn it or is gone, or it is too late.
+    fn take(self) -> Option<Self> {
+        if self.answer.is_closed() || self.decided.swap(true, Ordering::AcqRel) {
+            None
+        } else if self.deadline <= Deadline::now() {
+            self.tell(Err(StoreError::Unavailable("its turn came after its deadline".into())));
+            None
+        } else {
+            Some(self)
+        }
+    }
+}
+
+impl Head {
+    /// Waits for a change and takes it with whatever else is waiting at that moment: no time is
+    /// lost by waiting for more. At most one change of an order goes at a time, because each needs
+    /// the version that the one before it makes. `None` when the store is gone.
+    pub(crate) async fn next_batch(&mut self) -> Option<Vec<Waiting>> {
+        let mut candidates = std::mem::take(&mut self.held);
+        if candidates.is_empty() {
+            candidates.push(self.line.recv().await?);
+        }
+        while candidates.len() < MOST_CHANGES
+            && let Ok(next) = self.line.try_recv()
+        {
+            candidates.push(next);
+        }
+        let mut batch: Vec<Waiting> = Vec::with_capacity(candidates.len());
+        let mut bytes = 0_usize;
+        for waiting in candidates {
+            let larger = bytes.saturating_add(waiting.rows.bytes());
+            let same_order = |other: &Waiting| other.rows.order.id == waiting.rows.order.id;
+            if (larger > MOST_BYTES && !batch.is_empty()) || batch.iter().any(same_order) {
+                self.held.push(waiting);
+            } else if let Some(taken) = waiting.take() {
+                bytes = larger;
+                batch.push(taken);
+            }
+        }
+        Some(batch)
+    }
+}

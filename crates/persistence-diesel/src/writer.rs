@@ -1,0 +1,197 @@
+//! The writer: takes whatever changes wait and writes them together, in one transaction. A change
+//! that cannot be written fails alone; the others are written without it. Compiled once as a part
+//! of each backend, like `statements.rs`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bb8::Pool;
+use diesel::result::Error;
+use diesel_async::SimpleAsyncConnection as _;
+use futures_util::FutureExt as _;
+use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
+
+use super::statements::{self, Obstacle};
+use super::{BEGIN, Backend, Connection, leaves_doubt};
+use crate::ids::OrderIds;
+use crate::line::{Head, Waiting};
+use crate::pool::{Manager, connection};
+use crate::retry::Retry;
+use crate::rows::ChangeRows;
+
+/// Writes the changes of a line.
+pub(crate) struct Writer {
+    pub(crate) pool: Pool<Manager<Backend>>,
+    pub(crate) ids: Arc<OrderIds>,
+    pub(crate) retry: Arc<Retry>,
+}
+
+/// What came of writing some changes together.
+enum Together {
+    /// All are durable.
+    Landed,
+    /// Something about at least one of them stands in the way of all.
+    Excluded,
+}
+
+/// What came of writing one change.
+type Alone = Result<(), Conflict>;
+
+impl Writer {
+    /// Writes until the line is closed. A panic costs the batch it happens in, whose callers are
+    /// told that its outcome is unknown, and not the line.
+    pub(crate) async fn run(self, mut head: Head) {
+        while let Some(batch) = head.next_batch().await {
+            if AssertUnwindSafe(self.write(batch)).catch_unwind().await.is_err() {
+                tracing::error!("a panic cost a batch of changes");
+            }
+        }
+    }
+
+    /// Writes a batch, in halves for as long as something stands in its way, and tells everybody
+    /// what came of their change.
+    async fn write(&self, batch: Vec<Waiting>) {
+        let mut in_doubt = false;
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            match part.len() {
+                0 => {}
+                1 => {
+                    for waiting in part {
+                        let result = self.write_alone(&waiting, in_doubt).await;
+                        waiting.tell(result);
+                    }
+                }
+                several => match self.write_together(&part, &mut in_doubt).await {
+                    Ok(Together::Landed) => part.into_iter().for_each(|one| one.tell(Ok(()))),
+                    Ok(Together::Excluded) => {
+                        parts.push(part.split_off(several.div_ceil(2)));
+                        parts.push(part);
+                    }
+                    Err(failure) => parts.extend(give_up(part, &failure, in_doubt)),
+                },
+            }
+        }
+    }
+
+    async fn write_together(
+        &self,
+        part: &[Waiting],
+        in_doubt: &mut bool,
+    ) -> Result<Together, BoxError> {
+        let deadline = part.iter().map(|waiting| waiting.deadline).min();
+        let mut tries = self.retry.tries(deadline.unwrap_or_else(Deadline::now));
+        let rows: Vec<&ChangeRows> = part.iter().map(|waiting| &waiting.rows).collect();
+        loop {
+            let attempt = attempt_together(&self.pool, &rows, in_doubt);
+            if let Some(together) = tries.run(attempt).await? {
+                return Ok(together);
+            }
+        }
+    }
+
+    async fn write_alone(&self, waiting: &Waiting, mut in_doubt: bool) -> Result<(), StoreError> {
+        let mut tries = self.retry.tries(waiting.deadline);
+        loop {
+            match tries.run(attempt_alone(&self.pool, &waiting.rows, &mut in_doubt)).await {
+                Ok(None) => {}
+                Ok(Some(Ok(()))) => return Ok(()),
+                Ok(Some(Err(conflict))) => {
+                    if conflict == Conflict::OrderId {
+                        self.ids.forget().await;
+                    }
+                    return Err(conflict.into());
+                }
+                Err(error) => return Err(unfinished(error, in_doubt)),
+            }
+        }
+    }
+}
+
+/// Tells those whose time is over; the others may try on. When it is nobody's time that is over,
+/// it is all of them.
+fn give_up(part: Vec<Waiting>, failure: &BoxError, in_doubt: bool) -> Option<Vec<Waiting>> {
+    let (late, rest): (Vec<_>, Vec<_>) = part.into_iter().partition(Waiting::is_late);
+    let (told, rest) = if late.is_empty() { (rest, None) } else { (late, Some(rest)) };
+    for waiting in told {
+        waiting.tell(Err(unfinished(failure.to_string().into(), in_doubt)));
+    }
+    rest
+}
+
+fn unfinished(error: BoxError, in_doubt: bool) -> StoreError {
+    if in_doubt { StoreError::OutcomeUnknown(error) } else { StoreError::Unavailable(error) }
+}
+
+/// One attempt to write several changes. `in_doubt` is set for as long as it is open what came of
+/// an earlier COMMIT: the rows have their own keys, so writing them again either finds them there
+/// or settles that they were not.
+async fn attempt_together(
+    pool: &Pool<Manager<Backend>>,
+    rows: &[&ChangeRows],
+    in_doubt: &mut bool,
+) -> Result<Option<Together>, BoxError> {
+    let doubted = *in_doubt;
+    let mut slot = connection(pool).await?;
+    let connection = slot.begin();
+    match in_transaction(connection, rows, in_doubt).await {
+        Ok(true) => {
+            slot.done();
+            Ok(Some(Together::Landed))
+        }
+        // The connection works, so it was the changes: smaller parts will show which.
+        Ok(false) => {
+            connection.batch_execute("ROLLBACK").await?;
+            slot.done();
+            Ok(Some(Together::Excluded))
+        }
+        Err(error) => {
+            connection.batch_execute("ROLLBACK").await.map_err(|_| error)?;
+            slot.done();
+            *in_doubt = doubted;
+            Ok(Some(Together::Excluded))
+        }
+    }
+}
+
+/// One attempt to write one change; `None` when whatever stood in its way is gone.
+async fn attempt_alone(
+    pool: &Pool<Manager<Backend>>,
+    rows: &ChangeRows,
+    in_doubt: &mut bool,
+) -> Result<Option<Alone>, BoxError> {
+    let mut slot = connection(pool).await?;
+    let connection = slot.begin();
+    if in_transaction(connection, &[rows], in_doubt).await? {
+        slot.done();
+        return Ok(Some(Ok(())));
+    }
+    connection.batch_execute("ROLLBACK").await?;
+    let obstacle = statements::obstacle(connection, rows).await?;
+    slot.done();
+    Ok(match obstacle {
+        Obstacle::WrittenBefore => Some(Ok(())),
+        Obstacle::Conflict(conflict) => Some(Err(conflict)),
+        Obstacle::Gone => None,
+    })
+}
+
+/// Writes and commits; `false`, with the transaction open, when something excludes the rows.
+async fn in_transaction(
+    connection: &mut Connection,
+    rows: &[&ChangeRows],
+    in_doubt: &mut bool,
+) -> Result<bool, Error> {
+    connection.batch_execute(BEGIN).await?;
+    if !statements::write(connection, rows).await? {
+        return Ok(false);
+    }
+    let doubted = std::mem::replace(in_doubt, true);
+    let committed = connection.batch_execute("COMMIT").await;
+    if let Err(error) = &committed {
+        *in_doubt = doubted || leaves_doubt(error);
+    } else {
+        *in_doubt = doubted;
+    }
+    committed.map(|()| true)
+}
