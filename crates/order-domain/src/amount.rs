@@ -96,23 +96,6 @@ impl Amount {
         }
     }
 
-    /// Reads a whole number of ten-thousandths, the form in which SQLite keeps amounts.
-    ///
-    /// # Errors
-    /// [`AmountError::Negative`] or [`AmountError::TooLarge`].
-    pub fn from_ten_thousandths(count: i64) -> Result<Self, AmountError> {
-        Self::new(Decimal::new(count, SCALE))
-    }
-
-    /// This amount as a whole number of ten-thousandths; `None` when it does not fit an `i64`
-    /// (above 922 trillion, which no order reaches).
-    #[must_use]
-    pub fn ten_thousandths(self) -> Option<i64> {
-        let mut value = self.0;
-        value.rescale(SCALE);
-        i64::try_from(value.mantissa()).ok()
-    }
-
     /// The exact decimal number, without trailing zeros.
     #[must_use]
     pub const fn as_decimal(self) -> Decimal {

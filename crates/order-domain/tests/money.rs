@@ -95,7 +95,6 @@ fn an_amount_that_was_minus_nothing_is_nothing() {
         let nothing = Amount::parse(text).unwrap();
         assert_eq!(nothing, Amount::ZERO);
         assert_eq!(nothing.display(Currency::USD).to_string(), "0.00");
-        assert_eq!(nothing.ten_thousandths(), Some(0));
     }
 }
 
@@ -243,19 +242,6 @@ fn decimals_are_counted_without_trailing_zeros() {
 }
 
 #[test]
-fn ten_thousandths_end_where_the_form_of_sqlite_does() {
-    let last = Amount::from_ten_thousandths(i64::MAX).unwrap();
-    assert_eq!(last.ten_thousandths(), Some(i64::MAX));
-    assert_eq!(count(last), i128::from(i64::MAX));
-    assert_eq!(amount(i128::from(i64::MAX) + 1).ten_thousandths(), None);
-    assert_eq!(Amount::MAX.ten_thousandths(), None);
-    for negative in [-1, i64::MIN] {
-        let refused = Amount::from_ten_thousandths(negative);
-        assert_eq!(refused, Err(AmountError::Negative));
-    }
-}
-
-#[test]
 fn the_largest_line_is_exact_and_fits() {
     let most = Quantity::new(9_999).unwrap();
     let total = UnitPrice::MAX.amount().checked_times(most).unwrap();
@@ -271,13 +257,6 @@ proptest! {
             let text = amount.display(currency(code)).to_string();
             prop_assert_eq!(Amount::parse(&text), Ok(amount));
         }
-    }
-
-    #[test]
-    fn an_amount_survives_the_form_of_sqlite(number in 0..=i64::MAX) {
-        let amount = Amount::from_ten_thousandths(number).unwrap();
-        prop_assert_eq!(amount.ten_thousandths(), Some(number));
-        prop_assert_eq!(count(amount), i128::from(number));
     }
 
     #[test]

@@ -194,7 +194,8 @@ fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
         max_in_flight: usize::try_from(settings.requests.max_in_flight).unwrap_or(usize::MAX),
         body_deadline: settings.requests.body_deadline,
-        shutdown_timeout: settings.stop.budget,
+        // Ours is over first, and says so.
+        shutdown_timeout: settings.stop.budget.saturating_mul(2),
         ..HttpSettings::default()
     }
 }

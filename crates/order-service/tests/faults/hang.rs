@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use order_testkit::databases::{Database, connections};
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::load::Load;
 use crate::support::{Service, eventually, send_signal};
@@ -88,6 +89,15 @@ pub(crate) fn a_database_that_hangs_is_survived(database: Database) {
         assert!(refused.after < ANSWERED_WITHIN, "{refused:?}");
     }
     assert_eq!(load.unanswered.load(Ordering::Relaxed), 0, "every request was answered");
+    for sent in load.orders.lock().unwrap().iter() {
+        let list = service.get(&format!("/orders/customer/{}", sent.customer));
+        let orders = list.json::<Value>().unwrap()["orders"].as_array().unwrap().len();
+        match (&sent.placed, sent.refusal.as_deref()) {
+            (Some(_), _) => assert_eq!(orders, 1, "what was answered is there"),
+            (None, Some("outcome_unknown")) => assert!(orders <= 1),
+            (None, refusal) => assert_eq!(orders, 0, "{refusal:?} had no effect"),
+        }
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let open = || runtime.block_on(connections(&scratch.url)).unwrap();
     assert!(eventually(|| open() <= POOL_SIZE), "{} connections are open", open());

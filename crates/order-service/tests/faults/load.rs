@@ -30,6 +30,8 @@ pub(crate) struct Sent {
     pub(crate) customer: i64,
     /// The answer to the order, if there was one.
     pub(crate) placed: Option<Value>,
+    /// The code of the problem that answered the order, if one did.
+    pub(crate) refusal: Option<String>,
     /// The version that the client was told last.
     pub(crate) version: i64,
 }
@@ -74,41 +76,44 @@ impl Load {
     /// An order is placed and confirmed; a client that hears nothing gives up on it.
     fn one_order(&self, base: &str, client: &Client) {
         let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
-        let mut sent = Sent { customer, placed: None, version: 0 };
+        let mut sent = Sent { customer, placed: None, refusal: None, version: 0 };
         let order = client.post(format!("{base}/orders")).header("Idempotency-Key", key(customer));
-        if let Some(placed) = self.hear(order.json(&an_order(customer))) {
-            sent.version = 1;
-            let url = format!("{base}/orders/{}/status", placed["id"]);
-            sent.placed = Some(placed);
-            let confirm = client.put(url).json(&json!({"status": "CONFIRMED"}));
-            if self.hear(confirm).is_some() {
-                sent.version = 2;
+        match self.hear(order.json(&an_order(customer))) {
+            Ok(placed) => {
+                sent.version = 1;
+                let url = format!("{base}/orders/{}/status", placed["id"]);
+                sent.placed = Some(placed);
+                let confirm = client.put(url).json(&json!({"status": "CONFIRMED"}));
+                if self.hear(confirm).is_ok() {
+                    sent.version = 2;
+                }
             }
+            Err(refusal) => sent.refusal = refusal,
         }
         self.orders.lock().unwrap().push(sent);
     }
 
-    /// Sends a request and hears the answer out.
-    fn hear(&self, request: RequestBuilder) -> Option<Value> {
+    /// Sends a request and hears the answer out: what succeeded, or the code of the problem, or
+    /// nothing.
+    fn hear(&self, request: RequestBuilder) -> Result<Value, Option<String>> {
         let since = Instant::now();
-        let Ok(answer) = request.send() else {
+        let heard = request.send().and_then(|answer| {
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            answer.json::<Value>().map(|body| (status, headers, body))
+        });
+        let Ok((status, headers, body)) = heard else {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
-            return None;
-        };
-        let status = answer.status();
-        let retry_after = answer.headers().contains_key("retry-after");
-        let Ok(body) = answer.json::<Value>() else {
-            self.unanswered.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return Err(None);
         };
         if status.is_success() {
             self.succeeded.fetch_add(1, Ordering::Relaxed);
-            return Some(body);
+            return Ok(body);
         }
         let code = body["code"].as_str().unwrap_or_default().to_owned();
-        let refused = Refused { after: since.elapsed(), status, retry_after, code };
+        let retry_after = headers.contains_key("retry-after");
+        let refused = Refused { after: since.elapsed(), status, retry_after, code: code.clone() };
         self.refused.lock().unwrap().push(refused);
-        None
+        Err(Some(code))
     }
 }
 
