@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::problem::chain;
 use crate::server::App;
 
 /// What Spring Boot answers with, and its clients accept.
@@ -29,7 +30,7 @@ impl Readiness {
         }
         let answer = app.http.orders.ping().await;
         if let Err(error) = &answer {
-            tracing::warn!(%error, "the database gives no sign of life");
+            tracing::warn!(cause = chain(error), "the database gives no sign of life");
         }
         *last = Some((Instant::now(), answer.is_ok()));
         answer.is_ok()

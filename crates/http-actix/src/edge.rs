@@ -7,16 +7,17 @@ mod record;
 mod trace;
 mod unread;
 
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, ETAG, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 use futures_util::FutureExt as _;
@@ -39,7 +40,11 @@ struct Exchange {
     route: Option<String>,
     trace: Trace,
     body: RequestBody,
+    /// Whether the client offered another protocol.
+    offers_upgrade: bool,
     started: Instant,
+    /// Whether it is in the log and the metrics.
+    is_recorded: Cell<bool>,
 }
 
 /// Answers a request: inside, whatever the routes say; outside, always complete and recorded.
@@ -52,6 +57,9 @@ pub(crate) async fn answer(
     let slot = limits::enter(&app, &exchange.method, &exchange.path);
     let refused =
         limits::check(&request).or_else(|| slot.as_ref().err().copied().map(limits::refused));
+    if let Ok(Some(slot)) = slot {
+        request.extensions_mut().insert(slot);
+    }
     let span = tracing::info_span!("request", trace_id = %exchange.trace.id);
     if let Some(problem) = refused {
         let response = span.in_scope(|| exchange.finish_problem(&app, &problem));
@@ -88,7 +96,9 @@ impl Exchange {
             route: request.match_pattern(),
             trace,
             body,
+            offers_upgrade: request.head().upgrade(),
             started: Instant::now(),
+            is_recorded: Cell::new(false),
         }
     }
 
@@ -111,7 +121,7 @@ impl Exchange {
         let response = problem.render(&self.path, &self.trace.id);
         let mut response = self.complete(response, Some(problem.code()));
         if app.http.lifecycle.is_draining() {
-            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }
@@ -125,8 +135,23 @@ impl Exchange {
         if let Ok(id) = HeaderValue::from_str(&self.trace.correlation_id) {
             headers.insert(X_REQUEST_ID.clone(), id);
         }
+        if self.offers_upgrade {
+            // The framework would answer `connection: upgrade` as if it took the offer. It closes
+            // the connection in any case; this says so.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
         record::answered(self, response.status(), code);
+        self.is_recorded.set(true);
         self.body.close_if_unread(response)
+    }
+}
+
+/// The framework drops a request whose client has closed the connection.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.is_recorded.get() {
+            record::given_up(self);
+        }
     }
 }
 

@@ -190,14 +190,7 @@ impl Problem {
 
     /// Keeps what caused it, for the log and never for the client.
     pub(crate) fn caused_by(mut self, error: &(dyn Error + 'static)) -> Self {
-        let mut chain = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            source = error.source();
-        }
-        self.0.cause = Some(chain);
+        self.0.cause = Some(chain(error));
         self
     }
 
@@ -251,6 +244,18 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }
+}
+
+/// An error with all that caused it, for the log.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        source = error.source();
+    }
+    chain
 }
 
 /// A problem for an error of the framework that is none of ours.

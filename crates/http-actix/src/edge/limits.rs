@@ -1,5 +1,6 @@
 //! What is refused before anybody looks at it: too much at once, too long, too late.
 
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::dev::ServiceRequest;
@@ -14,8 +15,14 @@ const LONGEST_URI: usize = 8 * 1024;
 /// The most bytes of all header names and values together.
 const MOST_HEADER_BYTES: usize = 32 * 1024;
 
-/// A place among the requests in flight; given back when dropped, also when the client goes away.
-pub(crate) struct Slot(web::Data<App>);
+/// A place among the requests in flight, shared by all who work on the request; given back when
+/// the last of them drops it. Clients that go away do not end the work, so they free no place.
+#[derive(Clone)]
+pub(crate) struct Slot {
+    _place: Rc<Place>,
+}
+
+struct Place(web::Data<App>);
 
 /// Takes a place for a request that can be worked on at once, or says why there is none. Health and
 /// metrics always get through: they are how an overload is noticed. A request with a body takes its
@@ -44,7 +51,7 @@ pub(crate) fn place(app: &web::Data<App>) -> Result<Slot, Code> {
     let more = |now: usize| (now < most).then(|| now.saturating_add(1));
     let before = take(&app.in_flight, more).ok_or(Code::Overloaded)?;
     gauge(before.saturating_add(1));
-    Ok(Slot(app.clone()))
+    Ok(Slot { _place: Rc::new(Place(app.clone())) })
 }
 
 /// The problem of who finds no place.
@@ -60,7 +67,7 @@ fn take(count: &AtomicUsize, more: impl FnMut(usize) -> Option<usize>) -> Option
     count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
         let less = |now: usize| Some(now.saturating_sub(1));
         let before = take(&self.0.in_flight, less).unwrap_or(0);

@@ -46,9 +46,19 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
     .record(took);
 }
 
+/// The status of a request whose client was gone before there was an answer, as proxies write it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Logs and counts a request that nobody waits for any longer. What it asked for may go on.
+pub(super) fn given_up(exchange: &Exchange) {
+    let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
+    answered(exchange, status, None);
+}
+
 /// The names that Spring Boot gives, which dashboards know.
 fn outcome(status: StatusCode) -> &'static str {
     match status.as_u16() {
+        CLIENT_CLOSED_REQUEST => "UNKNOWN",
         100..=199 => "INFORMATIONAL",
         200..=299 => "SUCCESS",
         300..=399 => "REDIRECTION",

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{send_answered, write_request};
+use super::{run, send_answered, write_request};
 use crate::body::{self, ChangeStatusBody, OrderBody};
 use crate::openapi::{IdempotencyKey, IfMatch, OrderPath};
 use crate::problem::Problem;
@@ -35,17 +35,18 @@ pub(crate) async fn change_status(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let arrived = request::json(&request, &app).await?;
+    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let command = body::change_status(&arrived.bytes, id, expected)?;
+    let command = body::change_status(&bytes, id, expected)?;
     let write = write_request(
         &request,
         Operation::ChangeStatus,
         body::status_fingerprint(&command),
         body::changed,
     )?;
-    let answered = app.http.orders.change_status(command, write).await?;
+    let orders = app.http.orders.clone();
+    let answered = run(&request, async move { orders.change_status(command, write).await }).await?;
     Ok(send_answered(answered))
 }

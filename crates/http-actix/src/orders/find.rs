@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::send;
+use super::{run, send};
 use crate::body::{self, OrderBody};
 use crate::openapi::{IfNoneMatch, OrderPath};
 use crate::problem::Problem;
@@ -38,7 +38,8 @@ pub(crate) async fn find(
 ) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
-    let order = app.http.orders.find(id).await?;
+    let orders = app.http.orders.clone();
+    let order = run(&request, async move { orders.find(id).await }).await?;
     if request::is_unmodified(&request, order.version())? {
         let tag = request::etag(order.version());
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());

@@ -4,6 +4,7 @@ use actix_web::http::header::{CONTENT_TYPE, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_domain::OrderId;
 
+use super::run;
 use crate::body::{self, EventBody};
 use crate::openapi::{HistoryQuery, OrderPath};
 use crate::problem::Problem;
@@ -34,7 +35,8 @@ pub(crate) async fn history(
     let id: OrderId = request::id(&request, "id")?;
     let (after, limit) = request::history_page(&request)?;
     // One more than asked for tells whether there is a next page.
-    let mut events = app.http.orders.history(id, after, limit.saturating_add(1)).await?;
+    let (orders, most) = (app.http.orders.clone(), limit.saturating_add(1));
+    let mut events = run(&request, async move { orders.history(id, after, most).await }).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = events.len() > page;
     events.truncate(page);

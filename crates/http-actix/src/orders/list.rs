@@ -3,6 +3,7 @@
 use actix_web::http::header::LINK;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::run;
 use crate::body::{OrderBody, OrderPageBody};
 use crate::openapi::{CustomerPath, ListQuery};
 use crate::problem::Problem;
@@ -31,7 +32,8 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let customer_id = request::id(&request, "customerId")?;
     let page = Page::of(&request, customer_id)?;
-    let found = app.http.orders.list(&page.query).await?;
+    let (orders, query) = (app.http.orders.clone(), page.query.clone());
+    let found = run(&request, async move { orders.list(&query).await }).await?;
     let next = found.next.map(|at| request::next_cursor(&page.query, at));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {

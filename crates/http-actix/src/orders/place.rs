@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{send_answered, write_request};
+use super::{run, send_answered, write_request};
 use crate::body::{self, OrderBody, PlaceOrderBody};
 use crate::openapi::IdempotencyKey;
 use crate::problem::Problem;
@@ -42,15 +42,16 @@ pub(crate) async fn place(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let arrived = request::json(&request, &app).await?;
+    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
-    let command = body::place_order(&arrived.bytes, app.http.orders.currencies())?;
+    let command = body::place_order(&bytes, app.http.orders.currencies())?;
     let write = write_request(
         &request,
         Operation::Place,
         body::place_fingerprint(&command),
         body::created,
     )?;
-    let answered = app.http.orders.place(command, write).await?;
+    let orders = app.http.orders.clone();
+    let answered = run(&request, async move { orders.place(command, write).await }).await?;
     Ok(send_answered(answered))
 }

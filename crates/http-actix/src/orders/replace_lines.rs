@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{send_answered, write_request};
+use super::{run, send_answered, write_request};
 use crate::body::{self, OrderBody, ReplaceLinesBody};
 use crate::openapi::{IdempotencyKey, IfMatch, OrderPath};
 use crate::problem::Problem;
@@ -34,17 +34,18 @@ pub(crate) async fn replace_lines(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let arrived = request::json(&request, &app).await?;
+    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let command = body::replace_lines(&arrived.bytes, id, expected)?;
+    let command = body::replace_lines(&bytes, id, expected)?;
     let write = write_request(
         &request,
         Operation::ReplaceLines,
         body::replace_fingerprint(&command),
         body::changed,
     )?;
-    let answered = app.http.orders.replace_lines(command, write).await?;
+    let orders = app.http.orders.clone();
+    let answered = run(&request, async move { orders.replace_lines(command, write).await }).await?;
     Ok(send_answered(answered))
 }

@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
+use chrono::{DateTime, Datelike as _};
 use order_app::ports::{CustomerOrders, PagePosition};
 use order_domain::OrderId;
 
@@ -46,10 +46,10 @@ fn position(text: &str, query: &CustomerOrders) -> Option<PagePosition> {
     let (micros, rest) = rest.split_first_chunk::<8>()?;
     let (id, rest) = rest.split_first_chunk::<8>()?;
     (*version == [VERSION] && rest == digest(query)).then_some(())?;
-    Some(PagePosition {
-        created_at: DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?,
-        id: OrderId::new(i64::from_be_bytes(*id)).ok()?,
-    })
+    let created_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
+    // A database may not even read a time outside the years in which orders are placed.
+    (1970..=9999).contains(&created_at.year()).then_some(())?;
+    Some(PagePosition { created_at, id: OrderId::new(i64::from_be_bytes(*id)).ok()? })
 }
 
 /// The limit is not in it: a client may change its page size on the way.
@@ -119,6 +119,21 @@ mod tests {
         ];
         for other in others {
             assert_eq!(position(&cursor, &other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_of_a_year_in_which_orders_are_placed() {
+        let of = |seconds, micros: u32| PagePosition {
+            created_at: chrono::Utc.timestamp_opt(seconds, micros * 1_000).unwrap(),
+            ..place()
+        };
+        for right in [of(0, 0), of(253_402_300_799, 999_999)] {
+            assert_eq!(position(&next(&query(), right), &query()), Some(right));
+        }
+        let far = i64::MAX / 1_000_000 / 2;
+        for wrong in [of(-1, 999_999), of(253_402_300_800, 0), of(far, 0), of(-far, 0)] {
+            assert_eq!(position(&next(&query(), wrong), &query()), None, "{wrong:?}");
         }
     }
 

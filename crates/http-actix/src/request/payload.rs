@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 
-use crate::edge::{self, RequestBody, Slot};
+use crate::edge::{self, RequestBody};
 use crate::problem::{Code, Problem};
 use crate::server::App;
 
@@ -16,18 +16,12 @@ const LARGEST: usize = 256 * 1024;
 /// What is reserved before the client has sent anything.
 const FIRST_RESERVE: usize = 1024;
 
-/// A body that has arrived, and its place among the requests in flight, to be kept until the
-/// answer is there.
-pub(crate) struct Arrived {
-    pub(crate) bytes: Vec<u8>,
-    _slot: Slot,
-}
-
-/// Reads the whole body, then takes a place.
-pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<Arrived, Problem> {
+/// Reads the whole body, then takes a place for the request.
+pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<Vec<u8>, Problem> {
     let bytes = read(request, app.http.settings.body_deadline).await?;
     let slot = edge::take_place(app).map_err(edge::no_place)?;
-    Ok(Arrived { bytes, _slot: slot })
+    request.extensions_mut().insert(slot);
+    Ok(bytes)
 }
 
 async fn read(request: &HttpRequest, deadline: Duration) -> Result<Vec<u8>, Problem> {

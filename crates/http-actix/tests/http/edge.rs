@@ -156,3 +156,24 @@ async fn malformed_http_is_refused_and_the_server_lives_on() {
     }
     assert_eq!(service.call("GET", "/orders/9").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_of_another_protocol_is_declined() {
+    let service = Service::start();
+    let id = service.placed().await;
+    let offers = [
+        vec![
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABkAAQAoAAA"),
+        ],
+        vec![("connection", "upgrade"), ("upgrade", "websocket")],
+    ];
+    for offer in offers {
+        let mut connection = service.connect().await;
+        connection.send(&head("GET", &format!("/orders/{id}"), &offer)).await;
+        let reply = connection.reply("GET").await;
+        assert_eq!((reply.status, reply.header("connection")), (200, Some("close")), "{offer:?}");
+        connection.closed().await;
+    }
+}

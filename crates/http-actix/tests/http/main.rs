@@ -11,4 +11,6 @@ mod limits;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod support;

@@ -109,8 +109,16 @@ pub(crate) fn sounds_secret(name: &str) -> bool {
         "keystorekey",
         "userinfo",
     ];
-    let name = squashed(name);
-    SIGNS.iter().any(|sign| name.contains(sign))
+    const SEGMENTS: &[&str] = &["pass", "pw", "pwd"];
+    // At the end of a word as well (`DBPW`, `rootPwd`), where no other word ends like this.
+    const ENDS: &[&str] = &["pw", "pwd"];
+    let segments = name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+    let mut segments = segments.filter(|segment| !segment.is_empty());
+    let squashed = squashed(name);
+    SIGNS.iter().any(|sign| squashed.contains(sign))
+        || segments.any(|segment| {
+            SEGMENTS.contains(&segment.as_str()) || ENDS.iter().any(|end| segment.ends_with(end))
+        })
 }
 
 #[cfg(test)]
@@ -139,6 +147,26 @@ mod tests {
     fn keys_that_sound_secret_are_never_shown() {
         for row in ROWS.iter().filter(|row| sounds_secret(row.name)) {
             assert_eq!(row.exposure, Exposure::Secret, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_sound_secret_by_their_words() {
+        for secret in [
+            "DB_PW",
+            "DBPW",
+            "db.pwd",
+            "rootPwd",
+            "DB_PASS",
+            "my-passphrase",
+            "aws.credentials",
+            "git_credential",
+            "spring.datasource.password",
+        ] {
+            assert!(sounds_secret(secret), "{secret}");
+        }
+        for plain in ["order.currencies", "COMPASS_URL", "bypass", "pwned.host", "DB_HOST"] {
+            assert!(!sounds_secret(plain), "{plain}");
         }
     }
 

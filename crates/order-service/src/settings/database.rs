@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::reader::Reader;
 use super::table;
+pub(super) use parameters::is_harmless;
 pub(crate) use url::{Location, parse};
 
 /// Which database, and how to get in.

@@ -14,6 +14,9 @@ pub(crate) trait Names {
 pub(crate) enum Unresolvable {
     #[error("refers to ${{{0}}}, which is set nowhere and has no default")]
     Unknown(String),
+    /// The text behind a name does. It is not shown, as it may be secret.
+    #[error("refers to ${{{0}}}, which refers to a name that is set nowhere and has no default")]
+    UnknownBehind(String),
     #[error("refers to itself: {}", .0.join(" -> "))]
     Cycle(Vec<String>),
     #[error("has a ${{ without its }}")]
@@ -71,8 +74,8 @@ impl Walk<'_> {
     }
 
     fn placeholder(&mut self, inner: &str) -> Result<String, Unresolvable> {
-        let (name, default) = name_and_default(inner);
-        let name = self.text(name)?.trim().to_owned();
+        let (written, default) = name_and_default(inner);
+        let name = self.text(written)?.trim().to_owned();
         if self.path.contains(&name) {
             self.path.push(name);
             return Err(Unresolvable::Cycle(std::mem::take(&mut self.path)));
@@ -86,7 +89,11 @@ impl Walk<'_> {
                 Ok(text)
             }
             (None, Some(default)) => self.text(default),
-            (None, None) => Err(Unresolvable::Unknown(name)),
+            // As written, because what it was made of may be secret as well.
+            (None, None) => Err(match self.path.first() {
+                None => Unresolvable::Unknown(written.to_owned()),
+                Some(first) => Unresolvable::UnknownBehind(first.clone()),
+            }),
         }
     }
 }
@@ -147,6 +154,8 @@ mod tests {
             ("x", "${y}"),
             ("y", "${z:${x}}"),
             ("self", "${self}"),
+            ("secret", "pl4nted${pl4nted}"),
+            ("plain-secret", "pl4nted"),
         ]);
         resolve(text, &names).map(|resolved| resolved.text)
     }
@@ -181,6 +190,14 @@ mod tests {
         assert_eq!(resolved("${self}").unwrap_err().to_string(), "refers to itself: self -> self");
         assert_eq!(resolved("${x}").unwrap_err().to_string(), "refers to itself: x -> y -> x");
         assert_eq!(resolved("a${b").unwrap_err(), Unresolvable::Open);
+        assert_eq!(
+            resolved("${secret}").unwrap_err().to_string(),
+            "refers to ${secret}, which refers to a name that is set nowhere and has no default"
+        );
+        assert_eq!(
+            resolved("${${plain-secret}}").unwrap_err().to_string(),
+            "refers to ${${plain-secret}}, which is set nowhere and has no default"
+        );
     }
 
     #[test]

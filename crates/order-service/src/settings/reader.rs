@@ -1,6 +1,7 @@
 //! Reads values of known keys from the merged layers: placeholders, values in files, parsing. It
 //! collects everything that is wrong, and remembers what it read for `order-service config`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -52,6 +53,9 @@ pub(crate) struct World<'a> {
 struct Found {
     name: String,
     text: String,
+    /// What was written, when that has a placeholder: errors show it instead of the text, which
+    /// may come from anywhere.
+    written: Option<String>,
     origin: Origin,
     /// How much may be shown of it, secrets behind placeholders considered.
     exposure: Exposure,
@@ -108,9 +112,11 @@ impl<'a> Reader<'a> {
     /// Notes that a value does not fit the others.
     pub(crate) fn refuse<T>(&mut self, key: &Key<T>, reason: &str) {
         let effective = self.effective.iter().find(|e| e.key == key.row.name);
+        let raw = self.merged.get(&folded(key.row.name)).map(|ranked| &ranked.entry.value);
+        let written = raw.and_then(|raw| with_placeholder(raw));
         self.problems.push(Problem {
             subject: key.row.name.into(),
-            value: effective.map(|e| e.value.clone()),
+            value: written.or_else(|| effective.map(|e| e.value.clone())),
             origin: effective.map(|e| e.origin.clone()),
             complaint: format!("{reason}; must be {}", key.row.allowed),
         });
@@ -127,13 +133,16 @@ impl<'a> Reader<'a> {
             placeholders::resolve(raw, self).map_err(|error| wrong(error.to_string()))?;
         let hidden = sounds_secret(&name) || resolved.names.iter().any(|name| is_secret(name));
         let exposure = if hidden { Exposure::Secret } else { row.exposure };
+        let written = with_placeholder(raw);
         let text = match resolved.text.strip_prefix("file:") {
             Some(path) if row.may_be_in_file() || hidden => {
-                from_file(self.world.folder, path).map_err(wrong)?
+                let shown = written.as_deref().unwrap_or(path);
+                let shown = shown.strip_prefix("file:").unwrap_or(shown);
+                from_file(self.world.folder, path, shown).map_err(wrong)?
             }
             _ => resolved.text,
         };
-        Ok(Found { name, text, origin, exposure })
+        Ok(Found { name, text, written, origin, exposure })
     }
 
     fn parsed<T>(&mut self, key: &Key<T>, found: Result<Found, Problem>) -> Option<T> {
@@ -158,17 +167,21 @@ impl Found {
     }
 
     fn problem(self, row: &Row, Fault(reason): Fault) -> Problem {
+        let text = self.written.as_ref().unwrap_or(&self.text);
         let shown = match self.exposure {
             Exposure::Plain => true,
             // A URL that cannot be read may hide credentials anywhere.
-            Exposure::Url => !self.text.contains(['@', '=']),
+            Exposure::Url => !text.contains(['@', '=']),
             Exposure::Secret => false,
         };
-        let reason = reason.filter(|_| shown || self.exposure == Exposure::Url);
+        let reason = reason.filter(|reason| {
+            let repeats = matches!(reason, Cow::Owned(_));
+            (shown || self.exposure == Exposure::Url) && !(repeats && self.written.is_some())
+        });
         let reason = reason.map(|reason| format!("{reason}; ")).unwrap_or_default();
         Problem {
             subject: self.name,
-            value: shown.then(|| masked(&self.text)),
+            value: shown.then(|| masked(text)),
             origin: Some(self.origin),
             complaint: format!("{reason}must be {}", row.allowed),
         }
@@ -210,17 +223,23 @@ fn is_secret(name: &str) -> bool {
     sounds_secret(name) || row.is_some_and(|row| row.exposure == Exposure::Secret)
 }
 
-/// The content of a file without its last line end. What went wrong never shows the content.
-fn from_file(folder: &Path, path: &str) -> Result<String, String> {
+/// What was written, if it has a placeholder; a credential beside it is hidden.
+fn with_placeholder(raw: &str) -> Option<String> {
+    raw.contains("${").then(|| masked(raw))
+}
+
+/// The content of a file without its last line end. What went wrong shows the path as it was
+/// written, and never the content.
+fn from_file(folder: &Path, path: &str, shown: &str) -> Result<String, String> {
     let path = match path.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
         _ => path,
     };
     let full = folder.join(path);
-    let unreadable = |error: std::io::Error| format!("the file {path} cannot be read: {error}");
+    let unreadable = |error: std::io::Error| format!("the file {shown} cannot be read: {error}");
     let size = std::fs::metadata(&full).map_err(unreadable)?.len();
     if size > LONGEST_SECRET {
-        return Err(format!("the file {path} is too large for a value"));
+        return Err(format!("the file {shown} is too large for a value"));
     }
     let content = std::fs::read_to_string(&full).map_err(unreadable)?;
     let trimmed = content.strip_suffix('\n').unwrap_or(&content);

@@ -326,7 +326,7 @@ fn a_secret_may_come_from_a_file() {
     assert_eq!(case.url(), "mysql://ann:%24%7Bnot%7D%20a%20placeholder@h:3306/o");
     let said = case.env("DIR", "elsewhere").refused();
     assert!(
-        said.contains("spring.datasource.password (application.properties:1): the file elsewhere/db cannot be read"),
+        said.contains("spring.datasource.password (application.properties:1): the file ${DIR:secrets}/db cannot be read"),
         "{said}"
     );
     let said = Case::new().option("spring.application.name", "file:x").loaded().settings.name;
@@ -364,13 +364,56 @@ fn no_secret_is_ever_shown() {
         ("spring.config.import", format!("configserver:u:{PLANTED}@h")),
         ("server.port", "${spring.datasource.password}".to_owned()),
         ("order.currencies", "${DB_SECRET}".to_owned()),
+        // Nothing about these names says that they are secret.
+        ("server.port", "${INNOCENT}".to_owned()),
+        ("order.currencies", "USD,${INNOCENT}".to_owned()),
+        ("order.default-currency", "${none:${INNOCENT}}".to_owned()),
+        ("spring.datasource.url", "${INNOCENT}:x".to_owned()),
+        ("spring.datasource.url", "file:${INNOCENT}".to_owned()),
+        ("spring.datasource.password", "file:/${INNOCENT}".to_owned()),
+        ("spring.datasource.url", format!("mysql://${{INNOCENT}}:{PLANTED}@a b/o")),
+        ("order.request-budget", "${${INNOCENT}}".to_owned()),
+        ("order.request-budget", "${CHAINED}".to_owned()),
     ] {
         let said = Case::new()
             .env("SPRING_DATASOURCE_PASSWORD", PLANTED)
             .env("DB_SECRET", PLANTED)
+            .env("INNOCENT", PLANTED)
+            .env("CHAINED", &format!("a${{{PLANTED}}}"))
             .option(name, &value)
             .refused();
         assert!(said.contains(name) && !said.contains(PLANTED), "{said}");
+    }
+}
+
+#[test]
+fn an_error_shows_a_placeholder_as_it_was_written() {
+    let said = Case::new().env("DBPORT", PLANTED).option("server.port", "${DBPORT}").refused();
+    let expected = "server.port = \"${DBPORT}\" (command line): must be a port from 0 to 65535";
+    assert!(said.contains(expected), "{said}");
+    let said = Case::new().env("EUR", "EUR").option("order.default-currency", "${EUR}").refused();
+    assert!(said.contains("order.default-currency = \"${EUR}\" (command line): is not"), "{said}");
+    let url = "jdbc:mysql://${DB_HOST:h}/o?sslmode=require";
+    let said = Case::new().option("spring.datasource.url", url).refused();
+    assert!(said.contains("sslMode demands an encrypted connection"), "{said}");
+}
+
+#[test]
+fn what_config_shows_of_a_url_is_what_is_known_to_be_harmless() {
+    for parameter in ["pasword", "pw", "key", "sig", "password", "sslpassword"] {
+        let url = format!("jdbc:mysql://h/o?connectTimeout=5&{parameter}={PLANTED}&x={PLANTED}");
+        let loaded = Case::new()
+            .option("spring.datasource.url", &url)
+            .option("eureka.client.service-url.a", &format!("http://e/?{parameter}={PLANTED}"))
+            .loaded();
+        let shown = &effective(&loaded, "spring.datasource.url").value;
+        assert_eq!(shown, &format!("jdbc:mysql://h/o?connectTimeout=5&{parameter}=******"));
+        assert!(!format!("{:?} {:?}", loaded.effective, loaded.warnings).contains(PLANTED));
+    }
+    for name in ["db.pw", "root.pwd", "my-passphrase", "aws-credentials"] {
+        let key = format!("eureka.instance.metadata-map.{name}");
+        let loaded = Case::new().option(&key, PLANTED).loaded();
+        assert_eq!(effective(&loaded, &key).value, "******");
     }
 }
 

@@ -1,6 +1,7 @@
 //! How the text of a value becomes a value. Each function takes the whole text; what a key allows
 //! is said in `table.rs`, beside the function it uses.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use secrecy::SecretString;
 use super::durations;
 
 /// Why a text is not a value: for a reason worth telling, or simply because it is something else.
-/// The reason never repeats a text that may be secret.
+/// A reason that repeats something of the text is owned, and never repeats what may be a credential.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault(pub(crate) Option<String>);
+pub(crate) struct Fault(pub(crate) Option<Cow<'static, str>>);
 
 /// What a reading comes to.
 pub(crate) type Read<T> = Result<T, Fault>;
@@ -19,7 +20,7 @@ pub(crate) type Read<T> = Result<T, Fault>;
 impl Fault {
     pub(crate) const SHAPE: Self = Self(None);
 
-    pub(crate) fn because(reason: impl Into<String>) -> Self {
+    pub(crate) fn because(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(Some(reason.into()))
     }
 }

@@ -12,7 +12,7 @@ pub(super) enum Verdict {
     /// It asks for something that we do not do; its name is worth a warning.
     WithoutEffect,
     /// Going on without it would be dangerous.
-    Refused(String),
+    Refused(&'static str),
 }
 
 /// Parameters about the inside of a Java driver.
@@ -36,6 +36,51 @@ const JAVA_ONLY: &[&str] = &[
     "zerodatetimebehavior",
 ];
 
+/// Further parameters that say nothing which anybody should not know.
+const HARMLESS: &[&str] = &[
+    "cache",
+    "characterencoding",
+    "charset",
+    "connectiontimezone",
+    "connecttimeout",
+    "createdatabaseifnotexist",
+    "currentschema",
+    "encoding",
+    "logintimeout",
+    "loglevel",
+    "mode",
+    "preparethreshold",
+    "requiressl",
+    "servertimezone",
+    "sockettimeout",
+    "ssl",
+    "sslmode",
+    "targetservertype",
+    "tcpkeepalive",
+    "timezone",
+    "user",
+    "username",
+    "usessl",
+    "verifyservercertificate",
+];
+
+/// Whether the value of a parameter may be shown. A name that nobody knows may be a misspelled
+/// `password`.
+pub(in crate::settings) fn is_harmless(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    JAVA_ONLY.contains(&name.as_str()) || HARMLESS.contains(&name.as_str())
+}
+
+macro_rules! demands {
+    ($name:literal) => {
+        Verdict::Refused(concat!(
+            $name,
+            " demands an encrypted connection, and no TLS to databases is built in; leave it out, \
+             or reach the database through a tunnel"
+        ))
+    };
+}
+
 pub(super) fn verdict(name: &str, value: &str) -> Verdict {
     let value = value.to_ascii_lowercase();
     match (name.to_ascii_lowercase().as_str(), value.as_str()) {
@@ -50,12 +95,10 @@ pub(super) fn verdict(name: &str, value: &str) -> Verdict {
         | ("usessl" | "ssl" | "requiressl" | "verifyservercertificate", "false")
         | ("sslmode", "disable" | "disabled" | "allow" | "prefer" | "preferred") => Verdict::AsWeDo,
         // Whoever demands encryption must not get a password sent in the clear.
-        ("sslmode" | "ssl" | "requiressl" | "verifyservercertificate", _) => {
-            Verdict::Refused(format!(
-                "{name} demands an encrypted connection, and no TLS to databases is built in; \
-                 leave it out, or reach the database through a tunnel"
-            ))
-        }
+        ("sslmode", _) => demands!("sslMode"),
+        ("ssl", _) => demands!("ssl"),
+        ("requiressl", _) => demands!("requireSSL"),
+        ("verifyservercertificate", _) => demands!("verifyServerCertificate"),
         _ => Verdict::WithoutEffect,
     }
 }

@@ -60,7 +60,7 @@ fn what_we_cannot_reach_is_refused_with_a_reason() {
         ("mysql://a b/o", "host"),
         ("mysql://ann:plan/ted@db/o", "%2F"),
         ("mysql://%ff@db/o", "UTF-8"),
-        ("postgres://db/o?sslmode=require", "sslmode demands"),
+        ("postgres://db/o?sslmode=require", "sslMode demands"),
         ("mysql://db/o?sslMode=VERIFY_CA", "sslMode demands"),
     ] {
         let Fault(reason) = parse(text).unwrap_err();
