@@ -103,7 +103,8 @@ macro_rules! store {
             $backend::Writer { pool: writers.clone(), ids: ids.clone(), retry: retry.clone() };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
-        Arc::new($backend::Store { readers, writers, line, ids, retry, runtime })
+        let lookups = $backend::Lookups::over(readers.clone(), retry.clone());
+        Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime })
     }};
 }
 

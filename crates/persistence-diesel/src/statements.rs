@@ -124,14 +124,17 @@ async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
     Ok(same_id.get_result::<i64>(connection).await? > 0)
 }
 
-pub(super) fn find_order<'c>(
+/// The orders with these ids, as far as there are any.
+pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,
-    id: &'c i64,
-) -> Running<'c, Option<OrderRow>> {
-    Box::pin(async move {
-        let order = orders::table.filter(orders::id.eq(id)).select(OrderRow::as_select());
-        order.first(connection).await.optional()
-    })
+    ids: &'c Vec<i64>,
+) -> Running<'c, Vec<OrderRow>> {
+    let found = orders::table.select(OrderRow::as_select());
+    match ids.as_slice() {
+        // One id is the same prepared statement on every database.
+        [id] => Box::pin(found.filter(orders::id.eq(*id)).load(connection)),
+        ids => Box::pin(found.filter(orders::id.eq_any(ids)).load(connection)),
+    }
 }
 
 /// The rows of one page, and one more when there is a next page.

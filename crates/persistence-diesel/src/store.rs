@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
 use super::Backend;
+use super::lookups::Lookups;
 use super::statements::{self, EventsAfter, Query};
 use crate::ids::OrderIds;
 use crate::line::Line;
@@ -30,6 +31,8 @@ pub(crate) struct Store {
     pub(crate) readers: Pool<Manager<Backend>>,
     /// Connections that write; the same pool where the database has more than one writer.
     pub(crate) writers: Pool<Manager<Backend>>,
+    /// Where those wait who ask for one order.
+    pub(crate) lookups: Lookups,
     /// Where changes wait for the writer.
     pub(crate) line: Line,
     pub(crate) ids: Arc<OrderIds>,
@@ -69,7 +72,7 @@ impl Store {
 }
 
 /// Reads, again when the connection turns out to be dead, until the deadline.
-async fn read_until<A: Sync, T>(
+pub(super) async fn read_until<A: Sync, T>(
     deadline: Deadline,
     readers: &Pool<Manager<Backend>>,
     retry: &Retry,
@@ -140,7 +143,7 @@ impl OrderStore for Store {
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let row = self.read(deadline, statements::find_order, id.get()).await?;
+        let row = self.lookups.find(id.get(), deadline).await?;
         row.map(|row| row.into_order().map_err(StoreError::Corrupt)).transpose()
     }
 
@@ -157,7 +160,8 @@ impl OrderStore for Store {
             let id = OrderId::new(row.id).ok()?;
             Some(PagePosition { created_at: time(row.created_at)?, id })
         };
-        let next = rows.last().filter(|_| more).and_then(place);
+        // From the last readable one: rather an order twice than one never.
+        let next = rows.iter().rev().find_map(place).filter(|_| more);
         let readable = rows.into_iter().filter_map(|row| {
             let id = row.id;
             let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");

@@ -13,6 +13,8 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod inserts;
+#[path = "../lookups.rs"]
+mod lookups;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
@@ -20,6 +22,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 

@@ -11,6 +11,8 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod inserts;
+#[path = "../lookups.rs"]
+mod lookups;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
@@ -18,6 +20,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 

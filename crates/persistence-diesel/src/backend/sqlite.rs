@@ -10,6 +10,8 @@ use order_app::ports::BoxError;
 use crate::pool::Connect;
 
 mod inserts;
+#[path = "../lookups.rs"]
+mod lookups;
 #[path = "../statements.rs"]
 mod statements;
 #[path = "../store.rs"]
@@ -17,6 +19,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 
