@@ -56,9 +56,7 @@ impl Database {
             Self::Postgres => {
                 Some(("STACK_POSTGRES_URL", "postgres://postgres@127.0.0.1:5442/orders"))
             }
-            Self::Mariadb => {
-                Some(("STACK_MARIADB_URL", "mysql://app:app@127.0.0.1:3316/orders"))
-            }
+            Self::Mariadb => Some(("STACK_MARIADB_URL", "mysql://app:app@127.0.0.1:3316/orders")),
             Self::Mysql => Some(("STACK_MYSQL_URL", "mysql://app:app@127.0.0.1:3317/orders")),
         }
     }

@@ -226,6 +226,35 @@ pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
     assert_stored(&store, &stored).await;
 }
 
+pub(super) async fn a_bad_change_at_any_place_fails_alone(store: Store) {
+    const TOGETHER: usize = 9;
+    let customer = a_fresh_customer();
+    let taken = a_change_placing(NewOrder {
+        client_reference: Some(a_reference("taken")),
+        ..a_fresh_order(&store, customer).await
+    });
+    store.commit(taken.clone(), in_time()).await.expect("nothing excludes it");
+    let existing = taken.order.id();
+    for place in 0..TOGETHER {
+        let mut changes = Vec::new();
+        for number in 0..TOGETHER {
+            let client_reference = (number == place).then(|| a_reference("taken"));
+            let order = NewOrder { client_reference, ..a_fresh_order(&store, customer).await };
+            changes.push(a_change_placing(order));
+        }
+        let results = together(&store, changes.clone()).await;
+        for (number, (change, result)) in changes.into_iter().zip(results).enumerate() {
+            if number == place {
+                assert_eq!(conflict(result), Conflict::ClientReference { existing });
+                assert_absent(&store, change.order.id()).await;
+            } else {
+                result.expect("nothing excludes the change");
+                assert_stored(&store, &change.order).await;
+            }
+        }
+    }
+}
+
 pub(super) async fn changes_of_one_order_sent_together_land_in_their_order(store: Store) {
     for _ in 0..10 {
         let created = a_change_placing(a_fresh_order(&store, a_fresh_customer()).await);

@@ -4,6 +4,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a broken expectation ends a test; that is its job"
 )]
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
         ("a_commit_is_lost", |rig| Box::pin(commits::commit_lost(rig))),
         ("a_database_is_gone_after_a_commit", |rig| Box::pin(commits::gone_after_commit(rig))),
         ("the_answer_to_an_update_is_lost", |rig| Box::pin(commits::update_answer_lost(rig))),
+        ("the_answer_to_many_is_lost", |rig| Box::pin(commits::answer_to_many_lost(rig))),
+        ("a_database_is_gone_after_a_commit_of_many", |rig| {
+            Box::pin(commits::gone_after_a_commit_of_many(rig))
+        }),
         ("all_connections_are_cut", |rig| Box::pin(connections::all_cut(rig))),
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
