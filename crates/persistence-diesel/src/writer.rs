@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
 
 use super::statements::{self, Obstacle};
-use super::{BEGIN, Backend, Connection, leaves_doubt};
+use super::{BEGIN, Backend, Connection};
 use crate::ids::OrderIds;
 use crate::line::{Head, Waiting};
 use crate::pool::{Manager, connection};
@@ -131,7 +131,6 @@ async fn attempt_together(
     rows: &[&ChangeRows],
     in_doubt: &mut bool,
 ) -> Result<Option<Together>, BoxError> {
-    let doubted = *in_doubt;
     let mut slot = connection(pool).await?;
     let connection = slot.begin();
     match in_transaction(connection, rows, in_doubt).await {
@@ -148,7 +147,6 @@ async fn attempt_together(
         Err(error) => {
             connection.batch_execute("ROLLBACK").await.map_err(|_| error)?;
             slot.done();
-            *in_doubt = doubted;
             Ok(Some(Together::Excluded))
         }
     }
@@ -186,12 +184,9 @@ async fn in_transaction(
     if !statements::write(connection, rows).await? {
         return Ok(false);
     }
+    // Whatever a COMMIT that fails says: only the rows themselves show what came of it.
     let doubted = std::mem::replace(in_doubt, true);
-    let committed = connection.batch_execute("COMMIT").await;
-    if let Err(error) = &committed {
-        *in_doubt = doubted || leaves_doubt(error);
-    } else {
-        *in_doubt = doubted;
-    }
-    committed.map(|()| true)
+    connection.batch_execute("COMMIT").await?;
+    *in_doubt = doubted;
+    Ok(true)
 }

@@ -1,6 +1,5 @@
 //! MySQL and MariaDB.
 
-use diesel::result::Error;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
@@ -66,12 +65,6 @@ impl Connect for Backend {
     fn is_closed(connection: &mut Connection) -> bool {
         connection.is_broken()
     }
-}
-
-/// Whether an error at COMMIT leaves it open what came of the transaction. The error's number is
-/// not handed on to us, so it always might.
-const fn leaves_doubt(_: &Error) -> bool {
-    true
 }
 
 /// Migrates; several processes at once take turns.

@@ -1,6 +1,5 @@
 //! PostgreSQL.
 
-use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -58,11 +57,6 @@ impl Connect for Backend {
     fn is_closed(connection: &mut Connection) -> bool {
         connection.is_broken()
     }
-}
-
-/// Whether an error at COMMIT leaves it open what came of the transaction.
-fn leaves_doubt(error: &Error) -> bool {
-    !matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
 /// Migrates; several processes at once take turns.

@@ -1,6 +1,5 @@
 //! SQLite, embedded.
 
-use diesel::result::Error;
 use diesel::{Connection as _, SqliteConnection};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
@@ -57,12 +56,6 @@ impl Connect for Backend {
     fn is_closed(_: &mut Connection) -> bool {
         false
     }
-}
-
-/// Whether an error at COMMIT leaves it open what came of the transaction. There is no wire on
-/// which an answer could be lost.
-const fn leaves_doubt(_: &Error) -> bool {
-    false
 }
 
 /// Migrates; several processes at once take turns.
