@@ -23,7 +23,7 @@ pub use entropy::{RandomEntropy, SequentialEntropy};
 pub use hooks::{Gate, Hook, HookedStore};
 pub use in_memory::InMemoryStore;
 pub use mocks::MockStore;
-pub use proxy::{Conduct, Proxy};
+pub use proxy::{Commit, Conduct, Proxy};
 
 /// A future of whatever kind.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

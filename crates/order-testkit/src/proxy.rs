@@ -1,5 +1,5 @@
 //! A TCP proxy that misbehaves on command: between a store and its database it cuts, stalls, and
-//! loses the answer to a COMMIT. It understands nothing of the protocols but that word.
+//! loses the answer to a commit. It understands nothing of the protocols but how a client commits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,12 +18,49 @@ pub enum Conduct {
     Down,
     /// Keeps connections open and hands nothing on.
     Stalled,
-    /// Hands a COMMIT on, loses its answer with the connection, and is honest again.
+    /// Hands a commit on, loses its answer with the connection, and is honest again.
     LosesCommitAnswer,
-    /// Hands a COMMIT on, loses its answer with the connection, and is down from then on.
+    /// Hands a commit on, loses its answer with the connection, and is down from then on.
     GoesDownAfterCommit,
-    /// Cuts the connection instead of handing a COMMIT on, and is honest again.
+    /// Cuts the connection instead of handing a commit on, and is honest again.
     LosesCommit,
+}
+
+/// How a client of a store tells its database to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// With the word COMMIT.
+    Spoken,
+    /// With a statement of PostgreSQL's extended protocol that carries an event and is a
+    /// transaction by itself.
+    Implied,
+}
+
+impl Commit {
+    /// How our store does it on the database with this URL.
+    #[must_use]
+    pub fn on(url: &str) -> Self {
+        if url.starts_with("postgres") { Self::Implied } else { Self::Spoken }
+    }
+
+    /// Whether a client commits. READ COMMITTED is another word; only what writes an event names
+    /// its type.
+    fn is_in(self, said: &[u8]) -> bool {
+        match self {
+            Self::Spoken => {
+                let mut words = said.windows(6).enumerate();
+                words.any(|(at, word)| {
+                    word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T')
+                })
+            }
+            Self::Implied => said.windows(7).any(|word| word == b"order.c"),
+        }
+    }
+
+    /// Whether the client has said all of it: a statement ends with the message Sync.
+    fn is_whole(self, said: &[u8]) -> bool {
+        self == Self::Spoken || said.ends_with(b"S\0\0\0\x04")
+    }
 }
 
 /// The proxy; it ends with its runtime.
@@ -36,14 +73,14 @@ pub struct Proxy {
 
 impl Proxy {
     /// Stands between whoever connects to [`Proxy::address`] and a server.
-    pub async fn before(server: SocketAddr) -> Self {
+    pub async fn before(server: SocketAddr, commit: Commit) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let conduct = Arc::new(watch::channel(Conduct::Honest).0);
         let orders = Arc::clone(&conduct);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, Arc::clone(&orders)));
+                tokio::spawn(pass(client, server, commit, Arc::clone(&orders)));
             }
         });
         Self { address, conduct }
@@ -61,7 +98,12 @@ impl Proxy {
     }
 }
 
-async fn pass(client: TcpStream, server: SocketAddr, conduct: Arc<watch::Sender<Conduct>>) {
+async fn pass(
+    client: TcpStream,
+    server: SocketAddr,
+    commit: Commit,
+    conduct: Arc<watch::Sender<Conduct>>,
+) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
@@ -69,7 +111,7 @@ async fn pass(client: TcpStream, server: SocketAddr, conduct: Arc<watch::Sender<
     let (from_server, to_server) = server.into_split();
     let mut watching = conduct.subscribe();
     tokio::select! {
-        () = requests(from_client, to_server, &conduct) => {}
+        () = requests(from_client, to_server, commit, &conduct) => {}
         () = answers(from_server, to_client, conduct.subscribe()) => {}
         _ = watching.wait_for(|conduct| *conduct == Conduct::Down) => {}
     }
@@ -79,46 +121,45 @@ async fn pass(client: TcpStream, server: SocketAddr, conduct: Arc<watch::Sender<
 async fn requests(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
+    commit: Commit,
     conduct: &watch::Sender<Conduct>,
 ) {
     let mut watching = conduct.subscribe();
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(read @ 1..) = client.read(&mut buffer).await {
-        let said = buffer.get(..read).unwrap_or_default();
+    // Large, because what is handed on in small pieces is held up by Nagle's algorithm.
+    let mut said = Vec::with_capacity(1 << 20);
+    while let Ok(1..) = client.read_buf(&mut said).await {
+        let commits = commit.is_in(&said);
+        if commits && !commit.is_whole(&said) {
+            continue;
+        }
         if watching.wait_for(|conduct| *conduct != Conduct::Stalled).await.is_err() {
             return;
         }
-        let commit = commits(said);
         let now = *conduct.borrow();
         match now {
-            Conduct::LosesCommit if commit => {
+            Conduct::LosesCommit if commits => {
                 conduct.send_replace(Conduct::Honest);
                 return;
             }
-            Conduct::LosesCommitAnswer | Conduct::GoesDownAfterCommit if commit => {
+            Conduct::LosesCommitAnswer | Conduct::GoesDownAfterCommit if commits => {
                 let then = match now {
                     Conduct::GoesDownAfterCommit => Conduct::Down,
                     _ => Conduct::Honest,
                 };
-                let _ = server.write_all(said).await;
+                let _ = server.write_all(&said).await;
                 // The server is told everything before the connection ends.
                 let _ = server.shutdown().await;
                 conduct.send_replace(then);
                 return;
             }
             _ => {
-                if server.write_all(said).await.is_err() {
+                if server.write_all(&said).await.is_err() {
                     return;
                 }
             }
         }
+        said.clear();
     }
-}
-
-/// Whether a client says COMMIT; READ COMMITTED is another word.
-fn commits(said: &[u8]) -> bool {
-    let mut words = said.windows(6).enumerate();
-    words.any(|(at, word)| word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T'))
 }
 
 /// Hands on what the server says.

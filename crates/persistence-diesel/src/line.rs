@@ -33,7 +33,7 @@ pub(crate) struct Head {
 
 /// A change that waits for the writer.
 pub(crate) struct Waiting {
-    pub(crate) rows: ChangeRows,
+    pub(crate) rows: Arc<ChangeRows>,
     pub(crate) deadline: Deadline,
     decided: Arc<AtomicBool>,
     answer: oneshot::Sender<Result<(), StoreError>>,
@@ -53,6 +53,7 @@ impl Line {
     ) -> Result<(), StoreError> {
         let decided = Arc::new(AtomicBool::new(false));
         let (answer, answered) = oneshot::channel();
+        let rows = Arc::new(rows);
         let waiting = Waiting { rows, deadline, decided: Arc::clone(&decided), answer };
         if self.0.send(waiting).is_err() {
             return Err(StoreError::Unavailable("the writer is gone".into()));

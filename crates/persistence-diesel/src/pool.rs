@@ -45,6 +45,11 @@ impl<C> Slot<C> {
     pub(crate) fn done(&mut self) {
         self.busy = false;
     }
+
+    /// Whether nobody is in the middle of anything.
+    pub(crate) fn is_done(&self) -> bool {
+        !self.busy
+    }
 }
 
 /// Opens connections for the pool.

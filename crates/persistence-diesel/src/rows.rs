@@ -32,6 +32,18 @@ pub(crate) struct OrderRow {
     pub cancel_reason: Option<String>,
 }
 
+/// What changes in a row of `orders` after its insert.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = orders, treat_none_as_null = true)]
+pub(crate) struct OrderColumns {
+    items: Option<Document>,
+    total_amount: Option<Money>,
+    status: Option<String>,
+    updated_at: Option<Time>,
+    version: i64,
+    cancel_reason: Option<String>,
+}
+
 /// A row of `outbox`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = outbox)]
@@ -170,6 +182,18 @@ pub(crate) fn scope(key: &IdempotencyKey) -> String {
 }
 
 impl OrderRow {
+    /// The columns that change.
+    pub(crate) fn columns(&self) -> OrderColumns {
+        OrderColumns {
+            items: self.items.clone(),
+            total_amount: self.total_amount,
+            status: self.status.clone(),
+            updated_at: self.updated_at,
+            version: self.version,
+            cancel_reason: self.cancel_reason.clone(),
+        }
+    }
+
     /// The order that this row holds.
     pub(crate) fn into_order(self) -> Result<Order, BoxError> {
         let currency = Currency::from_code(&self.currency)?;

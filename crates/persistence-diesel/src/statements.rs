@@ -5,12 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
-use super::{Connection, Dialect, inserts};
+use super::{Connection, Dialect};
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
@@ -20,61 +19,6 @@ pub(super) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + S
 
 /// A statement that reads, and what it wants to know.
 pub(super) type Query<A, T> = for<'c> fn(&'c mut Connection, &'c A) -> Running<'c, T>;
-
-/// Writes the rows of changes; `false` when something excludes one of them. In a transaction.
-pub(super) async fn write(connection: &mut Connection, rows: &[&ChangeRows]) -> QueryResult<bool> {
-    match write_all(connection, rows).await {
-        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
-        other => other,
-    }
-}
-
-/// Tables in a fixed order, and in each table the rows in the order of the keys on which writers
-/// meet: so that two instances which write at the same time wait for each other, but never both.
-async fn write_all(connection: &mut Connection, rows: &[&ChangeRows]) -> QueryResult<bool> {
-    let all = || rows.iter().copied();
-    let mut placed: Vec<&OrderRow> =
-        all().filter(|rows| rows.replaces.is_none()).map(|rows| &rows.order).collect();
-    if !placed.is_empty() {
-        placed.sort_by(|a, b| {
-            (a.customer_id, &a.client_reference).cmp(&(b.customer_id, &b.client_reference))
-        });
-        inserts::orders(connection, placed).await?;
-    }
-    let mut changed: Vec<_> =
-        all().filter_map(|rows| Some((&rows.order, rows.replaces?))).collect();
-    changed.sort_by_key(|(order, _)| order.id);
-    for (order, version) in changed {
-        if !replace(connection, order, version).await? {
-            return Ok(false);
-        }
-    }
-    let events: Vec<&EventRow> = all().map(|rows| &rows.event).collect();
-    inserts::events(connection, events).await?;
-    let mut answers: Vec<&AnswerRow> = all().filter_map(|rows| rows.answer.as_ref()).collect();
-    if !answers.is_empty() {
-        answers.sort_by(|a, b| a.scope.cmp(&b.scope));
-        inserts::answers(connection, answers).await?;
-    }
-    Ok(true)
-}
-
-/// Replaces an order of a version; `false` when it has another one.
-async fn replace(connection: &mut Connection, order: &OrderRow, version: i64) -> QueryResult<bool> {
-    let stored = orders::table.filter(orders::id.eq(order.id)).filter(orders::version.eq(version));
-    let updated = diesel::update(stored)
-        .set((
-            orders::items.eq(&order.items),
-            orders::total_amount.eq(order.total_amount),
-            orders::status.eq(&order.status),
-            orders::updated_at.eq(order.updated_at),
-            orders::version.eq(order.version),
-            orders::cancel_reason.eq(&order.cancel_reason),
-        ))
-        .execute(connection)
-        .await?;
-    Ok(updated > 0)
-}
 
 /// Why a change could not be written.
 pub(super) enum Obstacle {
@@ -86,7 +30,7 @@ pub(super) enum Obstacle {
     Gone,
 }
 
-/// Finds out why [`write`] said `false`. Outside a transaction.
+/// Finds out why a change was not written. Outside a transaction.
 pub(super) async fn obstacle(
     connection: &mut Connection,
     rows: &ChangeRows,

@@ -42,8 +42,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Runs a read, on the runtime of the connections: it goes on when its caller goes away, so
+    /// Does something on the runtime of the connections: it goes on when its caller goes away, so
     /// that no connection is left in the middle of an answer.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.runtime.spawn(work).await;
+        done.unwrap_or_else(|stopped| Err(StoreError::Unavailable(stopped.into())))
+    }
+
     async fn read<A, T>(
         &self,
         deadline: Deadline,
@@ -55,19 +63,21 @@ impl Store {
         T: Send + 'static,
     {
         let (readers, retry) = (self.readers.clone(), Arc::clone(&self.retry));
-        let reading = async move { read_until(deadline, &readers, &retry, query, &about).await };
-        let read = self.runtime.spawn(reading).await;
-        read.unwrap_or_else(|stopped| Err(StoreError::Unavailable(stopped.into())))
+        self.run(async move { read_until(deadline, &readers, &retry, query, &about).await }).await
     }
 
     async fn reserve(&self, count: i64, deadline: Deadline) -> Result<i64, StoreError> {
-        let mut tries = self.retry.tries(deadline);
-        loop {
-            let attempt = attempt_to_reserve(&self.writers, count);
-            if let Some(first) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
-                return Ok(first);
+        let (writers, retry) = (self.writers.clone(), Arc::clone(&self.retry));
+        self.run(async move {
+            let mut tries = retry.tries(deadline);
+            loop {
+                let attempt = attempt_to_reserve(&writers, count);
+                if let Some(first) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
+                    return Ok(first);
+                }
             }
-        }
+        })
+        .await
     }
 }
 

@@ -6,18 +6,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bb8::Pool;
-use diesel::result::Error;
-use diesel_async::SimpleAsyncConnection as _;
 use futures_util::FutureExt as _;
 use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
+use tokio::sync::Semaphore;
 
 use super::statements::{self, Obstacle};
-use super::{BEGIN, Backend, Connection};
+use super::{Backend, batch};
 use crate::ids::OrderIds;
 use crate::line::{Head, Waiting};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
 use crate::rows::ChangeRows;
+
+/// How many batches are written at a time. One more than one, so that the database has work while
+/// it waits for its disk.
+const BATCHES_AT_A_TIME: usize = 2;
 
 /// Writes the changes of a line.
 pub(crate) struct Writer {
@@ -28,8 +31,8 @@ pub(crate) struct Writer {
 
 /// What came of writing some changes together.
 enum Together {
-    /// All are durable.
-    Landed,
+    /// All are durable but those of orders that have another version than theirs.
+    Landed { stale: Vec<i64> },
     /// Something about at least one of them stands in the way of all.
     Excluded,
 }
@@ -41,10 +44,18 @@ impl Writer {
     /// Writes until the line is closed. A panic costs the batch it happens in, whose callers are
     /// told that its outcome is unknown, and not the line.
     pub(crate) async fn run(self, mut head: Head) {
-        while let Some(batch) = head.next_batch().await {
-            if AssertUnwindSafe(self.write(batch)).catch_unwind().await.is_err() {
-                tracing::error!("a panic cost a batch of changes");
-            }
+        let writer = Arc::new(self);
+        let turns = Arc::new(Semaphore::new(BATCHES_AT_A_TIME));
+        // First a turn, then whoever waits by then: the more there is to do, the more goes together.
+        while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
+            let Some(batch) = head.next_batch().await else { return };
+            let writer = Arc::clone(&writer);
+            tokio::spawn(async move {
+                if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
+                    tracing::error!("a panic cost a batch of changes");
+                }
+                drop(turn);
+            });
         }
     }
 
@@ -63,7 +74,14 @@ impl Writer {
                     }
                 }
                 several => match self.write_together(&part, &mut in_doubt).await {
-                    Ok(Together::Landed) => part.into_iter().for_each(|one| one.tell(Ok(()))),
+                    Ok(Together::Landed { stale }) => {
+                        let is_stale = |one: &Waiting| stale.contains(&one.rows.order.id);
+                        let (left, landed): (Vec<_>, Vec<_>) = part.into_iter().partition(is_stale);
+                        for one in landed {
+                            one.tell(Ok(()));
+                        }
+                        parts.extend(left.into_iter().map(|one| vec![one]));
+                    }
                     Ok(Together::Excluded) => {
                         parts.push(part.split_off(several.div_ceil(2)));
                         parts.push(part);
@@ -81,9 +99,9 @@ impl Writer {
     ) -> Result<Together, BoxError> {
         let deadline = part.iter().map(|waiting| waiting.deadline).min();
         let mut tries = self.retry.tries(deadline.unwrap_or_else(Deadline::now));
-        let rows: Vec<&ChangeRows> = part.iter().map(|waiting| &waiting.rows).collect();
+        let changes: Vec<_> = part.iter().map(|waiting| Arc::clone(&waiting.rows)).collect();
         loop {
-            let attempt = attempt_together(&self.pool, &rows, in_doubt);
+            let attempt = attempt_together(&self.pool, &changes, in_doubt);
             if let Some(together) = tries.run(attempt).await? {
                 return Ok(together);
             }
@@ -128,65 +146,35 @@ fn unfinished(error: BoxError, in_doubt: bool) -> StoreError {
 /// or settles that they were not.
 async fn attempt_together(
     pool: &Pool<Manager<Backend>>,
-    rows: &[&ChangeRows],
+    changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
 ) -> Result<Option<Together>, BoxError> {
     let mut slot = connection(pool).await?;
-    let connection = slot.begin();
-    match in_transaction(connection, rows, in_doubt).await {
-        Ok(true) => {
-            slot.done();
-            Ok(Some(Together::Landed))
-        }
+    match batch::land(&mut slot, changes, in_doubt).await {
+        Ok(Some(stale)) => Ok(Some(Together::Landed { stale })),
+        Ok(None) => Ok(Some(Together::Excluded)),
         // The connection works, so it was the changes: smaller parts will show which.
-        Ok(false) => {
-            connection.batch_execute("ROLLBACK").await?;
-            slot.done();
-            Ok(Some(Together::Excluded))
-        }
-        Err(error) => {
-            connection.batch_execute("ROLLBACK").await.map_err(|_| error)?;
-            slot.done();
-            Ok(Some(Together::Excluded))
-        }
+        Err(_) if slot.is_done() => Ok(Some(Together::Excluded)),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// One attempt to write one change; `None` when whatever stood in its way is gone.
 async fn attempt_alone(
     pool: &Pool<Manager<Backend>>,
-    rows: &ChangeRows,
+    change: &Arc<ChangeRows>,
     in_doubt: &mut bool,
 ) -> Result<Option<Alone>, BoxError> {
     let mut slot = connection(pool).await?;
-    let connection = slot.begin();
-    if in_transaction(connection, &[rows], in_doubt).await? {
-        slot.done();
+    let landed = batch::land(&mut slot, std::slice::from_ref(change), in_doubt).await?;
+    if landed.is_some_and(|stale| stale.is_empty()) {
         return Ok(Some(Ok(())));
     }
-    connection.batch_execute("ROLLBACK").await?;
-    let obstacle = statements::obstacle(connection, rows).await?;
+    let obstacle = statements::obstacle(slot.begin(), change).await?;
     slot.done();
     Ok(match obstacle {
         Obstacle::WrittenBefore => Some(Ok(())),
         Obstacle::Conflict(conflict) => Some(Err(conflict)),
         Obstacle::Gone => None,
     })
-}
-
-/// Writes and commits; `false`, with the transaction open, when something excludes the rows.
-async fn in_transaction(
-    connection: &mut Connection,
-    rows: &[&ChangeRows],
-    in_doubt: &mut bool,
-) -> Result<bool, Error> {
-    connection.batch_execute(BEGIN).await?;
-    if !statements::write(connection, rows).await? {
-        return Ok(false);
-    }
-    // Whatever a COMMIT that fails says: only the rows themselves show what came of it.
-    let doubted = std::mem::replace(in_doubt, true);
-    connection.batch_execute("COMMIT").await?;
-    *in_doubt = doubted;
-    Ok(true)
 }

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use order_testkit::Conduct;
-use order_testkit::Proxy;
 use order_testkit::databases::Database;
+use order_testkit::{Commit, Conduct, Proxy};
 use reqwest::StatusCode;
 
 use crate::load::Load;
@@ -36,7 +35,7 @@ pub(crate) fn a_database_may_come_later(database: Database) {
     let scratch = database.scratch();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = scratch.address().expect("a server");
-    let proxy = runtime.block_on(Proxy::before(server));
+    let proxy = runtime.block_on(Proxy::before(server, Commit::on(&scratch.url)));
     proxy.behave(Conduct::Down);
     let url = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
     let service = Service::start(&[&format!("--spring.datasource.url={url}")]);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
-mod inserts;
+mod batch;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]

@@ -8,7 +8,7 @@ use order_app::ports::BoxError;
 
 use crate::pool::Connect;
 
-mod inserts;
+mod batch;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -26,10 +26,6 @@ pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
-
-/// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
-/// process wrote in between.
-const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
 /// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use order_app::ports::OrderStore;
 use order_testkit::databases::{self, Scratch};
-use order_testkit::{Proxy, RandomEntropy};
+use order_testkit::{Commit, Proxy, RandomEntropy};
 use persistence_diesel::{StoreSettings, migrate, open};
 
 /// How many connections the store may have.
@@ -40,7 +40,7 @@ impl Rig {
     pub(crate) async fn on(scratch: &Scratch) -> Self {
         migrate(&settings(&scratch.url)).await.expect("the migrations run");
         let server = scratch.address().expect("a server");
-        let proxy = Proxy::before(server).await;
+        let proxy = Proxy::before(server, Commit::on(&scratch.url)).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
         assert_ne!(through, scratch.url, "the store goes through the proxy");
         Self { store: store(&through), proxy, url: scratch.url.clone() }

@@ -1,0 +1,83 @@
+//! Writing changes together: one statement with as many lists of values for each table that takes
+//! new rows, and one statement for each order that changes.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+
+use super::{BEGIN, Connection};
+use crate::pool::Slot;
+use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
+use crate::schema::{idempotency_keys, orders, outbox};
+
+/// Writes changes and commits: all but those whose order has another version than theirs; the
+/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
+/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
+/// as nobody knows what came of the commit. A slot that is not done is of no further use.
+pub(super) async fn land(
+    slot: &mut Slot<Connection>,
+    changes: &[Arc<ChangeRows>],
+    in_doubt: &mut bool,
+) -> QueryResult<Option<Vec<i64>>> {
+    let connection = slot.begin();
+    connection.batch_execute(BEGIN).await?;
+    match write(connection, changes).await {
+        Ok(stale) => {
+            // Whatever a COMMIT that fails says: only the rows themselves show what came of it.
+            let doubted = std::mem::replace(in_doubt, true);
+            connection.batch_execute("COMMIT").await?;
+            *in_doubt = doubted;
+            slot.done();
+            Ok(Some(stale))
+        }
+        Err(error) => {
+            if connection.batch_execute("ROLLBACK").await.is_err() {
+                return Err(error);
+            }
+            slot.done();
+            match error {
+                Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Ok(None),
+                error => Err(error),
+            }
+        }
+    }
+}
+
+/// Tables in a fixed order, and in each table the rows in the order of the keys on which writers
+/// meet: so that two instances which write at the same time wait for each other, but never both.
+async fn write(connection: &mut Connection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
+    let mut placed: Vec<&OrderRow> = Vec::new();
+    let mut updates: Vec<(&OrderRow, i64)> = Vec::new();
+    for change in changes {
+        match change.replaces {
+            None => placed.push(&change.order),
+            Some(version) => updates.push((&change.order, version)),
+        }
+    }
+    placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
+    updates.sort_by_key(|(row, _)| row.id);
+    if !placed.is_empty() {
+        diesel::insert_into(orders::table).values(placed).execute(connection).await?;
+    }
+    let mut stale = Vec::new();
+    for (row, version) in updates {
+        let stored = orders::table.filter(orders::id.eq(row.id).and(orders::version.eq(version)));
+        if diesel::update(stored).set(row.columns()).execute(connection).await? == 0 {
+            stale.push(row.id);
+        }
+    }
+    let written = || changes.iter().filter(|change| !stale.contains(&change.order.id));
+    let events: Vec<&EventRow> = written().map(|change| &change.event).collect();
+    if !events.is_empty() {
+        diesel::insert_into(outbox::table).values(events).execute(connection).await?;
+    }
+    let mut answers: Vec<&AnswerRow> =
+        written().filter_map(|change| change.answer.as_ref()).collect();
+    if !answers.is_empty() {
+        answers.sort_by_key(|row| row.scope.as_str());
+        diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
+    }
+    Ok(stale)
+}

@@ -1,0 +1,205 @@
+//! Writing changes together: one prepared statement, which is a transaction by itself and takes
+//! each column as an array. So it is the same statement for any number of changes, and a batch
+//! costs one round trip.
+
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamp};
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+
+use super::Connection;
+use crate::pool::Slot;
+use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
+use crate::schema::sql;
+use crate::types::{Document, Guid, Money, Time};
+
+/// Writes changes and commits: all but those whose order has another version than theirs; the
+/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
+/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
+/// as nobody knows what came of the commit. A slot that is not done is of no further use.
+pub(super) async fn land(
+    slot: &mut Slot<Connection>,
+    changes: &[Arc<ChangeRows>],
+    in_doubt: &mut bool,
+) -> QueryResult<Option<Vec<i64>>> {
+    let connection = slot.begin();
+    let doubted = std::mem::replace(in_doubt, true);
+    let written = Batch::of(changes).load::<i64>(connection).await;
+    // What a server refuses, and goes on after, it has undone.
+    if written.is_err() && connection.batch_execute("SELECT").await.is_err() {
+        return written.map(Some);
+    }
+    slot.done();
+    *in_doubt = doubted;
+    match written {
+        Ok(updated) => {
+            let wanted = changes.iter().filter(|change| change.replaces.is_some());
+            let stale = wanted.map(|change| change.order.id).filter(|id| !updated.contains(id));
+            Ok(Some(stale.collect()))
+        }
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The columns of the rows of one table, each of which is one array.
+macro_rules! columns {
+    ($columns:ident of $row:ty, $($column:ident: $rust:ty => $sql:ty = $get:expr,)+) => {
+        struct $columns<'a> {
+            $($column: Vec<$rust>,)+
+        }
+
+        impl<'a> $columns<'a> {
+            fn of(rows: &[$row]) -> Self {
+                $(let $column: fn(&$row) -> $rust = $get;)+
+                Self { $($column: rows.iter().map($column).collect(),)+ }
+            }
+
+            /// The rows as a table of the name `new`.
+            fn walk<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                let mut separator = "unnest(";
+                $(
+                    out.push_sql(std::mem::replace(&mut separator, ", "));
+                    out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
+                )+
+                separator = ") AS new (";
+                $(
+                    out.push_sql(std::mem::replace(&mut separator, ", "));
+                    out.push_sql(stringify!($column));
+                )+
+                out.push_sql(")");
+                Ok(())
+            }
+        }
+    };
+}
+
+columns! {
+    Placed of &'a OrderRow,
+    id: i64 => BigInt = |row| row.id,
+    customer_id: i64 => BigInt = |row| row.customer_id,
+    items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
+    total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
+    status: Option<&'a str> => Nullable<Text> = |row| row.status.as_deref(),
+    created_at: Option<Time> => Nullable<Timestamp> = |row| row.created_at,
+    updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
+    version: i64 => BigInt = |row| row.version,
+    currency: &'a str => Text = |row| &row.currency,
+    client_reference: Option<&'a str> => Nullable<Text> = |row| row.client_reference.as_deref(),
+    cancel_reason: Option<&'a str> => Nullable<Text> = |row| row.cancel_reason.as_deref(),
+}
+
+columns! {
+    Changed of &'a OrderRow,
+    id: i64 => BigInt = |row| row.id,
+    items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
+    total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
+    status: Option<&'a str> => Nullable<Text> = |row| row.status.as_deref(),
+    updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
+    version: i64 => BigInt = |row| row.version,
+    cancel_reason: Option<&'a str> => Nullable<Text> = |row| row.cancel_reason.as_deref(),
+}
+
+columns! {
+    Noted of &'a EventRow,
+    event_id: Guid => sql::Guid = |row| row.event_id,
+    order_id: i64 => BigInt = |row| row.order_id,
+    sequence: i64 => BigInt = |row| row.sequence,
+    event_type: &'a str => Text = |row| &row.event_type,
+    occurred_at: NaiveDateTime => Timestamp = |row| row.occurred_at,
+    context: &'a str => Text = |row| &row.context,
+    data: &'a str => Text = |row| &row.data,
+}
+
+columns! {
+    Answered of (&'a OrderRow, &'a AnswerRow),
+    order_id: i64 => BigInt = |row| row.0.id,
+    version: i64 => BigInt = |row| row.0.version,
+    scope: &'a str => Text = |row| &row.1.scope,
+    fingerprint: &'a [u8] => Binary = |row| &row.1.fingerprint,
+    status: i32 => Integer = |row| row.1.status,
+    headers: &'a str => Text = |row| &row.1.headers,
+    body: &'a [u8] => Binary = |row| &row.1.body,
+    recorded_at: NaiveDateTime => Timestamp = |row| row.1.recorded_at,
+}
+
+/// Everything that a statement writes.
+struct Batch<'a> {
+    placed: Placed<'a>,
+    changed: Changed<'a>,
+    noted: Noted<'a>,
+    answered: Answered<'a>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(changes: &'a [Arc<ChangeRows>]) -> Self {
+        let order = |change: &'a Arc<ChangeRows>| &change.order;
+        let is_new = |change: &&'a Arc<ChangeRows>| change.replaces.is_none();
+        let answer = |change: &'a Arc<ChangeRows>| Some((&change.order, change.answer.as_ref()?));
+        let mut placed: Vec<_> = changes.iter().filter(is_new).map(order).collect();
+        let mut updates: Vec<_> = changes.iter().filter(|one| !is_new(one)).map(order).collect();
+        let noted: Vec<_> = changes.iter().map(|change| &change.event).collect();
+        let mut answered: Vec<_> = changes.iter().filter_map(answer).collect();
+        // In the order of the keys on which writers meet, so that two instances which write at the
+        // same time wait for each other, but never both.
+        placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
+        updates.sort_by_key(|row| row.id);
+        answered.sort_by_key(|(_, row)| row.scope.as_str());
+        Self {
+            placed: Placed::of(&placed),
+            changed: Changed::of(&updates),
+            noted: Noted::of(&noted),
+            answered: Answered::of(&answered),
+        }
+    }
+}
+
+impl QueryFragment<Pg> for Batch<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "WITH changed AS (UPDATE orders SET items = new.items, \
+             total_amount = new.total_amount, status = new.status, updated_at = new.updated_at, \
+             version = new.version, cancel_reason = new.cancel_reason FROM ",
+        );
+        self.changed.walk(&mut out)?;
+        out.push_sql(
+            " WHERE orders.id = new.id AND orders.version = new.version - 1 \
+             RETURNING orders.id), \
+             placed AS (INSERT INTO orders (id, customer_id, items, total_amount, status, \
+             created_at, updated_at, version, currency, client_reference, cancel_reason) \
+             SELECT * FROM ",
+        );
+        self.placed.walk(&mut out)?;
+        // What follows from a change is written only where the change was.
+        out.push_sql(
+            "), noted AS (INSERT INTO outbox (event_id, order_id, sequence, event_type, \
+             occurred_at, context, data) SELECT * FROM ",
+        );
+        self.noted.walk(&mut out)?;
+        out.push_sql(
+            " WHERE sequence = 1 OR order_id IN (SELECT id FROM changed)), \
+             answered AS (INSERT INTO idempotency_keys (scope, fingerprint, status, headers, body, \
+             recorded_at) SELECT scope, fingerprint, status, headers, body, recorded_at FROM ",
+        );
+        self.answered.walk(&mut out)?;
+        out.push_sql(
+            " WHERE version = 1 OR order_id IN (SELECT id FROM changed)) \
+             SELECT id FROM changed",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Batch<'_> {
+    type QueryId = Batch<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Batch<'_> {
+    type SqlType = BigInt;
+}

@@ -1,0 +1,90 @@
+//! Writing changes together: a transaction in one go on the thread that the connection works on.
+//! There is nothing to gain from statements with several rows when no statement has to travel.
+
+use std::sync::Arc;
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+
+use super::Connection;
+use crate::pool::Slot;
+use crate::rows::ChangeRows;
+use crate::schema::{idempotency_keys, orders, outbox};
+
+/// Writes changes and commits: all but those whose order has another version than theirs; the
+/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
+/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
+/// as nobody knows what came of the commit. A slot that is not done is of no further use.
+pub(super) async fn land(
+    slot: &mut Slot<Connection>,
+    changes: &[Arc<ChangeRows>],
+    in_doubt: &mut bool,
+) -> QueryResult<Option<Vec<i64>>> {
+    let changes = changes.to_vec();
+    let doubted = std::mem::replace(in_doubt, true);
+    let transaction = move |sqlite: &mut SqliteConnection| Ok(write_and_commit(sqlite, &changes));
+    let ended = slot.begin().spawn_blocking(transaction).await?;
+    if let Ended::Landed(_) | Ended::Undone(_) = ended {
+        slot.done();
+    }
+    *in_doubt = doubted || matches!(ended, Ended::Doubtful(_));
+    match ended {
+        Ended::Landed(stale) => Ok(Some(stale)),
+        Ended::Undone(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Ended::NotBegun(error) | Ended::Undone(error) | Ended::Doubtful(error) => Err(error),
+    }
+}
+
+/// How a transaction ended.
+enum Ended {
+    /// Committed, without the changes of these orders.
+    Landed(Vec<i64>),
+    /// It could not begin; most likely another process was writing for too long.
+    NotBegun(Error),
+    /// Rolled back.
+    Undone(Error),
+    /// Only the rows show what came of it.
+    Doubtful(Error),
+}
+
+fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> Ended {
+    // A plain BEGIN would fail at its first write when another process wrote in between.
+    if let Err(error) = sqlite.batch_execute("BEGIN IMMEDIATE") {
+        return Ended::NotBegun(error);
+    }
+    match write(sqlite, changes) {
+        Ok(stale) => match sqlite.batch_execute("COMMIT") {
+            Ok(()) => Ended::Landed(stale),
+            Err(error) => Ended::Doubtful(error),
+        },
+        Err(error) => match sqlite.batch_execute("ROLLBACK") {
+            Ok(()) => Ended::Undone(error),
+            Err(_) => Ended::Doubtful(error),
+        },
+    }
+}
+
+fn write(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
+    let mut stale = Vec::new();
+    for change in changes {
+        let landed = match change.replaces {
+            None => diesel::insert_into(orders::table).values(&change.order).execute(sqlite)?,
+            Some(version) => {
+                let stored =
+                    orders::table.find(change.order.id).filter(orders::version.eq(version));
+                diesel::update(stored).set(change.order.columns()).execute(sqlite)?
+            }
+        };
+        if landed == 0 {
+            stale.push(change.order.id);
+            continue;
+        }
+        diesel::insert_into(outbox::table).values(&change.event).execute(sqlite)?;
+        if let Some(answer) = &change.answer {
+            diesel::insert_into(idempotency_keys::table).values(answer).execute(sqlite)?;
+        }
+    }
+    Ok(stale)
+}
