@@ -9,6 +9,7 @@ mod unread;
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::BoxBody;
@@ -37,7 +38,7 @@ struct Exchange {
     method: Method,
     path: String,
     /// The pattern of the route, which is safe as a label: there are few of them.
-    route: Option<String>,
+    route: Route,
     trace: Trace,
     body: RequestBody,
     /// Whether the client offered another protocol.
@@ -45,6 +46,20 @@ struct Exchange {
     started: Instant,
     /// Whether it is in the log and the metrics.
     is_recorded: Cell<bool>,
+}
+
+/// Where the route of a request is noted once it is known: also for an answer that the route does
+/// not live to give. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Route(Rc<Cell<Option<&'static str>>>);
+
+impl Route {
+    /// Notes the pattern of the route on which a request has come.
+    pub(crate) fn note(request: &ServiceRequest, pattern: &'static str) {
+        if let Some(route) = request.extensions().get::<Self>() {
+            route.0.set(Some(pattern));
+        }
+    }
 }
 
 /// Answers a request: inside, whatever the routes say; outside, always complete and recorded.
@@ -90,10 +105,12 @@ impl Exchange {
         let body = RequestBody::take(request);
         request.extensions_mut().insert(trace.clone());
         request.extensions_mut().insert(body.clone());
+        let route = Route::default();
+        request.extensions_mut().insert(route.clone());
         Self {
             method: request.method().clone(),
             path: request.path().to_owned(),
-            route: request.match_pattern(),
+            route,
             trace,
             body,
             offers_upgrade: request.head().upgrade(),

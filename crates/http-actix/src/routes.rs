@@ -1,13 +1,14 @@
 //! Every route, in one place. A path that is known answers a wrong method with 405 and `Allow`; HEAD
 //! works wherever GET does.
 
+use actix_web::dev::{HttpServiceFactory, Service as _};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Resource, Responder, Route};
+use actix_web::{Handler, Responder, Route};
 
 use crate::problem::{Code, Problem};
-use crate::{actuator, docs, orders};
+use crate::{actuator, docs, edge, orders};
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
     orders(config);
@@ -51,7 +52,7 @@ fn actuator(config: &mut ServiceConfig) {
         .service(read_only("/actuator/prometheus", actuator::prometheus));
 }
 
-fn read_only<F, Args>(path: &str, handler: F) -> Resource
+fn read_only<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
 where
     F: Handler<Args>,
     Args: actix_web::FromRequest + 'static,
@@ -62,10 +63,10 @@ where
 }
 
 fn with_methods<const N: usize>(
-    path: &str,
+    path: &'static str,
     routes: [(Method, Route); N],
     allow: &'static str,
-) -> Resource {
+) -> impl HttpServiceFactory + 'static {
     let resource = web::resource(path).default_service(web::to(move || async move {
         let refused = Problem::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."));
         Err::<&str, _>(refused.header(ALLOW, HeaderValue::from_static(allow)))
@@ -73,6 +74,10 @@ fn with_methods<const N: usize>(
     routes
         .into_iter()
         .fold(resource, |resource, (method, route)| resource.route(route.method(method)))
+        .wrap_fn(move |request, service| {
+            edge::Route::note(&request, path);
+            service.call(request)
+        })
 }
 
 async fn not_found() -> Result<&'static str, Problem> {

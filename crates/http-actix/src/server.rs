@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
+use metrics::Gauge;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 
@@ -82,6 +83,7 @@ pub struct Http {
 pub(crate) struct App {
     pub(crate) http: Http,
     pub(crate) in_flight: AtomicUsize,
+    pub(crate) in_flight_gauge: Gauge,
     pub(crate) readiness: Readiness,
     pub(crate) docs: Docs,
 }
@@ -97,6 +99,7 @@ pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
     let app = web::Data::new(App {
         http,
         in_flight: AtomicUsize::new(0),
+        in_flight_gauge: metrics::gauge!("http_server_requests_in_flight"),
         readiness: Readiness::default(),
         docs: Docs::new(document),
     });

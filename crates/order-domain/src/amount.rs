@@ -49,17 +49,20 @@ impl Amount {
     /// [`AmountError`], each case by its name.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
         let number = Number::read(text).ok_or(AmountError::NotANumber)?;
-        let digits = format!("{}{}", number.whole, number.fraction);
-        let kept = digits.trim_end_matches('0');
-        let significant = kept.trim_start_matches('0');
+        let digits = || number.whole.bytes().chain(number.fraction.bytes());
+        let is_zero = |digit: &u8| *digit == b'0';
+        let all = number.whole.len().saturating_add(number.fraction.len());
+        let leading = digits().take_while(is_zero).count();
+        let trailing = digits().rev().take_while(is_zero).count();
+        let significant = all.saturating_sub(leading).saturating_sub(trailing);
         // Where the last digit that is no zero stands, counted from the point, and likewise the
         // first one: known before any arithmetic, so that nothing can overflow or be rounded.
         let decimals = number
             .shift
-            .saturating_add(length(number.fraction))
-            .saturating_sub(length(&digits).saturating_sub(length(kept)));
-        let before_point = length(significant).saturating_sub(decimals);
-        if significant.is_empty() {
+            .saturating_add(signed(number.fraction.len()))
+            .saturating_sub(signed(trailing));
+        let before_point = signed(significant).saturating_sub(decimals);
+        if leading == all {
             Ok(Self::ZERO)
         } else if number.negative {
             Err(AmountError::Negative)
@@ -69,12 +72,15 @@ impl Amount {
             Err(AmountError::TooManyDecimals)
         } else {
             // At most 19 digits, zeros for a positive exponent included.
-            let zeros = usize::try_from(decimals.saturating_neg()).unwrap_or(0);
+            let mantissa = digits()
+                .skip(leading)
+                .take(significant)
+                .map(|digit| i128::from(digit.saturating_sub(b'0')))
+                .fold(0_i128, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+            let zeros = u32::try_from(decimals.saturating_neg()).unwrap_or(0);
+            let mantissa = mantissa.saturating_mul(10_i128.saturating_pow(zeros));
             let scale = u32::try_from(decimals).unwrap_or(0);
-            format!("{significant}{}", "0".repeat(zeros))
-                .parse::<i128>()
-                .ok()
-                .and_then(|mantissa| Decimal::try_from_i128_with_scale(mantissa, scale).ok())
+            Decimal::try_from_i128_with_scale(mantissa, scale)
                 .map_or(Err(AmountError::TooLarge), Self::new)
         }
     }
@@ -136,10 +142,24 @@ pub struct AmountText {
 
 impl fmt::Display for AmountText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut value = self.amount.0;
+        let Amount(value) = self.amount;
+        let power = |exponent: u32| 10_i128.saturating_pow(exponent);
         // Never fewer than the amount has: spelling must not round.
-        value.rescale(self.currency.decimals().max(value.scale()));
-        fmt::Display::fmt(&value, f)
+        let decimals = self.currency.decimals().max(value.scale());
+        let missing = power(decimals.saturating_sub(value.scale()));
+        let digits = value.mantissa().saturating_mul(missing);
+        // In 64 bits, where division is cheap: at most 19 digits, so they fit.
+        let (Ok(digits), Ok(unit)) = (u64::try_from(digits), u64::try_from(power(decimals))) else {
+            return Err(fmt::Error);
+        };
+        let whole = digits.checked_div(unit).unwrap_or(digits);
+        match usize::try_from(decimals) {
+            Ok(0) | Err(_) => write!(f, "{whole}"),
+            Ok(width) => {
+                let fraction = digits.checked_rem(unit).unwrap_or(0);
+                write!(f, "{whole}.{fraction:0width$}")
+            }
+        }
     }
 }
 
@@ -186,8 +206,8 @@ impl<'a> Number<'a> {
     }
 }
 
-fn length(digits: &str) -> i64 {
-    i64::try_from(digits.len()).unwrap_or(i64::MAX)
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What a buyer pays for one piece: 0 to 9,999,999.9999, in the order's currency.

@@ -1,20 +1,27 @@
 //! Orders as they leave: the body, and the answers that carry it.
 
+use std::fmt::Display;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use order_app::events::timestamp;
 use order_app::idempotency::Answer;
-use order_domain::{CancelReason, Order, OrderLine, OrderStatus};
-use serde::Serialize;
+use order_domain::{
+    AmountText, CancelReason, ClientReference, Order, OrderLine, OrderStatus, ProductName,
+};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::request::etag;
+
+/// Enough for an order of a few lines.
+const FIRST_RESERVE: usize = 1024;
 
 /// An order.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct OrderBody {
+pub(crate) struct OrderBody<'a> {
     /// Given by the service; never reused.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 123)]
     id: i64,
@@ -23,13 +30,13 @@ pub(crate) struct OrderBody {
     customer_id: i64,
     /// What was bought.
     #[schema(min_items = 1, max_items = 200)]
-    items: Vec<LineOutBody>,
+    items: Vec<LineOutBody<'a>>,
     /// ISO 4217.
     #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: &'static str,
     /// The exact sum of the lines, with the currency's decimals.
-    #[schema(pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
-    total_amount: String,
+    #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
+    total_amount: Text<AmountText>,
     /// Where it stands.
     #[schema(schema_with = crate::openapi::status_out)]
     status: &'static str,
@@ -42,7 +49,7 @@ pub(crate) struct OrderBody {
     /// The client's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "PO-2026-0815")]
-    client_reference: Option<String>,
+    client_reference: Option<&'a str>,
     /// Why it was cancelled; only on a cancelled order.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::openapi::cancel_reason_out)]
@@ -59,48 +66,57 @@ pub(crate) struct OrderBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderLine)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct LineOutBody {
+pub(crate) struct LineOutBody<'a> {
     /// What was bought.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1001)]
     product_id: i64,
     /// What it was called when it was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 200, example = "Desk lamp")]
-    name: Option<String>,
+    name: Option<&'a str>,
     /// How many pieces.
     #[schema(minimum = 1, maximum = 9_999, example = 3)]
     quantity: u16,
     /// What one piece costs, with the currency's decimals.
-    #[schema(pattern = r"^[0-9]{1,7}(\.[0-9]{1,4})?$", example = "49.99")]
-    unit_price: String,
+    #[schema(value_type = String, pattern = r"^[0-9]{1,7}(\.[0-9]{1,4})?$", example = "49.99")]
+    unit_price: Text<AmountText>,
     /// Quantity times unit price.
-    #[schema(pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
-    line_total: String,
+    #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
+    line_total: Text<AmountText>,
 }
 
 /// One page of a customer's orders, newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderPage)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct OrderPageBody {
+pub(crate) struct OrderPageBody<'a> {
     /// The orders.
     #[schema(max_items = 100)]
-    pub(crate) orders: Vec<OrderBody>,
+    pub(crate) orders: Vec<OrderBody<'a>>,
     /// Where the next page starts; null on the last page.
     #[schema(schema_with = crate::openapi::cursor_or_null)]
     pub(crate) next_cursor: Option<String>,
 }
 
-impl From<&Order> for OrderBody {
-    fn from(order: &Order) -> Self {
+/// Anything that is written as text, straight into the body.
+pub(crate) struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'a> From<&'a Order> for OrderBody<'a> {
+    fn from(order: &'a Order) -> Self {
         let currency = order.currency();
         let snapshot = order.snapshot();
-        let line = |line: &OrderLine| LineOutBody {
+        let line = |line: &'a OrderLine| LineOutBody {
             product_id: line.product_id.get(),
-            name: line.name.as_ref().map(ToString::to_string),
+            name: line.name.as_ref().map(ProductName::as_str),
             quantity: line.quantity.get(),
-            unit_price: line.unit_price.amount().display(currency).to_string(),
-            line_total: line.total().display(currency).to_string(),
+            unit_price: Text(line.unit_price.amount().display(currency)),
+            line_total: Text(line.total().display(currency)),
         };
         let allowed = snapshot.status.allowed_transitions();
         Self {
@@ -108,11 +124,11 @@ impl From<&Order> for OrderBody {
             customer_id: snapshot.customer_id.get(),
             items: snapshot.lines.as_slice().iter().map(line).collect(),
             currency: currency.code(),
-            total_amount: snapshot.lines.total().display(currency).to_string(),
+            total_amount: Text(snapshot.lines.total().display(currency)),
             status: snapshot.status.as_str(),
             allowed_transitions: allowed.map(OrderStatus::as_str).collect(),
             version: snapshot.version.get(),
-            client_reference: snapshot.client_reference.as_ref().map(ToString::to_string),
+            client_reference: snapshot.client_reference.as_ref().map(ClientReference::as_str),
             cancel_reason: snapshot.cancel_reason.map(CancelReason::as_str),
             created_at: timestamp(snapshot.created_at),
             updated_at: timestamp(snapshot.updated_at),
@@ -141,6 +157,13 @@ pub(crate) fn answer(order: &Order, status: StatusCode) -> Answer {
             (CONTENT_TYPE.as_str().to_owned(), "application/json".to_owned()),
             (ETAG.as_str().to_owned(), etag(order.version())),
         ],
-        body: serde_json::to_vec(&OrderBody::from(order)).unwrap_or_default(),
+        body: json(&OrderBody::from(order)),
     }
+}
+
+/// Bodies are plain texts and numbers, so writing them to memory cannot fail.
+fn json(body: &OrderBody<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(FIRST_RESERVE);
+    let _ = serde_json::to_writer(&mut bytes, body);
+    bytes
 }

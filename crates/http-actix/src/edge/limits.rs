@@ -50,7 +50,7 @@ pub(crate) fn place(app: &web::Data<App>) -> Result<Slot, Code> {
     let most = app.http.settings.max_in_flight;
     let more = |now: usize| (now < most).then(|| now.saturating_add(1));
     let before = take(&app.in_flight, more).ok_or(Code::Overloaded)?;
-    gauge(before.saturating_add(1));
+    gauge(app, before.saturating_add(1));
     Ok(Slot { _place: Rc::new(Place(app.clone())) })
 }
 
@@ -71,13 +71,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         let less = |now: usize| Some(now.saturating_sub(1));
         let before = take(&self.0.in_flight, less).unwrap_or(0);
-        gauge(before.saturating_sub(1));
+        gauge(&self.0, before.saturating_sub(1));
     }
 }
 
-fn gauge(in_flight: usize) {
+fn gauge(app: &App, in_flight: usize) {
     let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-    metrics::gauge!("http_server_requests_in_flight").set(f64::from(in_flight));
+    app.in_flight_gauge.set(f64::from(in_flight));
 }
 
 /// Checks the head of a request.

@@ -1,7 +1,12 @@
 //! What is left of a request when it is answered: one line in the access log, one measurement, and
 //! the cause of a failure. Where logs and metrics go is the composition root's.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
 use actix_web::http::{Method, StatusCode};
+use metrics::Histogram;
 
 use super::Exchange;
 use crate::problem::{Code, Problem};
@@ -21,21 +26,45 @@ pub(super) fn failure(problem: &Problem) {
 pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Code>) {
     let took = exchange.started.elapsed();
     let method = label(&exchange.method);
-    let route = match &exchange.route {
-        Some(route) => route.clone(),
-        None if status == StatusCode::NOT_FOUND => "NOT_FOUND".to_owned(),
-        None => "UNKNOWN".to_owned(),
+    let route = match exchange.route.0.get() {
+        Some(route) => route,
+        None if status == StatusCode::NOT_FOUND => "NOT_FOUND",
+        None => "UNKNOWN",
     };
     tracing::info!(
         target: "access",
         method,
-        route = route.as_str(),
+        route,
         status = status.as_u16(),
         code = code.map(Code::as_str),
         duration_ms = took.as_secs_f64() * 1_000.0,
         trace_id = exchange.trace.id.as_str(),
         request_id = exchange.trace.correlation_id.as_str(),
     );
+    measure(Labels { method, route, status }, took);
+}
+
+/// What a measurement is filed under.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Labels {
+    method: &'static str,
+    route: &'static str,
+    status: StatusCode,
+}
+
+thread_local! {
+    /// The histograms that this thread has used: there are few, and finding one anew for each
+    /// request costs more than recording in it.
+    static HISTOGRAMS: RefCell<HashMap<Labels, Histogram>> = RefCell::default();
+}
+
+fn measure(labels: Labels, took: Duration) {
+    HISTOGRAMS.with_borrow_mut(|known| {
+        known.entry(labels).or_insert_with(|| histogram(labels)).record(took);
+    });
+}
+
+fn histogram(Labels { method, route, status }: Labels) -> Histogram {
     metrics::histogram!(
         "http_server_requests_seconds",
         "method" => method,
@@ -43,7 +72,6 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
         "status" => status.as_str().to_owned(),
         "outcome" => outcome(status),
     )
-    .record(took);
 }
 
 /// The status of a request whose client was gone before there was an answer, as proxies write it.

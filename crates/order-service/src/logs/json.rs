@@ -3,15 +3,16 @@
 //! does not have itself.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Write as _;
+use std::ops::Range;
 
 use chrono::SecondsFormat;
 use order_app::ports::Clock as _;
-use serde_json::Value;
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
@@ -19,24 +20,32 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::system::SystemClock;
 
+/// What most lines need.
+const FIRST_RESERVE: usize = 512;
+
 /// The names that every line has.
 const RESERVED: &[&str] = &["timestamp", "level", "target", "message", "service"];
 
 /// Writes the lines.
 pub(super) struct Lines<W> {
-    service: Value,
+    /// As JSON.
+    service: String,
     out: W,
 }
 
 impl<W> Lines<W> {
     pub(super) fn new(service: &str, out: W) -> Self {
-        Self { service: service.into(), out }
+        Self { service: serde_json::Value::from(service).to_string(), out }
     }
 }
 
-/// The fields of an event or a span.
+/// The fields of an event or a span. Their values are JSON from the start, all in one buffer,
+/// because there is a line for every request.
 #[derive(Debug, Default)]
-struct Fields(Vec<(&'static str, Value)>);
+struct Fields {
+    names: Vec<(&'static str, Range<usize>)>,
+    values: Vec<u8>,
+}
 
 impl<S, W> Layer<S> for Lines<W>
 where
@@ -67,89 +76,116 @@ where
                 fields.add_missing(around);
             }
         }
-        let metadata = event.metadata();
-        // What came through the `log` facade has its target in a field.
-        let target = fields.take("log.target").unwrap_or_else(|| metadata.target().into());
-        let line = fields.line(metadata.level().as_str(), &target, &self.service);
+        let line = self.line(event.metadata(), &fields);
         // The writer is lossy by design; there is nobody to tell.
-        let _ = self.out.make_writer_for(metadata).write_all(line.as_bytes());
+        let _ = self.out.make_writer_for(event.metadata()).write_all(&line);
+    }
+}
+
+impl<W> Lines<W> {
+    fn line(&self, metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {
+        let now = SystemClock.now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let mut line = Vec::with_capacity(FIRST_RESERVE);
+        push(&mut line, b"{\"timestamp\":\"", now.as_bytes());
+        push(&mut line, b"\",\"level\":\"", metadata.level().as_str().as_bytes());
+        line.extend_from_slice(b"\",\"target\":");
+        // What came through the `log` facade has its target in a field.
+        match fields.get("log.target") {
+            Some(target) => line.extend_from_slice(target),
+            None => write_json(&mut line, metadata.target()),
+        }
+        if let Some(message) = fields.get("message") {
+            push(&mut line, b",\"message\":", message);
+        }
+        push(&mut line, b",\"service\":", self.service.as_bytes());
+        for (name, value) in fields.iter() {
+            match name {
+                "message" => {}
+                name if name.starts_with("log.") => {}
+                name if RESERVED.contains(&name) => {
+                    push(&mut line, b",\"field.", name.as_bytes());
+                    push(&mut line, b"\":", value);
+                }
+                name => {
+                    line.push(b',');
+                    write_json(&mut line, name);
+                    push(&mut line, b":", value);
+                }
+            }
+        }
+        line.extend_from_slice(b"}\n");
+        line
     }
 }
 
 impl Fields {
-    fn set(&mut self, field: &Field, value: Value) {
-        let name = field.name();
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
-        }
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    fn take(&mut self, name: &str) -> Option<Value> {
-        let at = self.0.iter().position(|(known, _)| *known == name)?;
-        Some(self.0.remove(at).1)
+    fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let value = |range: &Range<usize>| self.values.get(range.clone()).unwrap_or_default();
+        self.names.iter().map(move |(name, range)| (*name, value(range)))
+    }
+
+    fn set(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.values.len();
+        write(&mut self.values);
+        let range = start..self.values.len();
+        match self.names.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = range,
+            None => self.names.push((name, range)),
+        }
     }
 
     fn add_missing(&mut self, others: &Self) {
-        for (name, value) in &others.0 {
-            if !self.0.iter().any(|(known, _)| known == name) {
-                self.0.push((*name, value.clone()));
+        for (name, value) in others.iter() {
+            if self.get(name).is_none() {
+                self.set(name, |values| values.extend_from_slice(value));
             }
         }
-    }
-
-    fn line(mut self, level: &str, target: &Value, service: &Value) -> String {
-        let now = SystemClock.now().to_rfc3339_opts(SecondsFormat::Micros, true);
-        let mut line = format!(r#"{{"timestamp":"{now}","level":"{level}","target":{target}"#);
-        let mut push = |name: &str, value: &Value| {
-            // Writing to a string cannot fail.
-            let _ = write!(line, ",{}:{value}", Value::from(name));
-        };
-        if let Some(message) = self.take("message") {
-            push("message", &message);
-        }
-        push("service", service);
-        for (name, value) in &self.0 {
-            if RESERVED.contains(name) {
-                push(&format!("field.{name}"), value);
-            } else if !name.starts_with("log.") {
-                push(name, value);
-            }
-        }
-        line.push_str("}\n");
-        line
     }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}").into());
+        self.set(field.name(), |out| write_json(out, &format_args!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.into());
+        self.set(field.name(), |out| write_json(out, value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value.into());
+        self.set(field.name(), |out| write_json(out, &value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
+        self.set(field.name(), |out| write_json(out, &value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value.into());
+        self.set(field.name(), |out| write_json(out, &value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
+        self.set(field.name(), |out| write_json(out, &value));
     }
 
     /// An error with all its sources.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.set(field, crate::chain(value).into());
+        self.set(field.name(), |out| write_json(out, &crate::chain(value)));
     }
+}
+
+fn push(line: &mut Vec<u8>, separator: &[u8], text: &[u8]) {
+    line.extend_from_slice(separator);
+    line.extend_from_slice(text);
+}
+
+/// Texts, numbers and what formats as text: writing these to memory cannot fail.
+fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let _ = serde_json::to_writer(out, value);
 }
 
 #[cfg(test)]
@@ -157,6 +193,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
+    use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
