@@ -129,8 +129,13 @@ impl Producer {
         }
     }
 
+    /// Asks librdkafka itself as well: its reports may come before word of what they result from.
     fn is_spent(&self) -> bool {
-        self.client.client().context().spent.load(Ordering::Relaxed)
+        let client = self.client.client();
+        if let Some((_, reason)) = client.fatal_error() {
+            client.context().spend(&reason);
+        }
+        client.context().spent.load(Ordering::Relaxed)
     }
 }
 

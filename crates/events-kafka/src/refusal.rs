@@ -53,19 +53,23 @@ impl DeliveryError {
     /// (`ClusterAuthorizationFailed`) and a wrong password are not among these: they concern every
     /// order, and parking them all would only make more work for whoever mends it.
     fn lasts(&self) -> bool {
-        let (Self::NotTaken(code) | Self::Reported(code)) = self else {
-            return matches!(self, Self::Unreadable(_) | Self::NoTopic(_));
-        };
-        matches!(
-            code,
-            Code::MessageSizeTooLarge
-                | Code::MessageBatchTooLarge
-                | Code::InvalidRecord
-                | Code::InvalidTimestamp
-                | Code::UnsupportedForMessageFormat
-                | Code::TopicAuthorizationFailed
-                | Code::PolicyViolation
-        )
+        match self {
+            Self::Unreadable(_) | Self::NoTopic(_) => true,
+            // The client remembers for a while what a broker has said to another event, which may
+            // have changed since: the next attempt asks the broker.
+            Self::NotTaken(Code::TopicAuthorizationFailed) => false,
+            Self::NotTaken(code) | Self::Reported(code) => matches!(
+                code,
+                Code::MessageSizeTooLarge
+                    | Code::MessageBatchTooLarge
+                    | Code::InvalidRecord
+                    | Code::InvalidTimestamp
+                    | Code::UnsupportedForMessageFormat
+                    | Code::TopicAuthorizationFailed
+                    | Code::PolicyViolation
+            ),
+            Self::NotReported | Self::NoClient(_) => false,
+        }
     }
 }
 

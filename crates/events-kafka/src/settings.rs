@@ -123,6 +123,8 @@ const CLIENT: &[(&str, &str)] = &[
     ("socket.connection.setup.timeout.ms", "5000"),
     // A broker that hangs is left after this, and what it has not answered is tried elsewhere.
     ("socket.timeout.ms", "6000"),
+    // What the client remembers of topics (missing, not to be written) holds no longer than this.
+    ("topic.metadata.refresh.interval.ms", "10000"),
     ("statistics.interval.ms", "0"),
 ];
 
