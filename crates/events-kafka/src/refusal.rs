@@ -57,7 +57,9 @@ impl DeliveryError {
             Self::Unreadable(_) | Self::NoTopic(_) => true,
             // The client remembers for a while what a broker has said to another event, which may
             // have changed since: the next attempt asks the broker.
-            Self::NotTaken(Code::TopicAuthorizationFailed) => false,
+            Self::NotTaken(Code::TopicAuthorizationFailed)
+            | Self::NotReported
+            | Self::NoClient(_) => false,
             Self::NotTaken(code) | Self::Reported(code) => matches!(
                 code,
                 Code::MessageSizeTooLarge
@@ -68,7 +70,6 @@ impl DeliveryError {
                     | Code::TopicAuthorizationFailed
                     | Code::PolicyViolation
             ),
-            Self::NotReported | Self::NoClient(_) => false,
         }
     }
 }
