@@ -1,6 +1,8 @@
 //! What the application asks of the world: one store, a clock, and a source of randomness. Each
 //! trait states its law; the contract suites of `order-testkit` check it on every adapter.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, Order, OrderId, OrderStatus, Version};
@@ -172,6 +174,225 @@ pub enum Conflict {
     /// Another request has committed under the same idempotency key.
     #[error("the idempotency key is taken")]
     IdempotencyKey,
+}
+
+/// The journal: every committed event gets one place in it, after its commit, and keeps it. Whoever
+/// reads on from a position therefore misses nothing, which ids and times cannot give: they are
+/// handed out before the commit.
+///
+/// Laws:
+/// * A position is given once, positions grow by one without a gap, and an event that can be seen
+///   at a position hides none that will be seen at a smaller one.
+/// * For one order, positions grow with the sequence.
+/// * A call under a lease that was taken by somebody else changes nothing and answers
+///   [`Held::Lost`], however late it comes.
+/// * Deadlines and transient faults as in [`OrderStore`]. An answer that was lost is settled by the
+///   lease: calling again with the same arguments is safe.
+#[async_trait]
+pub trait EventJournal: Send + Sync {
+    /// Says that this instance lives, for so long; answers how many instances live, itself
+    /// included.
+    async fn attend(
+        &self,
+        instance: Uuid,
+        lives_for: Duration,
+        deadline: Deadline,
+    ) -> Result<u32, StoreError>;
+
+    /// Takes a lease that is free or over, or renews one's own; `None` when somebody else has it.
+    /// Times are the database's. Taking it raises the epoch, renewing keeps it.
+    async fn lease(
+        &self,
+        duty: Duty,
+        instance: Uuid,
+        lasts: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Gives a lease back before it is over. Doing so late, or twice, changes nothing.
+    async fn release(&self, lease: &Lease, deadline: Deadline) -> Result<(), StoreError>;
+
+    /// Gives the next places to at most `limit` committed events that have none, and answers how
+    /// many. The lease is the one for [`Duty::Arrange`].
+    async fn arrange(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Held<u32>, StoreError>;
+
+    /// The events after a position, in the order of their places, at most `limit`; of one shard,
+    /// or of all.
+    async fn after(
+        &self,
+        position: i64,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Placed>, StoreError>;
+
+    /// The last place given; 0 when there is none.
+    async fn head(&self, deadline: Deadline) -> Result<i64, StoreError>;
+
+    /// Records in one transaction what has been done under the lease of a shard: every event of
+    /// the shard up to `position` is published or belongs to a parked order; these orders are
+    /// parked now; these ones are not any more. `position` never goes back.
+    async fn advance(
+        &self,
+        lease: &Lease,
+        progress: &Progress,
+        deadline: Deadline,
+    ) -> Result<Held<()>, StoreError>;
+
+    /// The parked orders, oldest first, at most `limit`; of one shard, or of all.
+    async fn parked(
+        &self,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Parked>, StoreError>;
+
+    /// Asks the holder of an order's shard to publish what is parked, in sequence, after leaving
+    /// out the first event when there is a reason to `skip` it; `false` when it is not parked.
+    async fn redrive(
+        &self,
+        order: OrderId,
+        skip: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<bool, StoreError>;
+
+    /// How much waits to be published, counted up to a bound.
+    async fn backlog(&self, deadline: Deadline) -> Result<Backlog, StoreError>;
+}
+
+/// The number of shards into which orders are divided for publishing: `order id mod SHARDS`. Fixed,
+/// because positions of publication are kept per shard.
+pub const SHARDS: u16 = 16;
+
+/// The shard of an order.
+#[must_use]
+pub fn shard(order: OrderId) -> u16 {
+    u16::try_from(order.get().rem_euclid(i64::from(SHARDS))).unwrap_or_default()
+}
+
+/// What one instance at a time may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duty {
+    /// Give events their places in the journal.
+    Arrange,
+    /// Publish the events of a shard.
+    Publish(u16),
+}
+
+/// The right to do something, until somebody else has taken it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is for.
+    pub duty: Duty,
+    /// Whose it is.
+    pub instance: Uuid,
+    /// Grows each time that the lease changes hands.
+    pub epoch: i64,
+    /// Up to where the duty is done: the last place given, or the last one published.
+    pub position: i64,
+}
+
+/// What came of a call under a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held<T> {
+    /// The lease held.
+    Done(T),
+    /// Somebody else has the lease by now; nothing was changed.
+    Lost,
+}
+
+/// An event with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Its place in the journal, 1 or more.
+    pub position: i64,
+    /// The event.
+    pub event: EventRecord,
+}
+
+/// What a shard's publisher has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Up to which place everything is published or parked.
+    pub position: i64,
+    /// Orders that cannot be published for now.
+    pub park: Vec<Parking>,
+    /// Orders whose parked events, up to `position`, have all been published or skipped.
+    pub unpark: Vec<OrderId>,
+}
+
+/// The wish to park an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parking {
+    /// Which order.
+    pub order: OrderId,
+    /// Its first event that is not published; all later ones wait with it.
+    pub from: Version,
+    /// Why; for operators.
+    pub reason: String,
+}
+
+/// A parked order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// Which order.
+    pub order: OrderId,
+    /// Its first event that is not published.
+    pub from: Version,
+    /// Why it was parked, the last time.
+    pub reason: String,
+    /// Since when, by the clock of the database.
+    pub since: DateTime<Utc>,
+    /// How often it has been parked.
+    pub attempts: u32,
+    /// Whether somebody asked for it to be published again.
+    pub redrive: bool,
+}
+
+/// What waits to be published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events without a place yet, and events with a place that no shard's publisher has passed;
+    /// at most [`Backlog::BOUND`].
+    pub events: u64,
+    /// When the oldest of them happened.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Parked orders.
+    pub parked: u64,
+}
+
+impl Backlog {
+    /// Counting stops here.
+    pub const BOUND: u64 = 100_000;
+}
+
+/// Where events are published.
+#[async_trait]
+pub trait EventPublisher: Send + Sync {
+    /// Publishes events and answers for each, in the same order, what came of it. `Ok` means that
+    /// the broker has confirmed it; an error means that it may be there or not.
+    ///
+    /// Nothing is promised about the order in which events of one call become visible, so callers
+    /// never have two events of one order under way at a time. Calls may overlap. It is up to the
+    /// adapter how long it tries, within bounds; after an error nothing of the call is still under
+    /// way, so that no event appears behind a later one of its order.
+    async fn publish(&self, events: &[EventRecord]) -> Vec<Result<(), PublishError>>;
+}
+
+/// Why an event was not confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// It may work later.
+    #[error("the broker did not confirm the event")]
+    Transient(#[source] BoxError),
+    /// It will not work until somebody changes something.
+    #[error("the broker refuses the event")]
+    Permanent(#[source] BoxError),
 }
 
 /// Tells the time. Law: UTC; it may jump, also back, and callers must bear that.

@@ -1,0 +1,128 @@
+//! An event as a Kafka message: `CloudEvents` 1.0, Kafka protocol binding, binary mode. The value
+//! is the data as it is stored, byte for byte; the attributes are headers.
+
+use order_app::events::{Context, EventRecord, SOURCE, timestamp};
+use rdkafka::message::{Header, OwnedHeaders};
+
+/// What goes beside the data.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The order id as text: all events of an order go to one partition.
+    pub(crate) key: String,
+    /// The attributes.
+    pub(crate) headers: OwnedHeaders,
+}
+
+/// Why a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It has happened.
+    Publication,
+    /// Somebody asked for it again; the header `ce_replay` says so.
+    Replay,
+}
+
+impl Message {
+    /// Fails when the stored context is not what `EventRecord::freeze` wrote.
+    pub(crate) fn of(event: &EventRecord, purpose: Purpose) -> serde_json::Result<Self> {
+        let context: Context = serde_json::from_str(&event.context)?;
+        let key = event.order_id.to_string();
+        let attributes = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", &event.id.to_string()),
+            ("ce_type", event.kind.as_str()),
+            ("ce_source", SOURCE),
+            ("ce_subject", &key),
+            ("ce_time", &timestamp(event.occurred_at)),
+            ("ce_dataschema", &context.dataschema),
+            ("ce_sequence", &event.sequence.to_string()),
+            ("ce_partitionkey", &key),
+            ("ce_correlationid", &context.correlationid),
+            ("ce_causationid", &context.causationid),
+        ];
+        let trace = context.traceparent.as_deref().map(|trace| ("traceparent", trace));
+        let replay = (purpose == Purpose::Replay).then_some(("ce_replay", "true"));
+        let headers = attributes
+            .into_iter()
+            .chain(trace)
+            .chain([("content-type", "application/json")])
+            .chain(replay)
+            .fold(OwnedHeaders::new_with_capacity(14), |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            });
+        Ok(Self { key, headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use order_app::events::Origin;
+    use order_app::ports::uuid_v7;
+    use order_testkit::SequentialEntropy;
+    use order_testkit::examples::{a_new_order, noon, placed};
+    use rdkafka::message::Headers as _;
+
+    use super::*;
+
+    fn an_event(traceparent: Option<&str>) -> EventRecord {
+        let origin = Origin {
+            correlation_id: "cart \"7\" é".to_owned(),
+            traceparent: traceparent.map(str::to_owned),
+        };
+        let id = uuid_v7(noon(), &SequentialEntropy::default());
+        EventRecord::freeze(&placed(a_new_order(4711, 42), noon()), id, &origin).unwrap()
+    }
+
+    fn headers(message: &Message) -> Vec<(String, String)> {
+        let text = |value: Option<&[u8]>| String::from_utf8(value.unwrap().to_vec()).unwrap();
+        message.headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
+    }
+
+    #[test]
+    fn an_event_becomes_a_cloud_event_in_binary_mode() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let event = an_event(Some(trace));
+        let message = Message::of(&event, Purpose::Publication).unwrap();
+        assert_eq!(message.key, "4711");
+        let expected = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", &event.id.to_string()),
+            ("ce_type", "order.created"),
+            ("ce_source", "/order-service"),
+            ("ce_subject", "4711"),
+            ("ce_time", "2026-11-22T12:00:00.123456Z"),
+            ("ce_dataschema", "urn:order-service:events:order:v1"),
+            ("ce_sequence", "1"),
+            ("ce_partitionkey", "4711"),
+            ("ce_correlationid", "cart \"7\" é"),
+            ("ce_causationid", "cart \"7\" é"),
+            ("traceparent", trace),
+            ("content-type", "application/json"),
+        ];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(headers(&message), expected);
+    }
+
+    #[test]
+    fn an_event_without_a_trace_has_no_such_header() {
+        let message = Message::of(&an_event(None), Purpose::Publication).unwrap();
+        let names: Vec<_> = headers(&message).into_iter().map(|(name, _)| name).collect();
+        assert!(!names.contains(&"traceparent".to_owned()), "{names:?}");
+        assert_eq!(names.len(), 12);
+    }
+
+    #[test]
+    fn a_replayed_event_differs_by_one_header() {
+        let event = an_event(None);
+        let published = headers(&Message::of(&event, Purpose::Publication).unwrap());
+        let mut replayed = headers(&Message::of(&event, Purpose::Replay).unwrap());
+        assert_eq!(replayed.pop().unwrap(), ("ce_replay".to_owned(), "true".to_owned()));
+        assert_eq!(replayed, published);
+    }
+
+    #[test]
+    fn a_context_that_is_not_ours_is_an_error() {
+        let event = EventRecord { context: "{}".to_owned(), ..an_event(None) };
+        assert!(Message::of(&event, Purpose::Publication).is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! The properties one by one: said in librdkafka's words, kept from undoing a guarantee, and put
+//! to librdkafka itself, which knows best what it takes.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+
+use super::java::{self, Meaning};
+use super::{PRODUCER, Problem};
+
+const DELIVERY_TIMEOUT: &str = "delivery.timeout.ms";
+/// Shorter, and the election of a leader fails every message; longer, and an event that cannot be
+/// delivered holds up its call, and the relay's lease with it.
+const DELIVERY_MILLIS: RangeInclusive<u64> = 1_000..=120_000;
+
+/// What publishing rests on, with the values that may be given for it all the same.
+const FIXED: &[(&str, &[&str], &str)] = &[
+    ("enable.idempotence", &["true"], "is always true: without it retries change the order"),
+    ("acks", &["all", "-1"], "is always all: published means that the replicas have it"),
+    (
+        "partitioner",
+        &["murmur2_random"],
+        "is always murmur2_random, as in Java: an order stays in its partition",
+    ),
+    ("transactional.id", &[], "is not used: each event is published by itself"),
+    ("delivery.report.only.error", &["false"], "is always false: reports are what is waited for"),
+    ("bootstrap.servers", &[], "has a setting of its own"),
+    ("statistics.interval.ms", &["0"], "is always 0: nobody reads them"),
+];
+
+/// Puts properties into librdkafka's words.
+pub(super) fn read(
+    properties: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let mut read = BTreeMap::new();
+    let mut set_aside = Vec::new();
+    for (key, value) in properties {
+        match java::meaning(key, value, properties) {
+            Ok(Meaning::Is(pairs)) => {
+                for (own_key, own_value) in pairs {
+                    match check(&own_key, &own_value) {
+                        Ok(()) => drop(read.insert(own_key, own_value)),
+                        Err(reason) => problems.push(Problem::new(key, reason)),
+                    }
+                }
+            }
+            Ok(Meaning::Nothing) => set_aside.push(key.as_str()),
+            Err(reason) => problems.push(Problem::new(key, reason)),
+        }
+    }
+    if !set_aside.is_empty() {
+        let keys = set_aside.join(", ");
+        tracing::warn!(keys, "these properties mean something to Java's client only");
+    }
+    read
+}
+
+/// How long librdkafka is to try.
+pub(super) fn delivery_timeout(
+    given: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Duration {
+    let default =
+        PRODUCER.iter().find(|(key, _)| *key == DELIVERY_TIMEOUT).map(|(_, value)| *value);
+    let text = given.get(DELIVERY_TIMEOUT).map(String::as_str).or(default).unwrap_or_default();
+    let millis = text.parse().ok().filter(|millis| DELIVERY_MILLIS.contains(millis));
+    if millis.is_none() {
+        let (least, most) = DELIVERY_MILLIS.into_inner();
+        let reason = format!("must be {least} to {most}");
+        problems.push(Problem::new(DELIVERY_TIMEOUT, reason));
+    }
+    Duration::from_millis(millis.unwrap_or_default())
+}
+
+fn check(key: &str, value: &str) -> Result<(), String> {
+    if let Some((_, allowed, reason)) = FIXED.iter().find(|(fixed, ..)| *fixed == key) {
+        return if allowed.contains(&value) { Ok(()) } else { Err((*reason).to_owned()) };
+    }
+    let mut config = ClientConfig::new();
+    match config.set(key, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Err("the Kafka client (librdkafka) has no such property".to_owned())
+        }
+        Err(KafkaError::ClientConfig(_, reason, ..)) => Err(without(value, &reason)),
+        Err(_) => Err("the value is not allowed".to_owned()),
+    }
+}
+
+/// librdkafka repeats the value, which may be a secret.
+fn without(value: &str, reason: &str) -> String {
+    if value.is_empty() { reason.to_owned() } else { reason.replace(value, "…") }
+}

@@ -1,0 +1,87 @@
+//! What goes wrong between client and brokers: an error means that nothing of the call comes later,
+//! and the next call works as soon as it can.
+
+use std::time::{Duration, Instant};
+
+use events_kafka::BrokerState;
+use order_app::ports::EventPublisher as _;
+
+use super::mock::{Broker, Mock};
+use super::rig::{assert_confirmed, events, ids, publish_all, transient};
+
+const ALL_BROKERS: i32 = -1;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_timed_out_is_not_written_when_the_brokers_are_back() {
+    let mock = Mock::with_partitions(3);
+    let publisher = mock.publisher(&[("delivery.timeout.ms", "1000")]);
+    assert_confirmed(&publisher.publish(&[]).await, 0);
+    mock.cluster.broker_down(ALL_BROKERS).unwrap();
+    let begin = Instant::now();
+    let results = publisher.publish(&events(20)).await;
+    assert_eq!(transient(&results), 20, "{results:?}");
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    assert!(matches!(publisher.health().broker, BrokerState::Unreachable(_)));
+    mock.cluster.broker_up(ALL_BROKERS).unwrap();
+    let later = events(20);
+    publish_all(&publisher, later.clone()).await;
+    assert_eq!(mock.read_ids(), ids(&later));
+    assert_eq!(publisher.health().broker, BrokerState::Reachable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_is_an_error_that_passes() {
+    let mock = Mock::with_partitions(1);
+    mock.cluster.broker_down(ALL_BROKERS).unwrap();
+    let small = [("queue.buffering.max.messages", "5"), ("delivery.timeout.ms", "1000")];
+    let publisher = mock.publisher(&small);
+    let results = publisher.publish(&events(20)).await;
+    assert_eq!(transient(&results), 20, "{results:?}");
+    let full = results.iter().filter(|result| format!("{result:?}").contains("QueueFull"));
+    assert_eq!(full.count(), 15, "{results:?}");
+    mock.cluster.broker_up(ALL_BROKERS).unwrap();
+    let later = events(20);
+    publish_all(&publisher, later.clone()).await;
+    assert_eq!(mock.read_ids(), ids(&later));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_fails_for_good_is_replaced_within_a_second() {
+    let mock = Mock::with_partitions(1);
+    let publisher = mock.publisher(&[]);
+    assert_confirmed(&publisher.publish(&events(5)).await, 5);
+    for _ in 0..3 {
+        // The broker has lost count of this producer: librdkafka gives up for good.
+        mock.refuse(Broker::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, 1);
+        let results = publisher.publish(&events(1)).await;
+        assert_eq!(transient(&results), 1, "{results:?}");
+        mock.refuse_no_more();
+        let begin = Instant::now();
+        assert_confirmed(&publisher.publish(&events(5)).await, 5);
+        assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_answer_is_given_up_in_time() {
+    let mock = Mock::with_partitions(1);
+    let publisher = mock.publisher(&[("delivery.timeout.ms", "1500")]);
+    assert_confirmed(&publisher.publish(&events(5)).await, 5);
+    mock.cluster.broker_round_trip_time(ALL_BROKERS, Duration::from_mins(1)).unwrap();
+    let begin = Instant::now();
+    let results = publisher.publish(&events(5)).await;
+    assert_eq!(transient(&results), 5, "{results:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    mock.cluster.broker_round_trip_time(ALL_BROKERS, Duration::ZERO).unwrap();
+    publish_all(&publisher, events(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_dropped_disturbs_no_other() {
+    let mock = Mock::with_partitions(1);
+    let publisher = mock.publisher(&[]);
+    let dropped = events(50);
+    let nothing = Duration::ZERO;
+    assert!(tokio::time::timeout(nothing, publisher.publish(&dropped)).await.is_err());
+    assert_confirmed(&publisher.publish(&events(50)).await, 50);
+}

@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# Kafka, from Maven Central, without ZooKeeper: `kafka` is a broker by itself with Kafka's own defaults; kafka1, kafka2
+# and kafka3 are one cluster, for tests that kill and stop its members. See deploy/stack for what a server defines.
+# shellcheck disable=SC2034,SC2154
+
+kafka_on_request=(kafka1 kafka2 kafka3)
+
+kafka_port=${STACK_KAFKA_PORT:-9192} kafka_controller_port=${STACK_KAFKA_CONTROLLER_PORT:-9193}
+kafka1_port=${STACK_KAFKA1_PORT:-9292} kafka1_controller_port=${STACK_KAFKA1_CONTROLLER_PORT:-9293}
+kafka2_port=${STACK_KAFKA2_PORT:-9294} kafka2_controller_port=${STACK_KAFKA2_CONTROLLER_PORT:-9295}
+kafka3_port=${STACK_KAFKA3_PORT:-9296} kafka3_controller_port=${STACK_KAFKA3_CONTROLLER_PORT:-9297}
+kafka_user=kafka
+kafka_stop_signal=TERM
+# A member that ends in good order asks the others first, and the last one would wait for them in vain. What has been
+# written survives the end of a process.
+kafka1_stop_signal=KILL kafka2_stop_signal=KILL kafka3_stop_signal=KILL
+
+kafka_jars=$STACK_CACHE/kafka-$(sha256sum "$here/stack.d/kafka.pom.xml" | cut -c1-12)
+
+kafka_packages() {
+  command -v java >/dev/null || echo default-jre-headless
+  [ -e "$kafka_jars" ] || command -v mvn >/dev/null || echo maven
+  command -v python3 >/dev/null || echo python3
+}
+
+kafka_prepare() {
+  ensure_account kafka
+  kafka_download
+  [ $EUID -ne 0 ] || "${as_server[@]}" test -x "$kafka_jars" ||
+    die "kafka: the account $kafka_user may not enter $kafka_jars; set STACK_CACHE to a folder that it may"
+}
+
+kafka_download() {
+  local pom=$here/stack.d/kafka.pom.xml output
+  mkdir -p "$STACK_CACHE"
+  (
+    flock 8
+    [ ! -e "$kafka_jars" ] || exit 0
+    say "kafka: downloading"
+    rm -rf "$kafka_jars.part"
+    output=$(mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$kafka_jars.part" 2>&1 8>&- 9>&-) ||
+      die "kafka: maven could not download it: $output"
+    mv "$kafka_jars.part" "$kafka_jars"
+  ) 8>"$STACK_CACHE/kafka.lock"
+}
+
+# Sets `command`, which runs one of Kafka's programs: little memory, a quick start, warnings on standard error.
+kafka_program() { # CLASS ARGUMENT...
+  command=(java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dlog4j2.level=WARN
+    -cp "$kafka_jars/*" "$@")
+}
+
+# Writes the settings of the server $name, and prints their place.
+kafka_settings() { # DATA PORT
+  local file
+  file=$(realpath "$1/..")/server.properties
+  {
+    cat <<PROPERTIES
+process.roles=broker,controller
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$(setting "$name" controller_port)
+advertised.listeners=PLAINTEXT://127.0.0.1:$2
+controller.listener.names=CONTROLLER
+log.dirs=$1
+offsets.topic.num.partitions=4
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+PROPERTIES
+    if [ "$name" = kafka ]; then
+      cat <<PROPERTIES
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$kafka_controller_port
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+PROPERTIES
+    else
+      # As clusters that are cared for are run. A member that stops is left out after 3 s, not 9.
+      cat <<PROPERTIES
+node.id=${name#kafka}
+controller.quorum.voters=1@127.0.0.1:$kafka1_controller_port,2@127.0.0.1:$kafka2_controller_port,3@127.0.0.1:$kafka3_controller_port
+default.replication.factor=3
+min.insync.replicas=2
+auto.create.topics.enable=false
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+PROPERTIES
+    fi
+  } >"$file"
+  echo "$file"
+}
+
+kafka_initialise() { # DATA
+  local command
+  # Any id will do, as long as the members of a cluster have the same.
+  kafka_program kafka.tools.StorageTool format --cluster-id order-stack-kafka-AAAA --config \
+    "$(kafka_settings "$1" "$(setting "$name" port)")"
+  "${as_server[@]}" "${command[@]}"
+}
+
+kafka_command() { kafka_program kafka.Kafka "$(kafka_settings "$1" "$2")"; } # DATA PORT
+
+# An open port is not enough: a broker counts once metadata lists it.
+kafka_answers() { # PORT
+  local id=${name#kafka}
+  python3 "$here/stack.d/kafka_brokers.py" "$1" | grep -qx "${id:-1}"
+}
+
+kafka_url() { echo "127.0.0.1:$1"; }
