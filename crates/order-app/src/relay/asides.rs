@@ -209,3 +209,95 @@ impl Asides {
         times.filter(|at| *at > now).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use order_domain::OrderEventKind;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn order() -> OrderId {
+        OrderId::new(7).unwrap()
+    }
+
+    fn version(sequence: i64) -> Version {
+        Version::new(sequence).unwrap()
+    }
+
+    fn event(sequence: i64) -> EventRecord {
+        EventRecord {
+            id: Uuid::nil(),
+            order_id: order(),
+            sequence: version(sequence),
+            kind: OrderEventKind::Updated,
+            occurred_at: DateTime::UNIX_EPOCH,
+            context: String::new(),
+            data: String::new(),
+        }
+    }
+
+    fn wish(from: i64) -> Parked {
+        let (reason, since) = (String::new(), DateTime::UNIX_EPOCH);
+        Parked { order: order(), from: version(from), reason, since, attempts: 1, redrive: true }
+    }
+
+    /// The order was parked at 3, which is redriven, and the store was asked for more.
+    fn redriven(now: Instant) -> Asides {
+        let mut asides = Asides::default();
+        asides.known(order());
+        asides.wishes(&[wish(3)], now);
+        assert_eq!(asides.next_to_read(now), Some((order(), 2)));
+        assert_eq!(asides.read(order(), vec![event(3)], now), Redriven::Goes);
+        let mut batch = Batch::default();
+        asides.take(&mut batch, 10, now);
+        assert_eq!(batch.events, [event(3)]);
+        asides.done(&event(3), now);
+        assert_eq!(asides.next_to_read(now), Some((order(), 3)));
+        asides
+    }
+
+    #[test]
+    fn a_redrive_ends_when_the_store_has_no_more() {
+        let now = Instant::now();
+        let mut asides = redriven(now);
+        assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Ended);
+        assert_eq!(asides.len(), 0);
+        assert!(!asides.passes(&event(4)), "the window publishes the next one");
+    }
+
+    #[test]
+    fn a_redrive_goes_on_when_the_window_has_passed_an_event_since_the_store_was_asked() {
+        let now = Instant::now();
+        let mut asides = redriven(now);
+        assert!(asides.passes(&event(4)));
+        assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Goes);
+        assert_eq!(asides.next_to_read(now), Some((order(), 3)));
+        assert_eq!(asides.read(order(), vec![event(4)], now), Redriven::Goes);
+        asides.done(&event(4), now);
+        assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Ended);
+    }
+
+    #[test]
+    fn an_event_that_only_the_journal_has_is_no_reason_to_ask_without_end() {
+        let now = Instant::now();
+        let mut asides = redriven(now);
+        assert!(asides.passes(&event(4)));
+        assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Goes);
+        assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Missing);
+        assert_eq!(asides.len(), 1, "it stays parked");
+    }
+
+    #[test]
+    fn a_wish_counts_only_after_the_parking_it_is_about_is_recorded() {
+        let now = Instant::now();
+        let mut asides = Asides::default();
+        asides.park(order(), version(3));
+        asides.wishes(&[wish(3)], now);
+        assert_eq!(asides.next_to_read(now), None);
+        asides.recorded(order());
+        asides.wishes(&[wish(3)], now);
+        assert_eq!(asides.next_to_read(now), Some((order(), 2)));
+    }
+}

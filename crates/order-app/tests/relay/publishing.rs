@@ -136,8 +136,8 @@ async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
     let mut relay = Relay::new(ports, settings, Uuid::from_u128(1), Bell::default(), stats.clone());
     while relay.step().await == Step::Busy {}
 
-    let placed = world.memory.after(0, None, 100, soon()).await.unwrap();
-    let places = placed.iter().map(|placed| (placed.position, placed.event.order_id.get()));
+    let journal = world.memory.after(0, None, 100, soon()).await.unwrap();
+    let places = journal.iter().map(|placed| (placed.position, placed.event.order_id.get()));
     assert_eq!(places.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
     assert_eq!((stats.report().arranged, stats.report().held_shards), (4, 0));
     for shard in 0..SHARDS {

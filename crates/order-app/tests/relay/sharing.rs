@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use order_testkit::examples::an_order_id;
+use order_app::ports::{Duty, EventJournal as _};
+use order_testkit::examples::{an_order_id, soon};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::world::{Instance, World, work_together};
 
@@ -96,4 +98,26 @@ async fn a_holder_that_cannot_renew_stops_publishing_and_goes_on_when_it_has_ren
     a.work(SECOND).await;
     assert_eq!(world.published(1), [1, 2]);
     assert_eq!(a.report().held_shards, 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_is_not_taken_again_while_calls_of_an_earlier_tenure_are_under_way() {
+    let world = World::default();
+    let mut a = world.instance(1);
+    a.work(SECOND).await;
+    world.commit(1, 2).await;
+    a.publisher.pause();
+    a.work_until_asked().await;
+    tokio::time::advance(SECOND * 15).await;
+    let other = Uuid::from_u128(99);
+    let taken = world.memory.lease(Duty::Publish(1), other, SECOND, soon()).await.unwrap();
+    assert!(taken.is_some(), "the lease is over");
+    a.work(SECOND * 10).await;
+    assert_eq!(a.report().held_shards, 15, "the shard is free again, and left alone");
+
+    a.publisher.resume();
+    a.work(SECOND * 3).await;
+    assert_eq!(a.report().held_shards, 16);
+    assert_eq!(world.published(1), [1, 1, 2]);
+    assert_eq!(a.publisher.offenders(), []);
 }
