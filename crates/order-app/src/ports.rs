@@ -323,8 +323,9 @@ pub struct Placed {
 pub struct Progress {
     /// Up to which place everything is published or parked.
     pub position: i64,
-    /// Orders that cannot be published for now. For one that is parked already, the event and the
-    /// reason are these from now on, `attempts` grows, and the wish to redrive it is answered.
+    /// Orders that cannot be published for now. One that is parked already is parked again: at this
+    /// event, unless it waits at a later one by now, and for this reason; the wish to redrive it is
+    /// answered, and `attempts` grows if anything was tried since.
     pub park: Vec<Parking>,
     /// Orders whose parked events, up to `position`, have all been published or skipped. An order
     /// is never in both lists.

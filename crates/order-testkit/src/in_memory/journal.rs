@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress,
+    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, SHARDS,
     StoreError, shard,
 };
 use order_domain::{OrderId, Version};
@@ -87,19 +87,26 @@ impl Journal {
         Some(Lease { duty, instance, epoch: row.epoch, position: row.position })
     }
 
+    /// A parking that comes again because its answer was lost counts once, and takes nothing back
+    /// that was skipped meanwhile.
     fn park(&mut self, Parking { order, from, reason }: &Parking) {
         let since = self.now();
-        let attempts = self.parked.get(order).map_or(0, |parked| parked.attempts).saturating_add(1);
         let (order, from, reason) = (*order, *from, reason.clone());
-        let parked = Parked { order, from, reason, since, attempts, redrive: false };
-        self.parked.insert(order, parked);
+        let new = Parked { order, from, reason, since, attempts: 0, redrive: true };
+        let row = self.parked.entry(order).or_insert_with(|| new.clone());
+        if row.from > from {
+            return;
+        }
+        let tried = row.redrive || row.from < from;
+        row.attempts = row.attempts.saturating_add(u32::from(tried));
+        (row.from, row.reason, row.redrive) = (from, new.reason, false);
     }
 
     /// Positions after one, with the keys of their events.
     fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
         let passed = usize::try_from(position).unwrap_or(0);
-        let first = position.max(0).saturating_add(1);
-        (first..).zip(self.places.iter().skip(passed))
+        let places = (1..).zip(&self.places);
+        places.skip(passed)
     }
 
     fn is_behind(&self, position: i64, order: OrderId) -> bool {
@@ -155,12 +162,14 @@ impl EventJournal for InMemoryStore {
         lasts: Duration,
         _: Deadline,
     ) -> Result<Option<Lease>, StoreError> {
-        Ok(self.tables().journal.take(duty, instance, lasts))
+        let exists = !matches!(duty, Duty::Publish(shard) if shard >= SHARDS);
+        Ok(exists.then(|| self.tables().journal.take(duty, instance, lasts)).flatten())
     }
 
     async fn release(&self, lease: &Lease, _: Deadline) -> Result<(), StoreError> {
+        // Nobody else has taken it yet, so that a call under it that comes late still counts.
         if let Some(row) = self.tables().journal.held(lease) {
-            row.holder = None;
+            row.until = Instant::now();
         }
         Ok(())
     }
