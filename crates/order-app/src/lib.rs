@@ -3,9 +3,11 @@
 //!
 //! Start reading at [`orders`] (what can be asked), then [`ports`] (what that needs).
 
+mod backoff;
 pub mod currencies;
 pub mod events;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod orders;
 pub mod ports;
+pub mod relay;

@@ -20,6 +20,7 @@ use crate::currencies::Currencies;
 use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
 use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError};
+use crate::relay::Bell;
 
 pub use change::ChangeError;
 pub use change_status::{ChangeStatus, ChangeStatusError};
@@ -36,6 +37,7 @@ struct Inner {
     currencies: Currencies,
     budget: Duration,
     in_flight: InFlight,
+    bell: Bell,
     runtime: Handle,
 }
 
@@ -105,8 +107,15 @@ impl Orders {
     /// outlives the tasks of the driving adapters. `budget` is how long a request may take.
     #[must_use]
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
-        let in_flight = InFlight::default();
-        Self(Arc::new(Inner { ports, currencies, budget, in_flight, runtime: Handle::current() }))
+        let (in_flight, bell) = (InFlight::default(), Bell::default());
+        let runtime = Handle::current();
+        Self(Arc::new(Inner { ports, currencies, budget, in_flight, bell, runtime }))
+    }
+
+    /// Rung after each commit; for the relay.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.0.bell
     }
 
     /// Which currencies are accepted.

@@ -191,7 +191,7 @@ pub enum Conflict {
 #[async_trait]
 pub trait EventJournal: Send + Sync {
     /// Says that this instance lives, for so long; answers how many instances live, itself
-    /// included.
+    /// included. For no time at all: it signs off.
     async fn attend(
         &self,
         instance: Uuid,
@@ -222,7 +222,8 @@ pub trait EventJournal: Send + Sync {
     ) -> Result<Held<u32>, StoreError>;
 
     /// The events after a position, in the order of their places, at most `limit`; of one shard,
-    /// or of all.
+    /// or of all. Events that were skipped are left out for ever: their orders may be published
+    /// again past them, and whoever reads later from before them must not put them behind that.
     async fn after(
         &self,
         position: i64,
@@ -253,7 +254,9 @@ pub trait EventJournal: Send + Sync {
     ) -> Result<Vec<Parked>, StoreError>;
 
     /// Asks the holder of an order's shard to publish what is parked, in sequence, after leaving
-    /// out the first event when there is a reason to `skip` it; `false` when it is not parked.
+    /// out the first event when there is a reason to `skip` it; `false` when it is not parked. A
+    /// skipped event is not in [`EventJournal::after`] any more. Asking twice skips once: what is
+    /// asked of an order whose wish has not been answered yet changes nothing.
     async fn redrive(
         &self,
         order: OrderId,
@@ -320,9 +323,12 @@ pub struct Placed {
 pub struct Progress {
     /// Up to which place everything is published or parked.
     pub position: i64,
-    /// Orders that cannot be published for now.
+    /// Orders that cannot be published for now. One that is parked already is parked again: at this
+    /// event, unless it waits at a later one by now, and for this reason; the wish to redrive it is
+    /// answered, and `attempts` grows if anything was tried since.
     pub park: Vec<Parking>,
-    /// Orders whose parked events, up to `position`, have all been published or skipped.
+    /// Orders whose parked events, up to `position`, have all been published or skipped. An order
+    /// is never in both lists.
     pub unpark: Vec<OrderId>,
 }
 

@@ -1,6 +1,8 @@
 //! A store that works and forgets: the fake for tests of everything above the port. It keeps the
 //! laws of the port, which the contract suite checks on it as on every adapter.
 
+mod journal;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +15,10 @@ use order_app::ports::{
 };
 use order_domain::{Order, OrderId};
 
-/// A working [`OrderStore`] in memory. One lock makes every call atomic, so deadlines are always
+use journal::Journal;
+
+/// A working [`OrderStore`] and [`EventJournal`](order_app::ports::EventJournal) in memory: what is
+/// committed here waits to be arranged here. One lock makes every call atomic, so deadlines are always
 /// met.
 #[derive(Debug, Default)]
 pub struct InMemoryStore(Mutex<Tables>);
@@ -24,6 +29,7 @@ struct Tables {
     orders: BTreeMap<OrderId, Order>,
     events: BTreeMap<(OrderId, i64), EventRecord>,
     answers: HashMap<IdempotencyKey, RecordedAnswer>,
+    journal: Journal,
 }
 
 impl InMemoryStore {
@@ -60,6 +66,7 @@ impl Tables {
     fn write(&mut self, change: Change) {
         let Change { order, event, answer } = change;
         let sequence = event.sequence.get();
+        self.journal.committed((event.order_id, sequence));
         self.events.insert((event.order_id, sequence), event);
         self.orders.insert(order.id(), order);
         self.answers.extend(answer.map(|answer| (answer.key.clone(), answer)));

@@ -13,17 +13,21 @@ pub mod examples;
 
 mod clock;
 mod entropy;
+mod hooked_journal;
 mod hooks;
 mod in_memory;
 mod mocks;
 mod proxy;
+mod publisher;
 
 pub use clock::FixedClock;
-pub use entropy::{RandomEntropy, SequentialEntropy};
+pub use entropy::{RandomEntropy, SeededEntropy, SequentialEntropy};
+pub use hooked_journal::{HookedJournal, JournalHook, Moment};
 pub use hooks::{Gate, Hook, HookedStore};
 pub use in_memory::InMemoryStore;
-pub use mocks::MockStore;
+pub use mocks::{MockPublisher, MockStore};
 pub use proxy::{Commit, Conduct, Proxy};
+pub use publisher::{Fate, Script, ScriptedPublisher, Topic};
 
 /// A future of whatever kind.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

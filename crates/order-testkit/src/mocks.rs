@@ -1,11 +1,15 @@
-//! A store whose every answer a test dictates: for failures, which the working fake does not have.
-//! Where a store that works will do, use the fake.
+//! A store and a publisher whose every answer a test dictates: for failures, which the working fakes
+//! do not have. Where something that works will do, use the fakes; for a journal that fails, the
+//! one with hooks.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
-use order_app::ports::{Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError};
+use order_app::ports::{
+    Change, CustomerOrders, Deadline, EventPublisher, OrderPage, OrderStore, PublishError,
+    StoreError,
+};
 use order_domain::{Order, OrderId};
 
 mockall::mock! {
@@ -42,5 +46,16 @@ mockall::mock! {
             deadline: Deadline,
         ) -> Result<u32, StoreError>;
         async fn ping(&self, deadline: Deadline) -> Result<(), StoreError>;
+    }
+}
+
+mockall::mock! {
+    /// An [`EventPublisher`] that answers as it is told; anything else ends the test.
+    #[derive(Debug)]
+    pub Publisher {}
+
+    #[async_trait]
+    impl EventPublisher for Publisher {
+        async fn publish(&self, events: &[EventRecord]) -> Vec<Result<(), PublishError>>;
     }
 }

@@ -7,14 +7,16 @@ use chrono::SubsecRound as _;
 use order_domain::OrderEvent;
 
 use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
+use crate::backoff::Backoff;
 use crate::events::EventRecord;
 use crate::idempotency::{RecordedAnswer, Running};
 use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
 
 /// How often a write is decided anew when another one came first.
 pub(super) const ATTEMPTS: u32 = 12;
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_millis(30);
+/// The pauses between them.
+const PAUSES: Backoff =
+    Backoff { first: Duration::from_millis(2), longest: Duration::from_millis(30) };
 
 /// What came of a commit that found nothing wrong with the store.
 pub(super) enum Landed {
@@ -82,7 +84,10 @@ impl Orders {
         let recorded = request.once.as_ref().map(record);
         let change = Change { order: event.order, event: frozen, answer: recorded };
         match self.store().commit(change, deadline).await {
-            Ok(()) => Ok(Landed::Answered(Answered { answer, replayed: false })),
+            Ok(()) => {
+                self.0.bell.ring();
+                Ok(Landed::Answered(Answered { answer, replayed: false }))
+            }
             // Another instance may have run the same request: then its answer is ours, whatever
             // it was that our change ran into.
             Err(StoreError::Conflict(conflict)) => {
@@ -97,12 +102,7 @@ impl Orders {
 
     /// Waits a random moment before the next attempt, longer each time (full jitter).
     pub(super) async fn pause(&self, attempt: u32) {
-        let longest = Duration::from_millis(2)
-            .saturating_mul(2_u32.saturating_pow(attempt))
-            .min(LONGEST_PAUSE);
-        let part = u32::try_from(self.0.ports.entropy.bits() & 0xFFFF).unwrap_or(0);
-        tokio::time::sleep(longest.saturating_mul(part).checked_div(0x1_0000).unwrap_or(longest))
-            .await;
+        tokio::time::sleep(PAUSES.pause(attempt, &*self.0.ports.entropy)).await;
     }
 }
 

@@ -1,0 +1,190 @@
+//! The normal course: places, order, progress, waking up, stopping, and life without a broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use order_app::currencies::Currencies;
+use order_app::orders::{Orders, Ports};
+use order_app::ports::{Duty, EventJournal as _, SHARDS};
+use order_app::relay::{Bell, Relay, RelaySettings, RelayStats, Step};
+use order_testkit::FixedClock;
+use order_testkit::SeededEntropy;
+use order_testkit::examples::{a_place_command, a_write_request, soon};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::world::World;
+
+const OTHER: Uuid = Uuid::from_u128(99);
+const LEASE: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn events_are_published_once_and_in_sequence_and_that_is_recorded() {
+    let world = World::default();
+    for (id, versions) in [(1, 3), (2, 1), (17, 2), (33, 4)] {
+        world.commit(id, versions).await;
+    }
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    for (id, expected) in [(1, 3), (2, 1), (17, 2), (33, 4)] {
+        assert_eq!(world.published(id), (1..=expected).collect::<Vec<i64>>());
+    }
+    instance.work(Duration::from_secs(1)).await;
+    assert_eq!(world.backlog().await.events, 0);
+    assert_eq!(instance.publisher.offenders(), []);
+    let report = instance.report();
+    assert_eq!((report.arranged, report.published), (10, 10));
+    assert_eq!((report.held_shards, report.arranges), (16, true));
+    assert_eq!(report.last_error, None);
+
+    // Whoever comes next finds nothing to do.
+    drop(instance);
+    tokio::time::advance(LEASE).await;
+    let mut next = world.instance(2);
+    next.work(Duration::from_secs(2)).await;
+    assert_eq!(next.report().held_shards, 16);
+    assert_eq!(world.topic.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_larger_than_every_bound_is_published_in_sequence() {
+    let world = World::default();
+    for _round in 0..30 {
+        for id in 1..=60 {
+            world.commit(id, 1).await;
+        }
+    }
+    let settings =
+        RelaySettings { window: 20, batch: 3, window_bytes: 8_000, ..RelaySettings::default() };
+    let mut instance = world.instance_with(1, settings, world.memory.clone());
+    instance.work_until(|report| report.published >= 1_800).await;
+    assert_eq!(world.topic.len(), 1_800, "nothing is published twice");
+    for id in 1..=60 {
+        assert_eq!(world.published(id), (1..=30).collect::<Vec<i64>>());
+    }
+    assert_eq!(instance.publisher.offenders(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_wakes_the_relay_at_once() {
+    let world = World::default();
+    let instance = world.instance(1);
+    let ports = Ports {
+        store: world.memory.clone(),
+        clock: Arc::new(FixedClock::default()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    let orders = Orders::new(ports, Currencies::default(), Duration::from_secs(1));
+    let mut ports = world.ports(world.memory.clone(), 1);
+    ports.publisher = Some(instance.publisher.clone());
+    let bell = orders.bell().clone();
+    let never = Duration::from_hours(1);
+    let settings = RelaySettings { poll: never, lease: never * 3, ..RelaySettings::default() };
+    let mut relay = Relay::new(ports, settings, OTHER, bell, Arc::default());
+    while relay.step().await == Step::Busy {}
+    let run = tokio::spawn(relay.run(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    let start = Instant::now();
+    orders.place(a_place_command(), a_write_request()).await.unwrap();
+    let arrival = async {
+        while world.topic.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(1), arrival).await.expect("the relay hears of it");
+    assert!(start.elapsed() < Duration::from_millis(20), "{:?}", start.elapsed());
+    run.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_of_other_instances_are_found_by_polling() {
+    let world = World::default();
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    world.commit(1, 1).await;
+    instance.work(RelaySettings::default().poll * 2).await;
+    assert_eq!(world.published(1), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_relay_asks_the_journal_rarely() {
+    let world = World::default();
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    let (start, mut steps) = (Instant::now(), 0_u32);
+    while start.elapsed() < Duration::from_mins(1) {
+        steps += 1;
+        if let Step::Idle { until } = instance.relay.step().await {
+            tokio::time::sleep_until(until.unwrap()).await;
+        }
+    }
+    // Two polls each 200 ms, a beat each second, 17 renewals each third of a lease.
+    assert!(steps < 2_000, "{steps} steps in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
+    let world = World::default();
+    for id in [5, 3, 4] {
+        world.commit(id, 1).await;
+    }
+    world.commit(3, 1).await;
+    let stats = Arc::new(RelayStats::default());
+    let ports = world.ports(world.memory.clone(), 1);
+    let settings = RelaySettings::default();
+    let mut relay = Relay::new(ports, settings, Uuid::from_u128(1), Bell::default(), stats.clone());
+    while relay.step().await == Step::Busy {}
+
+    let journal = world.memory.after(0, None, 100, soon()).await.unwrap();
+    let places = journal.iter().map(|placed| (placed.position, placed.event.order_id.get()));
+    assert_eq!(places.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
+    assert_eq!((stats.report().arranged, stats.report().held_shards), (4, 0));
+    for shard in 0..SHARDS {
+        let lease = world.memory.lease(Duty::Publish(shard), OTHER, LEASE, soon()).await.unwrap();
+        assert!(lease.is_some(), "shard {shard} is free");
+    }
+    assert_eq!(world.memory.attend(OTHER, LEASE, soon()).await.unwrap(), 1, "it takes no share");
+    relay.stop().await;
+    let lease = world.memory.lease(Duty::Arrange, OTHER, LEASE, soon()).await.unwrap();
+    assert!(lease.is_some(), "the lease is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_what_is_under_way_records_it_and_gives_the_leases_back() {
+    let world = World::default();
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    instance.publisher.pause();
+    world.commit(1, 2).await;
+    instance.work_until_asked().await;
+    let publisher = instance.publisher.clone();
+    let stop = tokio::spawn(instance.relay.stop());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!stop.is_finished());
+    publisher.resume();
+    stop.await.unwrap();
+    assert_eq!(world.published(1), [1], "nothing new is started");
+    assert_eq!(world.backlog().await.events, 1);
+    assert_eq!(world.memory.attend(OTHER, LEASE, soon()).await.unwrap(), 1, "it has signed off");
+    let duties = (0..SHARDS).map(Duty::Publish).chain([Duty::Arrange]);
+    for duty in duties {
+        let lease = world.memory.lease(duty, OTHER, LEASE, soon()).await.unwrap();
+        assert!(lease.is_some(), "{duty:?} is free");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_although_the_broker_never_answers() {
+    let world = World::default();
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    instance.publisher.pause();
+    world.commit(1, 1).await;
+    instance.work_until_asked().await;
+    let start = Instant::now();
+    instance.relay.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    let lease = world.memory.lease(Duty::Publish(1), OTHER, LEASE, soon()).await.unwrap();
+    assert!(lease.is_some(), "the lease is given back all the same");
+}

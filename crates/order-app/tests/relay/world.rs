@@ -1,0 +1,143 @@
+//! Relays with everything around them that a test needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use order_app::ports::{Backlog, EventJournal, OrderStore as _, Parked};
+use order_app::relay::{Bell, Relay, RelayPorts, RelayReport, RelaySettings, RelayStats, Step};
+use order_domain::{Order, OrderId};
+use order_testkit::examples::{
+    a_change, a_change_placing, a_line, a_new_order, an_order_id, noon, relined, soon,
+};
+use order_testkit::{FixedClock, InMemoryStore, ScriptedPublisher, SeededEntropy, Topic};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use uuid::Uuid;
+
+/// What all instances share.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) memory: Arc<InMemoryStore>,
+    pub(crate) topic: Topic,
+}
+
+/// One process.
+pub(crate) struct Instance {
+    pub(crate) relay: Relay,
+    pub(crate) publisher: Arc<ScriptedPublisher>,
+    pub(crate) stats: Arc<RelayStats>,
+    pub(crate) bell: Bell,
+}
+
+impl World {
+    pub(crate) fn instance(&self, number: u64) -> Instance {
+        self.instance_with(number, RelaySettings::default(), self.memory.clone())
+    }
+
+    pub(crate) fn instance_with(
+        &self,
+        number: u64,
+        settings: RelaySettings,
+        journal: Arc<dyn EventJournal>,
+    ) -> Instance {
+        let publisher = Arc::new(ScriptedPublisher::new(self.topic.clone()));
+        let ports =
+            RelayPorts { publisher: Some(publisher.clone()), ..self.ports(journal, number) };
+        let (stats, bell) = (Arc::new(RelayStats::default()), Bell::default());
+        let name = Uuid::from_u128(u128::from(number));
+        let relay = Relay::new(ports, settings, name, bell.clone(), stats.clone());
+        Instance { relay, publisher, stats, bell }
+    }
+
+    /// Ports without a broker.
+    pub(crate) fn ports(&self, journal: Arc<dyn EventJournal>, seed: u64) -> RelayPorts {
+        RelayPorts {
+            journal,
+            store: self.memory.clone(),
+            publisher: None,
+            clock: Arc::new(FixedClock::default()),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        }
+    }
+
+    /// Commits so many further versions of an order, the first one included.
+    pub(crate) async fn commit(&self, id: i64, versions: usize) {
+        for _ in 0..versions {
+            let stored = self.memory.order(an_order_id(id), soon()).await.unwrap();
+            let change = match &stored {
+                None => a_change_placing(a_new_order(id, 42)),
+                Some(order) => a_change(relined(order, vec![next_line(order)], noon())),
+            };
+            self.memory.commit(change, soon()).await.unwrap();
+        }
+    }
+
+    pub(crate) fn published(&self, id: i64) -> Vec<i64> {
+        self.topic.sequences(an_order_id(id))
+    }
+
+    pub(crate) async fn parked(&self) -> Vec<Parked> {
+        self.memory.parked(None, 1_000, soon()).await.unwrap()
+    }
+
+    pub(crate) async fn backlog(&self) -> Backlog {
+        self.memory.backlog(soon()).await.unwrap()
+    }
+
+    pub(crate) async fn redrive(&self, order: OrderId, skip: Option<&str>) -> bool {
+        self.memory.redrive(order, skip, soon()).await.unwrap()
+    }
+}
+
+fn next_line(order: &Order) -> order_domain::OrderLine {
+    a_line(7, order.version().get(), "1.00")
+}
+
+impl Instance {
+    /// Hears the bell and does all that follows from it.
+    pub(crate) async fn drain(&mut self) {
+        self.bell.ring();
+        self.work(RelaySettings::default().breath).await;
+        while self.relay.step().await == Step::Busy {}
+    }
+
+    /// Works until its publisher, which is paused, has been asked for something.
+    pub(crate) async fn work_until_asked(&mut self) {
+        self.bell.ring();
+        let publisher = self.publisher.clone();
+        self.work_until(|_| publisher.under_way() > 0).await;
+    }
+
+    /// Works for a while.
+    pub(crate) async fn work(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            match timeout_at(end, self.relay.step()).await {
+                Ok(Step::Busy) | Err(_) => {}
+                Ok(Step::Idle { until }) => sleep_until(until.unwrap_or(end).min(end)).await,
+            }
+        }
+    }
+
+    /// Works until something is so, for a minute at most.
+    pub(crate) async fn work_until(&mut self, mut done: impl FnMut(&RelayReport) -> bool) {
+        let end = Instant::now() + Duration::from_mins(1);
+        while !done(&self.report()) {
+            assert!(Instant::now() < end, "it does not happen within a minute");
+            self.work(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn report(&self) -> RelayReport {
+        self.stats.report()
+    }
+}
+
+/// Lets several instances work at the same time, in small turns.
+pub(crate) async fn work_together(instances: &mut [&mut Instance], time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        for instance in &mut *instances {
+            instance.work(Duration::from_millis(10)).await;
+        }
+    }
+}

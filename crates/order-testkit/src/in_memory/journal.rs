@@ -1,0 +1,277 @@
+//! The journal of the store in memory. Leases run out by tokio's clock, so that a test with paused
+//! time decides when.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use order_app::ports::{
+    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, SHARDS,
+    StoreError, shard,
+};
+use order_domain::{OrderId, Version};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{InMemoryStore, Tables};
+use crate::examples::noon;
+
+/// An event by its order and sequence.
+type EventKey = (OrderId, i64);
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    started: Instant,
+    /// Committed, without a place.
+    incoming: VecDeque<EventKey>,
+    /// Position 1 is the first.
+    places: Vec<EventKey>,
+    skipped: BTreeSet<EventKey>,
+    leases: HashMap<Duty, LeaseRow>,
+    living: HashMap<Uuid, Instant>,
+    parked: BTreeMap<OrderId, Parked>,
+}
+
+#[derive(Debug)]
+struct LeaseRow {
+    holder: Option<Uuid>,
+    until: Instant,
+    epoch: i64,
+    position: i64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            incoming: VecDeque::new(),
+            places: Vec::new(),
+            skipped: BTreeSet::new(),
+            leases: HashMap::new(),
+            living: HashMap::new(),
+            parked: BTreeMap::new(),
+        }
+    }
+}
+
+impl Journal {
+    pub(super) fn committed(&mut self, event: EventKey) {
+        self.incoming.push_back(event);
+    }
+
+    /// The clock of the database.
+    fn now(&self) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(self.started.elapsed()).unwrap_or_default();
+        noon().checked_add_signed(passed).unwrap_or_else(noon)
+    }
+
+    fn held(&mut self, lease: &Lease) -> Option<&mut LeaseRow> {
+        let row = self.leases.get_mut(&lease.duty)?;
+        (row.epoch == lease.epoch && row.holder == Some(lease.instance)).then_some(row)
+    }
+
+    fn take(&mut self, duty: Duty, instance: Uuid, lasts: Duration) -> Option<Lease> {
+        let now = Instant::now();
+        let free = || LeaseRow { holder: None, until: now, epoch: 0, position: 0 };
+        let row = self.leases.entry(duty).or_insert_with(free);
+        if row.holder != Some(instance) {
+            if row.holder.is_some() && row.until > now {
+                return None;
+            }
+            row.holder = Some(instance);
+            row.epoch = row.epoch.saturating_add(1);
+        }
+        row.until = now.checked_add(lasts).unwrap_or(now);
+        Some(Lease { duty, instance, epoch: row.epoch, position: row.position })
+    }
+
+    /// A parking that comes again because its answer was lost counts once, and takes nothing back
+    /// that was skipped meanwhile.
+    fn park(&mut self, Parking { order, from, reason }: &Parking) {
+        let since = self.now();
+        let (order, from, reason) = (*order, *from, reason.clone());
+        let new = Parked { order, from, reason, since, attempts: 0, redrive: true };
+        let row = self.parked.entry(order).or_insert_with(|| new.clone());
+        if row.from > from {
+            return;
+        }
+        let tried = row.redrive || row.from < from;
+        row.attempts = row.attempts.saturating_add(u32::from(tried));
+        (row.from, row.reason, row.redrive) = (from, new.reason, false);
+    }
+
+    /// Positions after one, with the keys of their events.
+    fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
+        let passed = usize::try_from(position).unwrap_or(0);
+        let places = (1..).zip(&self.places);
+        places.skip(passed)
+    }
+
+    fn is_behind(&self, position: i64, order: OrderId) -> bool {
+        let published = self.leases.get(&Duty::Publish(shard(order)));
+        published.is_none_or(|row| row.position < position)
+    }
+
+    fn head(&self) -> i64 {
+        i64::try_from(self.places.len()).unwrap_or(i64::MAX)
+    }
+}
+
+impl InMemoryStore {
+    /// The place up to which everything of a shard is published or parked.
+    #[must_use]
+    pub fn published_up_to(&self, shard: u16) -> i64 {
+        let tables = self.tables();
+        tables.journal.leases.get(&Duty::Publish(shard)).map_or(0, |row| row.position)
+    }
+}
+
+impl Tables {
+    fn waiting(&self) -> Vec<EventKey> {
+        let journal = &self.journal;
+        let unpublished = journal.places_after(0).filter(|(position, event)| {
+            let seen = !journal.skipped.contains(*event);
+            seen && journal.is_behind(*position, event.0)
+        });
+        let unpublished = unpublished.map(|(_, event)| *event);
+        journal.incoming.iter().copied().chain(unpublished).collect()
+    }
+}
+
+#[async_trait]
+impl EventJournal for InMemoryStore {
+    async fn attend(
+        &self,
+        instance: Uuid,
+        lives_for: Duration,
+        _: Deadline,
+    ) -> Result<u32, StoreError> {
+        let now = Instant::now();
+        let living = &mut self.tables().journal.living;
+        living.insert(instance, now.checked_add(lives_for).unwrap_or(now));
+        living.retain(|_, until| *until > now);
+        Ok(u32::try_from(living.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn lease(
+        &self,
+        duty: Duty,
+        instance: Uuid,
+        lasts: Duration,
+        _: Deadline,
+    ) -> Result<Option<Lease>, StoreError> {
+        let exists = !matches!(duty, Duty::Publish(shard) if shard >= SHARDS);
+        Ok(exists.then(|| self.tables().journal.take(duty, instance, lasts)).flatten())
+    }
+
+    async fn release(&self, lease: &Lease, _: Deadline) -> Result<(), StoreError> {
+        // Nobody else has taken it yet, so that a call under it that comes late still counts.
+        if let Some(row) = self.tables().journal.held(lease) {
+            row.until = Instant::now();
+        }
+        Ok(())
+    }
+
+    async fn arrange(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<Held<u32>, StoreError> {
+        let journal = &mut self.tables().journal;
+        if journal.held(lease).is_none() {
+            return Ok(Held::Lost);
+        }
+        let count = journal.incoming.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = journal.incoming.drain(..count);
+        journal.places.extend(next);
+        let head = journal.head();
+        if let Some(row) = journal.held(lease) {
+            row.position = head;
+        }
+        Ok(Held::Done(u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+
+    async fn after(
+        &self,
+        position: i64,
+        shard: Option<u16>,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let tables = self.tables();
+        let journal = &tables.journal;
+        let wanted = |event: &EventKey| {
+            let of_shard = shard.is_none_or(|shard| shard == order_app::ports::shard(event.0));
+            of_shard && !journal.skipped.contains(event)
+        };
+        let places = journal.places_after(position).filter(|(_, event)| wanted(event));
+        let event = |(position, key): (i64, &EventKey)| {
+            let event = tables.events.get(key)?.clone();
+            Some(Placed { position, event })
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(places.filter_map(event).take(limit).collect())
+    }
+
+    async fn head(&self, _: Deadline) -> Result<i64, StoreError> {
+        Ok(self.tables().journal.head())
+    }
+
+    async fn advance(
+        &self,
+        lease: &Lease,
+        progress: &Progress,
+        _: Deadline,
+    ) -> Result<Held<()>, StoreError> {
+        let journal = &mut self.tables().journal;
+        let Some(row) = journal.held(lease) else { return Ok(Held::Lost) };
+        row.position = row.position.max(progress.position);
+        progress.park.iter().for_each(|parking| journal.park(parking));
+        journal.parked.retain(|order, _| !progress.unpark.contains(order));
+        Ok(Held::Done(()))
+    }
+
+    async fn parked(
+        &self,
+        shard: Option<u16>,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<Vec<Parked>, StoreError> {
+        let tables = self.tables();
+        let of_shard =
+            |row: &&Parked| shard.is_none_or(|shard| shard == order_app::ports::shard(row.order));
+        let mut rows: Vec<_> = tables.journal.parked.values().filter(of_shard).cloned().collect();
+        rows.sort_by_key(|row| (row.since, row.order));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
+    async fn redrive(
+        &self,
+        order: OrderId,
+        skip: Option<&str>,
+        _: Deadline,
+    ) -> Result<bool, StoreError> {
+        let journal = &mut self.tables().journal;
+        let Some(row) = journal.parked.get_mut(&order) else { return Ok(false) };
+        if skip.is_some() && !row.redrive {
+            journal.skipped.insert((order, row.from.get()));
+            row.from = Version::next(row.from);
+        }
+        row.redrive = true;
+        Ok(true)
+    }
+
+    async fn backlog(&self, _: Deadline) -> Result<Backlog, StoreError> {
+        let tables = self.tables();
+        let waiting = tables.waiting();
+        let times = waiting.iter().filter_map(|key| tables.events.get(key));
+        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let parked = u64::try_from(tables.journal.parked.len()).unwrap_or(u64::MAX);
+        let oldest = times.map(|event| event.occurred_at).min();
+        Ok(Backlog { events: count.min(Backlog::BOUND), oldest, parked })
+    }
+}
