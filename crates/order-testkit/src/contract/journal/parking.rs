@@ -1,0 +1,158 @@
+//! Orders that could not be published: parked, listed, asked for again, and skipped in part.
+
+use order_app::ports::{Lease, Parked, Parking, Progress, shard};
+use order_domain::{OrderId, Version};
+
+use super::super::steps::in_time;
+use super::Instance;
+use super::steps::{
+    ALL, advance, an_order_of_version, an_order_on, arrange_all, parked, publishing, release, take,
+};
+
+/// Parks an order from a version on.
+async fn park(instance: &Instance, lease: &Lease, order: OrderId, from: i64, reason: &str) {
+    let from = Version::new(from).expect("a version");
+    let parking = Parking { order, from, reason: reason.to_owned() };
+    advance(instance, lease, &Progress { park: vec![parking], ..Progress::default() }).await;
+}
+
+/// Asks for an order again.
+async fn redrive(instance: &Instance, order: OrderId, skip: Option<&str>) -> bool {
+    let asked = instance.journal.redrive(order, skip, in_time()).await;
+    asked.expect("the journal redrives")
+}
+
+/// The one parked order.
+async fn the_parked(instance: &Instance) -> Parked {
+    let all = parked(instance).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.into_iter().next().expect("there is one")
+}
+
+/// An order of version 4 with its places, parked from a version on, and the lease of its shard.
+async fn a_parked_order(instance: &Instance, from: i64) -> (OrderId, Lease) {
+    let order = an_order_of_version(instance, 4).await.id();
+    arrange_all(instance).await;
+    let lease = take(instance, publishing(order)).await;
+    park(instance, &lease, order, from, "refused").await;
+    (order, lease)
+}
+
+pub(super) async fn a_parked_order_is_listed([one, other]: [Instance; 2]) {
+    let (order, _) = a_parked_order(&one, 2).await;
+    let found = the_parked(&other).await;
+    assert_eq!((found.order, found.from.get(), found.reason.as_str()), (order, 2, "refused"));
+    assert_eq!((found.attempts, found.redrive), (1, false));
+    let own = Some(shard(order));
+    let others = Some(shard(order) ^ 1);
+    for (shard, limit, expected) in [(own, ALL, vec![found.clone()]), (others, ALL, vec![])] {
+        let listed = other.journal.parked(shard, limit, in_time()).await;
+        assert_eq!(listed.expect("the journal lists parked orders"), expected);
+    }
+}
+
+pub(super) async fn parked_orders_come_oldest_first([one, other]: [Instance; 2]) {
+    let mut orders = Vec::new();
+    for _ in 0..5 {
+        orders.push(an_order_on(&one).await.id());
+    }
+    // Against the order of their ids.
+    for order in orders.iter().rev() {
+        let lease = take(&one, publishing(*order)).await;
+        park(&one, &lease, *order, 1, "refused").await;
+        release(&one, &lease).await;
+    }
+    let all = parked(&other).await;
+    assert!(all.is_sorted_by_key(|parked| parked.since), "{all:?}");
+    let mut found: Vec<_> = all.iter().map(|parked| parked.order).collect();
+    let first = other.journal.parked(None, 2, in_time()).await;
+    assert_eq!(first.expect("the journal lists parked orders"), all[..2]);
+    found.sort_unstable();
+    assert_eq!(found, orders);
+}
+
+pub(super) async fn an_order_is_not_parked_any_more([one, other]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    let unparks = Progress { position: 4, park: Vec::new(), unpark: vec![order] };
+    advance(&one, &lease, &unparks).await;
+    assert_eq!(parked(&other).await, []);
+    // Once more, as when the first answer was lost.
+    advance(&one, &lease, &unparks).await;
+    assert!(!redrive(&other, order, None).await);
+}
+
+pub(super) async fn an_order_that_is_not_parked_cannot_be_redriven([one, _]: [Instance; 2]) {
+    let order = an_order_on(&one).await.id();
+    assert!(!redrive(&one, order, None).await);
+    assert!(!redrive(&one, order, Some("who cares")).await);
+    assert_eq!(parked(&one).await, []);
+}
+
+pub(super) async fn parking_again_counts_and_ends_the_redrive([one, other]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    let first = the_parked(&one).await;
+    assert!(redrive(&other, order, None).await);
+    assert!(redrive(&other, order, None).await, "asking twice is asking once");
+    assert_eq!(the_parked(&one).await, Parked { redrive: true, ..first.clone() });
+    // One event went through, the next one did not.
+    park(&one, &lease, order, 3, "refused again").await;
+    let again = Parked {
+        from: Version::new(3).expect("a version"),
+        reason: "refused again".to_owned(),
+        attempts: 2,
+        ..first
+    };
+    assert_eq!(the_parked(&other).await, again);
+}
+
+pub(super) async fn the_same_progress_again_changes_nothing([one, other]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    let first = the_parked(&one).await;
+    for _ in 0..3 {
+        park(&other, &lease, order, 2, "refused").await;
+    }
+    assert_eq!(the_parked(&one).await, first);
+}
+
+pub(super) async fn a_redrive_leaves_out_the_first_event([one, other]: [Instance; 2]) {
+    let (order, _) = a_parked_order(&one, 2).await;
+    for from in [3, 4, 5] {
+        assert!(redrive(&other, order, Some("nobody wants it")).await);
+        let found = the_parked(&one).await;
+        assert_eq!((found.from.get(), found.redrive, found.attempts), (from, true, 1));
+    }
+}
+
+pub(super) async fn what_was_skipped_stays_skipped([one, other]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    assert!(redrive(&other, order, None).await);
+    // While the holder tries, and fails, somebody decides to do without the event.
+    assert!(redrive(&other, order, Some("nobody wants it")).await);
+    park(&one, &lease, order, 2, "refused again").await;
+    let found = the_parked(&other).await;
+    assert_eq!((found.from.get(), found.redrive), (3, true), "the rest is still asked for");
+}
+
+pub(super) async fn what_has_not_happened_cannot_be_skipped([one, other]: [Instance; 2]) {
+    let (order, _) = a_parked_order(&one, 4).await;
+    for _ in 0..3 {
+        assert!(redrive(&other, order, Some("nobody wants it")).await);
+        let found = the_parked(&one).await;
+        assert_eq!((found.from.get(), found.redrive), (5, true), "the order has four events");
+    }
+}
+
+pub(super) async fn any_reason_will_do([one, _]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    let long = "ü".repeat(100_000);
+    for (from, reason) in [(3, "'; \\ \" % 😀 é"), (4, ""), (4, "a\0b"), (4, &long)] {
+        park(&one, &lease, order, from, reason).await;
+        let found = the_parked(&one).await;
+        assert_eq!(found.from.get(), from);
+        if from == 3 {
+            assert_eq!(found.reason, reason);
+        }
+    }
+    assert!(redrive(&one, order, Some("a\0b")).await);
+    assert!(redrive(&one, order, Some(&long)).await);
+}
