@@ -50,7 +50,8 @@ async fn write_all(connection: &mut Connection, rows: &[&ChangeRows]) -> QueryRe
         }
     }
     let events: Vec<&EventRow> = all().map(|rows| &rows.event).collect();
-    inserts::events(connection, events).await?;
+    inserts::events(connection, events.clone()).await?;
+    inserts::incoming(connection, events).await?;
     let mut answers: Vec<&AnswerRow> = all().filter_map(|rows| rows.answer.as_ref()).collect();
     if !answers.is_empty() {
         answers.sort_by(|a, b| a.scope.cmp(&b.scope));

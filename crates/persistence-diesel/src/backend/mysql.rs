@@ -11,7 +11,10 @@ use tokio::time::timeout;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
+mod incoming;
 mod inserts;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -21,6 +24,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -32,6 +36,12 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 /// Starts a transaction that will write.
 const BEGIN: &str = "START TRANSACTION";
+
+/// Ends a read of rows that are locked until the end of the transaction.
+const LOCKING: &str = " FOR UPDATE";
+
+/// A time so many microseconds from now: what stands before and after their number.
+const FROM_NOW: (&str, &str) = ("(CURRENT_TIMESTAMP(6) + INTERVAL ", " MICROSECOND)");
 
 /// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
 /// updates. The server gives up a little later than the client does, on statements and on

@@ -9,7 +9,10 @@ use tokio::time::timeout;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
+mod incoming;
 mod inserts;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -19,6 +22,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -30,6 +34,14 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 /// Starts a transaction that will write.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Ends a read of rows that are locked until the end of the transaction.
+const LOCKING: &str = " FOR UPDATE";
+
+/// A time so many microseconds from now: what stands before and after their number. Not the time
+/// at which the transaction began, for it may have waited since.
+const FROM_NOW: (&str, &str) =
+    ("(clock_timestamp() AT TIME ZONE 'UTC' + ", " * INTERVAL '1 microsecond')");
 
 /// What every connection is told. The server gives up a little later than the client does: these
 /// are for statements whose client is gone.

@@ -8,7 +8,10 @@ use order_app::ports::BoxError;
 
 use crate::pool::Connect;
 
+mod incoming;
 mod inserts;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -18,6 +21,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -30,6 +34,13 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 /// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
 /// process wrote in between.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Ends a read of rows that are locked until the end of the transaction; all are.
+const LOCKING: &str = "";
+
+/// A time so many microseconds from now: what stands before and after their number.
+const FROM_NOW: (&str, &str) =
+    ("strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.6f seconds', ", " / 1000000.0))");
 
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
 /// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,

@@ -1,6 +1,8 @@
 //! Inserts of many rows: one prepared statement that takes each column as an array, so that it is
 //! the same statement for any number of rows.
 
+use std::marker::PhantomData;
+
 use chrono::NaiveDateTime;
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -18,12 +20,13 @@ macro_rules! insert {
     ($insert:ident of $row:ty, $into:literal, $($column:ident: $rust:ty => $sql:ty = $get:expr,)+) => {
         struct $insert<'a> {
             $($column: Vec<$rust>,)+
+            of: PhantomData<&'a $row>,
         }
 
         impl<'a> $insert<'a> {
             fn of(rows: &[&'a $row]) -> Self {
                 $(let $column: fn(&'a $row) -> $rust = $get;)+
-                Self { $($column: rows.iter().copied().map($column).collect(),)+ }
+                Self { $($column: rows.iter().copied().map($column).collect(),)+ of: PhantomData }
             }
         }
 
@@ -79,6 +82,14 @@ insert! {
 }
 
 insert! {
+    InsertIncoming of EventRow,
+    "outbox_incoming (order_id, sequence, event_id)",
+    order_id: i64 => BigInt = |row| row.order_id,
+    sequence: i64 => BigInt = |row| row.sequence,
+    event_id: Guid => sql::Guid = |row| row.event_id,
+}
+
+insert! {
     InsertAnswers of AnswerRow,
     "idempotency_keys (scope, fingerprint, status, headers, body, recorded_at)",
     scope: &'a str => Text = |row| &row.scope,
@@ -95,6 +106,10 @@ pub(super) async fn orders(connection: &mut Connection, rows: Vec<&OrderRow>) ->
 
 pub(super) async fn events(connection: &mut Connection, rows: Vec<&EventRow>) -> QueryResult<()> {
     InsertEvents::of(&rows).execute(connection).await.map(drop)
+}
+
+pub(super) async fn incoming(connection: &mut Connection, rows: Vec<&EventRow>) -> QueryResult<()> {
+    InsertIncoming::of(&rows).execute(connection).await.map(drop)
 }
 
 pub(super) async fn answers(connection: &mut Connection, rows: Vec<&AnswerRow>) -> QueryResult<()> {

@@ -5,7 +5,7 @@ use diesel::{QueryResult, RunQueryDsl as _, SqliteConnection};
 
 use super::Connection;
 use crate::rows::{AnswerRow, EventRow, OrderRow};
-use crate::schema::{idempotency_keys, orders, outbox};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
 pub(super) async fn orders(connection: &mut Connection, rows: Vec<&OrderRow>) -> QueryResult<()> {
     each(connection, rows, |sqlite, row| {
@@ -17,6 +17,13 @@ pub(super) async fn orders(connection: &mut Connection, rows: Vec<&OrderRow>) ->
 pub(super) async fn events(connection: &mut Connection, rows: Vec<&EventRow>) -> QueryResult<()> {
     each(connection, rows, |sqlite, row| {
         diesel::insert_into(outbox::table).values(row).execute(sqlite)
+    })
+    .await
+}
+
+pub(super) async fn incoming(connection: &mut Connection, rows: Vec<&EventRow>) -> QueryResult<()> {
+    each(connection, rows, |sqlite, row| {
+        diesel::insert_into(outbox_incoming::table).values(row.incoming()).execute(sqlite)
     })
     .await
 }

@@ -1,0 +1,197 @@
+//! What a shard's publisher has done, and the orders that it could not publish.
+
+use std::sync::OnceLock;
+
+use chrono::NaiveDateTime;
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use order_app::ports::{BoxError, Held, Lease, Parked, Parking, Progress, shard};
+use order_domain::{OrderId, Version};
+
+use super::super::Connection;
+use super::super::statements::Running;
+use super::Ending;
+use super::clock::now;
+use super::leases::{hold, move_on};
+use crate::schema::{outbox, parked_orders, skipped_events};
+
+/// Reasons are cut at so many characters: no text may keep an order from being parked.
+const LONGEST_REASON: usize = 1_000;
+
+/// A row of `parked_orders`.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = parked_orders)]
+pub(super) struct ParkedRow {
+    order_id: i64,
+    sequence: i64,
+    reason: String,
+    since: NaiveDateTime,
+    attempts: i32,
+    redrive: bool,
+}
+
+impl ParkedRow {
+    /// The parked order that this row holds.
+    pub(super) fn into_parked(self) -> Result<Parked, BoxError> {
+        Ok(Parked {
+            order: OrderId::new(self.order_id)?,
+            from: Version::new(self.sequence)?,
+            reason: self.reason,
+            since: self.since.and_utc(),
+            attempts: u32::try_from(self.attempts)?,
+            redrive: self.redrive,
+        })
+    }
+}
+
+/// Records progress under a lease.
+pub(super) fn advance<'c>(
+    connection: &'c mut Connection,
+    (lease, progress): &'c (Lease, Progress),
+) -> Running<'c, Ending<Held<()>>> {
+    Box::pin(async move {
+        if hold(connection, lease).await?.is_none() {
+            return Ok(Ending::Undo(Held::Lost));
+        }
+        move_on(connection, lease.duty, progress.position).await?;
+        if !progress.unpark.is_empty() {
+            let orders: Vec<i64> = progress.unpark.iter().map(|order| order.get()).collect();
+            let done = parked_orders::table.filter(parked_orders::order_id.eq_any(orders));
+            diesel::delete(done).execute(connection).await?;
+        }
+        for parking in &progress.park {
+            park(connection, parking).await?;
+        }
+        Ok(Ending::Keep(Held::Done(())))
+    })
+}
+
+/// Parks an order, or parks it again. Only the holder of its shard's lease does that, so nobody
+/// comes in between. What has been skipped meanwhile stays skipped, and doing the same again
+/// counts no further attempt.
+async fn park(connection: &mut Connection, parking: &Parking) -> QueryResult<()> {
+    let (order, from) = (parking.order.get(), parking.from.get());
+    let stored = parked_orders::table.filter(parked_orders::order_id.eq(order));
+    let reason = legible(&parking.reason);
+    if stored.count().get_result::<i64>(connection).await? == 0 {
+        let row = (
+            parked_orders::order_id.eq(order),
+            parked_orders::shard.eq(shard_column(shard(parking.order))),
+            parked_orders::sequence.eq(from),
+            parked_orders::reason.eq(reason),
+            parked_orders::since.eq(now()),
+            parked_orders::attempts.eq(1),
+            parked_orders::redrive.eq(false),
+        );
+        return diesel::insert_into(parked_orders::table)
+            .values(row)
+            .execute(connection)
+            .await
+            .map(drop);
+    }
+    let tried = parked_orders::redrive.or(parked_orders::sequence.lt(from));
+    diesel::update(stored.filter(parked_orders::sequence.le(from)))
+        .set((
+            // First of all: MySQL lets later assignments see what earlier ones did.
+            parked_orders::attempts
+                .eq(case_when(tried, parked_orders::attempts + 1)
+                    .otherwise(parked_orders::attempts)),
+            parked_orders::sequence.eq(from),
+            parked_orders::reason.eq(reason),
+            parked_orders::redrive.eq(false),
+        ))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// A shard as it is stored.
+pub(super) fn shard_column(shard: u16) -> i16 {
+    i16::try_from(shard).unwrap_or(i16::MAX)
+}
+
+/// A reason as every database takes it.
+fn legible(reason: &str) -> String {
+    reason.chars().filter(|character| *character != '\0').take(LONGEST_REASON).collect()
+}
+
+/// The parked orders of a shard or of all, oldest first.
+pub(super) fn list<'c>(
+    connection: &'c mut Connection,
+    (shard, limit): &'c (Option<i16>, u32),
+) -> Running<'c, Vec<ParkedRow>> {
+    let oldest_first = parked_orders::table
+        .order((parked_orders::since.asc(), parked_orders::order_id.asc()))
+        .limit(i64::from(*limit))
+        .select(ParkedRow::as_select());
+    match shard {
+        Some(shard) => {
+            Box::pin(oldest_first.filter(parked_orders::shard.eq(*shard)).load(connection))
+        }
+        None => Box::pin(oldest_first.load(connection)),
+    }
+}
+
+/// A call that has a parked order published again.
+pub(super) struct Redriving {
+    pub(super) order: i64,
+    pub(super) skip: Option<String>,
+    /// The event to skip, as the first attempt found it. A later attempt skips no other one.
+    pub(super) first: OnceLock<i64>,
+}
+
+/// Asks for an order to be published again, perhaps without its first event.
+pub(super) fn redrive<'c>(
+    connection: &'c mut Connection,
+    about: &'c Redriving,
+) -> Running<'c, Ending<bool>> {
+    Box::pin(async move {
+        let stored = parked_orders::table.filter(parked_orders::order_id.eq(about.order));
+        let found = stored.select(parked_orders::sequence).first::<i64>(connection).await;
+        let Some(sequence) = found.optional()? else {
+            // An earlier attempt may have landed, and all been published since.
+            let Some(first) = about.first.get() else { return Ok(Ending::Undo(false)) };
+            return Ok(Ending::Undo(is_skipped(connection, about.order, *first).await?));
+        };
+        let first = *about.first.get_or_init(|| sequence);
+        let left_out = match &about.skip {
+            Some(reason) if first == sequence => {
+                has_event(connection, about.order, first).await?.then_some(reason)
+            }
+            _ => None,
+        };
+        let next = sequence.saturating_add(i64::from(left_out.is_some()));
+        let asked = diesel::update(stored.filter(parked_orders::sequence.eq(sequence)))
+            .set((parked_orders::sequence.eq(next), parked_orders::redrive.eq(true)))
+            .execute(connection)
+            .await?;
+        if asked == 0 {
+            return Ok(Ending::Again);
+        }
+        if let Some(reason) = left_out {
+            let row = (
+                skipped_events::order_id.eq(about.order),
+                skipped_events::sequence.eq(sequence),
+                skipped_events::reason.eq(legible(reason)),
+                skipped_events::skipped_at.eq(now()),
+            );
+            diesel::insert_into(skipped_events::table).values(row).execute(connection).await?;
+        }
+        Ok(Ending::Keep(true))
+    })
+}
+
+async fn is_skipped(connection: &mut Connection, order: i64, sequence: i64) -> QueryResult<bool> {
+    let skipped = skipped_events::table.find((order, sequence)).count();
+    Ok(skipped.get_result::<i64>(connection).await? > 0)
+}
+
+/// Whether there is such an event: what has not happened yet cannot be skipped.
+async fn has_event(connection: &mut Connection, order: i64, sequence: i64) -> QueryResult<bool> {
+    let happened = outbox::table
+        .filter(outbox::order_id.eq(order))
+        .filter(outbox::sequence.eq(sequence))
+        .count();
+    Ok(happened.get_result::<i64>(connection).await? > 0)
+}
