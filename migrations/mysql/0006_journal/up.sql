@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS parked_orders (
     INDEX parked_orders_by_shard (shard, since, order_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Events that somebody decided not to publish, and why. Never deleted.
+-- Events that somebody decided not to publish, and why. They keep their places, and nobody reads
+-- them there any more.
 CREATE TABLE IF NOT EXISTS skipped_events (
     order_id   BIGINT       NOT NULL,
     sequence   BIGINT       NOT NULL,

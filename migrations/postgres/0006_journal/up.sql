@@ -51,7 +51,8 @@ CREATE TABLE parked_orders (
 );
 CREATE INDEX parked_orders_by_shard ON parked_orders (shard, since, order_id);
 
--- Events that somebody decided not to publish, and why. Never deleted.
+-- Events that somebody decided not to publish, and why. They keep their places, and nobody reads
+-- them there any more.
 CREATE TABLE skipped_events (
     order_id   BIGINT       NOT NULL,
     sequence   BIGINT       NOT NULL,

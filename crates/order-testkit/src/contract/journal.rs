@@ -58,7 +58,7 @@ pub fn journal_cases() -> Vec<JournalCase> {
             readers_miss_nothing_while_arrangers_change_hands,
             calls_under_one_lease_at_a_time_give_each_place_once,
             of_many_who_want_a_lease_one_gets_it,
-            redrives_at_a_time_skip_one_event_each,
+            redrives_at_a_time_skip_one_event,
         }
         leases {
             a_lease_has_one_holder,
@@ -71,6 +71,7 @@ pub fn journal_cases() -> Vec<JournalCase> {
             giving_back_late_or_twice_changes_nothing,
             instances_that_live_are_counted,
             an_instance_that_is_silent_is_forgotten,
+            an_instance_that_signs_off_is_not_counted,
         }
         zombies {
             nothing_is_arranged_under_a_lost_lease,
@@ -90,8 +91,8 @@ pub fn journal_cases() -> Vec<JournalCase> {
             parking_again_counts_and_ends_the_redrive,
             the_same_progress_again_changes_nothing,
             a_redrive_leaves_out_the_first_event,
-            what_was_skipped_stays_skipped,
-            what_has_not_happened_cannot_be_skipped,
+            asking_twice_skips_once,
+            a_skipped_event_is_not_read_any_more,
             any_reason_will_do,
         }
         backlog {

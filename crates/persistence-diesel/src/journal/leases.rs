@@ -33,7 +33,8 @@ pub(super) struct Presence {
     pub(super) lives_for: Duration,
 }
 
-/// Records that an instance lives, and counts all that do.
+/// Records that an instance lives, and counts all that do. One that lives for no time has signed
+/// off.
 pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) -> Running<'c, i64> {
     Box::pin(async move {
         let until = instances::expires_at.eq(from_now(about.lives_for));
@@ -58,7 +59,7 @@ pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) ->
             .count()
             .get_result(connection)
             .await?;
-        Ok(others.saturating_add(1))
+        Ok(others.saturating_add(i64::from(!about.lives_for.is_zero())))
     })
 }
 

@@ -14,7 +14,7 @@ use super::super::statements::Running;
 use super::Ending;
 use super::clock::now;
 use super::leases::{hold, move_on};
-use crate::schema::{outbox, parked_orders, skipped_events};
+use crate::schema::{parked_orders, skipped_events};
 
 /// Reasons are cut at so many characters: no text may keep an order from being parked.
 const LONGEST_REASON: usize = 1_000;
@@ -68,8 +68,8 @@ pub(super) fn advance<'c>(
 }
 
 /// Parks an order, or parks it again. Only the holder of its shard's lease does that, so nobody
-/// comes in between. What has been skipped meanwhile stays skipped, and doing the same again
-/// counts no further attempt.
+/// comes in between. When it is the same once more, because an answer was lost, no further attempt
+/// is counted, and what has been skipped meanwhile stays skipped.
 async fn park(connection: &mut Connection, parking: &Parking) -> QueryResult<()> {
     let (order, from) = (parking.order.get(), parking.from.get());
     let stored = parked_orders::table.filter(parked_orders::order_id.eq(order));
@@ -137,39 +137,41 @@ pub(super) fn list<'c>(
 pub(super) struct Redriving {
     pub(super) order: i64,
     pub(super) skip: Option<String>,
-    /// The event to skip, as the first attempt found it. A later attempt skips no other one.
+    /// The first event that waits, as the first attempt found it: a later attempt skips no other.
     pub(super) first: OnceLock<i64>,
 }
 
-/// Asks for an order to be published again, perhaps without its first event.
+/// Asks for an order to be published again, perhaps without its first event. What has been asked
+/// and not been answered yet stays as it is, so that asking twice skips once.
 pub(super) fn redrive<'c>(
     connection: &'c mut Connection,
     about: &'c Redriving,
 ) -> Running<'c, Ending<bool>> {
     Box::pin(async move {
         let stored = parked_orders::table.filter(parked_orders::order_id.eq(about.order));
-        let found = stored.select(parked_orders::sequence).first::<i64>(connection).await;
-        let Some(sequence) = found.optional()? else {
-            // An earlier attempt may have landed, and all been published since.
-            let Some(first) = about.first.get() else { return Ok(Ending::Undo(false)) };
-            return Ok(Ending::Undo(is_skipped(connection, about.order, *first).await?));
+        let wish = (parked_orders::sequence, parked_orders::redrive);
+        let found = stored.select(wish).first::<(i64, bool)>(connection).await.optional()?;
+        let (sequence, asked) = match found {
+            None => return Ok(Ending::Undo(false)),
+            Some(found) => found,
         };
+        if asked {
+            return Ok(Ending::Undo(true));
+        }
         let first = *about.first.get_or_init(|| sequence);
-        let left_out = match &about.skip {
-            Some(reason) if first == sequence => {
-                has_event(connection, about.order, first).await?.then_some(reason)
-            }
-            _ => None,
-        };
-        let next = sequence.saturating_add(i64::from(left_out.is_some()));
-        let asked = diesel::update(stored.filter(parked_orders::sequence.eq(sequence)))
-            .set((parked_orders::sequence.eq(next), parked_orders::redrive.eq(true)))
+        let skip = about.skip.as_ref().filter(|_| first == sequence);
+        let from = sequence.saturating_add(i64::from(skip.is_some()));
+        let unchanged = stored
+            .filter(parked_orders::sequence.eq(sequence))
+            .filter(parked_orders::redrive.eq(false));
+        let asked = diesel::update(unchanged)
+            .set((parked_orders::sequence.eq(from), parked_orders::redrive.eq(true)))
             .execute(connection)
             .await?;
         if asked == 0 {
             return Ok(Ending::Again);
         }
-        if let Some(reason) = left_out {
+        if let Some(reason) = skip {
             let row = (
                 skipped_events::order_id.eq(about.order),
                 skipped_events::sequence.eq(sequence),
@@ -180,18 +182,4 @@ pub(super) fn redrive<'c>(
         }
         Ok(Ending::Keep(true))
     })
-}
-
-async fn is_skipped(connection: &mut Connection, order: i64, sequence: i64) -> QueryResult<bool> {
-    let skipped = skipped_events::table.find((order, sequence)).count();
-    Ok(skipped.get_result::<i64>(connection).await? > 0)
-}
-
-/// Whether there is such an event: what has not happened yet cannot be skipped.
-async fn has_event(connection: &mut Connection, order: i64, sequence: i64) -> QueryResult<bool> {
-    let happened = outbox::table
-        .filter(outbox::order_id.eq(order))
-        .filter(outbox::sequence.eq(sequence))
-        .count();
-    Ok(happened.get_result::<i64>(connection).await? > 0)
 }

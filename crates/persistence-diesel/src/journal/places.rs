@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Held, Lease};
@@ -11,7 +12,7 @@ use super::super::{Connection, incoming};
 use super::Ending;
 use super::leases::{hold, move_on, name};
 use crate::rows::EventRow;
-use crate::schema::{journal, leases, outbox};
+use crate::schema::{journal, leases, outbox, skipped_events};
 
 /// A call that gives places.
 pub(super) struct Arranging {
@@ -60,14 +61,18 @@ pub(super) struct After {
     pub(super) limit: u32,
 }
 
-/// The events after a position, with their places.
+/// The events after a position, with their places; but for those that somebody skipped.
 pub(super) fn list<'c>(
     connection: &'c mut Connection,
     about: &'c After,
 ) -> Running<'c, Vec<(i64, EventRow)>> {
+    let skipped = skipped_events::table
+        .filter(skipped_events::order_id.eq(journal::order_id))
+        .filter(skipped_events::sequence.eq(journal::sequence));
     let found = journal::table
         .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
         .filter(journal::position.gt(about.position))
+        .filter(not(exists(skipped)))
         .order(journal::position.asc())
         .limit(i64::from(about.limit))
         .select((journal::position, EventRow::as_select()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use order_app::ports::{EventJournal, OrderStore};
-use order_testkit::databases::{self, Scratch};
+use order_testkit::databases::{self, Scratch, Session};
 use order_testkit::{Proxy, RandomEntropy};
 use persistence_diesel::{StoreSettings, Stores, migrate, open};
 
@@ -51,6 +51,11 @@ impl Rig {
         assert_ne!(through, scratch.url, "the store goes through the proxy");
         let Stores { orders: store, journal } = stores(&through);
         Self { store, journal, proxy, url: scratch.url.clone() }
+    }
+
+    /// A connection past the proxy.
+    pub(crate) async fn session(&self) -> Session {
+        Session::to(&self.url).await.expect("the database is there")
     }
 
     /// Counts rows, past the proxy.

@@ -1,6 +1,8 @@
 //! Leases: one holder at a time, by the clock of the database, and an epoch that tells holders
 //! apart. And instances: those that live are counted.
 
+use std::time::Duration;
+
 use order_app::ports::{Deadline, Duty, SHARDS};
 
 use super::super::steps::in_time;
@@ -100,5 +102,17 @@ pub(super) async fn an_instance_that_is_silent_is_forgotten([one, other]: [Insta
         a_moment().await;
     }
     let back = other.journal.attend(silent, LONG, in_time()).await;
+    assert_eq!(back.expect("the journal counts instances"), 2);
+}
+
+pub(super) async fn an_instance_that_signs_off_is_not_counted([one, other]: [Instance; 2]) {
+    let (leaving, staying) = (a_name(), a_name());
+    for (name, lives_for, expected) in
+        [(leaving, LONG, 1), (staying, LONG, 2), (leaving, Duration::ZERO, 1), (staying, LONG, 1)]
+    {
+        let living = one.journal.attend(name, lives_for, in_time()).await;
+        assert_eq!(living.expect("the journal counts instances"), expected);
+    }
+    let back = other.journal.attend(leaving, LONG, in_time()).await;
     assert_eq!(back.expect("the journal counts instances"), 2);
 }

@@ -6,7 +6,8 @@ use order_domain::{OrderId, Version};
 use super::super::steps::in_time;
 use super::Instance;
 use super::steps::{
-    ALL, advance, an_order_of_version, an_order_on, arrange_all, parked, publishing, release, take,
+    ALL, advance, after, an_order_of_version, an_order_on, arrange_all, head, parked, publishing,
+    release, take,
 };
 
 /// Parks an order from a version on.
@@ -92,54 +93,59 @@ pub(super) async fn parking_again_counts_and_ends_the_redrive([one, other]: [Ins
     let (order, lease) = a_parked_order(&one, 2).await;
     let first = the_parked(&one).await;
     assert!(redrive(&other, order, None).await);
-    assert!(redrive(&other, order, None).await, "asking twice is asking once");
-    assert_eq!(the_parked(&one).await, Parked { redrive: true, ..first.clone() });
+    assert_eq!(the_parked(&one).await, Parked { redrive: true, ..first });
     // One event went through, the next one did not.
     park(&one, &lease, order, 3, "refused again").await;
-    let again = Parked {
-        from: Version::new(3).expect("a version"),
-        reason: "refused again".to_owned(),
-        attempts: 2,
-        ..first
-    };
-    assert_eq!(the_parked(&other).await, again);
+    let found = the_parked(&other).await;
+    assert_eq!((found.from.get(), found.reason.as_str()), (3, "refused again"));
+    assert_eq!((found.attempts, found.redrive), (2, false));
 }
 
 pub(super) async fn the_same_progress_again_changes_nothing([one, other]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
-    let first = the_parked(&one).await;
     for _ in 0..3 {
         park(&other, &lease, order, 2, "refused").await;
+        let found = the_parked(&one).await;
+        assert_eq!((found.order, found.from.get(), found.redrive), (order, 2, false));
     }
-    assert_eq!(the_parked(&one).await, first);
 }
 
 pub(super) async fn a_redrive_leaves_out_the_first_event([one, other]: [Instance; 2]) {
-    let (order, _) = a_parked_order(&one, 2).await;
-    for from in [3, 4, 5] {
-        assert!(redrive(&other, order, Some("nobody wants it")).await);
-        let found = the_parked(&one).await;
-        assert_eq!((found.from.get(), found.redrive, found.attempts), (from, true, 1));
-    }
-}
-
-pub(super) async fn what_was_skipped_stays_skipped([one, other]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
-    assert!(redrive(&other, order, None).await);
-    // While the holder tries, and fails, somebody decides to do without the event.
-    assert!(redrive(&other, order, Some("nobody wants it")).await);
-    park(&one, &lease, order, 2, "refused again").await;
-    let found = the_parked(&other).await;
-    assert_eq!((found.from.get(), found.redrive), (3, true), "the rest is still asked for");
-}
-
-pub(super) async fn what_has_not_happened_cannot_be_skipped([one, other]: [Instance; 2]) {
-    let (order, _) = a_parked_order(&one, 4).await;
-    for _ in 0..3 {
+    for from in [3, 4] {
         assert!(redrive(&other, order, Some("nobody wants it")).await);
         let found = the_parked(&one).await;
-        assert_eq!((found.from.get(), found.redrive), (5, true), "the order has four events");
+        assert_eq!((found.from.get(), found.redrive), (from, true));
+        // The next one is refused, too.
+        park(&one, &lease, order, from, "refused again").await;
+        let found = the_parked(&one).await;
+        assert_eq!((found.from.get(), found.redrive), (from, false));
     }
+}
+
+pub(super) async fn asking_twice_skips_once([one, other]: [Instance; 2]) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    for instance in [&one, &other, &one] {
+        assert!(redrive(instance, order, Some("nobody wants it")).await);
+        assert_eq!(the_parked(&one).await.from.get(), 3);
+    }
+    park(&one, &lease, order, 3, "refused again").await;
+    // A wish that is under way is not changed by another one.
+    assert!(redrive(&other, order, None).await);
+    assert!(redrive(&other, order, Some("nobody wants it")).await);
+    let found = the_parked(&one).await;
+    assert_eq!((found.from.get(), found.redrive), (3, true));
+}
+
+pub(super) async fn a_skipped_event_is_not_read_any_more([one, other]: [Instance; 2]) {
+    let (order, _) = a_parked_order(&one, 2).await;
+    assert!(redrive(&other, order, Some("nobody wants it")).await);
+    for shard in [None, Some(shard(order))] {
+        let read = after(&one, 0, shard, 3).await;
+        let read = read.iter().map(|placed| (placed.position, placed.event.sequence.get()));
+        assert_eq!(read.collect::<Vec<_>>(), [(1, 1), (3, 3), (4, 4)]);
+    }
+    assert_eq!(head(&one).await, 4);
 }
 
 pub(super) async fn any_reason_will_do([one, _]: [Instance; 2]) {
@@ -154,5 +160,6 @@ pub(super) async fn any_reason_will_do([one, _]: [Instance; 2]) {
         }
     }
     assert!(redrive(&one, order, Some("a\0b")).await);
+    park(&one, &lease, order, 5, &long).await;
     assert!(redrive(&one, order, Some(&long)).await);
 }
