@@ -226,7 +226,6 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Placed>, StoreError> {
-        let shard = shard.map(parking::shard_column);
         let about = places::After { position, shard, limit };
         readable(self.read(deadline, places::list, about).await?)
     }

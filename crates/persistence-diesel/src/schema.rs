@@ -98,12 +98,12 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, SmallInt};
+    use diesel::sql_types::BigInt;
     use super::sql::Guid;
 
     journal (position) {
         position -> BigInt,
-        shard -> SmallInt,
+        shard_position -> BigInt,
         order_id -> BigInt,
         sequence -> BigInt,
         event_id -> Guid,

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
+#[path = "../journal/incoming.rs"]
 mod incoming;
 mod inserts;
 #[path = "../journal.rs"]
@@ -42,6 +43,16 @@ const LOCKING: &str = " FOR UPDATE";
 
 /// A time so many microseconds from now: what stands before and after their number.
 const FROM_NOW: (&str, &str) = ("(CURRENT_TIMESTAMP(6) + INTERVAL ", " MICROSECOND)");
+
+/// Deletes what has got the places after one: what stands before and after its number. From the
+/// journal to the keys, whatever the optimizer thinks: the other way it would wait for writers who
+/// have not committed yet.
+const REMOVE: (&str, &str) = (
+    "DELETE incoming FROM journal STRAIGHT_JOIN outbox_incoming AS incoming \
+     FORCE INDEX (PRIMARY) ON incoming.order_id = journal.order_id \
+     AND incoming.sequence = journal.sequence WHERE journal.position > ",
+    "",
+);
 
 /// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
 /// updates. The server gives up a little later than the client does, on statements and on

@@ -44,12 +44,13 @@ const FROM_NOW: (&str, &str) =
     ("(clock_timestamp() AT TIME ZONE 'UTC' + ", " * INTERVAL '1 microsecond')");
 
 /// What every connection is told. The server gives up a little later than the client does: these
-/// are for statements whose client is gone.
+/// are for statements whose client is gone. None of ours is worth the start of parallel workers.
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET statement_timeout = '1500ms';
     SET lock_timeout = '1200ms';
     SET idle_in_transaction_session_timeout = '3s';
+    SET max_parallel_workers_per_gather = 0;
     SET timezone = 'UTC';";
 
 /// A PostgreSQL server, by its URL.

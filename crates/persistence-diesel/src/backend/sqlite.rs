@@ -8,6 +8,7 @@ use order_app::ports::BoxError;
 
 use crate::pool::Connect;
 
+#[path = "../journal/incoming.rs"]
 mod incoming;
 mod inserts;
 #[path = "../journal.rs"]
@@ -41,6 +42,13 @@ const LOCKING: &str = "";
 /// A time so many microseconds from now: what stands before and after their number.
 const FROM_NOW: (&str, &str) =
     ("strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.6f seconds', ", " / 1000000.0))");
+
+/// Deletes what has got the places after one: what stands before and after its number.
+const REMOVE: (&str, &str) = (
+    "DELETE FROM outbox_incoming WHERE (order_id, sequence) IN \
+     (SELECT order_id, sequence FROM journal WHERE position > ",
+    ")",
+);
 
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
 /// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,

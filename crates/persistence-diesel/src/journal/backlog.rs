@@ -13,6 +13,7 @@ use order_app::ports::{Backlog, Duty, SHARDS};
 use super::super::statements::Running;
 use super::super::{Connection, Dialect};
 use super::leases::name;
+use super::places::in_shard;
 use crate::schema::{journal, leases, outbox, outbox_incoming, parked_orders};
 
 /// An aggregate over the rows of another query.
@@ -63,7 +64,6 @@ pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running
         for shard in 0..SHARDS {
             let position = passed(Duty::Publish(shard));
             if position < head && backlog.events < Backlog::BOUND {
-                let shard = i16::try_from(shard).unwrap_or(i16::MAX);
                 add_shard(connection, &mut backlog, shard, position).await?;
             }
         }
@@ -93,17 +93,19 @@ async fn add_incoming(connection: &mut Connection, backlog: &mut Backlog) -> Que
 async fn add_shard(
     connection: &mut Connection,
     backlog: &mut Backlog,
-    shard: i16,
+    shard: u16,
     passed: i64,
 ) -> QueryResult<()> {
-    let waiting =
-        journal::table.filter(journal::shard.eq(shard)).filter(journal::position.gt(passed));
-    let keys = waiting.select(journal::position).limit(room(backlog));
+    let range = in_shard(shard, passed);
+    let waiting = journal::table
+        .filter(journal::shard_position.ge(range.start))
+        .filter(journal::shard_position.lt(range.end));
+    let keys = waiting.select(journal::shard_position).limit(room(backlog));
     let events: i64 = count(keys).get_result(connection).await?;
     if events > 0 {
         let oldest: Option<NaiveDateTime> = waiting
             .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
-            .order(journal::position.asc())
+            .order(journal::shard_position.asc())
             .select(outbox::occurred_at)
             .first(connection)
             .await

@@ -1,5 +1,6 @@
 //! The places of events: how they are given, and how events are read by them.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use diesel::dsl::{exists, not};
@@ -13,6 +14,7 @@ use super::Ending;
 use super::leases::{hold, move_on, name};
 use crate::rows::EventRow;
 use crate::schema::{journal, leases, outbox, skipped_events};
+use crate::types::SHARD_SPAN;
 
 /// A call that gives places.
 pub(super) struct Arranging {
@@ -54,10 +56,18 @@ pub(super) fn arrange<'c>(
     })
 }
 
+/// The values of `shard_position` after a position in a shard.
+pub(super) fn in_shard(shard: u16, after: i64) -> Range<i64> {
+    let start = i64::from(shard).saturating_mul(SHARD_SPAN);
+    let end = start.saturating_add(SHARD_SPAN);
+    let after = after.clamp(-1, SHARD_SPAN.saturating_sub(1));
+    start.saturating_add(after).saturating_add(1)..end
+}
+
 /// Which places are asked for.
 pub(super) struct After {
     pub(super) position: i64,
-    pub(super) shard: Option<i16>,
+    pub(super) shard: Option<u16>,
     pub(super) limit: u32,
 }
 
@@ -71,15 +81,19 @@ pub(super) fn list<'c>(
         .filter(skipped_events::sequence.eq(journal::sequence));
     let found = journal::table
         .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
-        .filter(journal::position.gt(about.position))
         .filter(not(exists(skipped)))
-        .order(journal::position.asc())
         .limit(i64::from(about.limit))
         .select((journal::position, EventRow::as_select()));
-    match about.shard {
-        Some(shard) => Box::pin(found.filter(journal::shard.eq(shard)).load(connection)),
-        None => Box::pin(found.load(connection)),
+    if let Some(shard) = about.shard {
+        let range = in_shard(shard, about.position);
+        let found = found
+            .filter(journal::shard_position.ge(range.start))
+            .filter(journal::shard_position.lt(range.end))
+            .order(journal::shard_position.asc());
+        return Box::pin(found.load(connection));
     }
+    let found = found.filter(journal::position.gt(about.position)).order(journal::position.asc());
+    Box::pin(found.load(connection))
 }
 
 /// The last place given.

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
 use super::Connection;
+use crate::types::SHARD_SPAN;
 
 /// Gives the places after `last` to at most `limit` events. The caller holds the lease.
 pub(super) async fn place(
@@ -16,33 +17,36 @@ pub(super) async fn place(
     last: i64,
     limit: i64,
 ) -> QueryResult<usize> {
-    Place { last, limit, shards: i64::from(SHARDS) }.execute(connection).await
+    Place { last, limit }.execute(connection).await
 }
 
 #[derive(QueryId)]
 struct Place {
     last: i64,
     limit: i64,
-    shards: i64,
 }
 
 impl QueryFragment<Pg> for Place {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // By their place in the table, which nothing moves: a join of the keys may be planned as
+        // a walk through everything that waits.
         out.push_sql(
-            "WITH next AS (SELECT order_id, sequence FROM outbox_incoming \
-             ORDER BY order_id, sequence LIMIT ",
+            "WITH taken AS (DELETE FROM outbox_incoming WHERE ctid = ANY (ARRAY( \
+             SELECT ctid FROM outbox_incoming ORDER BY order_id, sequence LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(
-            "), taken AS (DELETE FROM outbox_incoming AS incoming USING next \
-             WHERE incoming.order_id = next.order_id AND incoming.sequence = next.sequence \
-             RETURNING incoming.order_id, incoming.sequence, incoming.event_id) \
-             INSERT INTO journal (position, shard, order_id, sequence, event_id) SELECT ",
-        );
+        out.push_sql(")) RETURNING order_id, sequence, event_id), placed AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
-        out.push_sql(" + row_number() OVER (ORDER BY order_id, sequence), order_id % ");
-        out.push_bind_param::<BigInt, _>(&self.shards)?;
-        out.push_sql(", order_id, sequence, event_id FROM taken");
+        out.push_sql(
+            " + row_number() OVER (ORDER BY order_id, sequence) AS position, \
+             order_id, sequence, event_id FROM taken) \
+             INSERT INTO journal (position, shard_position, order_id, sequence, event_id) \
+             SELECT position, order_id % ",
+        );
+        out.push_sql(&SHARDS.to_string());
+        out.push_sql(" * ");
+        out.push_sql(&SHARD_SPAN.to_string());
+        out.push_sql(" + position, order_id, sequence, event_id FROM placed");
         Ok(())
     }
 }
