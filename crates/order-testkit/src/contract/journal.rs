@@ -1,5 +1,10 @@
 //! The law of the journal, as cases that every adapter runs.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "in a test, an overflow ends it; that is what a broken expectation does"
+)]
+
 mod backlog;
 mod concurrency;
 mod interruption;

@@ -78,12 +78,14 @@ pub(super) fn take<'c>(
     Box::pin(async move {
         let ours = || leases::instance.eq(about.instance);
         let named = || leases::table.filter(leases::name.eq(name(about.duty)));
+        #[expect(clippy::arithmetic_side_effects, reason = "the database counts, and checks")]
+        let next_epoch = leases::epoch + 1;
         let free =
             named().filter(ours().or(leases::instance.is_null()).or(leases::expires_at.le(now())));
         let taken = diesel::update(free)
             .set((
                 // First of all: MySQL lets later assignments see what earlier ones did.
-                leases::epoch.eq(case_when(ours(), leases::epoch).otherwise(leases::epoch + 1)),
+                leases::epoch.eq(case_when(ours(), leases::epoch).otherwise(next_epoch)),
                 leases::instance.eq(about.instance),
                 leases::expires_at.eq(from_now(about.lasts)),
             ))

@@ -90,13 +90,14 @@ async fn park(connection: &mut Connection, parking: &Parking) -> QueryResult<()>
             .await
             .map(drop);
     }
+    #[expect(clippy::arithmetic_side_effects, reason = "the database counts, and checks")]
+    let once_more = parked_orders::attempts + 1;
     let tried = parked_orders::redrive.or(parked_orders::sequence.lt(from));
     diesel::update(stored.filter(parked_orders::sequence.le(from)))
         .set((
             // First of all: MySQL lets later assignments see what earlier ones did.
             parked_orders::attempts
-                .eq(case_when(tried, parked_orders::attempts + 1)
-                    .otherwise(parked_orders::attempts)),
+                .eq(case_when(tried, once_more).otherwise(parked_orders::attempts)),
             parked_orders::sequence.eq(from),
             parked_orders::reason.eq(reason),
             parked_orders::redrive.eq(false),
@@ -151,10 +152,7 @@ pub(super) fn redrive<'c>(
         let stored = parked_orders::table.filter(parked_orders::order_id.eq(about.order));
         let wish = (parked_orders::sequence, parked_orders::redrive);
         let found = stored.select(wish).first::<(i64, bool)>(connection).await.optional()?;
-        let (sequence, asked) = match found {
-            None => return Ok(Ending::Undo(false)),
-            Some(found) => found,
-        };
+        let Some((sequence, asked)) = found else { return Ok(Ending::Undo(false)) };
         if asked {
             return Ok(Ending::Undo(true));
         }
