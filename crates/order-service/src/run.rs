@@ -68,7 +68,8 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
 
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
+    let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
+    let store = stores.orders;
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let lifecycle = Lifecycle::new();

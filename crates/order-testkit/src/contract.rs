@@ -1,4 +1,5 @@
-//! The law of the store, as cases that every adapter runs, this crate's fake included.
+//! The laws of the store and of the journal, as cases that every adapter runs, this crate's fake
+//! included. Those of the journal have rules of their own: see [`JournalCase`].
 //!
 //! An adapter's test binary makes one trial of each case and database. All cases of one database
 //! may run at the same time on the same store: each uses customers, order ids, keys and event ids
@@ -17,11 +18,21 @@
 //! }
 //! ```
 
+macro_rules! cases {
+    ($of:ident: $($module:ident { $($case:ident,)+ })+) => {
+        vec![$($($of {
+            name: concat!(stringify!($module), "::", stringify!($case)),
+            run: |subject| Box::pin($module::$case(subject)),
+        },)+)+]
+    };
+}
+
 mod answers;
 mod compare_and_set;
 mod concurrency;
 mod events;
 mod interruption;
+mod journal;
 mod lists;
 mod read_back;
 mod steps;
@@ -33,6 +44,8 @@ use order_app::ports::OrderStore;
 
 use crate::BoxFuture;
 
+pub use journal::{Instance, JournalCase, journal_cases};
+
 /// One law of the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -42,19 +55,10 @@ pub struct Case {
     pub run: fn(Arc<dyn OrderStore>) -> BoxFuture<()>,
 }
 
-macro_rules! cases {
-    ($($module:ident { $($case:ident,)+ })+) => {
-        vec![$($(Case {
-            name: concat!(stringify!($module), "::", stringify!($case)),
-            run: |store| Box::pin($module::$case(store)),
-        },)+)+]
-    };
-}
-
 /// Every case of the contract.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    cases! {
+    cases! { Case:
         read_back {
             an_order_is_read_back_as_it_was_written,
             an_unknown_order_is_none,

@@ -1,6 +1,7 @@
 //! Databases to throw away, on the real servers that `deploy/stack` starts and in SQLite files.
 //! A server that is not there is a failure that names the command that starts it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -114,12 +115,39 @@ impl Database {
 /// # Errors
 /// What the database says instead.
 pub async fn execute(url: &str, statements: &str) -> Result<(), BoxError> {
-    match Connection::to(url).await? {
-        Connection::Sqlite(mut connection) => connection.batch_execute(statements).await?,
-        Connection::Postgres(mut connection) => connection.batch_execute(statements).await?,
-        Connection::Mysql(mut connection) => connection.batch_execute(statements).await?,
+    Session::to(url).await?.run(statements).await
+}
+
+/// A connection to a database, past any store, for transactions that stay open for a while.
+pub struct Session(Connection);
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// What the database says instead.
+    pub async fn to(url: &str) -> Result<Self, BoxError> {
+        Connection::to(url).await.map(Self)
     }
-    Ok(())
+
+    /// Runs statements.
+    ///
+    /// # Errors
+    /// What the database says instead.
+    pub async fn run(&mut self, statements: &str) -> Result<(), BoxError> {
+        match &mut self.0 {
+            Connection::Sqlite(connection) => connection.batch_execute(statements).await?,
+            Connection::Postgres(connection) => connection.batch_execute(statements).await?,
+            Connection::Mysql(connection) => connection.batch_execute(statements).await?,
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
 }
 
 /// Counts rows, past any store: `of` is a table, and a condition if you like.

@@ -1,8 +1,9 @@
-//! The order store on SQLite, PostgreSQL, MySQL and MariaDB, from one source.
+//! The order store and the event journal on SQLite, PostgreSQL, MySQL and MariaDB, from one source.
 //!
-//! [`open`] gives an [`OrderStore`] for a URL, [`migrate`] brings its database up to date. The
-//! statements stand once, in `statements.rs`, and are compiled for each backend; the law of the
-//! port is checked by the contract suite of `order-testkit` on every one of them.
+//! [`open`] gives an [`OrderStore`] and an [`EventJournal`] for a URL, [`migrate`] brings its
+//! database up to date. The statements stand once, in `statements.rs` and `journal/`, and are
+//! compiled for each backend; the laws of the ports are checked by the contract suites of
+//! `order-testkit` on every one of them.
 
 #![expect(clippy::duplicate_mod, reason = "one source of all statements, compiled per backend")]
 
@@ -20,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{BoxError, Entropy, OrderStore};
+use order_app::ports::{BoxError, Entropy, EventJournal, OrderStore};
 use tokio::runtime::Handle;
 
 use crate::backend::{mysql, postgres, sqlite};
@@ -82,7 +83,16 @@ fn locate(url: &str) -> Result<Location<'_>, UnknownDatabase> {
     }
 }
 
-macro_rules! store {
+/// What one database keeps, behind its ports.
+#[derive(Clone)]
+pub struct Stores {
+    /// Orders, their events and idempotent answers.
+    pub orders: Arc<dyn OrderStore>,
+    /// The places of the events. It shares the connections of the order store.
+    pub journal: Arc<dyn EventJournal>,
+}
+
+macro_rules! stores {
     ($backend:ident, $url:expr, $settings:expr, $writers:expr, $entropy:expr) => {{
         let pool = |size: u32| {
             let backend = $backend::Backend { url: $url.to_owned() };
@@ -104,11 +114,19 @@ macro_rules! store {
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
         let lookups = $backend::Lookups::over(readers.clone(), retry.clone());
-        Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime })
+        let journal = Arc::new($backend::Journal {
+            readers: readers.clone(),
+            writers: writers.clone(),
+            retry: retry.clone(),
+            runtime: runtime.clone(),
+        });
+        let orders =
+            Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime });
+        Stores { orders, journal }
     }};
 }
 
-/// Opens a store. It connects when it is first used, so the database may be down now. Connections
+/// Opens a database. It connects when it is first used, so the database may be down now. Connections
 /// live on the runtime on which this is called.
 ///
 /// # Errors
@@ -116,13 +134,13 @@ macro_rules! store {
 pub fn open(
     settings: &StoreSettings,
     entropy: Arc<dyn Entropy>,
-) -> Result<Arc<dyn OrderStore>, UnknownDatabase> {
+) -> Result<Stores, UnknownDatabase> {
     let shared: Option<u32> = None;
     Ok(match locate(&settings.url)? {
         // SQLite has one writer at a time; those who wait for it do so in our own, fair, queue.
-        Location::Sqlite(path) => store!(sqlite, path, settings, Some(1), entropy),
-        Location::Postgres(url) => store!(postgres, url, settings, shared, entropy),
-        Location::MySql(url) => store!(mysql, url, settings, shared, entropy),
+        Location::Sqlite(path) => stores!(sqlite, path, settings, Some(1), entropy),
+        Location::Postgres(url) => stores!(postgres, url, settings, shared, entropy),
+        Location::MySql(url) => stores!(mysql, url, settings, shared, entropy),
     })
 }
 

@@ -12,7 +12,7 @@ use order_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::schema::{idempotency_keys, orders, outbox};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 use crate::types::{Document, Guid, Money, Time};
 
 /// A row of `orders`. What may be NULL in a table that was adopted is an option.
@@ -55,6 +55,15 @@ pub(crate) struct EventRow {
     pub occurred_at: NaiveDateTime,
     pub context: String,
     pub data: String,
+}
+
+/// A row of `outbox_incoming`.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = outbox_incoming)]
+pub(crate) struct IncomingRow {
+    pub order_id: i64,
+    pub sequence: i64,
+    pub event_id: Guid,
 }
 
 /// A row of `idempotency_keys`.
@@ -242,6 +251,12 @@ fn line(item: LineIn<'_>) -> Result<OrderLine, BoxError> {
 }
 
 impl EventRow {
+    /// What says that this event has no place in the journal yet.
+    pub(crate) fn incoming(&self) -> IncomingRow {
+        let Self { order_id, sequence, event_id, .. } = *self;
+        IncomingRow { order_id, sequence, event_id }
+    }
+
     /// The event that this row holds.
     pub(crate) fn into_event(self) -> Result<EventRecord, BoxError> {
         let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == self.event_type);

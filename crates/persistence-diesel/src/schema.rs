@@ -85,3 +85,78 @@ diesel::table! {
         next_id -> BigInt,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::BigInt;
+    use super::sql::Guid;
+
+    outbox_incoming (order_id, sequence) {
+        order_id -> BigInt,
+        sequence -> BigInt,
+        event_id -> Guid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::BigInt;
+    use super::sql::Guid;
+
+    journal (position) {
+        position -> BigInt,
+        shard_position -> BigInt,
+        order_id -> BigInt,
+        sequence -> BigInt,
+        event_id -> Guid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+    use super::sql::Guid;
+
+    leases (name) {
+        name -> Text,
+        instance -> Nullable<Guid>,
+        epoch -> BigInt,
+        expires_at -> Timestamp,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Timestamp;
+    use super::sql::Guid;
+
+    instances (instance) {
+        instance -> Guid,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, SmallInt, Text, Timestamp};
+
+    parked_orders (order_id) {
+        order_id -> BigInt,
+        shard -> SmallInt,
+        sequence -> BigInt,
+        reason -> Text,
+        since -> Timestamp,
+        attempts -> Integer,
+        redrive -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text, Timestamp};
+
+    skipped_events (order_id, sequence) {
+        order_id -> BigInt,
+        sequence -> BigInt,
+        reason -> Text,
+        skipped_at -> Timestamp,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(journal, outbox, skipped_events);
+diesel::allow_tables_to_appear_in_same_query!(outbox, outbox_incoming);

@@ -18,6 +18,9 @@ use crate::schema::sql;
 /// In SQLite an amount is a whole number of this many decimals.
 const SCALE: u32 = 4;
 
+/// Positions in the journal are smaller; `shard_position` is the shard times this and the position.
+pub(crate) const SHARD_SPAN: i64 = 1 << 48;
+
 /// A UUID as sixteen bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Guid)]

@@ -1,5 +1,5 @@
-//! The store keeps its law on every database: one trial for each case of the contract and each
-//! database, on the real servers.
+//! The store and the journal keep their laws on every database: one trial for each case of the
+//! contract and each database, on the real servers.
 
 #![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
 
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use order_app::ports::OrderStore;
+use order_testkit::RandomEntropy;
+use order_testkit::contract::{self, Instance};
 use order_testkit::databases::{Database, Scratch};
-use order_testkit::{RandomEntropy, contract};
 use persistence_diesel::{StoreSettings, migrate, open};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -22,12 +22,22 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for database in Database::ALL {
         let scratch = database.scratch();
-        let store = runtime.block_on(store_on(&scratch));
+        let store = runtime.block_on(async {
+            migrate(&settings(&scratch)).await.expect("the migrations run");
+            instance_on(&scratch).orders
+        });
         databases.push(scratch);
         trials.extend(contract::cases().into_iter().map(|case| {
             let (runtime, store) = (runtime.handle().clone(), Arc::clone(&store));
             Trial::test(format!("{}::{}", database.name(), case.name), move || {
                 runtime.block_on((case.run)(store));
+                Ok(())
+            })
+        }));
+        trials.extend(contract::journal_cases().into_iter().map(|case| {
+            let runtime = runtime.handle().clone();
+            Trial::test(format!("{}::journal::{}", database.name(), case.name), move || {
+                on_a_database_of_its_own(&runtime, database, case);
                 Ok(())
             })
         }));
@@ -37,12 +47,25 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-async fn store_on(scratch: &Scratch) -> Arc<dyn OrderStore> {
-    let settings = StoreSettings {
+fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract::JournalCase) {
+    let scratch = database.scratch();
+    runtime.block_on(async {
+        migrate(&settings(&scratch)).await.expect("the migrations run");
+        let case = (case.run)([instance_on(&scratch), instance_on(&scratch)]);
+        tokio::spawn(case).await.expect("the law is kept");
+    });
+}
+
+fn instance_on(scratch: &Scratch) -> Instance {
+    let entropy = Arc::new(RandomEntropy);
+    let stores = open(&settings(scratch), entropy).expect("a known kind of URL");
+    Instance { orders: stores.orders, journal: stores.journal }
+}
+
+fn settings(scratch: &Scratch) -> StoreSettings {
+    StoreSettings {
         url: scratch.url.clone(),
         pool_size: 10,
         connection_timeout: Duration::from_secs(2),
-    };
-    migrate(&settings).await.expect("the migrations run");
-    open(&settings, Arc::new(RandomEntropy)).expect("a known kind of URL")
+    }
 }

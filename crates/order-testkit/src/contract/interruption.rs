@@ -16,10 +16,10 @@ use super::steps::{
 use crate::examples::{a_change_placing, a_recorded_answer, within};
 
 /// More than any pool of the tests has connections.
-const CALLERS: usize = 100;
+pub(super) const CALLERS: usize = 100;
 
 /// Follows a future for a random time, or for a random number of steps, and then drops it.
-async fn follow_a_while<T>(future: impl Future<Output = T>) {
+pub(super) async fn follow_a_while<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);
     if random(2) == 1 {
         let micros = u64::try_from(random(20_000)).unwrap_or(1);
@@ -157,7 +157,7 @@ pub(super) async fn a_commit_that_runs_out_of_time_says_what_came_of_it(store: S
 }
 
 /// Waits for an answer, but not for long.
-async fn promptly<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+pub(super) async fn promptly<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     let answer = tokio::time::timeout(Duration::from_secs(2), answer).await;
     match answer.expect("an answer comes promptly") {
         Ok(value) => Some(value),

@@ -12,6 +12,10 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
+#[path = "../journal/incoming.rs"]
+mod incoming;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -21,6 +25,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -32,6 +37,22 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 /// Starts a transaction that will write.
 const BEGIN: &str = "START TRANSACTION";
+
+/// Ends a read of rows that are locked until the end of the transaction.
+const LOCKING: &str = " FOR UPDATE";
+
+/// A time so many microseconds from now: what stands before and after their number.
+const FROM_NOW: (&str, &str) = ("(CURRENT_TIMESTAMP(6) + INTERVAL ", " MICROSECOND)");
+
+/// Deletes what has got the places after one: what stands before and after its number. From the
+/// journal to the keys, whatever the optimizer thinks: the other way it would wait for writers who
+/// have not committed yet.
+const REMOVE: (&str, &str) = (
+    "DELETE incoming FROM journal STRAIGHT_JOIN outbox_incoming AS incoming \
+     FORCE INDEX (PRIMARY) ON incoming.order_id = journal.order_id \
+     AND incoming.sequence = journal.sequence WHERE journal.position > ",
+    "",
+);
 
 /// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
 /// updates. The server gives up a little later than the client does, on statements and on

@@ -10,6 +10,9 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
+mod incoming;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -19,6 +22,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -28,15 +32,25 @@ pub(crate) type Dialect = diesel::pg::Pg;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
+/// Starts a transaction that will write.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Ends a read of rows that are locked until the end of the transaction.
+const LOCKING: &str = " FOR UPDATE";
+
+/// A time so many microseconds from now: what stands before and after their number. Not the time
+/// at which the transaction began, for it may have waited since.
+const FROM_NOW: (&str, &str) =
+    ("(clock_timestamp() AT TIME ZONE 'UTC' + ", " * INTERVAL '1 microsecond')");
+
 /// What every connection is told. The server gives up a little later than the client does: these
-/// are for statements whose client is gone. Statements are planned once: all of them find their rows
-/// by a key, whatever the values, and planning a batch takes longer than writing it.
+/// are for statements whose client is gone. None of ours is worth the start of parallel workers.
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET statement_timeout = '1500ms';
     SET lock_timeout = '1200ms';
     SET idle_in_transaction_session_timeout = '3s';
-    SET plan_cache_mode = force_generic_plan;
+    SET max_parallel_workers_per_gather = 0;
     SET timezone = 'UTC';";
 
 /// A PostgreSQL server, by its URL.

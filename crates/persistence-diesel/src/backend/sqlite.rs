@@ -9,6 +9,10 @@ use order_app::ports::BoxError;
 use crate::pool::Connect;
 
 mod batch;
+#[path = "../journal/incoming.rs"]
+mod incoming;
+#[path = "../journal.rs"]
+mod journal;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -18,6 +22,7 @@ mod store;
 #[path = "../writer.rs"]
 mod writer;
 
+pub(crate) use journal::Journal;
 pub(crate) use lookups::Lookups;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
@@ -26,6 +31,24 @@ pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
+/// process wrote in between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Ends a read of rows that are locked until the end of the transaction; all are.
+const LOCKING: &str = "";
+
+/// A time so many microseconds from now: what stands before and after their number.
+const FROM_NOW: (&str, &str) =
+    ("strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.6f seconds', ", " / 1000000.0))");
+
+/// Deletes what has got the places after one: what stands before and after its number.
+const REMOVE: (&str, &str) = (
+    "DELETE FROM outbox_incoming WHERE (order_id, sequence) IN \
+     (SELECT order_id, sequence FROM journal WHERE position > ",
+    ")",
+);
 
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
 /// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,

@@ -8,9 +8,12 @@ use order_domain::OrderId;
 use order_testkit::Conduct;
 use order_testkit::examples::{a_change_placing, a_new_order, soon, within};
 
+use crate::journal::ask_everything;
 use crate::rig::{POOL_SIZE, Rig};
 
 const BUDGET: Duration = Duration::from_millis(1_200);
+/// For many calls one after another.
+const HASTE: Duration = Duration::from_millis(300);
 
 /// Uses every connection of the pool at the same time.
 async fn warm_up(rig: &Rig) {
@@ -66,6 +69,32 @@ pub(crate) async fn hung(rig: Rig) {
             other => panic!("the database was silent: {other:?}"),
         }
     }
+    let connections = rig.connections().await;
+    assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
+}
+
+/// The same for whatever is asked of the journal.
+pub(crate) async fn hung_under_the_journal(rig: Rig) {
+    warm_up(&rig).await;
+    let working = ask_everything(&*rig.journal, BUDGET).await;
+    assert!(working.iter().all(Result::is_ok), "{working:?}");
+    rig.proxy.behave(Conduct::Stalled);
+    let start = Instant::now();
+    let asked = join_all((0..10).map(|_| ask_everything(&*rig.journal, HASTE))).await;
+    let refused = |answer: &Result<(), StoreError>| {
+        matches!(answer, Err(StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)))
+    };
+    assert!(asked.iter().flatten().all(refused), "{asked:?}");
+    let calls = u32::try_from(working.len()).expect("a small number");
+    let patience = calls * HASTE + Duration::from_millis(300);
+    assert!(start.elapsed() < patience, "answered after {:?}", start.elapsed());
+    rig.proxy.behave(Conduct::Honest);
+    let back = Instant::now();
+    while rig.journal.head(within(BUDGET)).await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(1), "not back after a second");
+    }
+    let working = ask_everything(&*rig.journal, BUDGET).await;
+    assert!(working.iter().all(Result::is_ok), "{working:?}");
     let connections = rig.connections().await;
     assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
 }

@@ -12,6 +12,7 @@
 mod adoption;
 mod commits;
 mod connections;
+mod journal;
 mod rig;
 
 use std::process::ExitCode;
@@ -37,7 +38,21 @@ fn main() -> ExitCode {
         ("a_database_is_gone_after_a_commit_of_many", |rig| {
             Box::pin(commits::gone_after_a_commit_of_many(rig))
         }),
+        ("the_answer_to_an_arrangement_is_lost", |rig| {
+            Box::pin(journal::arrangement_answer_lost(rig))
+        }),
+        ("an_arrangement_is_lost", |rig| Box::pin(journal::arrangement_lost(rig))),
+        ("a_database_is_gone_after_an_arrangement", |rig| {
+            Box::pin(journal::gone_after_an_arrangement(rig))
+        }),
+        ("the_answer_to_progress_is_lost", |rig| Box::pin(journal::progress_answer_lost(rig))),
+        ("a_database_is_gone_after_progress", |rig| Box::pin(journal::gone_after_progress(rig))),
+        ("the_answer_to_a_skip_is_lost", |rig| Box::pin(journal::skip_answer_lost(rig))),
+        ("a_writer_is_in_the_middle", |rig| Box::pin(journal::a_writer_in_the_middle(rig))),
         ("all_connections_are_cut", |rig| Box::pin(connections::all_cut(rig))),
+        ("a_database_hangs_under_the_journal", |rig| {
+            Box::pin(connections::hung_under_the_journal(rig))
+        }),
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
     ];
@@ -46,6 +61,7 @@ fn main() -> ExitCode {
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
         ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
+        ("events_from_before_the_journal_get_places", journal::events_from_before_the_journal),
         ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
     ];
     let mut trials = Vec::new();

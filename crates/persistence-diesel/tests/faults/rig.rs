@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::OrderStore;
-use order_testkit::databases::{self, Scratch};
+use order_app::ports::{EventJournal, OrderStore};
+use order_testkit::databases::{self, Scratch, Session};
 use order_testkit::{Commit, Proxy, RandomEntropy};
-use persistence_diesel::{StoreSettings, migrate, open};
+use persistence_diesel::{StoreSettings, Stores, migrate, open};
 
 /// How many connections the store may have.
 pub(crate) const POOL_SIZE: u32 = 4;
@@ -18,6 +18,7 @@ pub(crate) type Check = fn(Rig) -> Pin<Box<dyn Future<Output = ()>>>;
 /// What a check works with.
 pub(crate) struct Rig {
     pub(crate) store: Arc<dyn OrderStore>,
+    pub(crate) journal: Arc<dyn EventJournal>,
     pub(crate) proxy: Proxy,
     url: String,
 }
@@ -32,6 +33,11 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
 
 /// A store of its own, as another process would have it.
 pub(crate) fn store(url: &str) -> Arc<dyn OrderStore> {
+    stores(url).orders
+}
+
+/// The same, with its journal.
+pub(crate) fn stores(url: &str) -> Stores {
     open(&settings(url), Arc::new(RandomEntropy)).expect("a known kind of URL")
 }
 
@@ -43,7 +49,13 @@ impl Rig {
         let proxy = Proxy::before(server, Commit::on(&scratch.url)).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
         assert_ne!(through, scratch.url, "the store goes through the proxy");
-        Self { store: store(&through), proxy, url: scratch.url.clone() }
+        let Stores { orders: store, journal } = stores(&through);
+        Self { store, journal, proxy, url: scratch.url.clone() }
+    }
+
+    /// A connection past the proxy.
+    pub(crate) async fn session(&self) -> Session {
+        Session::to(&self.url).await.expect("the database is there")
     }
 
     /// Counts rows, past the proxy.

@@ -10,7 +10,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use super::{BEGIN, Connection};
 use crate::pool::Slot;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
-use crate::schema::{idempotency_keys, orders, outbox};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
 /// Writes changes and commits: all but those whose order has another version than theirs; the
 /// answer is the ids of these orders. `None` when something excludes one of the changes: then none
@@ -71,7 +71,9 @@ async fn write(connection: &mut Connection, changes: &[Arc<ChangeRows>]) -> Quer
     let written = || changes.iter().filter(|change| !stale.contains(&change.order.id));
     let events: Vec<&EventRow> = written().map(|change| &change.event).collect();
     if !events.is_empty() {
+        let incoming: Vec<_> = events.iter().map(|event| event.incoming()).collect();
         diesel::insert_into(outbox::table).values(events).execute(connection).await?;
+        diesel::insert_into(outbox_incoming::table).values(incoming).execute(connection).await?;
     }
     let mut answers: Vec<&AnswerRow> =
         written().filter_map(|change| change.answer.as_ref()).collect();

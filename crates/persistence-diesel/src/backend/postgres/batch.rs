@@ -60,14 +60,15 @@ macro_rules! columns {
                 Self { $($column: rows.iter().map($column).collect(),)+ }
             }
 
-            /// The rows as a table of the name `new`.
+            /// The rows as a table of the name `new`. The planner is not to see how many there are,
+            /// or it would plan anew for each batch, which takes longer than writing it.
             fn walk<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-                let mut separator = "unnest(";
+                let mut separator = "unnest((SELECT ";
                 $(
-                    out.push_sql(std::mem::replace(&mut separator, ", "));
+                    out.push_sql(std::mem::replace(&mut separator, "), (SELECT "));
                     out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
                 )+
-                separator = ") AS new (";
+                separator = ")) AS new (";
                 $(
                     out.push_sql(std::mem::replace(&mut separator, ", "));
                     out.push_sql(stringify!($column));
@@ -182,7 +183,10 @@ impl QueryFragment<Pg> for Batch<'_> {
         );
         self.noted.walk(&mut out)?;
         out.push_sql(
-            " WHERE sequence = 1 OR order_id IN (SELECT id FROM changed)), \
+            " WHERE sequence = 1 OR order_id IN (SELECT id FROM changed) \
+             RETURNING order_id, sequence, event_id), \
+             incoming AS (INSERT INTO outbox_incoming (order_id, sequence, event_id) \
+             SELECT order_id, sequence, event_id FROM noted), \
              answered AS (INSERT INTO idempotency_keys (scope, fingerprint, status, headers, body, \
              recorded_at) SELECT scope, fingerprint, status, headers, body, recorded_at FROM ",
         );

@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use super::Connection;
 use crate::pool::Slot;
 use crate::rows::ChangeRows;
-use crate::schema::{idempotency_keys, orders, outbox};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
 /// Writes changes and commits: all but those whose order has another version than theirs; the
 /// answer is the ids of these orders. `None` when something excludes one of the changes: then none
@@ -82,6 +82,8 @@ fn write(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> QueryRes
             continue;
         }
         diesel::insert_into(outbox::table).values(&change.event).execute(sqlite)?;
+        let incoming = change.event.incoming();
+        diesel::insert_into(outbox_incoming::table).values(incoming).execute(sqlite)?;
         if let Some(answer) = &change.answer {
             diesel::insert_into(idempotency_keys::table).values(answer).execute(sqlite)?;
         }

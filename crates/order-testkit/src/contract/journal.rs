@@ -1,0 +1,112 @@
+//! The law of the journal, as cases that every adapter runs.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "in a test, an overflow ends it; that is what a broken expectation does"
+)]
+
+mod backlog;
+mod concurrency;
+mod interruption;
+mod leases;
+mod parking;
+mod places;
+mod progress;
+mod steps;
+mod zombies;
+
+use std::fmt;
+use std::sync::Arc;
+
+use order_app::ports::{EventJournal, OrderStore};
+
+use crate::BoxFuture;
+
+/// What one instance of the service has of a database.
+#[derive(Clone)]
+pub struct Instance {
+    /// Where it commits.
+    pub orders: Arc<dyn OrderStore>,
+    /// Where its commits get their places.
+    pub journal: Arc<dyn EventJournal>,
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").finish_non_exhaustive()
+    }
+}
+
+/// One law of the journal. Places and leases are shared by all that a database holds, so each case
+/// has an empty database of its own, and two instances on it.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalCase {
+    /// What is demanded, such as `places::every_event_gets_one_place`.
+    pub name: &'static str,
+    /// Checks it on two instances.
+    pub run: fn([Instance; 2]) -> BoxFuture<()>,
+}
+
+/// Every case of the journal's contract.
+#[must_use]
+pub fn journal_cases() -> Vec<JournalCase> {
+    cases! { JournalCase:
+        places {
+            an_empty_journal_is_empty,
+            every_event_gets_one_place,
+            a_limit_is_kept,
+            later_events_get_later_places,
+            reading_starts_after_a_position,
+            a_shard_holds_its_own_orders_only,
+        }
+        concurrency {
+            readers_miss_nothing_while_arrangers_change_hands,
+            calls_under_one_lease_at_a_time_give_each_place_once,
+            of_many_who_want_a_lease_one_gets_it,
+            redrives_at_a_time_skip_one_event,
+        }
+        leases {
+            a_lease_has_one_holder,
+            duties_are_leased_apart,
+            a_shard_beyond_all_is_leased_to_nobody,
+            renewing_keeps_the_epoch_and_taking_raises_it,
+            a_lease_that_is_over_is_taken_by_somebody_else,
+            a_lease_that_is_over_is_held_until_somebody_takes_it,
+            a_lease_that_is_given_back_is_free,
+            giving_back_late_or_twice_changes_nothing,
+            instances_that_live_are_counted,
+            an_instance_that_is_silent_is_forgotten,
+            an_instance_that_signs_off_is_not_counted,
+        }
+        zombies {
+            nothing_is_arranged_under_a_lost_lease,
+            nothing_is_recorded_under_a_lost_lease,
+            an_earlier_lease_of_the_same_instance_is_lost,
+        }
+        progress {
+            progress_outlives_the_lease,
+            progress_never_goes_back,
+            shards_advance_apart,
+        }
+        parking {
+            a_parked_order_is_listed,
+            parked_orders_come_oldest_first,
+            an_order_is_not_parked_any_more,
+            an_order_that_is_not_parked_cannot_be_redriven,
+            parking_again_counts_and_ends_the_redrive,
+            the_same_progress_again_changes_nothing,
+            a_redrive_leaves_out_the_first_event,
+            asking_twice_skips_once,
+            a_skipped_event_is_not_read_any_more,
+            any_reason_will_do,
+        }
+        backlog {
+            an_event_waits_until_its_shard_has_passed_it,
+            the_oldest_event_is_found_wherever_it_waits,
+        }
+        interruption {
+            dropped_calls_do_no_harm,
+            a_deadline_in_the_past_is_answered_promptly,
+        }
+    }
+}

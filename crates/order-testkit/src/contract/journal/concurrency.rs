@@ -1,0 +1,148 @@
+//! What holds when everybody is at work at the same time: writers, arrangers, readers, operators.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use order_app::ports::{Deadline, Duty, Held, Parking, Placed, Progress, SHARDS, shard};
+use order_domain::{OrderId, Version};
+use tokio::task::JoinSet;
+
+use super::super::steps::in_time;
+use super::Instance;
+use super::steps::{
+    ALL, LONG, a_moment, a_name, advance, after, an_order_of_version, arrange_all, ask,
+    assert_complete, assert_events, parked, patiently, publishing, release, some_orders, take,
+};
+
+/// Writers on each instance, and how many orders each of them places.
+const WRITERS: i64 = 8;
+const ORDERS: i64 = 12;
+
+/// Gives places now and then, until there is nothing left to do: with two calls at a time, under a
+/// lease that it sometimes gives back and sometimes lets run out.
+async fn arrange_now_and_then(instance: Instance, written: Arc<AtomicBool>) {
+    let (name, patience) = (a_name(), patiently());
+    for turn in 0_u32.. {
+        assert!(Deadline::now() < patience, "there is always something left to do");
+        let done = written.load(Ordering::Acquire);
+        let lasts = Duration::from_millis(20);
+        let Some(lease) = ask(&instance, Duty::Arrange, name, lasts).await else {
+            a_moment().await;
+            continue;
+        };
+        let (one, other) = tokio::join!(
+            instance.journal.arrange(&lease, 5, in_time()),
+            instance.journal.arrange(&lease, 9, in_time()),
+        );
+        let nothing = [one, other]
+            .into_iter()
+            .all(|arranged| matches!(arranged.expect("the journal gives places"), Held::Done(0)));
+        if turn.is_multiple_of(3) {
+            release(&instance, &lease).await;
+        }
+        if done && nothing {
+            return;
+        }
+    }
+}
+
+/// Reads on from what it has read, until it has seen everything that there will ever be.
+async fn read_on(instance: Instance, shard: Option<u16>, complete: Arc<AtomicBool>) -> Vec<Placed> {
+    let (mut read, patience) = (Vec::<Placed>::new(), patiently());
+    loop {
+        assert!(Deadline::now() < patience, "there is always something left to read");
+        let done = complete.load(Ordering::Acquire);
+        let position = read.last().map_or(0, |last| last.position);
+        let next = after(&instance, position, shard, 11).await;
+        if next.is_empty() {
+            if done {
+                return read;
+            }
+            a_moment().await;
+        }
+        read.extend(next);
+    }
+}
+
+pub(super) async fn readers_miss_nothing_while_arrangers_change_hands(instances: [Instance; 2]) {
+    let written = Arc::new(AtomicBool::new(false));
+    let complete = Arc::new(AtomicBool::new(false));
+    let [one, other] = &instances;
+    let (mut writers, mut arrangers) = (JoinSet::new(), JoinSet::new());
+    let (mut readers, mut shards) = (JoinSet::new(), JoinSet::new());
+    for instance in [one, other] {
+        for _ in 0..WRITERS {
+            let instance = instance.clone();
+            writers.spawn(async move { some_orders(&instance, ORDERS).await });
+        }
+        for _ in 0..2 {
+            arrangers.spawn(arrange_now_and_then(instance.clone(), Arc::clone(&written)));
+        }
+        readers.spawn(read_on(instance.clone(), None, Arc::clone(&complete)));
+    }
+    for number in [0, SHARDS / 2] {
+        let reading = read_on(one.clone(), Some(number), Arc::clone(&complete));
+        shards.spawn(async move { (number, reading.await) });
+    }
+    let (ids, counts): (Vec<_>, Vec<_>) = writers.join_all().await.into_iter().unzip();
+    let ids: Vec<OrderId> = ids.into_iter().flatten().collect();
+    written.store(true, Ordering::Release);
+    arrangers.join_all().await;
+    complete.store(true, Ordering::Release);
+    for read in readers.join_all().await {
+        assert_eq!(read.len(), counts.iter().sum::<usize>());
+        assert_complete(one, &read, &ids).await;
+    }
+    for (number, read) in shards.join_all().await {
+        let own: Vec<_> = ids.iter().copied().filter(|id| shard(*id) == number).collect();
+        assert_events(one, &read, &own).await;
+    }
+}
+
+pub(super) async fn calls_under_one_lease_at_a_time_give_each_place_once(
+    [one, other]: [Instance; 2],
+) {
+    let (ids, events) = some_orders(&one, 40).await;
+    let lease = take(&one, Duty::Arrange).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..16 {
+        let instance = if number % 2 == 0 { one.clone() } else { other.clone() };
+        tasks.spawn(async move { super::steps::arrange(&instance, &lease, 7).await });
+    }
+    let given: u32 = tasks.join_all().await.into_iter().sum();
+    assert_eq!(usize::try_from(given), Ok(events.min(16 * 7)));
+    let read = after(&other, 0, None, ALL).await;
+    assert_eq!(read.len(), events);
+    assert_complete(&one, &read, &ids).await;
+}
+
+pub(super) async fn of_many_who_want_a_lease_one_gets_it([one, other]: [Instance; 2]) {
+    for round in 1..=5 {
+        let mut tasks = JoinSet::new();
+        for number in 0..20 {
+            let instance = if number % 2 == 0 { one.clone() } else { other.clone() };
+            tasks.spawn(async move { ask(&instance, Duty::Arrange, a_name(), LONG).await });
+        }
+        let mut got: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+        let lease = got.pop().expect("somebody gets it");
+        assert_eq!((got, lease.epoch), (vec![], round));
+        release(&other, &lease).await;
+    }
+}
+
+pub(super) async fn redrives_at_a_time_skip_one_event([one, other]: [Instance; 2]) {
+    let order = an_order_of_version(&one, 4).await.id();
+    arrange_all(&one).await;
+    let lease = take(&one, publishing(order)).await;
+    let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
+    let progress = Progress { position: 4, park: vec![parking], unpark: Vec::new() };
+    advance(&one, &lease, &progress).await;
+    let (first, second) = tokio::join!(
+        one.journal.redrive(order, Some("one"), in_time()),
+        other.journal.redrive(order, Some("other"), in_time()),
+    );
+    assert!(first.expect("the journal redrives") && second.expect("the journal redrives"));
+    let from: Vec<i64> = parked(&one).await.iter().map(|parked| parked.from.get()).collect();
+    assert_eq!(from, [2]);
+}

@@ -1,0 +1,211 @@
+//! Steps that the cases of the journal share.
+
+use std::time::Duration;
+
+use order_app::events::EventRecord;
+use order_app::ports::{
+    Deadline, Duty, Entropy as _, Held, Lease, Parked, Placed, Progress, shard,
+};
+use order_domain::{Order, OrderId, OrderStatus};
+use uuid::Uuid;
+
+use super::super::steps::{a_fresh_customer, a_fresh_order, commit, in_time};
+use super::Instance;
+use crate::entropy::RandomEntropy;
+use crate::examples::{a_change, moved, noon, placed, within};
+
+/// No case takes so long.
+pub(super) const LONG: Duration = Duration::from_mins(5);
+/// Over as soon as anybody looks.
+pub(super) const SHORT: Duration = Duration::from_millis(1);
+/// More than any case writes.
+pub(super) const ALL: u32 = 100_000;
+
+/// The name of an instance that nobody else has.
+pub(super) fn a_name() -> Uuid {
+    Uuid::from_u128(RandomEntropy.bits())
+}
+
+/// Asks for a lease.
+pub(super) async fn ask(
+    instance: &Instance,
+    duty: Duty,
+    name: Uuid,
+    lasts: Duration,
+) -> Option<Lease> {
+    let lease = instance.journal.lease(duty, name, lasts, in_time()).await;
+    lease.expect("the journal leases")
+}
+
+/// A lease that nobody else has, for as long as the case takes.
+pub(super) async fn take(instance: &Instance, duty: Duty) -> Lease {
+    let lease = ask(instance, duty, a_name(), LONG).await;
+    lease.expect("the lease is free")
+}
+
+/// A lease that somebody else has, as soon as it is over.
+pub(super) async fn take_over(instance: &Instance, duty: Duty, name: Uuid) -> Lease {
+    let patience = in_time();
+    loop {
+        if let Some(lease) = ask(instance, duty, name, LONG).await {
+            return lease;
+        }
+        assert!(Deadline::now() < patience, "the lease is never over");
+        a_moment().await;
+    }
+}
+
+/// Gives a lease back.
+pub(super) async fn release(instance: &Instance, lease: &Lease) {
+    let released = instance.journal.release(lease, in_time()).await;
+    released.expect("the journal takes leases back");
+}
+
+/// The pause between two looks at something that takes its time.
+pub(super) async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+/// Waits until the clock of the database shows that [`SHORT`] has passed.
+pub(super) async fn a_short_time(instance: &Instance) {
+    let (fleeting, watcher) = (a_name(), a_name());
+    let attend = async |name, time| {
+        let living = instance.journal.attend(name, time, in_time()).await;
+        living.expect("the journal counts instances")
+    };
+    let before = attend(watcher, LONG).await;
+    attend(fleeting, SHORT).await;
+    let patience = in_time();
+    while attend(watcher, LONG).await > before {
+        assert!(Deadline::now() < patience, "time stands still");
+        a_moment().await;
+    }
+}
+
+/// Places an order.
+pub(super) async fn an_order_on(instance: &Instance) -> Order {
+    let new = a_fresh_order(&instance.orders, a_fresh_customer()).await;
+    let event = placed(new, noon());
+    let order = event.order.clone();
+    commit(&instance.orders, a_change(event)).await;
+    order
+}
+
+/// The next step of an order on its way to delivery.
+pub(super) async fn progress(instance: &Instance, order: &Order) -> Order {
+    let next = match order.status() {
+        OrderStatus::Pending => OrderStatus::Confirmed,
+        OrderStatus::Confirmed => OrderStatus::InProgress,
+        _ => OrderStatus::Delivered,
+    };
+    let event = moved(order, next, noon());
+    let order = event.order.clone();
+    commit(&instance.orders, a_change(event)).await;
+    order
+}
+
+/// Places an order and brings it to a version, at most 4.
+pub(super) async fn an_order_of_version(instance: &Instance, version: i64) -> Order {
+    let mut order = an_order_on(instance).await;
+    while order.version().get() < version {
+        order = progress(instance, &order).await;
+    }
+    order
+}
+
+/// Places so many orders, of different versions; answers their ids and how many events they have.
+pub(super) async fn some_orders(instance: &Instance, count: i64) -> (Vec<OrderId>, usize) {
+    let (mut ids, mut events) = (Vec::new(), 0);
+    for number in 0..count {
+        let version = number.rem_euclid(4).saturating_add(1);
+        ids.push(an_order_of_version(instance, version).await.id());
+        events += usize::try_from(version).expect("a small number");
+    }
+    (ids, events)
+}
+
+/// Gives at most so many places.
+pub(super) async fn arrange(instance: &Instance, lease: &Lease, limit: u32) -> u32 {
+    let arranged = instance.journal.arrange(lease, limit, in_time()).await;
+    match arranged.expect("the journal gives places") {
+        Held::Done(places) => Some(places),
+        Held::Lost => None,
+    }
+    .expect("the lease is held")
+}
+
+/// Gives everything a place, and the right to do so back.
+pub(super) async fn arrange_all(instance: &Instance) {
+    let lease = take(instance, Duty::Arrange).await;
+    arrange(instance, &lease, ALL).await;
+    release(instance, &lease).await;
+}
+
+/// The events after a position.
+pub(super) async fn after(
+    instance: &Instance,
+    position: i64,
+    shard: Option<u16>,
+    limit: u32,
+) -> Vec<Placed> {
+    let events = instance.journal.after(position, shard, limit, in_time()).await;
+    events.expect("the journal reads events")
+}
+
+/// The last place given.
+pub(super) async fn head(instance: &Instance) -> i64 {
+    let head = instance.journal.head(in_time()).await;
+    head.expect("the journal knows its head")
+}
+
+/// Records progress under a lease that is held.
+pub(super) async fn advance(instance: &Instance, lease: &Lease, progress: &Progress) {
+    let advanced = instance.journal.advance(lease, progress, in_time()).await;
+    assert_eq!(advanced.expect("the journal records progress"), Held::Done(()));
+}
+
+/// Up to where a lease's duty is done, as its holder finds when renewing it.
+pub(super) async fn position(instance: &Instance, lease: &Lease) -> i64 {
+    let renewed = ask(instance, lease.duty, lease.instance, LONG).await;
+    renewed.expect("it is the holder's").position
+}
+
+/// All parked orders.
+pub(super) async fn parked(instance: &Instance) -> Vec<Parked> {
+    let parked = instance.journal.parked(None, ALL, in_time()).await;
+    parked.expect("the journal lists parked orders")
+}
+
+/// The duty to publish an order.
+pub(super) fn publishing(order: OrderId) -> Duty {
+    Duty::Publish(shard(order))
+}
+
+/// Everybody is done long before.
+pub(super) fn patiently() -> Deadline {
+    within(Duration::from_mins(2))
+}
+
+/// Demands that these are all the events of these orders, each once, in places that grow by one
+/// from the first on, and for each order in sequence.
+pub(super) async fn assert_complete(instance: &Instance, read: &[Placed], ids: &[OrderId]) {
+    let positions: Vec<i64> = read.iter().map(|placed| placed.position).collect();
+    let expected: Vec<i64> = (1..).take(read.len()).collect();
+    assert_eq!(positions, expected);
+    assert_events(instance, read, ids).await;
+}
+
+/// Demands that these are all the events of these orders, each once, and for each order in
+/// sequence.
+pub(super) async fn assert_events(instance: &Instance, read: &[Placed], ids: &[OrderId]) {
+    assert!(read.is_sorted_by_key(|placed| placed.position), "places grow");
+    let mut all = 0;
+    for id in ids {
+        let events = read.iter().map(|placed| &placed.event);
+        let events: Vec<&EventRecord> = events.filter(|event| event.order_id == *id).collect();
+        let history = super::super::steps::history(&instance.orders, *id).await;
+        assert_eq!(events, history.iter().collect::<Vec<_>>());
+        all += events.len();
+    }
+    assert_eq!(all, read.len(), "events of other orders");
+}

@@ -1,0 +1,271 @@
+//! The event journal: when its statements run, in which transaction, how often and for how long.
+//! Compiled once as a part of each backend, like `statements.rs`; its own statements are in the
+//! files of `journal/`.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bb8::Pool;
+use diesel_async::SimpleAsyncConnection as _;
+use order_app::ports::{
+    Backlog, BoxError, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress,
+    StoreError,
+};
+use order_domain::OrderId;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::statements::Query;
+use super::store::read_until;
+use super::{BEGIN, Backend};
+use crate::pool::{Manager, connection};
+use crate::retry::Retry;
+use crate::rows::EventRow;
+use crate::types::Guid;
+
+#[path = "journal/backlog.rs"]
+mod backlog;
+#[path = "journal/clock.rs"]
+mod clock;
+#[path = "journal/leases.rs"]
+mod leases;
+#[path = "journal/parking.rs"]
+mod parking;
+#[path = "journal/places.rs"]
+mod places;
+
+/// The event journal on one database.
+pub(crate) struct Journal {
+    /// Connections that read.
+    pub(crate) readers: Pool<Manager<Backend>>,
+    /// Connections that write; the same as those of the order store.
+    pub(crate) writers: Pool<Manager<Backend>>,
+    pub(crate) retry: Arc<Retry>,
+    /// The runtime on which connections live.
+    pub(crate) runtime: Handle,
+}
+
+/// How a transaction is to end.
+enum Ending<T> {
+    /// With everything that it wrote.
+    Keep(T),
+    /// Without.
+    Undo(T),
+    /// Without, and then it is to be tried again: somebody came in between.
+    Again,
+}
+
+impl Journal {
+    /// Runs statements that read.
+    async fn read<A, T>(
+        &self,
+        deadline: Deadline,
+        query: Query<A, T>,
+        about: A,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.run(&self.readers, deadline, query, about).await
+    }
+
+    /// Runs statements that write and may be repeated, each a transaction of its own.
+    async fn write<A, T>(
+        &self,
+        deadline: Deadline,
+        query: Query<A, T>,
+        about: A,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.run(&self.writers, deadline, query, about).await
+    }
+
+    /// Runs statements on the runtime of the connections: they go on when their caller goes away.
+    async fn run<A, T>(
+        &self,
+        pool: &Pool<Manager<Backend>>,
+        deadline: Deadline,
+        query: Query<A, T>,
+        about: A,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (pool, retry) = (pool.clone(), Arc::clone(&self.retry));
+        let running = async move { read_until(deadline, &pool, &retry, query, &about).await };
+        let done = self.runtime.spawn(running).await;
+        done.unwrap_or_else(|stopped| Err(StoreError::Unavailable(stopped.into())))
+    }
+
+    /// Runs statements in one transaction, on the same runtime.
+    async fn transact<A, T>(
+        &self,
+        deadline: Deadline,
+        work: Query<A, Ending<T>>,
+        about: A,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (writers, retry) = (self.writers.clone(), Arc::clone(&self.retry));
+        let transaction = async move {
+            let mut tries = retry.tries(deadline);
+            let mut in_doubt = false;
+            loop {
+                let attempt = attempt_to_transact(&writers, work, &about, &mut in_doubt);
+                match tries.run(attempt).await {
+                    Ok(None) => {}
+                    Ok(Some(result)) => return Ok(result),
+                    Err(error) if in_doubt => return Err(StoreError::OutcomeUnknown(error)),
+                    Err(error) => return Err(StoreError::Unavailable(error)),
+                }
+            }
+        };
+        let done = self.runtime.spawn(transaction).await;
+        done.unwrap_or_else(|stopped| Err(StoreError::OutcomeUnknown(stopped.into())))
+    }
+}
+
+/// One attempt at a transaction. `in_doubt` is set for as long as it is open what came of an
+/// earlier COMMIT.
+async fn attempt_to_transact<A: Sync, T>(
+    writers: &Pool<Manager<Backend>>,
+    work: Query<A, Ending<T>>,
+    about: &A,
+    in_doubt: &mut bool,
+) -> Result<Option<T>, BoxError> {
+    let mut slot = connection(writers).await?;
+    let connection = slot.begin();
+    connection.batch_execute(BEGIN).await?;
+    let result = match work(connection, about).await? {
+        Ending::Keep(result) => {
+            let doubted = std::mem::replace(in_doubt, true);
+            connection.batch_execute("COMMIT").await?;
+            *in_doubt = doubted;
+            Some(result)
+        }
+        Ending::Undo(result) => {
+            connection.batch_execute("ROLLBACK").await?;
+            Some(result)
+        }
+        Ending::Again => {
+            connection.batch_execute("ROLLBACK").await?;
+            None
+        }
+    };
+    slot.done();
+    Ok(result)
+}
+
+/// The events of rows. What comes before an unreadable one is still handed out, so that readers
+/// get as far as they can, and no further.
+fn readable(rows: Vec<(i64, EventRow)>) -> Result<Vec<Placed>, StoreError> {
+    let mut events = Vec::with_capacity(rows.len());
+    for (position, row) in rows {
+        match row.into_event() {
+            Ok(event) => events.push(Placed { position, event }),
+            Err(error) if events.is_empty() => {
+                let error = format!("the event at position {position}: {error}");
+                return Err(StoreError::Corrupt(error.into()));
+            }
+            Err(_) => break,
+        }
+    }
+    Ok(events)
+}
+
+#[async_trait]
+impl EventJournal for Journal {
+    async fn attend(
+        &self,
+        instance: Uuid,
+        lives_for: Duration,
+        deadline: Deadline,
+    ) -> Result<u32, StoreError> {
+        let about = leases::Presence { instance: Guid(instance), lives_for };
+        let living = self.write(deadline, leases::attend, about).await?;
+        u32::try_from(living).map_err(|error| StoreError::Corrupt(error.into()))
+    }
+
+    async fn lease(
+        &self,
+        duty: Duty,
+        instance: Uuid,
+        lasts: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Lease>, StoreError> {
+        let about = leases::Wish { duty, instance: Guid(instance), lasts };
+        self.write(deadline, leases::take, about).await
+    }
+
+    async fn release(&self, lease: &Lease, deadline: Deadline) -> Result<(), StoreError> {
+        self.write(deadline, leases::give_back, *lease).await
+    }
+
+    async fn arrange(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Held<u32>, StoreError> {
+        let about = places::Arranging { lease: *lease, limit, before: OnceLock::new() };
+        self.transact(deadline, places::arrange, about).await
+    }
+
+    async fn after(
+        &self,
+        position: i64,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let about = places::After { position, shard, limit };
+        readable(self.read(deadline, places::list, about).await?)
+    }
+
+    async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        self.read(deadline, places::head, ()).await
+    }
+
+    async fn advance(
+        &self,
+        lease: &Lease,
+        progress: &Progress,
+        deadline: Deadline,
+    ) -> Result<Held<()>, StoreError> {
+        self.transact(deadline, parking::advance, (*lease, progress.clone())).await
+    }
+
+    async fn parked(
+        &self,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Parked>, StoreError> {
+        let about = (shard.map(parking::shard_column), limit);
+        let rows = self.read(deadline, parking::list, about).await?;
+        rows.into_iter().map(|row| row.into_parked().map_err(StoreError::Corrupt)).collect()
+    }
+
+    async fn redrive(
+        &self,
+        order: OrderId,
+        skip: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<bool, StoreError> {
+        let (order, skip) = (order.get(), skip.map(str::to_owned));
+        let about = parking::Redriving { order, skip, first: OnceLock::new() };
+        self.transact(deadline, parking::redrive, about).await
+    }
+
+    async fn backlog(&self, deadline: Deadline) -> Result<Backlog, StoreError> {
+        self.read(deadline, backlog::backlog, ()).await
+    }
+}

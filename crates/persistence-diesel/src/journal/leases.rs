@@ -1,0 +1,159 @@
+//! Who may do what, and who lives: statements about `leases` and `instances`. Each may be repeated
+//! when its answer was lost.
+
+use std::time::Duration;
+
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::RunQueryDsl;
+use order_app::ports::{Duty, Lease};
+
+use super::super::statements::Running;
+use super::super::{Connection, Dialect, LOCKING};
+use super::clock::{ago, from_now, now};
+use crate::schema::{instances, leases, sql};
+use crate::types::Guid;
+
+/// Instances that have been dead for so long are forgotten.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// The key of a lease.
+pub(super) fn name(duty: Duty) -> String {
+    match duty {
+        Duty::Arrange => "arrange".to_owned(),
+        Duty::Publish(shard) => format!("publish-{shard}"),
+    }
+}
+
+/// An instance, and how long it lives.
+pub(super) struct Presence {
+    pub(super) instance: Guid,
+    pub(super) lives_for: Duration,
+}
+
+/// Records that an instance lives, and counts all that do. One that lives for no time has signed
+/// off.
+pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) -> Running<'c, i64> {
+    Box::pin(async move {
+        let until = instances::expires_at.eq(from_now(about.lives_for));
+        let known = instances::table.filter(instances::instance.eq(about.instance));
+        if diesel::update(known).set(until).execute(connection).await? == 0 {
+            diesel::insert_into(instances::table)
+                .values((instances::instance.eq(about.instance), until))
+                .execute(connection)
+                .await?;
+        }
+        // First read, then deleted by key: no row that another instance is writing is waited for.
+        let long_dead = instances::expires_at.lt(ago(REMEMBERED));
+        let dead: Vec<Guid> =
+            instances::table.filter(long_dead).select(instances::instance).load(connection).await?;
+        if !dead.is_empty() {
+            let dead = instances::table.filter(instances::instance.eq_any(dead)).filter(long_dead);
+            diesel::delete(dead).execute(connection).await?;
+        }
+        let others: i64 = instances::table
+            .filter(instances::instance.ne(about.instance))
+            .filter(instances::expires_at.gt(now()))
+            .count()
+            .get_result(connection)
+            .await?;
+        Ok(others.saturating_add(i64::from(!about.lives_for.is_zero())))
+    })
+}
+
+/// The wish for a lease.
+pub(super) struct Wish {
+    pub(super) duty: Duty,
+    pub(super) instance: Guid,
+    pub(super) lasts: Duration,
+}
+
+/// Takes or renews a lease by one compare-and-set; `None` when somebody else has it.
+pub(super) fn take<'c>(
+    connection: &'c mut Connection,
+    about: &'c Wish,
+) -> Running<'c, Option<Lease>> {
+    Box::pin(async move {
+        let ours = || leases::instance.eq(about.instance);
+        let named = || leases::table.filter(leases::name.eq(name(about.duty)));
+        #[expect(clippy::arithmetic_side_effects, reason = "the database counts, and checks")]
+        let next_epoch = leases::epoch + 1;
+        let free =
+            named().filter(ours().or(leases::instance.is_null()).or(leases::expires_at.le(now())));
+        let taken = diesel::update(free)
+            .set((
+                // First of all: MySQL lets later assignments see what earlier ones did.
+                leases::epoch.eq(case_when(ours(), leases::epoch).otherwise(next_epoch)),
+                leases::instance.eq(about.instance),
+                leases::expires_at.eq(from_now(about.lasts)),
+            ))
+            .execute(connection)
+            .await?;
+        if taken == 0 {
+            return Ok(None);
+        }
+        let found = named().filter(ours()).select((leases::epoch, leases::position));
+        let found: Option<(i64, i64)> = found.first(connection).await.optional()?;
+        let Wish { duty, instance: Guid(instance), .. } = *about;
+        Ok(found.map(|(epoch, position)| Lease { duty, instance, epoch, position }))
+    })
+}
+
+/// Gives a lease back, if it is still the one.
+pub(super) fn give_back<'c>(connection: &'c mut Connection, lease: &'c Lease) -> Running<'c, ()> {
+    Box::pin(async move {
+        let held = leases::table
+            .filter(leases::name.eq(name(lease.duty)))
+            .filter(leases::instance.eq(Guid(lease.instance)))
+            .filter(leases::epoch.eq(lease.epoch));
+        let free = (leases::instance.eq(None::<Guid>), leases::expires_at.eq(now()));
+        diesel::update(held).set(free).execute(connection).await.map(drop)
+    })
+}
+
+/// Locks a lease until the end of the transaction, and reads up to where its duty is done; `None`
+/// when somebody else has it. One that is over but that nobody has taken is still held.
+pub(super) async fn hold(connection: &mut Connection, lease: &Lease) -> QueryResult<Option<i64>> {
+    let Lease { duty, instance, epoch, .. } = *lease;
+    let held = Hold { name: name(duty), instance: Guid(instance), epoch };
+    held.get_result(connection).await.optional()
+}
+
+/// Moves on up to where the duty of a lease is done, never back. In a transaction that holds it.
+pub(super) async fn move_on(
+    connection: &mut Connection,
+    duty: Duty,
+    position: i64,
+) -> QueryResult<()> {
+    let behind =
+        leases::table.filter(leases::name.eq(name(duty))).filter(leases::position.lt(position));
+    let moved = leases::position.eq(position);
+    diesel::update(behind).set(moved).execute(connection).await.map(drop)
+}
+
+/// The statement of [`hold`].
+#[derive(QueryId)]
+struct Hold {
+    name: String,
+    instance: Guid,
+    epoch: i64,
+}
+
+impl Query for Hold {
+    type SqlType = BigInt;
+}
+
+impl QueryFragment<Dialect> for Hold {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
+        out.push_sql("SELECT position FROM leases WHERE name = ");
+        out.push_bind_param::<Text, _>(&self.name)?;
+        out.push_sql(" AND instance = ");
+        out.push_bind_param::<sql::Guid, _>(&self.instance)?;
+        out.push_sql(" AND epoch = ");
+        out.push_bind_param::<BigInt, _>(&self.epoch)?;
+        out.push_sql(LOCKING);
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! The places of events: how they are given, and how events are read by them.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use order_app::ports::{Duty, Held, Lease};
+
+use super::super::statements::Running;
+use super::super::{Connection, incoming};
+use super::Ending;
+use super::leases::{hold, move_on, name};
+use crate::rows::EventRow;
+use crate::schema::{journal, leases, outbox, skipped_events};
+use crate::types::SHARD_SPAN;
+
+/// A call that gives places.
+pub(super) struct Arranging {
+    pub(super) lease: Lease,
+    pub(super) limit: u32,
+    /// The last place that had been given when the first attempt began. When a later attempt finds
+    /// more, it is because the answer to the COMMIT of an earlier one was lost.
+    pub(super) before: OnceLock<i64>,
+}
+
+/// Gives the next places. The lease is locked until the end of the transaction, so the next one to
+/// arrange starts, and takes its snapshot, when these places can be seen: positions become visible
+/// in their order.
+///
+/// Events are taken in the order of (order, sequence) from one snapshot. A version is committed
+/// after the one before it, so no snapshot has it alone, and no limit cuts off an earlier one: for
+/// each order, what has no place yet is always the latest. Low order ids go first, but they cannot
+/// hold the others up for longer than it takes to clear the backlog, because giving places is
+/// several times as fast as writing events.
+pub(super) fn arrange<'c>(
+    connection: &'c mut Connection,
+    about: &'c Arranging,
+) -> Running<'c, Ending<Held<u32>>> {
+    Box::pin(async move {
+        let Some(last) = hold(connection, &about.lease).await? else {
+            return Ok(Ending::Undo(Held::Lost));
+        };
+        let landed = last.saturating_sub(*about.before.get_or_init(|| last));
+        if landed > 0 {
+            return Ok(Ending::Undo(Held::Done(u32::try_from(landed).unwrap_or(u32::MAX))));
+        }
+        let placed = incoming::place(connection, last, i64::from(about.limit)).await?;
+        let placed = u32::try_from(placed).unwrap_or(u32::MAX);
+        if placed == 0 {
+            return Ok(Ending::Undo(Held::Done(0)));
+        }
+        move_on(connection, Duty::Arrange, last.saturating_add(i64::from(placed))).await?;
+        Ok(Ending::Keep(Held::Done(placed)))
+    })
+}
+
+/// The values of `shard_position` after a position in a shard.
+pub(super) fn in_shard(shard: u16, after: i64) -> Range<i64> {
+    let start = i64::from(shard).saturating_mul(SHARD_SPAN);
+    let end = start.saturating_add(SHARD_SPAN);
+    let after = after.clamp(-1, SHARD_SPAN.saturating_sub(1));
+    start.saturating_add(after).saturating_add(1)..end
+}
+
+/// Which places are asked for.
+pub(super) struct After {
+    pub(super) position: i64,
+    pub(super) shard: Option<u16>,
+    pub(super) limit: u32,
+}
+
+/// The events after a position, with their places; but for those that somebody skipped.
+pub(super) fn list<'c>(
+    connection: &'c mut Connection,
+    about: &'c After,
+) -> Running<'c, Vec<(i64, EventRow)>> {
+    let skipped = skipped_events::table
+        .filter(skipped_events::order_id.eq(journal::order_id))
+        .filter(skipped_events::sequence.eq(journal::sequence));
+    let found = journal::table
+        .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
+        .filter(not(exists(skipped)))
+        .limit(i64::from(about.limit))
+        .select((journal::position, EventRow::as_select()));
+    if let Some(shard) = about.shard {
+        let range = in_shard(shard, about.position);
+        let found = found
+            .filter(journal::shard_position.ge(range.start))
+            .filter(journal::shard_position.lt(range.end))
+            .order(journal::shard_position.asc());
+        return Box::pin(found.load(connection));
+    }
+    let found = found.filter(journal::position.gt(about.position)).order(journal::position.asc());
+    Box::pin(found.load(connection))
+}
+
+/// The last place given.
+pub(super) fn head<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, i64> {
+    let arranged = leases::table.filter(leases::name.eq(name(Duty::Arrange)));
+    Box::pin(arranged.select(leases::position).first(connection))
+}

@@ -1,0 +1,231 @@
+//! The journal when answers get lost, when others are in the middle of something, and on databases
+//! that are older than it.
+
+use std::time::Duration;
+
+use order_app::ports::{Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, shard};
+use order_app::ports::{OrderStore, StoreError};
+use order_domain::{OrderId, Version};
+use order_testkit::Conduct;
+use order_testkit::databases::{self, Database};
+use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
+use persistence_diesel::{Stores, migrate};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::rig::{Rig, settings, stores};
+
+const LONG: Duration = Duration::from_mins(5);
+const A_SECOND: Duration = Duration::from_secs(1);
+const EVENTS: i64 = 5;
+
+async fn place_orders(orders: &dyn OrderStore, ids: std::ops::RangeInclusive<i64>) {
+    for id in ids {
+        let change = a_change_placing(a_new_order(id, 7));
+        orders.commit(change, soon()).await.expect("the order is placed");
+    }
+}
+
+async fn lease(journal: &dyn EventJournal, duty: Duty) -> Lease {
+    let lease = journal.lease(duty, Uuid::from_u128(7), LONG, soon()).await;
+    lease.expect("the journal leases").expect("nobody has it")
+}
+
+async fn read(journal: &dyn EventJournal) -> Vec<Placed> {
+    journal.after(0, None, 1_000, soon()).await.expect("the journal reads")
+}
+
+/// Demands that the events of the orders 1 to [`EVENTS`] have one place each.
+async fn assert_placed_once(rig: &Rig) {
+    let read = read(&*rig.journal).await;
+    let found: Vec<_> = read.iter().map(|one| (one.position, one.event.order_id.get())).collect();
+    assert_eq!(found, (1..=EVENTS).map(|number| (number, number)).collect::<Vec<_>>());
+    assert_eq!(rig.journal.head(soon()).await.unwrap(), EVENTS);
+    assert_eq!((rig.count("journal").await, rig.count("outbox_incoming").await), (EVENTS, 0));
+}
+
+async fn with_events(rig: &Rig) -> Lease {
+    place_orders(&*rig.store, 1..=EVENTS).await;
+    lease(&*rig.journal, Duty::Arrange).await
+}
+
+/// The places are given, so the journal must say how many, and must not give them twice.
+pub(crate) async fn arrangement_answer_lost(rig: Rig) {
+    let lease = with_events(&rig).await;
+    rig.proxy.behave(Conduct::LosesCommitAnswer);
+    let arranged = rig.journal.arrange(&lease, 100, soon()).await.expect("it has landed");
+    assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
+    assert_eq!(arranged, Held::Done(5));
+    assert_placed_once(&rig).await;
+}
+
+/// The server never heard of it, so the journal gives the places again, once.
+pub(crate) async fn arrangement_lost(rig: Rig) {
+    let lease = with_events(&rig).await;
+    rig.proxy.behave(Conduct::LosesCommit);
+    let arranged = rig.journal.arrange(&lease, 100, soon()).await.expect("it lands in the end");
+    assert_eq!(rig.proxy.conduct(), Conduct::Honest, "a commit was lost");
+    assert_eq!(arranged, Held::Done(5));
+    assert_placed_once(&rig).await;
+}
+
+/// Nobody can say what came of it; calling again finds everything in its place, or puts it there.
+pub(crate) async fn gone_after_an_arrangement(rig: Rig) {
+    let lease = with_events(&rig).await;
+    rig.proxy.behave(Conduct::GoesDownAfterCommit);
+    let outcome = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    rig.proxy.behave(Conduct::Honest);
+    let again = rig.journal.arrange(&lease, 100, soon()).await.expect("the database is back");
+    assert!(matches!(again, Held::Done(0 | 5)), "{again:?}");
+    assert_placed_once(&rig).await;
+}
+
+fn parking(order: OrderId) -> Progress {
+    let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
+    Progress { position: 3, park: vec![parking], unpark: Vec::new() }
+}
+
+async fn the_parked(rig: &Rig) -> Parked {
+    let mut parked = rig.journal.parked(None, 10, soon()).await.expect("the journal lists");
+    assert_eq!(parked.len(), 1, "{parked:?}");
+    parked.remove(0)
+}
+
+/// An order with a place, and the lease of its shard.
+async fn with_a_shard(rig: &Rig) -> (OrderId, Lease) {
+    let arranging = with_events(rig).await;
+    rig.journal.arrange(&arranging, 100, soon()).await.expect("the places are given");
+    let order = an_order_id(1);
+    (order, lease(&*rig.journal, Duty::Publish(shard(order))).await)
+}
+
+/// The order is parked, and has been so once.
+pub(crate) async fn progress_answer_lost(rig: Rig) {
+    let (order, lease) = with_a_shard(&rig).await;
+    rig.proxy.behave(Conduct::LosesCommitAnswer);
+    let advanced = rig.journal.advance(&lease, &parking(order), soon()).await;
+    assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
+    assert_eq!(advanced.expect("it has landed"), Held::Done(()));
+    let parked = the_parked(&rig).await;
+    assert_eq!((parked.from, parked.attempts, parked.redrive), (Version::FIRST, 1, false));
+    let renewed = rig.journal.lease(lease.duty, lease.instance, LONG, soon()).await;
+    assert_eq!(renewed.unwrap().map(|lease| lease.position), Some(3));
+}
+
+/// Whoever does not know what came of it says it again, even after somebody has acted upon it.
+pub(crate) async fn gone_after_progress(rig: Rig) {
+    let (order, lease) = with_a_shard(&rig).await;
+    rig.proxy.behave(Conduct::GoesDownAfterCommit);
+    let outcome = rig.journal.advance(&lease, &parking(order), within(A_SECOND)).await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    rig.proxy.behave(Conduct::Honest);
+    for _ in 0..2 {
+        let again = rig.journal.advance(&lease, &parking(order), soon()).await;
+        assert_eq!(again.expect("the database is back"), Held::Done(()));
+    }
+    assert_eq!(the_parked(&rig).await.attempts, 1);
+    assert!(rig.journal.redrive(order, Some("nobody wants it"), soon()).await.unwrap());
+    rig.journal.advance(&lease, &parking(order), soon()).await.expect("the database works");
+    let parked = the_parked(&rig).await;
+    assert_eq!((parked.from.get(), parked.redrive), (2, true), "the skip is not undone");
+}
+
+/// One event is skipped, not two.
+pub(crate) async fn skip_answer_lost(rig: Rig) {
+    let (order, lease) = with_a_shard(&rig).await;
+    rig.journal.advance(&lease, &parking(order), soon()).await.expect("the order is parked");
+    rig.proxy.behave(Conduct::LosesCommitAnswer);
+    let asked = rig.journal.redrive(order, Some("nobody wants it"), soon()).await;
+    assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
+    assert!(asked.expect("it has landed"));
+    let parked = the_parked(&rig).await;
+    assert_eq!((parked.from.get(), parked.redrive), (2, true));
+    assert_eq!(rig.count("skipped_events").await, 1);
+}
+
+/// An arranger neither waits for a writer who has not committed nor sees what it wrote; what comes
+/// to light later gets a later place, whatever its key.
+pub(crate) async fn a_writer_in_the_middle(rig: Rig) {
+    place_orders(&*rig.store, 100..=100).await;
+    let lease = lease(&*rig.journal, Duty::Arrange).await;
+    let mut writer = rig.session().await;
+    let uncommitted = "BEGIN; \
+         INSERT INTO outbox_incoming (order_id, sequence, event_id) \
+         SELECT order_id - 1, sequence, event_id FROM outbox; \
+         INSERT INTO outbox_incoming (order_id, sequence, event_id) \
+         SELECT order_id + 1, sequence, event_id FROM outbox";
+    writer.run(uncommitted).await.expect("somebody writes");
+    let arranged = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
+    assert_eq!(arranged.expect("nobody is waited for"), Held::Done(1));
+    assert_eq!(rig.count("journal WHERE position = 1 AND order_id = 100").await, 1);
+    writer.run("COMMIT").await.expect("somebody commits");
+    let arranged = rig.journal.arrange(&lease, 100, soon()).await;
+    assert_eq!(arranged.expect("the journal gives places"), Held::Done(2));
+    assert_eq!(rig.count("journal WHERE position = 2 AND order_id = 99").await, 1);
+    assert_eq!(rig.count("journal WHERE position = 3 AND order_id = 101").await, 1);
+}
+
+/// What was committed before there was a journal gets its place, too, and keeps it when the
+/// migration runs again after a crash.
+pub(crate) fn events_from_before_the_journal(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        let Stores { orders, journal } = stores(url);
+        place_orders(&*orders, 1..=EVENTS).await;
+        for table in
+            ["outbox_incoming", "journal", "leases", "instances", "parked_orders", "skipped_events"]
+        {
+            execute(url, &format!("DROP TABLE {table}")).await;
+        }
+        migrate_again(url).await;
+        let lease = lease(&*journal, Duty::Arrange).await;
+        let arranged = journal.arrange(&lease, 3, soon()).await.expect("places are given");
+        assert_eq!(arranged, Held::Done(3));
+        if matches!(database, Database::Mariadb | Database::Mysql) {
+            // The others migrate in one transaction.
+            migrate_again(url).await;
+        }
+        let arranged = journal.arrange(&lease, 100, soon()).await.expect("places are given");
+        assert_eq!(arranged, Held::Done(2));
+        let ids: Vec<_> =
+            read(&*journal).await.iter().map(|placed| placed.event.order_id.get()).collect();
+        assert_eq!(ids, (1..=EVENTS).collect::<Vec<_>>());
+    });
+}
+
+/// Runs the last migration again.
+async fn migrate_again(url: &str) {
+    execute(url, "DELETE FROM __diesel_schema_migrations WHERE version = '0006'").await;
+    let done = migrate(&settings(url)).await.expect("it migrates");
+    assert_eq!(done.len(), 1, "{done:?}");
+}
+
+async fn execute(url: &str, statements: &str) {
+    databases::execute(url, statements).await.expect("the statements run");
+}
+
+/// Everything that can be asked of the journal, each until a deadline.
+pub(crate) async fn ask_everything(
+    journal: &dyn EventJournal,
+    time: Duration,
+) -> Vec<Result<(), StoreError>> {
+    let (name, order) = (Uuid::from_u128(7), an_order_id(1));
+    let lease = |duty| Lease { duty, instance: name, epoch: 1, position: 0 };
+    let (arranging, publishing) = (lease(Duty::Arrange), lease(Duty::Publish(1)));
+    let progress = parking(order);
+    vec![
+        journal.attend(name, LONG, within(time)).await.map(drop),
+        journal.lease(Duty::Arrange, name, LONG, within(time)).await.map(drop),
+        journal.release(&publishing, within(time)).await,
+        journal.arrange(&arranging, 10, within(time)).await.map(drop),
+        journal.after(0, None, 10, within(time)).await.map(drop),
+        journal.head(within(time)).await.map(drop),
+        journal.advance(&publishing, &progress, within(time)).await.map(drop),
+        journal.parked(None, 10, within(time)).await.map(drop),
+        journal.redrive(order, Some("no"), within(time)).await.map(drop),
+        journal.backlog(within(time)).await.map(drop),
+    ]
+}
