@@ -203,7 +203,7 @@ fn an_instance_presents_itself_under_springs_names() {
             "eureka:\n  client:\n    registryFetchIntervalSeconds: 5\n    disableDelta: true\n\
              \x20 instance:\n    appname: shop\n    ip-address: 10.1.2.3\n\
              \x20   non-secure-port: 80\n    securePortEnabled: true\n\
-             \x20   virtual-host-name: orders\n    health-check-url-path: /health\n",
+             \x20   health-check-url-path: /health\n",
         )
         .env("EUREKA_INSTANCE_STATUSPAGEURL", "https://status.example/")
         .loaded()
@@ -211,14 +211,11 @@ fn an_instance_presents_itself_under_springs_names() {
         .eureka;
     assert_eq!((eureka.fetch_interval_seconds, eureka.disable_delta), (5, true));
     assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 8));
-    let EurekaInstance { app, ip_address, ports, virtual_host_name, .. } = eureka.instance;
-    assert_eq!(app.as_deref(), Some("shop"));
-    assert_eq!(ip_address, Some([10, 1, 2, 3].into()));
-    assert_eq!((ports.plain, ports.plain_enabled), (Some(80), true));
-    assert_eq!((ports.secure, ports.secure_enabled), (443, true));
-    assert_eq!(virtual_host_name.as_deref(), Some("orders"));
-    assert_eq!(eureka.instance.health_check.path, "/health");
-    assert_eq!(eureka.instance.status_page.url.as_deref(), Some("https://status.example/"));
+    let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
+    assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
+    assert_eq!((ports.plain, ports.secure, ports.secure_enabled), (Some(80), 443, true));
+    assert_eq!(health_check.path, "/health");
+    assert_eq!(status_page.url.as_deref(), Some("https://status.example/"));
 }
 
 #[test]
