@@ -41,7 +41,7 @@ impl Api {
         let timeout = settings.connect_timeout.saturating_add(settings.read_timeout);
         let json = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let mut http = Client::builder()
-            .user_agent("order-service")
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .default_headers(json)
             .connect_timeout(settings.connect_timeout)
             .timeout(timeout)

@@ -33,8 +33,8 @@ pub use environment::of_this_process;
 pub use layers::Origin;
 pub use logging::{Format, Logging};
 pub use peers::{
-    ConfigServer, Eureka, EurekaInstance, EurekaPage, EurekaPorts, Import, Kafka, Management,
-    Protocol,
+    ConfigServer, Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Import, Kafka,
+    Management, Protocol,
 };
 pub use problems::{Problem, Problems};
 pub use reader::Effective;

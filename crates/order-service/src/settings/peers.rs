@@ -40,12 +40,8 @@ pub struct Eureka {
     pub enabled: bool,
     /// Whether to register this instance.
     pub register: bool,
-    /// Whether to read the registry.
-    pub fetch: bool,
-    /// Seconds from one reading to the next.
-    pub fetch_interval_seconds: u32,
-    /// Whether each reading is a full one.
-    pub disable_delta: bool,
+    /// How to read the registry.
+    pub fetch: EurekaFetch,
     /// Seconds until a server that accepts no connection is given up.
     pub connect_timeout_seconds: u32,
     /// Seconds until one that does not answer is.
@@ -54,6 +50,17 @@ pub struct Eureka {
     pub servers: Vec<SecretString>,
     /// How this instance presents itself.
     pub instance: EurekaInstance,
+}
+
+/// How to read the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EurekaFetch {
+    /// Whether to read it at all.
+    pub enabled: bool,
+    /// Seconds from one reading to the next.
+    pub interval_seconds: u32,
+    /// Whether each reading is a full one.
+    pub disable_delta: bool,
 }
 
 /// How this instance presents itself to Eureka.
@@ -158,9 +165,7 @@ pub(super) fn kafka(from: &mut Reader<'_>) -> Option<Kafka> {
 pub(super) fn eureka(from: &mut Reader<'_>) -> Option<Eureka> {
     let enabled = from.read(&table::EUREKA_ENABLED);
     let register = from.read(&table::EUREKA_REGISTER);
-    let fetch = from.read(&table::EUREKA_FETCH);
-    let fetch_interval_seconds = from.read(&table::EUREKA_FETCH_INTERVAL);
-    let disable_delta = from.read(&table::EUREKA_DISABLE_DELTA);
+    let fetch = eureka_fetch(from);
     let connect_timeout_seconds = from.read(&table::EUREKA_CONNECT_TIMEOUT);
     let read_timeout_seconds = from.read(&table::EUREKA_READ_TIMEOUT);
     let servers = from.read(&table::EUREKA_ZONE);
@@ -169,12 +174,21 @@ pub(super) fn eureka(from: &mut Reader<'_>) -> Option<Eureka> {
         enabled: enabled?,
         register: register?,
         fetch: fetch?,
-        fetch_interval_seconds: fetch_interval_seconds?,
-        disable_delta: disable_delta?,
         connect_timeout_seconds: connect_timeout_seconds?,
         read_timeout_seconds: read_timeout_seconds?,
         servers: servers?,
         instance: instance?,
+    })
+}
+
+fn eureka_fetch(from: &mut Reader<'_>) -> Option<EurekaFetch> {
+    let enabled = from.read(&table::EUREKA_FETCH);
+    let interval_seconds = from.read(&table::EUREKA_FETCH_INTERVAL);
+    let disable_delta = from.read(&table::EUREKA_DISABLE_DELTA);
+    Some(EurekaFetch {
+        enabled: enabled?,
+        interval_seconds: interval_seconds?,
+        disable_delta: disable_delta?,
     })
 }
 

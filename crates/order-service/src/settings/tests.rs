@@ -209,7 +209,7 @@ fn an_instance_presents_itself_under_springs_names() {
         .loaded()
         .settings
         .eureka;
-    assert_eq!((eureka.fetch_interval_seconds, eureka.disable_delta), (5, true));
+    assert_eq!((eureka.fetch.interval_seconds, eureka.fetch.disable_delta), (5, true));
     assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 8));
     let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
     assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
