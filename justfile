@@ -12,7 +12,7 @@ run *options:
 test *options:
     deploy/test {{ options }}
 
-# Start PostgreSQL, MariaDB, MySQL and Kafka on loopback, and tell how to use them.
+# Start databases, Kafka, Eureka and the config server on loopback, and tell how to use them: just stack-up postgres
 stack-up *servers:
     deploy/stack up {{ servers }}
     @echo 'Tell this shell:  eval "$(deploy/stack env)"'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts of this folder share: messages, the cache folder, Debian packages, free ports. Sourced, never run.
+# What the scripts of this folder share: messages, the cache folder, Debian packages, jars, free ports. Sourced, never run.
 
 # Where servers, downloads and tools are kept. Servers refuse to run as root, and root's own home is closed to others.
 if [ "$EUID" -eq 0 ]; then cache_home=/var/cache/order-stack; else cache_home=${XDG_CACHE_HOME:-$HOME/.cache}/order-stack; fi
@@ -48,6 +48,31 @@ install_packages() {
     apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" 2>&1 8>&-
   ) || die "apt-get could not install: $*; it said: $output"
   export STACK_LISTS_FETCHED=1
+}
+
+# Prints the Debian packages that running jars from Maven Central lacks.
+maven_packages() {
+  command -v mvn >/dev/null || echo maven
+  command -v java >/dev/null || echo default-jre-headless
+}
+
+# Prints the folder with the jars that a POM names and all that those need. They are fetched once for each text of the POM.
+maven_jars() { # POM_FILE
+  local pom hash folder output
+  pom=$(realpath "$1")
+  hash=$(sha256sum <"$pom")
+  folder=$STACK_CACHE/jars/${hash:0:16}
+  mkdir -p "$STACK_CACHE/jars"
+  (
+    flock 8
+    [ ! -e "$folder" ] || exit 0
+    say "fetching the jars of $pom"
+    rm -rf "$folder.part"
+    output=$(mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$folder.part" 2>&1 8>&-) ||
+      die "Maven could not fetch the jars of $pom; it said: $output"
+    mv "$folder.part" "$folder"
+  ) 8>"$folder.lock" || return
+  echo "$folder"
 }
 
 # Prints so many free ports of the loopback interface, below those that the system gives to outgoing connections.

@@ -32,7 +32,10 @@ pub use database::{Database, Server};
 pub use environment::of_this_process;
 pub use layers::Origin;
 pub use logging::{Format, Logging};
-pub use peers::{ConfigServer, Eureka, EurekaInstance, Import, Kafka, Management, Protocol};
+pub use peers::{
+    ConfigServer, Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Import, Kafka,
+    Management, Protocol,
+};
 pub use problems::{Problem, Problems};
 pub use reader::Effective;
 

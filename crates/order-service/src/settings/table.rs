@@ -145,10 +145,29 @@ keys! {
     EUREKA_FETCH: bool = "eureka.client.fetch-registry", "true", Plain,
         "true or false",
         "Whether the registry of the others is read.", values::flag;
+    EUREKA_FETCH_INTERVAL: u32 = "eureka.client.registry-fetch-interval-seconds", "30", Plain,
+        "a whole number from 1 to 3600",
+        "How often it is read.",
+        |text| values::whole(text, 1, 3_600);
+    EUREKA_DISABLE_DELTA: bool = "eureka.client.disable-delta", "false", Plain,
+        "true or false",
+        "Whether it is read in full each time, not only what has changed.", values::flag;
+    EUREKA_CONNECT_TIMEOUT: u32 = "eureka.client.eureka-server-connect-timeout-seconds", "5", Plain,
+        "a whole number from 1 to 60",
+        "How long a Eureka server may take to accept a connection.",
+        |text| values::whole(text, 1, 60);
+    EUREKA_READ_TIMEOUT: u32 = "eureka.client.eureka-server-read-timeout-seconds", "8", Plain,
+        "a whole number from 1 to 60",
+        "How long a Eureka server may take to answer after that.",
+        |text| values::whole(text, 1, 60);
     EUREKA_ZONE: Vec<SecretString> = "eureka.client.service-url.defaultZone", "", Url,
         "http:// or https:// URLs with commas between them",
         "The Eureka servers; the next one is tried when one fails.",
         |text| list(text, values::http_url);
+    EUREKA_APP: Option<String> = "eureka.instance.appname", "", Plain,
+        "a name",
+        "The name under which this instance registers; spring.application.name unless set.",
+        |text| optional(text, values::text);
     EUREKA_INSTANCE_ID: Option<String> = "eureka.instance.instance-id", "", Plain,
         "a text",
         "The id of this instance; host:name:port unless set.",
@@ -157,9 +176,55 @@ keys! {
         "a host name or an IP address",
         "The host under which others reach this instance.",
         |text| optional(text, peers::host);
+    EUREKA_IP: Option<IpAddr> = "eureka.instance.ip-address", "", Plain,
+        "an IP address or localhost",
+        "The address of this instance; the one that faces the Eureka server unless set.",
+        |text| optional(text, values::address);
     EUREKA_PREFER_IP: bool = "eureka.instance.prefer-ip-address", "false", Plain,
         "true or false",
         "Whether to register the IP address instead of the host name.", values::flag;
+    EUREKA_PORT: Option<u16> = "eureka.instance.non-secure-port", "", Plain,
+        "a port from 0 to 65535",
+        "The port on which others reach this instance over HTTP; the one it listens on unless set.",
+        |text| optional(text, values::port);
+    EUREKA_PORT_ENABLED: bool = "eureka.instance.non-secure-port-enabled", "true", Plain,
+        "true or false",
+        "Whether others should use that port.", values::flag;
+    EUREKA_SECURE_PORT: u16 = "eureka.instance.secure-port", "443", Plain,
+        "a port from 0 to 65535",
+        "The port on which others reach this instance over HTTPS, by way of a proxy.", values::port;
+    EUREKA_SECURE_PORT_ENABLED: bool = "eureka.instance.secure-port-enabled", "false", Plain,
+        "true or false",
+        "Whether others should use that port.", values::flag;
+    EUREKA_VIP: Option<String> = "eureka.instance.virtual-host-name", "", Plain,
+        "a name",
+        "The name by which others look this instance up; that of the application unless set.",
+        |text| optional(text, values::text);
+    EUREKA_SECURE_VIP: Option<String> = "eureka.instance.secure-virtual-host-name", "", Plain,
+        "a name",
+        "The same for those who look for HTTPS.",
+        |text| optional(text, values::text);
+    EUREKA_HOME_URL: Option<String> = "eureka.instance.home-page-url", "", Url,
+        "a URL",
+        "The address of the home page, where it is not a path of this instance.",
+        |text| optional(text, values::text);
+    EUREKA_HOME_PATH: String = "eureka.instance.home-page-url-path", "/", Plain,
+        "a path",
+        "The path of the home page.", values::text;
+    EUREKA_STATUS_URL: Option<String> = "eureka.instance.status-page-url", "", Url,
+        "a URL",
+        "The address of the status page, where it is not a path of this instance.",
+        |text| optional(text, values::text);
+    EUREKA_STATUS_PATH: String = "eureka.instance.status-page-url-path", "/actuator/info", Plain,
+        "a path",
+        "The path of the status page.", values::text;
+    EUREKA_HEALTH_URL: Option<String> = "eureka.instance.health-check-url", "", Url,
+        "a URL",
+        "The address of the health check, where it is not a path of this instance.",
+        |text| optional(text, values::text);
+    EUREKA_HEALTH_PATH: String = "eureka.instance.health-check-url-path", "/actuator/health", Plain,
+        "a path",
+        "The path of the health check.", values::text;
     EUREKA_RENEWAL: u32 = "eureka.instance.lease-renewal-interval-in-seconds", "30", Plain,
         "a whole number from 1 to 3600",
         "How often this instance says that it is alive.",

@@ -196,6 +196,29 @@ fn maps_keep_their_keys() {
 }
 
 #[test]
+fn an_instance_presents_itself_under_springs_names() {
+    let eureka = Case::new()
+        .file(
+            "application.yml",
+            "eureka:\n  client:\n    registryFetchIntervalSeconds: 5\n    disableDelta: true\n\
+             \x20 instance:\n    appname: shop\n    ip-address: 10.1.2.3\n\
+             \x20   non-secure-port: 80\n    securePortEnabled: true\n\
+             \x20   health-check-url-path: /health\n",
+        )
+        .env("EUREKA_INSTANCE_STATUSPAGEURL", "https://status.example/")
+        .loaded()
+        .settings
+        .eureka;
+    assert_eq!((eureka.fetch.interval_seconds, eureka.fetch.disable_delta), (5, true));
+    assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 8));
+    let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
+    assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
+    assert_eq!((ports.plain, ports.secure, ports.secure_enabled), (Some(80), 443, true));
+    assert_eq!(health_check.path, "/health");
+    assert_eq!(status_page.url.as_deref(), Some("https://status.example/"));
+}
+
+#[test]
 fn placeholders_are_resolved_over_all_layers() {
     let case = Case::new()
         .file(

@@ -1,0 +1,195 @@
+//! Eureka's REST interface, one request to one server at a time. Every request has a deadline, every
+//! answer a largest size, and nothing but success is a success.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::instance::{Instance, Status};
+use crate::presence::Presence;
+use crate::server::ServerUrl;
+use crate::settings::EurekaSettings;
+use crate::wire::{Apps, AppsDocument, InstanceDocument};
+
+/// A registry of ten thousand instances fits.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// The interface, of whichever server.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    http: Client,
+    timeout: Duration,
+}
+
+/// What a server says to a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It was expected.
+    Yes,
+    /// The instance has to register (again).
+    No,
+}
+
+impl Api {
+    /// Says in words why there can be no client.
+    pub(crate) fn new(settings: &EurekaSettings) -> Result<Self, String> {
+        let timeout = settings.connect_timeout.saturating_add(settings.read_timeout);
+        let json = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        let mut http = Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .default_headers(json)
+            .connect_timeout(settings.connect_timeout)
+            .timeout(timeout)
+            // Credentials are for the servers that the settings name.
+            .redirect(redirect::Policy::none());
+        if !settings.servers.iter().any(ServerUrl::is_encrypted) {
+            // Where nothing is encrypted, the machine needs no certificates.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(|error| in_words(&error))?;
+        Ok(Self { http, timeout })
+    }
+
+    /// Everybody.
+    pub(crate) async fn apps(&self, server: &ServerUrl) -> Result<Apps, Failure> {
+        let document: AppsDocument = self.read(server.at(&["apps"])).await?;
+        Ok(document.applications)
+    }
+
+    /// What has changed lately.
+    pub(crate) async fn delta(&self, server: &ServerUrl) -> Result<Apps, Failure> {
+        let document: AppsDocument = self.read(server.at(&["apps", "delta"])).await?;
+        Ok(document.applications)
+    }
+
+    /// What the server knows of this instance.
+    pub(crate) async fn look_up(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+    ) -> Result<Option<Instance>, Failure> {
+        let document = self.read(server.at(&["apps", &who.app, &who.id])).await;
+        match document {
+            Ok(document) => Ok(InstanceDocument::into_instance(document)),
+            Err(Failure::Status(404)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Registers.
+    pub(crate) async fn register(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let request = self.http.post(server.at(&["apps", &who.app])).json(body);
+        self.answered(request.send().await).map(drop)
+    }
+
+    /// Says that this instance is alive.
+    pub(crate) async fn beat(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+        status: Status,
+        dirty_millis: u64,
+    ) -> Result<Known, Failure> {
+        let mut url = server.at(&["apps", &who.app, &who.id]);
+        url.query_pairs_mut()
+            .append_pair("status", status.name())
+            .append_pair("lastDirtyTimestamp", &dirty_millis.to_string());
+        self.tell(Method::PUT, url).await
+    }
+
+    /// Puts a status in the place of the instance's own, for all others to see.
+    pub(crate) async fn override_status(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+        status: Status,
+    ) -> Result<Known, Failure> {
+        let mut url = server.at(&["apps", &who.app, &who.id, "status"]);
+        url.query_pairs_mut().append_pair("value", status.name());
+        self.tell(Method::PUT, url).await
+    }
+
+    /// Adds to the instance's metadata.
+    pub(crate) async fn annotate(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+        key: &str,
+        value: &str,
+    ) -> Result<Known, Failure> {
+        let mut url = server.at(&["apps", &who.app, &who.id, "metadata"]);
+        url.query_pairs_mut().append_pair(key, value);
+        self.tell(Method::PUT, url).await
+    }
+
+    /// Removes this instance, its override too.
+    pub(crate) async fn deregister(
+        &self,
+        server: &ServerUrl,
+        who: &Presence,
+    ) -> Result<Known, Failure> {
+        self.tell(Method::DELETE, server.at(&["apps", &who.app, &who.id])).await
+    }
+
+    async fn tell(&self, method: Method, url: Url) -> Result<Known, Failure> {
+        match self.answered(self.http.request(method, url).send().await) {
+            Ok(_) => Ok(Known::Yes),
+            Err(Failure::Status(404)) => Ok(Known::No),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, url: Url) -> Result<T, Failure> {
+        let mut answer = self.answered(self.http.get(url).send().await)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failure(error))? {
+            if bytes.len().saturating_add(chunk.len()) > LARGEST_ANSWER {
+                return Err(Failure::TooLarge(LARGEST_ANSWER));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            // Not in its own words, which may quote the answer.
+            let (what, line, column) = (error.classify(), error.line(), error.column());
+            Failure::Garbage(format!("{what:?} error in line {line}, column {column}"))
+        })
+    }
+
+    fn answered(&self, answer: Result<Response, reqwest::Error>) -> Result<Response, Failure> {
+        let answer = answer.map_err(|error| self.failure(error))?;
+        match answer.status() {
+            status if status.is_success() => Ok(answer),
+            StatusCode::UNAUTHORIZED => Err(Failure::Unauthorized),
+            StatusCode::FORBIDDEN => Err(Failure::Forbidden),
+            status => Err(Failure::Status(status.as_u16())),
+        }
+    }
+
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        if error.is_timeout() {
+            return Failure::TimedOut(self.timeout);
+        }
+        Failure::Unreachable(in_words(&error.without_url()))
+    }
+}
+
+/// An error with all its causes, each of which says only a part.
+fn in_words(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}

@@ -1,0 +1,280 @@
+//! The task that keeps this instance registered: heartbeats, another registration when a server has
+//! forgotten it, the next server when one fails, and at the end an orderly leave.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::ambient::Ambient;
+use crate::api::{Api, Known};
+use crate::backoff::Backoff;
+use crate::failure::{Failure, Failures};
+use crate::instance::{Instance, Status};
+use crate::presence::{Presence, STOPPING, Words, address_facing};
+use crate::registration::{Registration, Standing, State, Wish};
+use crate::registry::Registry;
+use crate::server::{ServerUrl, Servers};
+use crate::settings::EurekaSettings;
+
+pub(crate) struct Registrar {
+    servers: Servers,
+    me: Me,
+    settings: Arc<EurekaSettings>,
+    state: watch::Sender<State>,
+}
+
+/// What there is to tell a server.
+#[derive(Debug, Clone, Copy)]
+enum Errand {
+    /// This instance is alive, and has to be registered where it is not known.
+    Keep,
+    /// It is alive but takes no requests.
+    Linger,
+    /// It takes no more requests.
+    ShutOut,
+    /// It is gone.
+    Leave,
+}
+
+/// This instance, in its dealings with one server after the other.
+struct Me {
+    api: Api,
+    who: Presence,
+    ambient: Ambient,
+    settings: Arc<EurekaSettings>,
+    registry: Option<Registry>,
+    /// Whether some server may know this instance.
+    may_be_known: bool,
+    /// Whether some server has taken the registration.
+    is_registered: bool,
+    /// When this instance last had something new to say, in milliseconds since 1970.
+    dirty_millis: u64,
+    /// What an operator has last been seen to put in the place of `UP`.
+    overridden: Option<Status>,
+}
+
+impl Registrar {
+    /// Starts the task; it stops when nobody has the registration any more.
+    pub(crate) fn start(
+        settings: Arc<EurekaSettings>,
+        api: Api,
+        ambient: Ambient,
+        registry: Option<&Registry>,
+    ) -> Registration {
+        let (wish, wished) = watch::channel(Wish::Hidden);
+        let (state, seen) = watch::channel(State::hidden());
+        let me = Me {
+            api,
+            who: Presence::new(&settings.instance),
+            ambient,
+            settings: Arc::clone(&settings),
+            registry: registry.cloned(),
+            may_be_known: false,
+            is_registered: false,
+            dirty_millis: 0,
+            overridden: None,
+        };
+        let servers = Servers::new(&settings.servers, settings.return_after);
+        tokio::spawn(Self { servers, me, settings, state }.run(wished));
+        Registration::new(wish, seen)
+    }
+
+    async fn run(mut self, mut wish: watch::Receiver<Wish>) {
+        loop {
+            let wanted = *wish.borrow_and_update();
+            // A new wish ends whatever is under way: nobody should wait for a server that hangs.
+            tokio::select! {
+                biased;
+                changed = wish.changed() => if changed.is_err() { return },
+                () = self.fulfil(wanted) => return,
+            }
+        }
+    }
+
+    async fn fulfil(&mut self, wish: Wish) {
+        match wish {
+            Wish::Hidden => std::future::pending().await,
+            Wish::Up => self.stay_up().await,
+            Wish::OutOfService => {
+                let unheard = self.farewell(Errand::ShutOut).await;
+                self.say(Standing::OutOfService { unheard });
+                self.stay_out().await;
+            }
+            Wish::Gone => {
+                let unheard = self.farewell(Errand::Leave).await;
+                self.say(Standing::Gone { unheard });
+            }
+        }
+    }
+
+    /// Registers and says again and again that this instance is alive. Never comes back.
+    async fn stay_up(&mut self) {
+        let renewal = self.settings.instance.renewal();
+        let mut backoff = Backoff::new(self.me.ambient.clone(), renewal);
+        loop {
+            let begun = Instant::now();
+            let pause = match self.run_errand(Errand::Keep, Duration::MAX).await {
+                Ok(server) => {
+                    backoff.reset();
+                    self.say(Standing::Registered { server, overridden: self.me.overridden });
+                    renewal.saturating_sub(begun.elapsed())
+                }
+                Err(because) => {
+                    self.say(Standing::NotRegistered { because });
+                    backoff.pause()
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// Keeps the lease while requests are finished, or others would not see why this instance is
+    /// shut out. Nothing depends on it. Never comes back.
+    async fn stay_out(&mut self) {
+        loop {
+            sleep(self.settings.instance.renewal()).await;
+            if let Err(failures) = self.run_errand(Errand::Linger, Duration::MAX).await {
+                tracing::debug!(%failures, "a heartbeat while out of service was lost");
+            }
+        }
+    }
+
+    /// Tells any server, each of which has its share of the time; says why none was told.
+    async fn farewell(&mut self, errand: Errand) -> Option<Failures> {
+        if !self.me.may_be_known {
+            return None;
+        }
+        let count = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX);
+        let share = self.settings.farewell.checked_div(count).unwrap_or(Duration::ZERO);
+        self.run_errand(errand, share).await.err()
+    }
+
+    /// Tells one server after the other until one has heard; says which one that was.
+    async fn run_errand(
+        &mut self,
+        errand: Errand,
+        patience: Duration,
+    ) -> Result<ServerUrl, Failures> {
+        let mut round = self.servers.round();
+        while let Some(server) = round.server() {
+            let told = timeout(patience, self.me.tell(errand, &server)).await;
+            match told.unwrap_or(Err(Failure::TimedOut(patience))) {
+                Ok(()) => {
+                    self.servers.settle(&round);
+                    return Ok(server);
+                }
+                Err(failure) => round.failed(server, failure),
+            }
+        }
+        Err(round.into_failures())
+    }
+
+    /// Makes known how things stand, and logs it when that is news.
+    fn say(&self, standing: Standing) {
+        self.state.send_if_modified(|state| {
+            let is_news = state.standing != standing;
+            if is_news {
+                match &standing {
+                    Standing::NotRegistered { .. }
+                    | Standing::OutOfService { unheard: Some(_) }
+                    | Standing::Gone { unheard: Some(_) } => tracing::warn!(%standing, "Eureka"),
+                    _ => tracing::info!(%standing, "Eureka"),
+                }
+                if mem::discriminant(&state.standing) != mem::discriminant(&standing) {
+                    state.since = Instant::now();
+                }
+                state.standing = standing;
+            }
+            is_news
+        });
+    }
+}
+
+impl Me {
+    async fn tell(&mut self, errand: Errand, server: &ServerUrl) -> Result<(), Failure> {
+        match errand {
+            Errand::Keep => self.keep(server).await,
+            Errand::ShutOut => self.shut_out(server).await,
+            // A server that has forgotten this instance sends it nobody.
+            Errand::Linger => {
+                let (status, dirty) = (Status::OutOfService, self.dirty_millis);
+                self.api.beat(server, &self.who, status, dirty).await.map(drop)
+            }
+            Errand::Leave => self.api.deregister(server, &self.who).await.map(drop),
+        }
+    }
+
+    /// Says that this instance is alive, and registers it where it is not known.
+    async fn keep(&mut self, server: &ServerUrl) -> Result<(), Failure> {
+        self.look();
+        if self.is_registered {
+            let known = self.api.beat(server, &self.who, Status::Up, self.dirty_millis).await?;
+            if known == Known::Yes {
+                return Ok(());
+            }
+            tracing::info!(%server, "Eureka asks this instance to register again");
+        }
+        self.register(server).await
+    }
+
+    async fn register(&mut self, server: &ServerUrl) -> Result<(), Failure> {
+        let patience = self.settings.connect_timeout;
+        let address = timeout(patience, address_facing(server)).await;
+        let address = address.map_err(|_| Failure::TimedOut(patience))?;
+        let address = address.map_err(|error| Failure::Unreachable(error.to_string()))?;
+
+        let left = match self.api.look_up(server, &self.who).await {
+            Ok(left) => left,
+            Err(failure) if failure.is_out_of_reach() => return Err(failure),
+            // The registration itself will show what that means.
+            Err(_) => None,
+        };
+        self.may_be_known = true;
+        self.take_over(server, left.as_ref()).await?;
+        let newer = left.and_then(|left| left.last_dirty_millis).unwrap_or(0);
+        let newer = newer.max(self.dirty_millis).saturating_add(1);
+        let dirty_millis = (self.ambient.now_millis)().max(newer);
+        let words = Words { address, dirty_millis, overridden: self.overridden };
+        self.api.register(server, &self.who, &self.who.body(&words)).await?;
+        self.dirty_millis = dirty_millis;
+        self.is_registered = true;
+        Ok(())
+    }
+
+    /// Draws the conclusions from what a server still has of this instance.
+    async fn take_over(
+        &mut self,
+        server: &ServerUrl,
+        left: Option<&Instance>,
+    ) -> Result<(), Failure> {
+        let Some(left) = left else {
+            // It has forgotten an operator's word, too, and is told again.
+            return Ok(());
+        };
+        self.overridden = left.overridden;
+        if left.metadata.contains_key(STOPPING) {
+            // An earlier life shut itself out and was killed before it could leave. It was not an
+            // operator's word, and would hold for as long as this instance is alive.
+            self.api.deregister(server, &self.who).await?;
+            self.overridden = None;
+        }
+        Ok(())
+    }
+
+    /// Sees what the registry says of this instance, if it says anything.
+    fn look(&mut self) {
+        let registry = self.registry.as_ref();
+        if let Some(seen) = registry.and_then(|r| r.find(&self.who.app, &self.who.id)) {
+            self.overridden = seen.overridden;
+        }
+    }
+
+    async fn shut_out(&mut self, server: &ServerUrl) -> Result<(), Failure> {
+        // First, so that the status is never found without it.
+        self.api.annotate(server, &self.who, STOPPING, "true").await?;
+        self.api.override_status(server, &self.who, Status::OutOfService).await.map(drop)
+    }
+}

@@ -1,0 +1,151 @@
+//! This process's place in the registry: what its owner asks for, and how things stand. The work is
+//! done in `registrar.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::failure::Failures;
+use crate::instance::Status;
+use crate::server::ServerUrl;
+
+/// What is asked for. It only ever moves down this list, so that a late "ready" cannot undo a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wish {
+    Hidden,
+    Up,
+    OutOfService,
+    Gone,
+}
+
+/// The registration, from [`Registration::ready`] to [`Registration::stop`]. When it and all its
+/// clones are dropped before that, as in a crash, Eureka forgets the instance by itself after a
+/// while.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    wish: Arc<watch::Sender<Wish>>,
+    state: watch::Receiver<State>,
+}
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Whether this instance is registered.
+    pub standing: Standing,
+    /// Since when it has been so, whatever the details.
+    pub since: Instant,
+}
+
+/// Whether this instance is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Not ready: the registry has been told nothing.
+    Hidden,
+    /// Registered, and alive as far as the registry knows.
+    Registered {
+        /// Who said so last.
+        server: ServerUrl,
+        /// What an operator has put in the place of `UP`.
+        overridden: Option<Status>,
+    },
+    /// No server takes the registration or its renewal; others see this instance until its lease
+    /// runs out.
+    NotRegistered {
+        /// What is wrong with the servers.
+        because: Failures,
+    },
+    /// Shut out on purpose: others should not send requests any more.
+    OutOfService {
+        /// Why no server may know.
+        unheard: Option<Failures>,
+    },
+    /// Deregistered; the end.
+    Gone {
+        /// Why no server may know; the lease runs out then.
+        unheard: Option<Failures>,
+    },
+}
+
+impl Registration {
+    pub(crate) fn new(wish: watch::Sender<Wish>, state: watch::Receiver<State>) -> Self {
+        Self { wish: Arc::new(wish), state }
+    }
+
+    /// Registers as soon as a server lets it, and keeps registered from then on.
+    pub fn ready(&self) {
+        self.ask(Wish::Up);
+    }
+
+    /// Tells the registry that this instance takes no more requests, which others learn when they
+    /// read it next. Comes back when it is told, or when the time for that is over; see
+    /// [`Registration::state`]. Calling it twice does no harm, nor does calling it before
+    /// [`Registration::ready`], which then has no effect.
+    pub async fn out_of_service(&self) {
+        self.ask(Wish::OutOfService);
+        self.until(|standing| {
+            matches!(standing, Standing::OutOfService { .. } | Standing::Gone { .. })
+        })
+        .await;
+    }
+
+    /// Removes this instance from the registry, for good. Comes back as
+    /// [`Registration::out_of_service`] does.
+    pub async fn stop(&self) {
+        self.ask(Wish::Gone);
+        self.until(|standing| matches!(standing, Standing::Gone { .. })).await;
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until things stand in a certain way, which may be never.
+    pub async fn until(&self, reached: impl Fn(&Standing) -> bool) -> State {
+        let mut state = self.state.clone();
+        // It fails when the task is gone, at its end or with its runtime.
+        let _ = state.wait_for(|state| reached(&state.standing)).await;
+        state.borrow().clone()
+    }
+
+    fn ask(&self, to: Wish) {
+        self.wish.send_if_modified(|wish| {
+            let moves_on = to > *wish;
+            if moves_on {
+                *wish = to;
+            }
+            moves_on
+        });
+    }
+}
+
+impl State {
+    pub(crate) fn hidden() -> Self {
+        Self { standing: Standing::Hidden, since: Instant::now() }
+    }
+}
+
+/// A line for health pages.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hidden => f.write_str("not registered yet: this instance is not ready"),
+            Self::Registered { server, overridden: None } => write!(f, "registered at {server}"),
+            Self::Registered { server, overridden: Some(status) } => {
+                write!(f, "registered at {server}, with status {status} by an operator's word")
+            }
+            Self::NotRegistered { because } => write!(f, "not registered: {because}"),
+            Self::OutOfService { unheard: None } => f.write_str("out of service"),
+            Self::OutOfService { unheard: Some(why) } => {
+                write!(f, "out of service, but no server was told: {why}")
+            }
+            Self::Gone { unheard: None } => f.write_str("deregistered"),
+            Self::Gone { unheard: Some(why) } => {
+                write!(f, "gone, but no server was told: {why}")
+            }
+        }
+    }
+}

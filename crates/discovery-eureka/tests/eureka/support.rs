@@ -1,0 +1,93 @@
+//! What all tests of this crate need: settings in a hurry, and waiting with a limit.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use discovery_eureka::{
+    Ambient, Discovery, EurekaSettings, InstanceSettings, Registration, Registry, Standing, State,
+};
+use tokio::time::{interval, timeout};
+
+/// The longest that anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The real clock, and no chance.
+pub(crate) fn ambient() -> Ambient {
+    #[expect(clippy::disallowed_methods, reason = "a real server compares it with its own")]
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now_millis = move || u64::try_from(now().as_millis()).unwrap();
+    Ambient { now_millis: Arc::new(now_millis), random: Arc::new(|| 0) }
+}
+
+/// An application that nobody else in the registry has.
+pub(crate) fn app() -> String {
+    format!("test-{:x}", RandomState::new().hash_one(0))
+}
+
+/// An instance in a hurry: a heartbeat a second.
+pub(crate) fn instance(app: &str, port: u16) -> InstanceSettings {
+    InstanceSettings {
+        hostname: Some("box".into()),
+        renewal_seconds: 1,
+        expiration_seconds: 3,
+        ..InstanceSettings::new(app, port)
+    }
+}
+
+/// Settings in a hurry, for servers by their URLs.
+pub(crate) fn settings(servers: &[&str], instance: InstanceSettings) -> EurekaSettings {
+    let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
+    EurekaSettings {
+        fetch_interval: Duration::from_millis(200),
+        connect_timeout: Duration::from_secs(2),
+        read_timeout: Duration::from_secs(3),
+        ..EurekaSettings::new(servers, instance)
+    }
+}
+
+/// Starts both halves.
+pub(crate) fn start(settings: EurekaSettings) -> (Registration, Registry) {
+    let discovery = Discovery::start(settings, ambient()).unwrap();
+    (discovery.registration.unwrap(), discovery.registry.unwrap())
+}
+
+/// Starts the registration alone.
+pub(crate) fn start_registration(settings: EurekaSettings) -> Registration {
+    let settings = EurekaSettings { fetch: false, ..settings };
+    Discovery::start(settings, ambient()).unwrap().registration.unwrap()
+}
+
+/// Starts the registry alone.
+pub(crate) fn start_registry(settings: EurekaSettings) -> Registry {
+    let settings = EurekaSettings { register: false, ..settings };
+    Discovery::start(settings, ambient()).unwrap().registry.unwrap()
+}
+
+/// Waits until things stand in a certain way.
+pub(crate) async fn until(
+    registration: &Registration,
+    reached: impl Fn(&Standing) -> bool,
+) -> State {
+    let waited = timeout(PATIENCE, registration.until(reached)).await;
+    waited.unwrap_or_else(|_| panic!("it still stands so: {}", registration.state().standing))
+}
+
+/// Waits until this instance is registered.
+pub(crate) async fn registered(registration: &Registration) -> State {
+    until(registration, |standing| matches!(standing, Standing::Registered { .. })).await
+}
+
+/// Asks until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut tick = interval(Duration::from_millis(20));
+    let asking = async {
+        loop {
+            tick.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+}
