@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use order_app::relay::{RelayReport, RelayStats};
 use tracing_appender::non_blocking::ErrorCounter;
 
 /// Seconds: around what a request takes, up to its largest budget.
@@ -32,11 +33,12 @@ impl Metrics {
     }
 
     /// What `/actuator/prometheus` answers.
-    pub(crate) fn scrape(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+    pub(crate) fn scrape(&self, relay: Arc<RelayStats>) -> Arc<dyn Fn() -> String + Send + Sync> {
         let (handle, lost_lines) = (self.handle.clone(), self.lost_lines.clone());
         Arc::new(move || {
             let lost = u64::try_from(lost_lines.dropped_lines()).unwrap_or(u64::MAX);
             metrics::counter!("log_lines_lost_total").absolute(lost);
+            publishing(&relay.report());
             handle.render()
         })
     }
@@ -48,4 +50,18 @@ impl Metrics {
             self.handle.run_upkeep();
         }
     }
+}
+
+/// What operators want to know of the relay of this instance.
+fn publishing(relay: &RelayReport) {
+    let whole = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    metrics::counter!("order_events_placed_total").absolute(relay.arranged);
+    metrics::counter!("order_events_published_total").absolute(relay.published);
+    metrics::counter!("order_events_failed_total").absolute(relay.transient_failures);
+    metrics::counter!("order_events_parkings_total").absolute(relay.parkings);
+    metrics::gauge!("order_events_parked_orders").set(whole(relay.parked_orders));
+    metrics::gauge!("order_relay_shards").set(whole(relay.held_shards));
+    metrics::gauge!("order_relay_arranges").set(f64::from(u8::from(relay.arranges)));
+    let lag = relay.lag.to_std().unwrap_or_default();
+    metrics::gauge!("order_events_lag_seconds").set(lag.as_secs_f64());
 }

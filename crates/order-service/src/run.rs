@@ -2,6 +2,7 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod publishing;
 mod signals;
 
 use std::io;
@@ -16,18 +17,21 @@ use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
 use order_app::housekeeping::Housekeeping;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
+use order_app::relay::{RelayPorts, RelayStats};
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::metrics::Metrics;
 use crate::settings::{Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
 use background::{for_ever, until_done};
+use publishing::{Publishing, Running};
 use signals::{Asked, Signals};
 
 /// Connections that may wait to be taken up.
@@ -72,6 +76,16 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let store = stores.orders;
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
+    let stats = Arc::new(RelayStats::default());
+    let relay_ports = RelayPorts {
+        journal: stores.journal,
+        store: store.clone(),
+        publisher: None,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let publishing =
+        Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
     let lifecycle = Lifecycle::new();
     let http = Http {
         orders: orders.clone(),
@@ -79,12 +93,13 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         lifecycle: lifecycle.clone(),
         about: about(&settings),
         settings: http_settings(&settings),
-        scrape: metrics.scrape(),
+        scrape: metrics.scrape(stats),
     };
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
 
+    let (publish, published) = oneshot::channel();
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
@@ -95,6 +110,8 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
             lifecycle.advance(Phase::Ready);
             let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
+            // The other end is kept for as long as the process is to live.
+            let _ = publish.send(publishing.start());
             let housekeeping = Housekeeping::new(store, clock);
             let pause = storage.housekeeping_interval;
             for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
@@ -105,7 +122,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let stopping = stop(settings.stop, &lifecycle, || handle.stop(true));
+    let stopping = stop(settings.stop, &lifecycle, || handle.stop(true), published);
     tokio::select! {
         code = stopping => Ok(code),
         again = second_wish(&mut signals) => {
@@ -126,18 +143,28 @@ async fn second_wish(signals: &mut Signals) -> Asked {
     }
 }
 
-/// Leaves the load balancers' lists, then finishes the requests under way, within the budget.
+/// Leaves the load balancers' lists, then finishes the requests under way, and last the events that
+/// they caused, all within the budget.
 async fn stop<F: Future<Output = ()>>(
     Stop { delay, budget }: Stop,
     lifecycle: &Lifecycle,
     stop_server: impl FnOnce() -> F,
+    mut published: oneshot::Receiver<Running>,
 ) -> u8 {
+    let started = tokio::time::Instant::now();
+    let end = started.checked_add(budget).unwrap_or(started);
     lifecycle.advance(Phase::OutOfService);
     sleep(delay).await;
     lifecycle.advance(Phase::Draining);
-    if timeout(budget.saturating_sub(delay), stop_server()).await.is_err() {
+    if timeout_at(end, stop_server()).await.is_err() {
         tracing::error!(?budget, "requests were still running when the time to stop was over");
         return 1;
+    }
+    // Without a sender or a value: it had not started to publish.
+    if let Ok(publishing) = published.try_recv()
+        && timeout_at(end, publishing.stop()).await.is_err()
+    {
+        tracing::warn!("events were still under way; another instance publishes them");
     }
     tracing::info!("stopped");
     0

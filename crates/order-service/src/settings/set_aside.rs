@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use super::layers::Merged;
 use super::names::folded;
 
-const NO_PUBLISHER: &str = "no event publisher is built in: events stay in the outbox and are \
-                            served by REST";
 const NO_REGISTRY: &str = "no registry client is built in: this instance does not register";
 const NO_CONFIG_SERVER: &str = "nothing is imported: only local settings apply";
 const NO_MANAGEMENT: &str = "there is no management port: health, info and prometheus are on the \
@@ -21,7 +19,6 @@ const ONLY_STDOUT: &str = "logs go to standard output";
 
 /// Keys, or families of keys (`.*`), and what holds instead.
 pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
-    ("spring.kafka.bootstrap-servers", NO_PUBLISHER),
     ("eureka.client.service-url.*", NO_REGISTRY),
     ("spring.config.import", NO_CONFIG_SERVER),
     ("spring.cloud.config.uri", NO_CONFIG_SERVER),

@@ -1,0 +1,120 @@
+//! Publishing: the relay, and the Kafka client behind it when there are brokers. Requests never
+//! wait for any of this; without brokers the events are placed in the journal all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use events_kafka::{KafkaPublisher, KafkaSettings};
+use order_app::ports::{EventPublisher, uuid_v7};
+use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::settings::{Protocol, Settings};
+
+/// After a panic of the relay; its leases are its own again when it is back.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Everything that publishes, ready to run.
+pub(super) struct Publishing {
+    ports: RelayPorts,
+    kafka: Option<Arc<KafkaPublisher>>,
+    instance: Uuid,
+    bell: Bell,
+    stats: Arc<RelayStats>,
+}
+
+/// The running relay.
+pub(super) struct Running {
+    tell: watch::Sender<bool>,
+    relay: JoinHandle<()>,
+    _topics: JoinSet<()>,
+}
+
+impl Publishing {
+    /// Makes the Kafka client; no broker is asked, so they may all be down.
+    pub(super) fn new(
+        settings: &Settings,
+        mut ports: RelayPorts,
+        bell: Bell,
+        stats: Arc<RelayStats>,
+    ) -> anyhow::Result<Self> {
+        let kafka = match settings.kafka.servers.is_empty() {
+            true => None,
+            false => {
+                let publisher = KafkaPublisher::new(&kafka_settings(settings));
+                Some(Arc::new(publisher.context("wrong settings under spring.kafka")?))
+            }
+        };
+        ports.publisher = kafka.clone().map(|kafka| -> Arc<dyn EventPublisher> { kafka });
+        let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
+        Ok(Self { ports, kafka, instance, bell, stats })
+    }
+
+    /// Starts publishing.
+    pub(super) fn start(self) -> Running {
+        let (tell, told) = watch::channel(false);
+        let mut topics = JoinSet::new();
+        if let Some(kafka) = self.kafka.clone() {
+            topics.spawn(async move { kafka.check_topics().await });
+        }
+        Running { tell, relay: tokio::spawn(self.run(told)), _topics: topics }
+    }
+
+    async fn run(self, told: watch::Receiver<bool>) {
+        loop {
+            let relay = Relay::new(
+                self.ports.clone(),
+                RelaySettings::default(),
+                self.instance,
+                self.bell.clone(),
+                Arc::clone(&self.stats),
+            );
+            let mut told = told.clone();
+            // In a task of its own, which ends with this one.
+            let mut task = JoinSet::new();
+            task.spawn(relay.run(async move {
+                // Nobody left to tell us is as good as being told.
+                let _ = told.wait_for(|told| *told).await;
+            }));
+            if !task.join_next().await.is_some_and(|ended| ended.is_err()) {
+                return;
+            }
+            tracing::error!("the relay panicked and starts again");
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Running {
+    /// Finishes what is under way and gives the leases back.
+    pub(super) async fn stop(self) {
+        self.tell.send_replace(true);
+        // A panic has been reported where it happened.
+        let _ = self.relay.await;
+    }
+}
+
+fn kafka_settings(settings: &Settings) -> KafkaSettings {
+    let kafka = &settings.kafka;
+    let protocol = match kafka.protocol {
+        Protocol::Plaintext => "PLAINTEXT",
+        Protocol::Ssl => "SSL",
+        Protocol::SaslPlaintext => "SASL_PLAINTEXT",
+        Protocol::SaslSsl => "SASL_SSL",
+    };
+    let exposed = |(name, value): (&String, &secrecy::SecretString)| {
+        (name.clone(), value.expose_secret().to_owned())
+    };
+    KafkaSettings {
+        bootstrap_servers: kafka.servers.clone(),
+        security_protocol: Some(protocol.to_owned()),
+        properties: kafka.properties.iter().map(exposed).collect(),
+        topic: settings.events_topic.clone(),
+        create_topics: None,
+    }
+}
