@@ -46,13 +46,14 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly([one, _]: [Insta
     let order = an_order_on(&one).await.id();
     let lease = take(&one, Duty::Arrange).await;
     let shard = take(&one, Duty::Publish(0)).await;
+    let unused = take(&one, Duty::Publish(2)).await;
     let journal = &one.journal;
     for _ in 0..20 {
         let arranged = promptly(journal.arrange(&lease, ALL, past)).await;
         assert!(arranged != Some(Held::Lost));
         promptly(journal.advance(&shard, &Progress::default(), past)).await;
         promptly(journal.lease(Duty::Publish(1), a_name(), LONG, past)).await;
-        promptly(journal.release(&lease, past)).await;
+        promptly(journal.release(&unused, past)).await;
         promptly(journal.attend(a_name(), LONG, past)).await;
         promptly(journal.after(0, None, ALL, past)).await;
         promptly(journal.head(past)).await;
