@@ -186,7 +186,8 @@ pub enum Conflict {
 /// * For one order, positions grow with the sequence.
 /// * A call under a lease that was taken by somebody else changes nothing and answers
 ///   [`Held::Lost`], however late it comes.
-/// * Deadlines and transient faults as in [`OrderStore`]. An answer that was lost is settled by the
+/// * Deadlines and transient faults as in [`OrderStore`]; what changes the journal, a shard's
+///   position or a parked order may answer [`StoreError::OutcomeUnknown`]. An answer that was lost is settled by the
 ///   lease: calling again with the same arguments is safe.
 #[async_trait]
 pub trait EventJournal: Send + Sync {

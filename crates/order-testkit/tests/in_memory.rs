@@ -19,6 +19,17 @@ fn main() -> ExitCode {
             Ok(())
         })
     };
-    let trials = contract::cases().into_iter().map(trial).collect();
+    let journal_trial = |case: contract::JournalCase| {
+        let runtime = runtime.handle().clone();
+        Trial::test(format!("journal::{}", case.name), move || {
+            let memory = Arc::new(InMemoryStore::default());
+            let instance =
+                || contract::Instance { orders: memory.clone(), journal: memory.clone() };
+            runtime.block_on((case.run)([instance(), instance()]));
+            Ok(())
+        })
+    };
+    let mut trials: Vec<Trial> = contract::cases().into_iter().map(trial).collect();
+    trials.extend(contract::journal_cases().into_iter().map(journal_trial));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -43,13 +43,9 @@ impl Publishing {
         bell: Bell,
         stats: Arc<RelayStats>,
     ) -> anyhow::Result<Self> {
-        let kafka = match settings.kafka.servers.is_empty() {
-            true => None,
-            false => {
-                let publisher = KafkaPublisher::new(&kafka_settings(settings));
-                Some(Arc::new(publisher.context("wrong settings under spring.kafka")?))
-            }
-        };
+        let client = || KafkaPublisher::new(&kafka_settings(settings)).map(Arc::new);
+        let wanted = !settings.kafka.servers.is_empty();
+        let kafka = wanted.then(client).transpose().context("wrong settings under spring.kafka")?;
         ports.publisher = kafka.clone().map(|kafka| -> Arc<dyn EventPublisher> { kafka });
         let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
         Ok(Self { ports, kafka, instance, bell, stats })
@@ -81,7 +77,7 @@ impl Publishing {
                 // Nobody left to tell us is as good as being told.
                 let _ = told.wait_for(|told| *told).await;
             }));
-            if !task.join_next().await.is_some_and(|ended| ended.is_err()) {
+            if task.join_next().await.is_none_or(|ended| ended.is_ok()) {
                 return;
             }
             tracing::error!("the relay panicked and starts again");

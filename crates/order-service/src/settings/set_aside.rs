@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn keys_without_effect_are_named_with_the_reason() {
         let merged = merged(&[
-            ("spring.kafka.bootstrap-servers", "b:9092"),
+            ("spring.config.import", "configserver:"),
             ("server.ssl.keyStore", "k"),
             ("server.ssl.enabled", "false"),
             ("spring.jpa.open-in-view", "true"),
@@ -103,8 +103,8 @@ mod tests {
         assert_eq!(
             said,
             format!(
-                "settings without effect: spring.kafka.bootstrap-servers (command line): \
-                 {NO_PUBLISHER}; server.ssl.keyStore (command line): {NO_TLS}"
+                "settings without effect: spring.config.import (command line): \
+                 {NO_CONFIG_SERVER}; server.ssl.keyStore (command line): {NO_TLS}"
             )
         );
         assert!(warning(&merged, true).unwrap().contains(NO_REGISTRY));
