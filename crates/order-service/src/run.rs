@@ -3,6 +3,7 @@
 
 mod background;
 mod publishing;
+mod registry;
 mod signals;
 
 use std::io;
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
 use order_app::housekeeping::Housekeeping;
 use order_app::orders::{Orders, Ports};
@@ -86,6 +88,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     };
     let publishing =
         Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
+    let registration = registry::registration(&settings, address, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
     let http = Http {
         orders: orders.clone(),
@@ -105,9 +108,13 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     beside.spawn(metrics.keep_up());
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
+        let registration = registration.clone();
         async move {
             prepare(&storage, &orders).await;
             lifecycle.advance(Phase::Ready);
+            if let Some(registration) = registration {
+                registration.ready();
+            }
             let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
             // The other end is kept for as long as the process is to live.
@@ -122,7 +129,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let stopping = stop(settings.stop, &lifecycle, || handle.stop(true), published);
+    let stopping = stop(settings.stop, &lifecycle, registration, || handle.stop(true), published);
     tokio::select! {
         code = stopping => Ok(code),
         again = second_wish(&mut signals) => {
@@ -143,18 +150,25 @@ async fn second_wish(signals: &mut Signals) -> Asked {
     }
 }
 
-/// Leaves the load balancers' lists, then finishes the requests under way, and last the events that
+/// Leaves the registry and the load balancers' lists, then finishes the requests under way, and last the events that
 /// they caused, all within the budget.
 async fn stop<F: Future<Output = ()>>(
     Stop { delay, budget }: Stop,
     lifecycle: &Lifecycle,
+    registration: Option<Registration>,
     stop_server: impl FnOnce() -> F,
     mut published: oneshot::Receiver<Running>,
 ) -> u8 {
     let started = tokio::time::Instant::now();
     let end = started.checked_add(budget).unwrap_or(started);
     lifecycle.advance(Phase::OutOfService);
+    if let Some(registration) = &registration {
+        registration.out_of_service().await;
+    }
     sleep(delay).await;
+    if let Some(registration) = &registration {
+        registration.stop().await;
+    }
     lifecycle.advance(Phase::Draining);
     if timeout_at(end, stop_server()).await.is_err() {
         tracing::error!(?budget, "requests were still running when the time to stop was over");

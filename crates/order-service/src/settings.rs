@@ -151,7 +151,7 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
     let Some((settings, mut warnings)) = read.filter(|_| problems.is_empty()) else {
         return Err(Problems(problems));
     };
-    warnings.extend(set_aside::warning(&merged, settings.eureka.enabled));
+    warnings.extend(set_aside::warning(&merged));
     warnings.extend(reader::unknown_options(&merged));
     Ok(Loaded { settings, effective: reader.effective, warnings })
 }

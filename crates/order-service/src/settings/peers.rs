@@ -1,6 +1,5 @@
-//! The settings of the peers: Kafka, Eureka, the config server, and the management port. They are
-//! read and checked here; the adapters that use them come with their own issues, and until then
-//! `set_aside.rs` says so.
+//! The settings of the peers: Kafka, Eureka, the config server, and the management port. Of the last
+//! two, which nothing uses yet, `set_aside.rs` says so.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

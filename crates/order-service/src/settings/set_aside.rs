@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::layers::Merged;
 use super::names::folded;
 
-const NO_REGISTRY: &str = "no registry client is built in: this instance does not register";
 const NO_CONFIG_SERVER: &str = "nothing is imported: only local settings apply";
 const NO_MANAGEMENT: &str = "there is no management port: health, info and prometheus are on the \
                              main port, and nothing else is served";
@@ -19,7 +18,6 @@ const ONLY_STDOUT: &str = "logs go to standard output";
 
 /// Keys, or families of keys (`.*`), and what holds instead.
 pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
-    ("eureka.client.service-url.*", NO_REGISTRY),
     ("spring.config.import", NO_CONFIG_SERVER),
     ("spring.cloud.config.uri", NO_CONFIG_SERVER),
     ("management.server.port", NO_MANAGEMENT),
@@ -42,12 +40,11 @@ pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
 ];
 
 /// One warning that names every such key that is set, with its source; `None` when there is none.
-pub(crate) fn warning(merged: &Merged, eureka_enabled: bool) -> Option<String> {
+pub(crate) fn warning(merged: &Merged) -> Option<String> {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (canonical, entry) in merged.iter() {
         let is_off = matches!(entry.value.trim(), "" | "false" | "-1");
-        let unused_eureka = canonical.starts_with("eureka.") && !eureka_enabled;
-        if let Some(reason) = reason(canonical).filter(|_| !is_off && !unused_eureka) {
+        if let Some(reason) = reason(canonical).filter(|_| !is_off) {
             let named = format!("{} ({})", entry.name, entry.origin);
             by_reason.entry(reason).or_default().push(named);
         }
@@ -97,9 +94,8 @@ mod tests {
             ("server.ssl.keyStore", "k"),
             ("server.ssl.enabled", "false"),
             ("spring.jpa.open-in-view", "true"),
-            ("eureka.client.serviceUrl.defaultZone", "http://e/eureka"),
         ]);
-        let said = warning(&merged, false).unwrap();
+        let said = warning(&merged).unwrap();
         assert_eq!(
             said,
             format!(
@@ -107,11 +103,10 @@ mod tests {
                  {NO_CONFIG_SERVER}; server.ssl.keyStore (command line): {NO_TLS}"
             )
         );
-        assert!(warning(&merged, true).unwrap().contains(NO_REGISTRY));
     }
 
     #[test]
     fn nothing_is_said_when_nothing_is_set() {
-        assert_eq!(warning(&merged(&[("spring.jpa.x", "1")]), true), None);
+        assert_eq!(warning(&merged(&[("spring.jpa.x", "1")])), None);
     }
 }

@@ -1,0 +1,81 @@
+//! This instance's place in the Eureka registry. Requests never wait for it, and a registry that is
+//! down changes nothing but what others know of us.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use discovery_eureka::{
+    Ambient, Discovery, EurekaSettings, InstanceSettings, Page, Registration, ServerUrl,
+};
+use order_app::ports::{Clock, Entropy};
+use secrecy::ExposeSecret as _;
+
+use crate::settings::{EurekaPage, Settings};
+
+/// The registration, if the settings ask for one; nothing is registered before it is told that this
+/// instance is ready. The registry of the others is read along with it when the settings say so:
+/// an instance that reads keeps an operator's override over a restart of the server.
+pub(super) fn registration(
+    settings: &Settings,
+    listening: SocketAddr,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> anyhow::Result<Option<Registration>> {
+    let eureka = &settings.eureka;
+    if !eureka.enabled || eureka.servers.is_empty() {
+        return Ok(None);
+    }
+    let server = |url: &secrecy::SecretString| url.expose_secret().parse::<ServerUrl>();
+    let servers: Result<Vec<_>, _> = eureka.servers.iter().map(server).collect();
+    let servers = servers.context("eureka.client.service-url.defaultZone")?;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let asked = EurekaSettings {
+        register: eureka.register,
+        fetch: eureka.fetch.enabled,
+        fetch_interval: seconds(eureka.fetch.interval_seconds),
+        disable_delta: eureka.fetch.disable_delta,
+        connect_timeout: seconds(eureka.connect_timeout_seconds),
+        read_timeout: seconds(eureka.read_timeout_seconds),
+        ..EurekaSettings::new(servers, instance(settings, listening))
+    };
+    let ambient = Ambient {
+        now_millis: Arc::new(move || {
+            u64::try_from(clock.now().timestamp_millis()).unwrap_or_default()
+        }),
+        random: Arc::new(move || u64::try_from(entropy.bits() >> 64).unwrap_or_default()),
+    };
+    let discovery = Discovery::start(asked, ambient).context("the registry cannot be used")?;
+    Ok(discovery.registration)
+}
+
+fn instance(settings: &Settings, listening: SocketAddr) -> InstanceSettings {
+    let said = &settings.eureka.instance;
+    let app = said.app.as_ref().unwrap_or(&settings.name);
+    InstanceSettings {
+        id: said.id.clone(),
+        hostname: said.hostname.clone(),
+        ip_address: said.ip_address,
+        prefer_ip_address: said.prefer_ip_address,
+        port_enabled: said.ports.plain_enabled,
+        secure_port: said.ports.secure,
+        secure_port_enabled: said.ports.secure_enabled,
+        virtual_host_name: said.virtual_host_name.clone(),
+        secure_virtual_host_name: said.secure_virtual_host_name.clone(),
+        home_page: page(&said.home_page),
+        status_page: page(&said.status_page),
+        health_check: page(&said.health_check),
+        renewal_seconds: said.renewal_seconds,
+        expiration_seconds: said.expiration_seconds,
+        metadata: said.metadata.clone(),
+        ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening.port()))
+    }
+}
+
+fn page(said: &EurekaPage) -> Page {
+    match &said.url {
+        Some(url) => Page::Url(url.clone()),
+        None => Page::Path(said.path.clone()),
+    }
+}

@@ -1,0 +1,80 @@
+//! The service in a real Eureka registry: there when it is ready, gone when it has stopped, and
+//! nowhere while its database is away.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+mod support;
+
+use order_app::ports::Entropy as _;
+use order_testkit::RandomEntropy;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{Service, client, eventually};
+
+/// The server of `deploy/stack up eureka`, unless another one is named.
+fn eureka() -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    std::env::var("STACK_EUREKA_URL").unwrap_or_else(|_| "http://127.0.0.1:8761/eureka".to_owned())
+}
+
+/// The instances of an application, as the registry tells them.
+fn instances(app: &str) -> Vec<Value> {
+    let url = format!("{}/apps/{app}", eureka());
+    let answer = client().get(url).header("accept", "application/json").send();
+    let help = "no Eureka server; start it with `deploy/stack up eureka`, or name yours in \
+                STACK_EUREKA_URL";
+    let answer = answer.expect(help);
+    if answer.status() == StatusCode::NOT_FOUND {
+        return Vec::new();
+    }
+    let body: Value = answer.json().unwrap();
+    match body.pointer("/application/instance") {
+        Some(Value::Array(all)) => all.clone(),
+        one => one.into_iter().cloned().collect(),
+    }
+}
+
+#[test]
+fn an_instance_is_in_the_registry_from_ready_to_stopped() {
+    let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
+    let service = Service::start(&[
+        &format!("--spring.application.name={app}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+        "--eureka.instance.hostname=localhost",
+        "--eureka.instance.metadata-map.zone=test",
+    ]);
+    service.wait_until_ready();
+    assert!(eventually(|| !instances(&app).is_empty()), "{}", service.log());
+    let found = instances(&app);
+    let instance = &found[0];
+    let port = service.base.rsplit_once(':').unwrap().1;
+    assert_eq!(found.len(), 1);
+    assert_eq!(instance["status"], "UP");
+    assert_eq!(instance["instanceId"], format!("localhost:{app}:{port}"));
+    assert_eq!(instance["port"]["$"].to_string(), port);
+    assert_eq!(instance["metadata"]["zone"], "test");
+    assert_eq!(instance["leaseInfo"]["renewalIntervalInSecs"], 30);
+    // The links of the registry's page and of Spring Boot Admin work.
+    for page in ["statusPageUrl", "healthCheckUrl"] {
+        let url = instance[page].as_str().unwrap();
+        assert_eq!(client().get(url).send().unwrap().status(), StatusCode::OK, "{url}");
+    }
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    assert!(eventually(|| instances(&app).is_empty()), "{}", service.log());
+}
+
+#[test]
+fn a_registry_that_is_down_keeps_nobody_from_ordering() {
+    let down = support::free_port();
+    let zone =
+        format!("--eureka.client.service-url.defaultZone=http://u:secret@127.0.0.1:{down}/e");
+    let service = Service::start(&[&zone]);
+    service.wait_until_ready();
+    let _ = service.placed(42);
+    assert!(eventually(|| service.log().contains("not registered")), "{}", service.log());
+    assert!(!service.log().contains("secret"), "{}", service.log());
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+}
