@@ -31,7 +31,7 @@ pub enum Conduct {
 pub enum Commit {
     /// With the word COMMIT.
     Spoken,
-    /// With a statement of PostgreSQL's extended protocol that carries an event and is a
+    /// So, or with a statement of PostgreSQL's extended protocol that carries an event and is a
     /// transaction by itself.
     Implied,
 }
@@ -43,25 +43,23 @@ impl Commit {
         if url.starts_with("postgres") { Self::Implied } else { Self::Spoken }
     }
 
-    /// Whether a client commits. READ COMMITTED is another word; only what writes an event names
-    /// its type.
-    fn is_in(self, said: &[u8]) -> bool {
-        match self {
-            Self::Spoken => {
-                let mut words = said.windows(6).enumerate();
-                words.any(|(at, word)| {
-                    word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T')
-                })
-            }
-            Self::Implied => said.windows(7).any(|word| word == b"order.c"),
+    /// Whether a client commits, and has said all of it.
+    fn is_in(self, said: &[u8]) -> Option<Whole> {
+        // READ COMMITTED is another word.
+        let mut words = said.windows(6).enumerate();
+        if words
+            .any(|(at, word)| word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T'))
+        {
+            return Some(Whole(true));
         }
-    }
-
-    /// Whether the client has said all of it: a statement ends with the message Sync.
-    fn is_whole(self, said: &[u8]) -> bool {
-        self == Self::Spoken || said.ends_with(b"S\0\0\0\x04")
+        // Only what writes an event names its type; a statement ends with the message Sync.
+        let implied = self == Self::Implied && said.windows(7).any(|word| word == b"order.c");
+        implied.then(|| Whole(said.ends_with(b"S\0\0\0\x04")))
     }
 }
+
+/// Whether all of something has been said.
+struct Whole(bool);
 
 /// The proxy; it ends with its runtime.
 #[derive(Debug)]
@@ -128,10 +126,10 @@ async fn requests(
     // Large, because what is handed on in small pieces is held up by Nagle's algorithm.
     let mut said = Vec::with_capacity(1 << 20);
     while let Ok(1..) = client.read_buf(&mut said).await {
-        let commits = commit.is_in(&said);
-        if commits && !commit.is_whole(&said) {
-            continue;
-        }
+        let commits = match commit.is_in(&said) {
+            Some(Whole(false)) => continue,
+            commits => commits.is_some(),
+        };
         if watching.wait_for(|conduct| *conduct != Conduct::Stalled).await.is_err() {
             return;
         }
