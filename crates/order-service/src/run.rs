@@ -162,12 +162,13 @@ async fn stop<F: Future<Output = ()>>(
     let started = tokio::time::Instant::now();
     let end = started.checked_add(budget).unwrap_or(started);
     lifecycle.advance(Phase::OutOfService);
+    // A registry that does not hear it in time forgets us when the lease is over.
     if let Some(registration) = &registration {
-        registration.out_of_service().await;
+        let _ = timeout_at(end, registration.out_of_service()).await;
     }
     sleep(delay).await;
     if let Some(registration) = &registration {
-        registration.stop().await;
+        let _ = timeout_at(end, registration.stop()).await;
     }
     lifecycle.advance(Phase::Draining);
     if timeout_at(end, stop_server()).await.is_err() {
