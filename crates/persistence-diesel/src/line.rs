@@ -84,10 +84,13 @@ impl Waiting {
 
     /// Takes it for writing, unless its caller has withdrawn it or is gone, or it is too late.
     fn take(self) -> Option<Self> {
-        if self.answer.is_closed() || self.decided.swap(true, Ordering::AcqRel) {
+        if self.answer.is_closed() {
             None
         } else if self.deadline <= Deadline::now() {
+            // Not decided: its caller may give up at this very moment, and then says the same.
             self.tell(Err(StoreError::Unavailable("its turn came after its deadline".into())));
+            None
+        } else if self.decided.swap(true, Ordering::AcqRel) {
             None
         } else {
             Some(self)
