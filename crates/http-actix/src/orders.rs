@@ -57,7 +57,7 @@ where
 fn write_request(
     request: &HttpRequest,
     operation: Operation,
-    fingerprint: Fingerprint,
+    fingerprint: impl FnOnce() -> Fingerprint,
     render: fn(&Order) -> Answer,
 ) -> Result<WriteRequest, Problem> {
     let trace = request.extensions().get::<Trace>().map(Trace::origin);

@@ -213,8 +213,9 @@ pub trait EventJournal: Send + Sync {
     /// Gives a lease back before it is over. Doing so late, or twice, changes nothing.
     async fn release(&self, lease: &Lease, deadline: Deadline) -> Result<(), StoreError>;
 
-    /// Gives the next places to at most `limit` committed events that have none, and answers how
-    /// many. The lease is the one for [`Duty::Arrange`].
+    /// Gives the next places to at most `limit` committed events that have none, and as many more as
+    /// were committed together with the last of them, and answers how many. The lease is the one
+    /// for [`Duty::Arrange`].
     async fn arrange(
         &self,
         lease: &Lease,

@@ -149,17 +149,29 @@ impl fmt::Display for AmountText {
         let missing = power(decimals.saturating_sub(value.scale()));
         let digits = value.mantissa().saturating_mul(missing);
         // In 64 bits, where division is cheap: at most 19 digits, so they fit.
-        let (Ok(digits), Ok(unit)) = (u64::try_from(digits), u64::try_from(power(decimals))) else {
+        let (Ok(mut rest), Ok(decimals)) = (u64::try_from(digits), usize::try_from(decimals))
+        else {
             return Err(fmt::Error);
         };
-        let whole = digits.checked_div(unit).unwrap_or(digits);
-        match usize::try_from(decimals) {
-            Ok(0) | Err(_) => write!(f, "{whole}"),
-            Ok(width) => {
-                let fraction = digits.checked_rem(unit).unwrap_or(0);
-                write!(f, "{whole}.{fraction:0width$}")
+        // By hand, from the last digit to the first: an order is full of amounts, and format
+        // strings take several times as long. One digit before the point is always there.
+        let least = if decimals == 0 { 1 } else { decimals.saturating_add(2) };
+        let mut text = [b'0'; LONGEST_TEXT];
+        let mut length = 0_usize;
+        for character in text.iter_mut().rev() {
+            if length == decimals && decimals > 0 {
+                *character = b'.';
+            } else if rest == 0 && length >= least {
+                break;
+            } else {
+                *character |= u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
             }
+            length = length.saturating_add(1);
         }
+        let unused = text.len().saturating_sub(length);
+        let text = text.get(unused..).and_then(|text| std::str::from_utf8(text).ok());
+        f.write_str(text.ok_or(fmt::Error)?)
     }
 }
 

@@ -230,6 +230,7 @@ fn store_settings(storage: &Storage) -> StoreSettings {
         url: storage.database.url().expose_secret().to_owned(),
         pool_size: storage.pool_size,
         connection_timeout: storage.connection_timeout,
+        group_commit: storage.group_commit,
     }
 }
 

@@ -122,6 +122,8 @@ pub struct Storage {
     pub connection_timeout: Duration,
     /// Whether to bring the tables up to date at the start.
     pub migrate_at_start: bool,
+    /// Whether changes are written together.
+    pub group_commit: bool,
     /// How often to clear away what has expired.
     pub housekeeping_interval: Duration,
 }
@@ -239,6 +241,7 @@ fn storage(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<(Storage
     let pool_size = from.read(&table::POOL_SIZE);
     let connection_timeout = from.read(&table::CONNECTION_TIMEOUT);
     let migrate_at_start = from.read(&table::MIGRATE_AT_START);
+    let group_commit = from.read(&table::GROUP_COMMIT);
     let housekeeping_interval = from.read(&table::HOUSEKEEPING_INTERVAL);
     let (database, without_effect) = database?;
     let storage = Storage {
@@ -246,6 +249,7 @@ fn storage(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<(Storage
         pool_size: pool_size?,
         connection_timeout: connection_timeout?.min(requests?.budget),
         migrate_at_start: migrate_at_start?,
+        group_commit: group_commit?,
         housekeeping_interval: housekeeping_interval?,
     };
     let key = table::DATASOURCE_URL.row.name;

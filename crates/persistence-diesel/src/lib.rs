@@ -40,6 +40,9 @@ pub struct StoreSettings {
     pub pool_size: u32,
     /// The longest that a request waits for a connection.
     pub connection_timeout: Duration,
+    /// Whether changes that wait at the same time share a transaction. Without it each has one of
+    /// its own, as many at a time as there are connections.
+    pub group_commit: bool,
 }
 
 /// Hides the URL, which may hold a password.
@@ -108,9 +111,13 @@ macro_rules! stores {
         let writers = $writers.map_or_else(|| readers.clone(), pool);
         let retry = Arc::new(Retry::new($entropy, $settings.pool_size));
         let ids = Arc::new(OrderIds::new());
-        let (line, head) = Line::new();
-        let writer =
-            $backend::Writer { pool: writers.clone(), ids: ids.clone(), retry: retry.clone() };
+        let (line, head) = Line::new($settings.group_commit);
+        let writer = $backend::Writer {
+            pool: writers.clone(),
+            ids: ids.clone(),
+            retry: retry.clone(),
+            batches: if $settings.group_commit { None } else { Some($settings.pool_size) },
+        };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
         let lookups = $backend::Lookups::over(readers.clone(), retry.clone());

@@ -29,6 +29,8 @@ pub(crate) struct Head {
     line: mpsc::UnboundedReceiver<Waiting>,
     /// Changes that could not go with the batch before: the front of the line.
     held: Vec<Waiting>,
+    /// The most changes that are written together.
+    most: usize,
 }
 
 /// A change that waits for the writer.
@@ -40,9 +42,11 @@ pub(crate) struct Waiting {
 }
 
 impl Line {
-    pub(crate) fn new() -> (Self, Head) {
+    /// `together`: whether changes may share a batch.
+    pub(crate) fn new(together: bool) -> (Self, Head) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), Head { line: receiver, held: Vec::new() })
+        let most = if together { MOST_CHANGES } else { 1 };
+        (Self(sender), Head { line: receiver, held: Vec::new(), most })
     }
 
     /// Has a change written, and waits for what came of it until the deadline.
@@ -107,7 +111,7 @@ impl Head {
         if candidates.is_empty() {
             candidates.push(self.line.recv().await?);
         }
-        while candidates.len() < MOST_CHANGES
+        while candidates.len() < self.most
             && let Ok(next) = self.line.try_recv()
         {
             candidates.push(next);

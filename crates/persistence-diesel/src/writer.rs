@@ -27,6 +27,8 @@ pub(crate) struct Writer {
     pub(crate) pool: Pool<Manager<Backend>>,
     pub(crate) ids: Arc<OrderIds>,
     pub(crate) retry: Arc<Retry>,
+    /// How many batches are written at a time, if not the usual number.
+    pub(crate) batches: Option<u32>,
 }
 
 /// What came of writing some changes together.
@@ -44,8 +46,9 @@ impl Writer {
     /// Writes until the line is closed. A panic costs the batch it happens in, whose callers are
     /// told that its outcome is unknown, and not the line.
     pub(crate) async fn run(self, mut head: Head) {
+        let turns = self.batches.and_then(|batches| usize::try_from(batches).ok());
+        let turns = Arc::new(Semaphore::new(turns.unwrap_or(BATCHES_AT_A_TIME).max(1)));
         let writer = Arc::new(self);
-        let turns = Arc::new(Semaphore::new(BATCHES_AT_A_TIME));
         // First a turn, then whoever waits by then: the more there is to do, the more goes together.
         while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
             let Some(batch) = head.next_batch().await else { return };

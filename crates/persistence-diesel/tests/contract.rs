@@ -1,5 +1,5 @@
 //! The store and the journal keep their laws on every database: one trial for each case of the
-//! contract and each database, on the real servers.
+//! contract and each database, on the real servers; the store also when it writes each change alone.
 
 #![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
 
@@ -21,19 +21,22 @@ fn main() -> ExitCode {
     let mut databases = Vec::new();
     let mut trials = Vec::new();
     for database in Database::ALL {
-        let scratch = database.scratch();
-        let store = runtime.block_on(async {
-            migrate(&settings(&scratch)).await.expect("the migrations run");
-            instance_on(&scratch).orders
-        });
-        databases.push(scratch);
-        trials.extend(contract::cases().into_iter().map(|case| {
-            let (runtime, store) = (runtime.handle().clone(), Arc::clone(&store));
-            Trial::test(format!("{}::{}", database.name(), case.name), move || {
-                runtime.block_on((case.run)(store));
-                Ok(())
-            })
-        }));
+        for (group_commit, how) in [(true, ""), (false, "::each_alone")] {
+            let scratch = database.scratch();
+            let settings = StoreSettings { group_commit, ..settings(&scratch) };
+            let store = runtime.block_on(async {
+                migrate(&settings).await.expect("the migrations run");
+                instance(&settings).orders
+            });
+            databases.push(scratch);
+            trials.extend(contract::cases().into_iter().map(|case| {
+                let (runtime, store) = (runtime.handle().clone(), Arc::clone(&store));
+                Trial::test(format!("{}{how}::{}", database.name(), case.name), move || {
+                    runtime.block_on((case.run)(store));
+                    Ok(())
+                })
+            }));
+        }
         trials.extend(contract::journal_cases().into_iter().map(|case| {
             let runtime = runtime.handle().clone();
             Trial::test(format!("{}::journal::{}", database.name(), case.name), move || {
@@ -50,15 +53,16 @@ fn main() -> ExitCode {
 fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract::JournalCase) {
     let scratch = database.scratch();
     runtime.block_on(async {
-        migrate(&settings(&scratch)).await.expect("the migrations run");
-        let case = (case.run)([instance_on(&scratch), instance_on(&scratch)]);
+        let settings = settings(&scratch);
+        migrate(&settings).await.expect("the migrations run");
+        let case = (case.run)([instance(&settings), instance(&settings)]);
         tokio::spawn(case).await.expect("the law is kept");
     });
 }
 
-fn instance_on(scratch: &Scratch) -> Instance {
+fn instance(settings: &StoreSettings) -> Instance {
     let entropy = Arc::new(RandomEntropy);
-    let stores = open(&settings(scratch), entropy).expect("a known kind of URL");
+    let stores = open(settings, entropy).expect("a known kind of URL");
     Instance { orders: stores.orders, journal: stores.journal }
 }
 
@@ -67,5 +71,6 @@ fn settings(scratch: &Scratch) -> StoreSettings {
         url: scratch.url.clone(),
         pool_size: 10,
         connection_timeout: Duration::from_secs(2),
+        group_commit: true,
     }
 }

@@ -6,4 +6,5 @@ ALTER TABLE orders
 
 -- The customer's list is one range of this index.
 CREATE INDEX orders_by_customer ON orders (customer_id, created_at, id);
-CREATE UNIQUE INDEX orders_by_client_reference ON orders (customer_id, client_reference);
+CREATE UNIQUE INDEX orders_by_client_reference ON orders (customer_id, client_reference)
+    WHERE client_reference IS NOT NULL;

@@ -1,17 +1,23 @@
--- Events that have no place in the journal yet: written with the event, deleted when it gets its
--- place. The table stays small and is always changing, so it is vacuumed by the number of dead
--- rows, not by their share.
+-- Events that have no place in the journal yet: one row for those that were written together, with
+-- one array for each column, written with the events and deleted when they get their places. So an
+-- event costs no row, and no index entry, of its own here. Numbers grow from each version of an
+-- order to the next, because a version is written after the one before it was committed. The rows
+-- of the largest batches (128 events) still fit into a page as they are, without TOAST.
+-- The table stays small and is always changing, so it is vacuumed by the number of dead rows, not
+-- by their share.
 CREATE TABLE outbox_incoming (
-    order_id BIGINT NOT NULL,
-    sequence BIGINT NOT NULL,
-    event_id UUID   NOT NULL,
-    PRIMARY KEY (order_id, sequence)
+    number    BIGINT   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_ids BIGINT[] NOT NULL,
+    sequences BIGINT[] NOT NULL,
+    event_ids UUID[]   NOT NULL
 ) WITH (
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    toast_tuple_target = 8160,
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000
 );
-INSERT INTO outbox_incoming (order_id, sequence, event_id)
-    SELECT order_id, sequence, event_id FROM outbox;
+INSERT INTO outbox_incoming (order_ids, sequences, event_ids)
+    SELECT ARRAY[order_id], ARRAY[sequence], ARRAY[event_id] FROM outbox
+    ORDER BY order_id, sequence;
 
 -- The place of each event. Rows go in at the end and, when they are purged, out at the beginning.
 -- shard_position: shard * 2^48 + position, so that what the publisher of a shard reads next is one

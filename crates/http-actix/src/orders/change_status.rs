@@ -43,7 +43,7 @@ pub(crate) async fn change_status(
     let write = write_request(
         &request,
         Operation::ChangeStatus,
-        body::status_fingerprint(&command),
+        || body::status_fingerprint(&command),
         body::changed,
     )?;
     let orders = app.http.orders.clone();

@@ -48,7 +48,7 @@ pub(crate) async fn place(
     let write = write_request(
         &request,
         Operation::Place,
-        body::place_fingerprint(&command),
+        || body::place_fingerprint(&command),
         body::created,
     )?;
     let orders = app.http.orders.clone();

@@ -42,7 +42,7 @@ pub(crate) async fn replace_lines(
     let write = write_request(
         &request,
         Operation::ReplaceLines,
-        body::replace_fingerprint(&command),
+        || body::replace_fingerprint(&command),
         body::changed,
     )?;
     let orders = app.http.orders.clone();

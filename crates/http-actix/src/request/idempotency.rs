@@ -11,11 +11,11 @@ const NAME: &str = "Idempotency-Key";
 const CALLER: &str = "anonymous";
 const LONGEST: usize = 255;
 
-/// The wish that the request be executed once, if it was sent.
+/// The wish that the request be executed once, if it was sent; only then is the fingerprint taken.
 pub(crate) fn once(
     request: &HttpRequest,
     operation: Operation,
-    fingerprint: Fingerprint,
+    fingerprint: impl FnOnce() -> Fingerprint,
 ) -> Result<Option<Once>, Problem> {
     let mut values = request.headers().get_all(NAME);
     let Some(value) = values.next() else {
@@ -25,7 +25,7 @@ pub(crate) fn once(
     match (key, values.next()) {
         (Some(key), None) => Ok(Some(Once {
             key: IdempotencyKey { caller: CALLER.to_owned(), operation, key },
-            fingerprint,
+            fingerprint: fingerprint(),
         })),
         _ => Err(Problem::bad_header(
             Code::InvalidIdempotencyKey,

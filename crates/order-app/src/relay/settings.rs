@@ -48,7 +48,7 @@ impl Default for RelaySettings {
         Self {
             lease: Duration::from_secs(10),
             poll: first,
-            breath: Duration::from_millis(5),
+            breath: Duration::from_millis(20),
             record: Duration::from_millis(500),
             window: 2_000,
             window_bytes: 8 << 20,

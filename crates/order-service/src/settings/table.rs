@@ -111,6 +111,10 @@ keys! {
         "true or false",
         "Whether serve brings the database's tables up to date before it is ready.",
         values::flag;
+    GROUP_COMMIT: bool = "order.group-commit", "true", Plain,
+        "true or false",
+        "Whether changes that wait at the same time are written in one transaction. Without it each has its own: slower, and of use for comparisons only.",
+        values::flag;
     HOUSEKEEPING_INTERVAL: Duration = "order.housekeeping.interval", "60s", Plain,
         "a duration from 1s to 1d",
         "How often expired idempotency keys are looked for.",

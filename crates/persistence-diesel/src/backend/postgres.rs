@@ -45,12 +45,15 @@ const FROM_NOW: (&str, &str) =
 
 /// What every connection is told. The server gives up a little later than the client does: these
 /// are for statements whose client is gone. None of ours is worth the start of parallel workers.
+/// Every plan is made once, without looking at the values: each of our statements is an insert, or
+/// a range of one index, whatever they are, and planning takes longer than most of them run.
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET statement_timeout = '1500ms';
     SET lock_timeout = '1200ms';
     SET idle_in_transaction_session_timeout = '3s';
     SET max_parallel_workers_per_gather = 0;
+    SET plan_cache_mode = force_generic_plan;
     SET timezone = 'UTC';";
 
 /// A PostgreSQL server, by its URL.

@@ -1,51 +1,36 @@
 //! How much waits to be published: counted up to a bound, each shard by its own range of an index.
 
 use std::collections::HashMap;
-use std::marker::PhantomData;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Nullable, Timestamp};
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Backlog, Duty, SHARDS};
 
 use super::super::statements::Running;
-use super::super::{Connection, Dialect};
+use super::super::{Connection, Dialect, incoming};
 use super::leases::name;
 use super::places::in_shard;
-use crate::schema::{journal, leases, outbox, outbox_incoming, parked_orders};
+use crate::schema::{journal, leases, outbox, parked_orders};
 
-/// An aggregate over the rows of another query.
-struct Over<Q, T> {
-    aggregate: &'static str,
-    rows: Q,
-    of: PhantomData<T>,
+/// How many rows another query has.
+struct Count<Q>(Q);
+
+impl<Q> Query for Count<Q> {
+    type SqlType = BigInt;
 }
 
-fn count<Q>(rows: Q) -> Over<Q, BigInt> {
-    Over { aggregate: "COUNT(*)", rows, of: PhantomData }
-}
-
-fn oldest<Q>(rows: Q) -> Over<Q, Nullable<Timestamp>> {
-    Over { aggregate: "MIN(occurred_at)", rows, of: PhantomData }
-}
-
-impl<Q, T> Query for Over<Q, T> {
-    type SqlType = T;
-}
-
-impl<Q, T> QueryId for Over<Q, T> {
+impl<Q> QueryId for Count<Q> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<Q: QueryFragment<Dialect>, T> QueryFragment<Dialect> for Over<Q, T> {
+impl<Q: QueryFragment<Dialect>> QueryFragment<Dialect> for Count<Q> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        out.push_sql(self.aggregate);
-        out.push_sql(" FROM (");
-        self.rows.walk_ast(out.reborrow())?;
+        out.push_sql("SELECT COUNT(*) FROM (");
+        self.0.walk_ast(out.reborrow())?;
         out.push_sql(") AS bounded");
         Ok(())
     }
@@ -55,7 +40,8 @@ impl<Q: QueryFragment<Dialect>, T> QueryFragment<Dialect> for Over<Q, T> {
 pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, Backlog> {
     Box::pin(async move {
         let mut backlog = Backlog::default();
-        add_incoming(connection, &mut backlog).await?;
+        let (events, oldest) = incoming::waiting(connection, room(&backlog)).await?;
+        add(&mut backlog, events, oldest);
         let positions: Vec<(String, i64)> =
             leases::table.select((leases::name, leases::position)).load(connection).await?;
         let positions: HashMap<String, i64> = positions.into_iter().collect();
@@ -73,21 +59,6 @@ pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running
     })
 }
 
-/// Adds the events without a place.
-async fn add_incoming(connection: &mut Connection, backlog: &mut Backlog) -> QueryResult<()> {
-    let rows = outbox_incoming::table
-        .inner_join(outbox::table.on(outbox::event_id.eq(outbox_incoming::event_id)))
-        .select(outbox::occurred_at)
-        .limit(room(backlog));
-    let keys = outbox_incoming::table.select(outbox_incoming::order_id).limit(room(backlog));
-    let events: i64 = count(keys).get_result(connection).await?;
-    if events > 0 {
-        let oldest: Option<NaiveDateTime> = oldest(rows).get_result(connection).await?;
-        add(backlog, events, oldest);
-    }
-    Ok(())
-}
-
 /// Adds the events of a shard that its publisher has not passed. Places grow with time, so the
 /// first of them is the oldest.
 async fn add_shard(
@@ -101,7 +72,7 @@ async fn add_shard(
         .filter(journal::shard_position.ge(range.start))
         .filter(journal::shard_position.lt(range.end));
     let keys = waiting.select(journal::shard_position).limit(room(backlog));
-    let events: i64 = count(keys).get_result(connection).await?;
+    let events: i64 = Count(keys).get_result(connection).await?;
     if events > 0 {
         let oldest: Option<NaiveDateTime> = waiting
             .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))

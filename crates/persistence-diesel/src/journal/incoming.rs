@@ -1,10 +1,12 @@
-//! How the next events get their places where that takes two statements: one puts into the journal
-//! what a plain read finds, which waits for no writer, and one deletes exactly that. For MySQL,
-//! MariaDB and SQLite; PostgreSQL has its own way, in its backend.
+//! Events without a place in the journal, a row each: how the next ones get theirs, and how many
+//! there are. One statement puts into the journal what a plain read finds, which waits for no
+//! writer, and one deletes exactly that. For MySQL, MariaDB and SQLite; PostgreSQL has its own way,
+//! in its backend.
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Timestamp};
 use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
@@ -67,4 +69,26 @@ impl QueryFragment<Dialect> for Remove {
         out.push_sql(after);
         Ok(())
     }
+}
+
+/// How many there are, and when the oldest of them happened; of at most so many.
+pub(super) async fn waiting(
+    connection: &mut Connection,
+    most: i64,
+) -> QueryResult<(i64, Option<NaiveDateTime>)> {
+    let events = diesel::sql_query(
+        "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM (SELECT occurred_at \
+         FROM outbox_incoming JOIN outbox ON outbox.event_id = outbox_incoming.event_id \
+         LIMIT ?) AS bounded",
+    );
+    let waiting: Waiting = events.bind::<BigInt, _>(most).get_result(connection).await?;
+    Ok((waiting.events, waiting.oldest))
+}
+
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    events: i64,
+    #[diesel(sql_type = Nullable<Timestamp>)]
+    oldest: Option<NaiveDateTime>,
 }

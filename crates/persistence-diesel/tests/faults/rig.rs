@@ -20,7 +20,7 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<dyn OrderStore>,
     pub(crate) journal: Arc<dyn EventJournal>,
     pub(crate) proxy: Proxy,
-    url: String,
+    pub(crate) url: String,
 }
 
 pub(crate) fn settings(url: &str) -> StoreSettings {
@@ -28,6 +28,7 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         url: url.to_owned(),
         pool_size: POOL_SIZE,
         connection_timeout: Duration::from_millis(500),
+        group_commit: true,
     }
 }
 

@@ -1,17 +1,23 @@
-//! How the next events get their places: one statement, which puts into the journal exactly the
-//! rows that it has deleted.
+//! Events without a place in the journal: how the next ones get theirs, and how many there are. A
+//! row holds the events of one batch; giving places is one statement, which puts into the journal
+//! exactly what it has deleted.
 
+use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Timestamp};
 use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
 use super::Connection;
 use crate::types::SHARD_SPAN;
 
-/// Gives the places after `last` to at most `limit` events. The caller holds the lease.
+/// Gives the places after `last` to the events of the first batches: to no further batch when
+/// `limit` events have theirs. The caller holds the lease.
+///
+/// In the order of their numbers, which no version of an order has before the one before it: so
+/// whatever is taken, the earlier versions are among it or have their places.
 pub(super) async fn place(
     connection: &mut Connection,
     last: i64,
@@ -28,18 +34,26 @@ struct Place {
 
 impl QueryFragment<Pg> for Place {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // By their place in the table, which nothing moves: a join of the keys may be planned as
-        // a walk through everything that waits.
+        // Each batch has an event at least, so the first `limit` batches are enough to look at.
         out.push_sql(
-            "WITH taken AS (DELETE FROM outbox_incoming WHERE ctid = ANY (ARRAY( \
-             SELECT ctid FROM outbox_incoming ORDER BY order_id, sequence LIMIT ",
+            "WITH taken AS (DELETE FROM outbox_incoming WHERE number <= (SELECT MAX(number) FROM \
+             (SELECT number, SUM(events) OVER (ORDER BY number) - events AS before FROM \
+             (SELECT number, CARDINALITY(event_ids) AS events FROM outbox_incoming \
+             ORDER BY number LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(")) RETURNING order_id, sequence, event_id), placed AS (SELECT ");
+        out.push_sql(") AS first) AS counted WHERE before < ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(
+            ") RETURNING number, order_ids, sequences, event_ids), \
+             placed AS (SELECT ",
+        );
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(
-            " + row_number() OVER (ORDER BY order_id, sequence) AS position, \
-             order_id, sequence, event_id FROM taken) \
+            " + row_number() OVER (ORDER BY number, nth) AS position, \
+             order_id, sequence, event_id FROM taken, \
+             unnest(order_ids, sequences, event_ids) WITH ORDINALITY \
+             AS event (order_id, sequence, event_id, nth)) \
              INSERT INTO journal (position, shard_position, order_id, sequence, event_id) \
              SELECT position, order_id % ",
         );
@@ -49,4 +63,25 @@ impl QueryFragment<Pg> for Place {
         out.push_sql(" + position, order_id, sequence, event_id FROM placed");
         Ok(())
     }
+}
+
+/// How many there are, and when the oldest of them happened; of at most so many.
+pub(super) async fn waiting(
+    connection: &mut Connection,
+    most: i64,
+) -> QueryResult<(i64, Option<NaiveDateTime>)> {
+    let events = diesel::sql_query(
+        "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM outbox \
+         WHERE event_id IN (SELECT unnest(event_ids) FROM outbox_incoming LIMIT $1)",
+    );
+    let waiting: Waiting = events.bind::<BigInt, _>(most).get_result(connection).await?;
+    Ok((waiting.events, waiting.oldest))
+}
+
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    events: i64,
+    #[diesel(sql_type = Nullable<Timestamp>)]
+    oldest: Option<NaiveDateTime>,
 }
