@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Latency of POST /orders at fixed rates, corrected for coordinated omission, on PostgreSQL, beside pgbench.
+"""Latency of POST /orders at fixed rates, corrected for coordinated omission; with and without group commit; pgbench.
 
 It starts a PostgreSQL of its own and the service on it, as the benchmark `throughput` does. Requests come at a fixed rate,
-whether or not earlier ones have been answered, and each counts from the moment at which it was due. The contestant is
-pgbench with the same rows, order and event in one transaction of their own, at the same rate (--rate), each counted
-from its due moment, too: that is durable writing without group commit, and without a service. They take turns, each
-after a CHECKPOINT; the first second of a turn, when connections are opened, is not counted.
+whether or not earlier ones have been answered, and each counts from the moment at which it was due. The contestants are
+the same service with order.group-commit=false, which writes each order in a transaction of its own; and pgbench with the
+same rows, order and event in one transaction, at the same rate (--rate), each counted from its due moment, too. They
+take turns, each after a CHECKPOINT; the first second of a turn, when connections are opened, is not counted.
 
 The load is wrk with 64 connections and as many threads (latency.lua), and pgbench -M prepared with 64 clients.
 """
 
 import collections
+import contextlib
 import glob
 import os
 import re
@@ -21,7 +22,14 @@ import tempfile
 sys.dont_write_bytecode = True
 import throughput as common  # noqa: E402
 
-CONTESTANTS = {"service-post": "POST /orders", "pgbench-two": "pgbench: insert order, insert event"}
+CONTESTANTS = {
+    "service-post": "POST /orders",
+    "service-alone": "POST /orders, group commit off",
+    "pgbench-two": "pgbench: insert order, insert event",
+}
+# The service with group commit to that without, at the first rate. Rounds of a noisy machine differ by its disk, so the
+# 99th percentiles of the best rounds are compared.
+TARGET_RATIO = 1.0
 SHARES = (0.5, 0.9, 0.99, 0.999)
 # What was achieved of the rate below which a turn says nothing but that the rate was too high.
 ENOUGH = 0.97
@@ -55,8 +63,9 @@ class Bench(common.Bench):
     def wrk_at_rate(self, name, rate, seconds, number, output):
         count = common.CONNECTIONS
         options = [f"-t{count}", f"-c{count}", f"-d{seconds}s", "-s", os.path.join(common.HERE, "latency.lua")]
-        arguments = [str(rate), str(count), str(common.NEW_CUSTOMERS + number), f"{self.folder}/{name}", f"{output}/log"]
-        url = f"http://127.0.0.1:{self.service.port}"
+        arguments = [str(rate), str(count), str(common.NEW_CUSTOMERS + number), f"{self.folder}/service-post", f"{output}/log"]
+        service = self.alone if name == "service-alone" else self.service
+        url = f"http://127.0.0.1:{service.port}"
         said = common.run([self.tools["wrk"], *options, url, "--", *arguments])
         result = re.search(r"^result (\d+) (\d+) (\d+) (\d+)$", said, re.MULTILINE)
         if not result:
@@ -101,8 +110,27 @@ def table(results):
         yield [CONTESTANTS[name], f"{rate:,}", f"{medians[0]:,.0f}{saturated}", p50, p90, p99, best, p999]
 
 
+def verdict(results, rate):
+    """What group commit does to the latency at a rate, as sentences."""
+    together, alone = (results[rate, name] for name in ("service-post", "service-alone"))
+    p50 = statistics.median(a.p50 / b.p50 for a, b in zip(together, alone))
+    p99 = min(turn.p99 for turn in together) / min(turn.p99 for turn in alone)
+    for name, ratio in (("p50", p50), ("p99 of the best round", p99)):
+        outcome = "met" if ratio <= TARGET_RATIO else "missed"
+        target = f"(target: at most {TARGET_RATIO}; {outcome})"
+        yield f"At {rate:,} orders per second, {name} with group commit to that without: {ratio:.2f} {target}."
+
+
+@contextlib.contextmanager
+def without_group_commit(bench, options):
+    """A second instance on the same database."""
+    url, settings = bench.postgres.url("orders"), [*options.set, "order.group-commit=false"]
+    with common.Service(options.binary, url, bench.folder, options.log, settings) as bench.alone:
+        yield
+
+
 def measure(options, tools, folder):
-    with common.prepared(options, tools, folder, Bench) as bench:
+    with common.prepared(options, tools, folder, Bench) as bench, without_group_commit(bench, options):
         results = collections.defaultdict(list)
         common.say("warming up")
         for name in CONTESTANTS:
@@ -118,6 +146,8 @@ def measure(options, tools, folder):
         notes = [
             "Medians of the rounds. Where a rate is not kept up, those that wait are more and more for as long as a turn",
             "lasts, and the percentiles say little else.",
+            "",
+            *verdict(results, options.rates[0]),
         ]
         common.publish("latency", "Latency at a fixed rate", rows, bench, options, notes)
 
@@ -133,8 +163,7 @@ def main():
     options = arguments.parse_args()
     options.output = options.output or common.RESULTS
     tools = common.find_tools()
-    if missing := [name for name, path in tools.items() if path is None]:
-        sys.exit(f"error: missing: {', '.join(missing)}; please install Debian's packages wrk and postgresql")
+    common.demand(tools, *tools)
     common.run_in_folder(options, tools, lambda folder: measure(options, tools, folder))
 
 

@@ -384,10 +384,7 @@ class Bench:
         options = [f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", os.path.join(HERE, "throughput.lua")]
         url = f"http://127.0.0.1:{self.service.port}"
         output = run([self.tools["wrk"], *options, url, "--", order, str(start), str(count), f"{self.folder}/{name}"])
-        result = re.search(r"^result (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
-        if not result:
-            sys.exit(f"error: wrk said: {output}")
-        requests, microseconds, refused, broken, used = map(int, result.groups())
+        requests, microseconds, refused, broken, used = result_of(output)
         self.wrong[name] += refused + broken
         return requests * 1e6 / microseconds, requests - refused, used
 
@@ -419,7 +416,7 @@ class Bench:
         new = f"id >= {NEW_ORDERS}"
         changed = f"id >= {PENDING_ORDERS} AND id < {NEW_ORDERS} AND status = 'CONFIRMED'"
         questions = {
-            ("service-post",): ("orders", new),
+            ("service-post", "service-alone"): ("orders", new),
             ("pgbench-two", "pgbench-cte"): ("pgbench", new),
             ("service-put",): ("orders", changed),
             ("pgbench-update",): ("pgbench", changed),
@@ -429,6 +426,14 @@ class Bench:
             stored = int(self.postgres.query(database, f"SELECT count(*) FROM orders WHERE {condition}"))
             if stored < answered:
                 yield f"{' and '.join(names)}: {answered} were answered, but only {stored} are stored"
+
+
+def result_of(output):
+    """The numbers in what throughput.lua prints last: requests, microseconds, refused, broken, numbers used."""
+    result = re.search(r"^result (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
+    if not result:
+        sys.exit(f"error: wrk said: {output}")
+    return [int(number) for number in result.groups()]
 
 
 def median_of(turns, field="rate"):
@@ -512,19 +517,24 @@ def plot(results, chosen):
     ])
 
 
-def machine(postgres, options):
+def computer(options):
     """What this ran on, as sentences."""
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as info:
         models = re.findall(r"^model name\s*: (.*)$", info.read(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    model = models[0] if models else os.uname().machine
+    yield f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), {memory:.0f} GiB."
+    changed = f" Settings changed: {', '.join(options.set)}." if options.set else ""
+    yield f"{options.rounds} rounds of {options.seconds} seconds for each contestant.{changed}"
+
+
+def machine(postgres, options):
+    """The same, with the database server."""
+    yield from computer(options)
     version = postgres.query("postgres", "SHOW server_version")
     settings = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
     shown = ", ".join(f"{name} = {postgres.query('postgres', f'SHOW {name}')}" for name in settings)
-    model = models[0] if models else os.uname().machine
-    yield f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), {memory:.0f} GiB."
     yield f"PostgreSQL {version}, {shown}. Service, database and load generator share the cores, so read the ratios."
-    changed = f" Settings changed: {', '.join(options.set)}." if options.set else ""
-    yield f"{options.rounds} rounds of {options.seconds} seconds for each contestant.{changed}"
 
 
 def publish(name, title, rows, bench, options, notes, pictures=()):
@@ -543,10 +553,17 @@ def publish(name, title, rows, bench, options, notes, pictures=()):
     errors = "No request failed: every answer was 2xx, every transaction was committed, and every one is stored."
     if alarms:
         errors = f"WRONG, so the figures mean little: {'; '.join(alarms)}."
-    machine_lines = list(machine(bench.postgres, options))
-    print("\n".join([*plain(rows), "", memory, events, errors, *machine_lines]))
-    if alarms or not options.output:
-        say("nothing is written: " + ("something went wrong" if alarms else "not all was measured"))
+    facts = [*notes, "", memory, events, errors]
+    if alarms:
+        options.output = None
+    write(name, title, rows, facts, list(machine(bench.postgres, options)), options, pictures)
+
+
+def write(name, title, rows, facts, machine_lines, options, pictures=()):
+    """Prints a table and what belongs to it, and writes the same to where results go, if anywhere."""
+    print("\n".join([*plain(rows), "", *facts, *machine_lines]))
+    if not options.output:
+        say("nothing is written: something went wrong, or not all was measured")
         return
     command = f"deploy/bench {name} --rounds {options.rounds} --seconds {options.seconds}"
     command += "".join(f" --set {setting}" for setting in options.set)
@@ -559,11 +576,7 @@ def publish(name, title, rows, bench, options, notes, pictures=()):
         "",
         *markdown(rows),
         "",
-        *notes,
-        "",
-        memory,
-        events,
-        errors,
+        *facts,
         "",
         *(f"![The same as bars]({file})\n" for file, _ in pictures),
     ]
@@ -647,11 +660,15 @@ def parser(description):
     return arguments
 
 
+def demand(tools, *names):
+    """Ends the program when one of these is missing."""
+    if missing := [name for name in names if tools[name] is None]:
+        sys.exit(f"error: missing: {', '.join(missing)}; please install Debian's packages wrk and postgresql")
+
+
 def run_in_folder(options, tools, work):
     """Does the work in a throw-away folder; whatever ends it, what was started is stopped and the folder removed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if tools["psql"] is None:
-        sys.exit("error: psql is missing; please install Debian's package postgresql")
     with tempfile.TemporaryDirectory(prefix="order-bench-", dir=options.folder) as folder:
         # The server's account must be able to enter it.
         os.chmod(folder, 0o755)
@@ -671,6 +688,7 @@ def main():
             say(f"missing: {name}, so its contestants are not measured; please install Debian's package {package}")
     if not tools["wrk"] and not tools["pgbench"]:
         sys.exit("error: there is nothing to measure with")
+    demand(tools, "psql")
     if not options.only and all(tools.values()):
         options.output = options.output or RESULTS
     chosen = [contestant for contestant in CONTESTANTS if not options.only or contestant.group in options.only]

@@ -14,6 +14,8 @@ mod body;
 mod docs;
 mod edge;
 mod lifecycle;
+#[doc(hidden)]
+pub mod measured;
 mod openapi;
 mod orders;
 mod problem;
