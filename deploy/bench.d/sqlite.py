@@ -8,9 +8,9 @@ on the same disk; the first, short round warms up and is not counted. A ratio is
 """
 
 import collections
+import contextlib
 import json
 import os
-import shutil
 import sqlite3
 import statistics
 import sys
@@ -32,11 +32,12 @@ class Plain:
         self.connection.row_factory = sqlite3.Row
         for pragma in DURABILITY:
             self.connection.execute(pragma).fetchall()
-        read = lambda table, key: dict(  # noqa: E731
-            self.connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (model,)).fetchone()
-        )
-        self.order, self.event = read("orders", "id"), read("outbox", "order_id")
+        self.order = self.row(f"SELECT * FROM orders WHERE id = {model}")
+        self.event = self.row(f"SELECT * FROM outbox WHERE order_id = {model}")
         self.next = common.NEW_ORDERS
+
+    def row(self, query):
+        return dict(self.connection.execute(query).fetchone())
 
     @staticmethod
     def insert(table, row):
@@ -82,7 +83,8 @@ def measure(options, tools, folder):
     service = common.Service(options.binary, f"sqlite:{path}", folder, options.log, options.set)
     with service:
         model = place(service)
-    shutil.copyfile(path, copy)
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
     request = os.path.join(folder, "post")
     with open(request, "w", encoding="ascii", newline="") as file:
         file.write(common.REQUESTS["service-post"])
