@@ -1,11 +1,13 @@
-//! The OpenAPI document and its page (Swagger UI), both from the binary: nothing is loaded from
-//! outside.
+//! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, all from
+//! the binary: nothing is loaded from outside.
 
 use std::sync::Arc;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use order_events::{asyncapi, schema};
+use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use crate::problem::{Code, Problem};
@@ -19,23 +21,51 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// What is served here.
 pub(crate) struct Docs {
-    document: Bytes,
+    openapi: Bytes,
+    asyncapi: Bytes,
+    event_schema: Bytes,
+    cloud_event_schema: Bytes,
     page: Arc<Config<'static>>,
 }
 
 impl Docs {
-    pub(crate) fn new(document: String) -> Self {
+    /// `topic` is where events are published, as set.
+    pub(crate) fn new(openapi: String, topic: &str) -> Self {
         // By default the page would send the document's address to a validator outside.
         let page = Config::from("/openapi.json").validator_url("none");
-        Self { document: document.into(), page: Arc::new(page) }
+        let schema = |schema: &Value| Bytes::from(format!("{schema:#}"));
+        Self {
+            openapi: openapi.into(),
+            asyncapi: asyncapi::json(topic).into(),
+            event_schema: schema(&schema::event_data()),
+            cloud_event_schema: schema(&schema::cloud_event()),
+            page: Arc::new(page),
+        }
     }
 }
 
 /// `GET /openapi.json`.
-pub(crate) async fn document(app: web::Data<App>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(app.docs.document.clone())
+pub(crate) async fn openapi(app: web::Data<App>) -> HttpResponse {
+    json("application/json", &app.docs.openapi)
+}
+
+/// `GET /asyncapi.json`.
+pub(crate) async fn asyncapi(app: web::Data<App>) -> HttpResponse {
+    json("application/json", &app.docs.asyncapi)
+}
+
+/// What the `dataschema` of an event names.
+pub(crate) async fn event_schema(app: web::Data<App>) -> HttpResponse {
+    json("application/schema+json", &app.docs.event_schema)
+}
+
+/// An event in the JSON format of CloudEvents.
+pub(crate) async fn cloud_event_schema(app: web::Data<App>) -> HttpResponse {
+    json("application/schema+json", &app.docs.cloud_event_schema)
+}
+
+fn json(content_type: &'static str, document: &Bytes) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, content_type)).body(document.clone())
 }
 
 /// `GET /docs`: the page's own addresses are relative to `/docs/`.

@@ -75,6 +75,8 @@ pub struct Http {
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
+    /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
+    pub events_topic: String,
     /// The metrics in Prometheus' text format.
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -95,13 +97,14 @@ pub(crate) struct App {
 /// When the listener cannot be used.
 pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
     let settings = http.settings.clone();
-    let document = openapi::document(http.orders.currencies());
+    let openapi = openapi::document(http.orders.currencies());
+    let docs = Docs::new(openapi, &http.events_topic);
     let app = web::Data::new(App {
         http,
         in_flight: AtomicUsize::new(0),
         in_flight_gauge: metrics::gauge!("http_server_requests_in_flight"),
         readiness: Readiness::default(),
-        docs: Docs::new(document),
+        docs,
     });
     let server = HttpServer::new(move || {
         let edge_app = app.clone();

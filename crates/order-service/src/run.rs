@@ -96,6 +96,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         lifecycle: lifecycle.clone(),
         about: about(&settings),
         settings: http_settings(&settings),
+        events_topic: settings.events_topic.clone(),
         scrape: metrics.scrape(stats),
     };
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
