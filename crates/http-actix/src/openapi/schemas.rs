@@ -239,6 +239,5 @@ fn field_error() -> Value {
             "code": {"type": "string"},
             "message": {"type": "string"},
         },
-        "additionalProperties": false,
     })
 }

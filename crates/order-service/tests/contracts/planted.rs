@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::contracts;
 use crate::documents::{Kind, breaks};
+use crate::schema::{Comparison, Flow};
 
 /// A change to a document: at a place, what is put there (`None`: it is removed).
 type Change = (&'static str, Option<Value>);
@@ -150,11 +151,6 @@ fn an_answer_may_not_promise_less() {
                 "maxItems became wider",
             ),
             ((at("OrderEventData/properties/items/items"), None), "any items may come now"),
-            ((at("FieldError/additionalProperties"), None), "other fields may come now"),
-            (
-                (at("FieldError/properties/hint"), Some(json!({"type": "string"}))),
-                "where nothing else was to come",
-            ),
             ((at("Order/not"), Some(json!({"required": ["x"]}))), "cannot be judged"),
         ],
     );
@@ -208,6 +204,27 @@ fn an_event_may_not_promise_less() {
             (("/components/schemas/OrderEventData/properties/items", None), "items was removed"),
         ],
     );
+}
+
+#[test]
+fn what_was_closed_stays_closed_to_readers_and_open_to_writers() {
+    let closed = json!({"type": "object", "properties": {}, "additionalProperties": false});
+    let open = changed(&closed, &[("/additionalProperties", None)]);
+    let more = changed(&closed, &[("/properties/hint", Some(json!({"type": "string"})))]);
+    let told = |flow, old, new| {
+        let mut comparison = Comparison::of(old, new);
+        comparison.schema("", old, new, flow);
+        comparison.breaks
+    };
+    assert_eq!(told(Flow::Out, &closed, &open), [": other fields may come now"]);
+    assert_eq!(
+        told(Flow::Out, &closed, &more),
+        [": hint was added where nothing else was to come"]
+    );
+    assert_eq!(told(Flow::Out, &open, &closed), [""; 0]);
+    assert_eq!(told(Flow::In, &open, &closed), [": other fields are refused now"]);
+    assert_eq!(told(Flow::In, &closed, &open), [""; 0]);
+    assert_eq!(told(Flow::In, &closed, &more), [""; 0]);
 }
 
 #[test]
