@@ -9,7 +9,6 @@ use order_domain::{
     Amount, CancelReason, Currency, CustomerId, OrderEventKind, OrderId, OrderStatus, ProductId,
     Quantity, Version,
 };
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::cloud_event::{CloudEvent, DATA_SCHEMA};
@@ -64,8 +63,7 @@ pub fn decode<'a>(
             Ok(Event { replayed, ..decode_structured(value)? })
         }
         media if media.eq_ignore_ascii_case("application/json") => {
-            let data = serde_json::from_slice(value).map_err(|error| not_an_event(&error))?;
-            event(&headers.cloud_event(data)?, replayed)
+            event(&headers.cloud_event(value)?, replayed)
         }
         _ => Err(DecodeError::ContentType),
     }
@@ -135,7 +133,7 @@ impl<'a> Headers<'a> {
         Ok(read)
     }
 
-    fn cloud_event(&self, data: &'a RawValue) -> Result<CloudEvent<'a>, DecodeError> {
+    fn cloud_event(&self, value: &'a [u8]) -> Result<CloudEvent<'a>, DecodeError> {
         let need =
             |value: Option<&'a str>, name| value.map(Into::into).ok_or(DecodeError::Missing(name));
         let id = self.id.ok_or(DecodeError::Missing("ce_id"))?;
@@ -153,7 +151,8 @@ impl<'a> Headers<'a> {
             correlationid: need(self.correlationid, "ce_correlationid")?,
             causationid: need(self.causationid, "ce_causationid")?,
             traceparent: self.traceparent.map(Into::into),
-            data,
+            // Last: of a message that is none of ours, the headers tell more.
+            data: serde_json::from_slice(value).map_err(|error| not_an_event(&error))?,
         })
     }
 }

@@ -2,7 +2,11 @@
 //! every change of each order in sequence, asks the service for what it has missed, and after a stop
 //! goes on where it was.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test"
+)]
 
 mod support;
 

@@ -17,6 +17,12 @@ use crate::examples::{
 /// outside the basic plane, a combining mark, text from right to left.
 const UNUSUAL: &str = "\"Dés\u{6b}\\lamp\" <b>&amp;</b> 灯 💡 e\u{301} \u{2028} שלום ' ; -- %00";
 
+/// Whether whoever runs the tests wants what is new to be added to the corpus (`UPDATE_DOCS=1`).
+#[must_use]
+pub fn additions_are_wanted() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
+}
+
 /// Each event with its name.
 #[must_use]
 pub fn published_events() -> Vec<(String, EventRecord)> {

@@ -74,6 +74,9 @@ fn consumer(options: &Options) -> anyhow::Result<StreamConsumer> {
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", "1000")
         .set("enable.auto.offset.store", "false")
+        // Who was killed is replaced after 6 s instead of 45.
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "2000")
         // The topic may appear later.
         .set("topic.metadata.refresh.interval.ms", "5000")
         .create()?;

@@ -24,7 +24,7 @@ fn changed(document: &Value, changes: &[Change]) -> Value {
             }
             (Value::Array(list), Some(value)) if name == "-" => list.push(value.clone()),
             (Value::Array(list), Some(value)) => {
-                list[name.parse::<usize>().unwrap()] = value.clone()
+                list[name.parse::<usize>().unwrap()] = value.clone();
             }
             (Value::Array(list), None) => {
                 list.remove(name.parse().unwrap());

@@ -278,9 +278,6 @@ fn required(schema: &Value) -> BTreeSet<String> {
 }
 
 /// A list by what names its entries.
-pub(crate) fn by_name<'a>(
-    list: &'a Value,
-    name: impl Fn(&Value) -> String,
-) -> BTreeMap<String, &'a Value> {
+pub(crate) fn by_name(list: &Value, name: impl Fn(&Value) -> String) -> BTreeMap<String, &Value> {
     list.as_array().into_iter().flatten().map(|entry| (name(entry), entry)).collect()
 }
