@@ -58,6 +58,7 @@ codes! {
     ConcurrentUpdate CONFLICT "concurrent_update" "Others are changing the order";
     IdempotencyInProgress CONFLICT "idempotency_in_progress" "The first request is still running";
     DuplicateClientReference CONFLICT "duplicate_client_reference" "The client reference is taken";
+    RefreshInProgress CONFLICT "refresh_in_progress" "Another refresh is running";
     VersionMismatch PRECONDITION_FAILED "version_mismatch" "The order has another version";
     PayloadTooLarge PAYLOAD_TOO_LARGE "payload_too_large" "The body is too large";
     UriTooLong URI_TOO_LONG "uri_too_long" "The address is too long";
@@ -67,6 +68,7 @@ codes! {
     CurrencyNotEnabled UNPROCESSABLE_ENTITY "currency_not_enabled" "The currency is not accepted";
     AmountOverflow UNPROCESSABLE_ENTITY "amount_overflow" "The total is too large";
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key is another request's";
+    RefreshRefused UNPROCESSABLE_ENTITY "refresh_refused" "The new settings are wrong";
     HeadersTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "headers_too_large" "The headers are too large";
     InternalError INTERNAL_SERVER_ERROR "internal_error" "Something went wrong here";
     Unavailable SERVICE_UNAVAILABLE "unavailable" "The service is not available";

@@ -8,15 +8,30 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Responder, Route};
 
 use crate::problem::{Code, Problem};
-use crate::{actuator, docs, edge, orders};
+use crate::{actuator, docs, edge, management, orders};
 
+/// Of the main port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     orders(config);
+    config.service(read_only("/actuator", actuator::links));
     actuator(config);
     config
         .service(read_only("/openapi.json", docs::document))
         .service(read_only("/docs", docs::redirect))
         .service(read_only("/docs/{file:.*}", docs::file))
+        .default_service(web::to(not_found));
+}
+
+/// Of the management port: what changes something is here and nowhere else.
+pub(crate) fn configure_management(config: &mut ServiceConfig) {
+    config.service(read_only("/actuator", management::links));
+    actuator(config);
+    config
+        .service(with_methods(
+            "/actuator/refresh",
+            [(Method::POST, web::to(management::refresh))],
+            "POST",
+        ))
         .default_service(web::to(not_found));
 }
 
@@ -44,7 +59,6 @@ fn orders(config: &mut ServiceConfig) {
 
 fn actuator(config: &mut ServiceConfig) {
     config
-        .service(read_only("/actuator", actuator::links))
         .service(read_only("/actuator/health", actuator::health))
         .service(read_only("/actuator/health/liveness", actuator::liveness))
         .service(read_only("/actuator/health/readiness", actuator::readiness))
@@ -80,6 +94,6 @@ fn with_methods<const N: usize>(
         })
 }
 
-async fn not_found() -> Result<&'static str, Problem> {
+pub(crate) async fn not_found() -> Result<&'static str, Problem> {
     Err(Problem::new(Code::NotFound, "There is nothing at this path."))
 }

@@ -2,6 +2,7 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod management;
 mod publishing;
 mod registry;
 mod signals;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use discovery_eureka::Registration;
-use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
+use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
@@ -68,9 +69,10 @@ pub(crate) fn serve(
 
 async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow::Result<u8> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let listener = listen(settings.listen)?;
+    let listener = listen(settings.listen, "server.address, server.port")?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
+    let management = management::listener(settings.management)?;
 
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -88,7 +90,9 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     };
     let publishing =
         Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
-    let registration = registry::registration(&settings, address, clock.clone(), entropy.clone())?;
+    let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
+    let registration =
+        registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
     let http = Http {
         orders: orders.clone(),
@@ -98,6 +102,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         settings: http_settings(&settings),
         scrape: metrics.scrape(stats),
     };
+    let operators = management::serve(management, &http, Management { refresh: None })?;
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
@@ -129,9 +134,17 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let stopping = stop(settings.stop, &lifecycle, registration, || handle.stop(true), published);
+    let now = tokio::time::Instant::now();
+    let end = now.checked_add(settings.stop.budget).unwrap_or(now);
+    let stopping =
+        stop(settings.stop, end, &lifecycle, registration, || handle.stop(true), published);
     tokio::select! {
-        code = stopping => Ok(code),
+        code = stopping => {
+            // The last to go: until here operators could watch the stop.
+            operators.stop(end).await;
+            tracing::info!("stopped");
+            Ok(code)
+        }
         again = second_wish(&mut signals) => {
             tracing::warn!("stopped at once by a second signal");
             Ok(again.exit_code())
@@ -154,13 +167,12 @@ async fn second_wish(signals: &mut Signals) -> Asked {
 /// they caused, all within the budget.
 async fn stop<F: Future<Output = ()>>(
     Stop { delay, budget }: Stop,
+    end: tokio::time::Instant,
     lifecycle: &Lifecycle,
     registration: Option<Registration>,
     stop_server: impl FnOnce() -> F,
     mut published: oneshot::Receiver<Running>,
 ) -> u8 {
-    let started = tokio::time::Instant::now();
-    let end = started.checked_add(budget).unwrap_or(started);
     lifecycle.advance(Phase::OutOfService);
     // A registry that does not hear it in time forgets us when the lease is over.
     if let Some(registration) = &registration {
@@ -181,7 +193,6 @@ async fn stop<F: Future<Output = ()>>(
     {
         tracing::warn!("events were still under way; another instance publishes them");
     }
-    tracing::info!("stopped");
     0
 }
 
@@ -205,8 +216,8 @@ async fn prepare(storage: &Storage, orders: &Orders) {
     }
 }
 
-/// Takes the port before anything else starts, so that a second process fails at once.
-fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+/// Takes a port before anything else starts, so that a second process fails at once.
+fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<std::net::TcpListener> {
     let bound = || -> io::Result<std::net::TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the process before it to be forgotten.
@@ -214,7 +225,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
-    bound().with_context(|| format!("cannot listen on {address} (server.address, server.port)"))
+    bound().with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
 /// Writes and the store run here; requests are read and answered by the server's own threads.

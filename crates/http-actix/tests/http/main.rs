@@ -9,6 +9,8 @@ mod edge;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod management;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod resets;
