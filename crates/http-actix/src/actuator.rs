@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use crate::problem::chain;
@@ -39,16 +39,19 @@ impl Readiness {
 
 /// `GET /actuator`.
 pub(crate) async fn links() -> HttpResponse {
-    let link = |path: &str| json!({"href": format!("/actuator{path}"), "templated": false});
-    spring(
-        StatusCode::OK,
-        &json!({"_links": {
-            "self": link(""),
-            "health": link("/health"),
-            "info": link("/info"),
-            "prometheus": link("/prometheus"),
-        }}),
-    )
+    linked(&[])
+}
+
+/// The links to what every port has, and to more, each by its name and path.
+pub(crate) fn linked(more: &[(&str, &str)]) -> HttpResponse {
+    let all =
+        [("self", ""), ("health", "/health"), ("info", "/info"), ("prometheus", "/prometheus")];
+    let link = |(name, path): &(&str, &str)| {
+        let link = json!({"href": format!("/actuator{path}"), "templated": path.contains('{')});
+        ((*name).to_owned(), link)
+    };
+    let links: Map<String, Value> = all.iter().chain(more).map(link).collect();
+    spring(StatusCode::OK, &json!({"_links": links}))
 }
 
 /// `GET /actuator/health`: everything, and 503 when anything is not up.
@@ -109,7 +112,7 @@ pub(crate) async fn prometheus(app: web::Data<App>) -> HttpResponse {
         .body((app.http.scrape)())
 }
 
-fn spring(status: StatusCode, body: &Value) -> HttpResponse {
+pub(crate) fn spring(status: StatusCode, body: &Value) -> HttpResponse {
     HttpResponse::build(status).insert_header((CONTENT_TYPE, CONTENT)).body(body.to_string())
 }
 

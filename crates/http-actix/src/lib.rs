@@ -6,6 +6,8 @@
 //! A request passes `edge` (limits, trace, panic, log), `routes`, one file of `orders`, a reader in
 //! `body`, the use case, and leaves as a body or as a [problem](https://www.rfc-editor.org/rfc/rfc9457).
 //!
+//! What operators may do is served on a port of its own (`management.rs`), behind the same edge.
+//!
 //! What actix answers before a request reaches us, nobody can dress: malformed HTTP (400), a head
 //! that is too slow (408) or above 128 KiB (431) get a bare status and a closed connection.
 
@@ -14,9 +16,11 @@ mod body;
 mod docs;
 mod edge;
 mod lifecycle;
+mod management;
 #[doc(hidden)]
 pub mod measured;
 mod openapi;
+mod operations;
 mod orders;
 mod problem;
 mod request;
@@ -24,5 +28,6 @@ mod routes;
 mod server;
 
 pub use lifecycle::{Lifecycle, Phase};
-pub use openapi::openapi_json;
+pub use management::{Management, Refresh, RefreshRefused, serve_management};
+pub use openapi::{management_openapi_json, openapi_json};
 pub use server::{About, Http, HttpSettings, serve};

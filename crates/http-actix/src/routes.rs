@@ -9,11 +9,17 @@ use actix_web::{Handler, Responder, Route};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::problem::{Code, Problem};
-use crate::{actuator, docs, edge, orders};
+use crate::{actuator, docs, edge, management, operations, orders};
 
+/// Of the main port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     orders(config);
+    config.service(read_only("/actuator", actuator::links));
     actuator(config);
+    docs(config);
+}
+
+fn docs(config: &mut ServiceConfig) {
     config
         .service(read_only("/openapi.json", docs::openapi))
         .service(read_only("/asyncapi.json", docs::asyncapi))
@@ -22,6 +28,61 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(read_only("/docs", docs::redirect))
         .service(read_only("/docs/{file:.*}", docs::file))
         .default_service(web::to(not_found));
+}
+
+/// Of the management port: what changes something is here and nowhere else.
+pub(crate) fn configure_management(config: &mut ServiceConfig) {
+    config.service(read_only("/actuator", management::links));
+    actuator(config);
+    config.service(with_methods(
+        "/actuator/refresh",
+        [(Method::POST, web::to(management::refresh))],
+        "POST",
+    ));
+    events(config);
+    docs(config);
+}
+
+fn events(config: &mut ServiceConfig) {
+    config
+        .service(read_only("/actuator/events", operations::overview))
+        .service(read_only("/actuator/events/parked", operations::parked))
+        // Before a single order, because "redrive" is none.
+        .service(with_methods(
+            "/actuator/events/parked/redrive",
+            [(Method::POST, web::to(operations::redrive_all))],
+            "POST",
+        ))
+        .service(read_only("/actuator/events/parked/{orderId}", operations::inspect))
+        .service(with_methods(
+            "/actuator/events/parked/{orderId}/redrive",
+            [(Method::POST, web::to(operations::redrive))],
+            "POST",
+        ))
+        .service(with_methods(
+            "/actuator/events/parked/{orderId}/skip",
+            [(Method::POST, web::to(operations::skip))],
+            "POST",
+        ))
+        .service(read_only("/actuator/events/skipped", operations::skipped))
+        .service(with_methods(
+            "/actuator/events/replays",
+            [
+                (Method::GET, web::to(operations::replays)),
+                (Method::HEAD, web::to(operations::replays)),
+                (Method::POST, web::to(operations::start_replay)),
+            ],
+            "GET, HEAD, POST",
+        ))
+        .service(with_methods(
+            "/actuator/events/replays/{replayId}",
+            [
+                (Method::GET, web::to(operations::replay)),
+                (Method::HEAD, web::to(operations::replay)),
+                (Method::DELETE, web::to(operations::cancel_replay)),
+            ],
+            "GET, HEAD, DELETE",
+        ));
 }
 
 fn orders(config: &mut ServiceConfig) {
@@ -48,7 +109,6 @@ fn orders(config: &mut ServiceConfig) {
 
 fn actuator(config: &mut ServiceConfig) {
     config
-        .service(read_only("/actuator", actuator::links))
         .service(read_only("/actuator/health", actuator::health))
         .service(read_only("/actuator/health/liveness", actuator::liveness))
         .service(read_only("/actuator/health/readiness", actuator::readiness))

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App as ActixApp, HttpServer};
 use metrics::Gauge;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
@@ -90,27 +91,42 @@ pub(crate) struct App {
     pub(crate) docs: Docs,
 }
 
+impl App {
+    pub(crate) fn new(http: Http, in_flight_gauge: Gauge, document: String) -> web::Data<Self> {
+        let docs = Docs::new(document, &http.events_topic);
+        web::Data::new(Self {
+            http,
+            in_flight: AtomicUsize::new(0),
+            in_flight_gauge,
+            readiness: Readiness::default(),
+            docs,
+        })
+    }
+}
+
 /// Serves on a listener until the returned server is stopped. It must be called, and the result
 /// awaited or spawned, on a tokio runtime.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
-    let settings = http.settings.clone();
-    let openapi = openapi::document(http.orders.currencies());
-    let docs = Docs::new(openapi, &http.events_topic);
-    let app = web::Data::new(App {
-        http,
-        in_flight: AtomicUsize::new(0),
-        in_flight_gauge: metrics::gauge!("http_server_requests_in_flight"),
-        readiness: Readiness::default(),
-        docs,
-    });
+    let document = openapi::document(http.orders.currencies());
+    let gauge = metrics::gauge!("http_server_requests_in_flight");
+    run(&App::new(http, gauge, document), listener, routes::configure)
+}
+
+/// One server behind the edge; `configure` says what it serves.
+pub(crate) fn run(
+    app: &web::Data<App>,
+    listener: TcpListener,
+    configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> std::io::Result<Server> {
+    let (app, settings) = (app.clone(), app.http.settings.clone());
     let server = HttpServer::new(move || {
         let edge_app = app.clone();
         ActixApp::new()
             .app_data(app.clone())
-            .configure(routes::configure)
+            .configure(configure.clone())
             .wrap(from_fn(move |request, next| edge::answer(edge_app.clone(), request, next)))
     });
     let server = match settings.workers {

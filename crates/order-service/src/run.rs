@@ -2,9 +2,11 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod management;
 mod publishing;
 mod registry;
-mod signals;
+pub(crate) mod replaying;
+pub(crate) mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,11 +17,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use discovery_eureka::Registration;
-use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
+use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
+use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
-use order_app::relay::{RelayPorts, RelayStats};
+use order_app::relay::RelayStats;
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
@@ -68,27 +71,25 @@ pub(crate) fn serve(
 
 async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow::Result<u8> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let listener = listen(settings.listen)?;
+    let listener = listen(settings.listen, "server.address, server.port")?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
+    let management = management::listener(settings.management)?;
 
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
-    let store = stores.orders;
+    let store = stores.orders.clone();
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let stats = Arc::new(RelayStats::default());
-    let relay_ports = RelayPorts {
-        journal: stores.journal,
-        store: store.clone(),
-        publisher: None,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
+    let operations = replaying::operations(&settings, &stores, clock.clone(), entropy.clone());
+    let relay_ports = publishing::ports(&stores, clock.clone(), entropy.clone());
     let publishing =
         Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
-    let registration = registry::registration(&settings, address, clock.clone(), entropy.clone())?;
+    let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
+    let registration =
+        registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
     let http = Http {
         orders: orders.clone(),
@@ -99,6 +100,8 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         events_topic: settings.events_topic.clone(),
         scrape: metrics.scrape(stats),
     };
+    let offered = Management { refresh: None, operations: Some(operations.clone()) };
+    let operators = management::serve(management, &http, offered)?;
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
@@ -130,14 +133,28 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let stopping = stop(settings.stop, &lifecycle, registration, || handle.stop(true), published);
+    let end = after(settings.stop.budget);
+    let stop_server = || handle.stop(true);
+    let replays = operations.replays();
+    let stopping =
+        stop(settings.stop, end, &lifecycle, registration, replays, stop_server, published);
     tokio::select! {
-        code = stopping => Ok(code),
+        code = stopping => {
+            // The last to go: until here operators could watch the stop.
+            operators.stop(end).await;
+            tracing::info!("stopped");
+            Ok(code)
+        }
         again = second_wish(&mut signals) => {
             tracing::warn!("stopped at once by a second signal");
             Ok(again.exit_code())
         }
     }
+}
+
+fn after(time: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    now.checked_add(time).unwrap_or(now)
 }
 
 /// Waits for somebody who does not want to wait any longer.
@@ -155,14 +172,16 @@ async fn second_wish(signals: &mut Signals) -> Asked {
 /// they caused, all within the budget.
 async fn stop<F: Future<Output = ()>>(
     Stop { delay, budget }: Stop,
+    end: tokio::time::Instant,
     lifecycle: &Lifecycle,
     registration: Option<Registration>,
+    replays: &Replays,
     stop_server: impl FnOnce() -> F,
     mut published: oneshot::Receiver<Running>,
 ) -> u8 {
-    let started = tokio::time::Instant::now();
-    let end = started.checked_add(budget).unwrap_or(started);
     lifecycle.advance(Phase::OutOfService);
+    // How far a replay came is in the log; another instance can go on from there.
+    replays.stop().await;
     // A registry that does not hear it in time forgets us when the lease is over.
     if let Some(registration) = &registration {
         let _ = timeout_at(end, registration.out_of_service()).await;
@@ -182,7 +201,6 @@ async fn stop<F: Future<Output = ()>>(
     {
         tracing::warn!("events were still under way; another instance publishes them");
     }
-    tracing::info!("stopped");
     0
 }
 
@@ -206,8 +224,8 @@ async fn prepare(storage: &Storage, orders: &Orders) {
     }
 }
 
-/// Takes the port before anything else starts, so that a second process fails at once.
-fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+/// Takes a port before anything else starts, so that a second process fails at once.
+fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<std::net::TcpListener> {
     let bound = || -> io::Result<std::net::TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the process before it to be forgotten.
@@ -215,18 +233,18 @@ fn listen(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
-    bound().with_context(|| format!("cannot listen on {address} (server.address, server.port)"))
+    bound().with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
 /// Writes and the store run here; requests are read and answered by the server's own threads.
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(cores.clamp(2, 8)).thread_name("main").enable_all();
     builder.build().context("the runtime does not start")
 }
 
-fn store_settings(storage: &Storage) -> StoreSettings {
+pub(crate) fn store_settings(storage: &Storage) -> StoreSettings {
     StoreSettings {
         url: storage.database.url().expose_secret().to_owned(),
         pool_size: storage.pool_size,

@@ -96,7 +96,7 @@ pub struct Settings {
     pub eureka: Eureka,
     /// The config server; used by a later issue.
     pub config_server: ConfigServer,
-    /// The management port; used by a later issue.
+    /// The management port.
     pub management: Management,
 }
 

@@ -9,6 +9,10 @@ mod edge;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod management;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod resets;

@@ -4,8 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use http_actix::{About, Http, HttpSettings, Lifecycle, Phase, serve};
+use actix_web::dev::{Server, ServerHandle};
+use http_actix::{
+    About, Http, HttpSettings, Lifecycle, Management, Phase, serve, serve_management,
+};
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::OrderStore;
@@ -36,7 +38,21 @@ impl Service {
         Self::with(InMemoryStore::default(), settings)
     }
 
-    pub(crate) fn with(store: impl OrderStore + 'static, mut settings: HttpSettings) -> Self {
+    pub(crate) fn with(store: impl OrderStore + 'static, settings: HttpSettings) -> Self {
+        Self::serving(store, settings, serve)
+    }
+
+    /// The management port of a service with an empty store.
+    pub(crate) fn management(management: Management) -> Self {
+        let serve = |http, listener| serve_management(http, management, listener);
+        Self::serving(InMemoryStore::default(), HttpSettings::default(), serve)
+    }
+
+    fn serving(
+        store: impl OrderStore + 'static,
+        mut settings: HttpSettings,
+        serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
+    ) -> Self {
         settings.workers = Some(1);
         let entropy = Arc::new(SequentialEntropy::default());
         let ports = Ports {

@@ -20,6 +20,7 @@ use crate::settings::{EurekaPage, Settings};
 pub(super) fn registration(
     settings: &Settings,
     listening: SocketAddr,
+    pages: Option<u16>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> anyhow::Result<Option<Registration>> {
@@ -38,7 +39,7 @@ pub(super) fn registration(
         disable_delta: eureka.fetch.disable_delta,
         connect_timeout: seconds(eureka.connect_timeout_seconds),
         read_timeout: seconds(eureka.read_timeout_seconds),
-        ..EurekaSettings::new(servers, instance(settings, listening))
+        ..EurekaSettings::new(servers, instance(settings, listening, pages))
     };
     let ambient = Ambient {
         now_millis: Arc::new(move || {
@@ -50,7 +51,7 @@ pub(super) fn registration(
     Ok(discovery.registration)
 }
 
-fn instance(settings: &Settings, listening: SocketAddr) -> InstanceSettings {
+fn instance(settings: &Settings, listening: SocketAddr, pages: Option<u16>) -> InstanceSettings {
     let said = &settings.eureka.instance;
     let app = said.app.as_ref().unwrap_or(&settings.name);
     InstanceSettings {
@@ -69,6 +70,7 @@ fn instance(settings: &Settings, listening: SocketAddr) -> InstanceSettings {
         renewal_seconds: said.renewal_seconds,
         expiration_seconds: said.expiration_seconds,
         metadata: said.metadata.clone(),
+        management_port: pages,
         ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening.port()))
     }
 }

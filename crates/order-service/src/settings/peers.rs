@@ -1,5 +1,5 @@
-//! The settings of the peers: Kafka, Eureka, the config server, and the management port. Of the last
-//! two, which nothing uses yet, `set_aside.rs` says so.
+//! The settings of the peers: Kafka, Eureka, the config server, and the management port. Of the
+//! config server, which nothing uses yet, `set_aside.rs` says so.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

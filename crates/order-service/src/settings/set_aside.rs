@@ -8,8 +8,6 @@ use super::layers::Merged;
 use super::names::folded;
 
 const NO_CONFIG_SERVER: &str = "nothing is imported: only local settings apply";
-const NO_MANAGEMENT: &str = "there is no management port: health, info and prometheus are on the \
-                             main port, and nothing else is served";
 const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
 const FIXED_PATHS: &str = "the paths are fixed";
 const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
@@ -20,8 +18,6 @@ const ONLY_STDOUT: &str = "logs go to standard output";
 pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.config.import", NO_CONFIG_SERVER),
     ("spring.cloud.config.uri", NO_CONFIG_SERVER),
-    ("management.server.port", NO_MANAGEMENT),
-    ("management.server.address", NO_MANAGEMENT),
     ("server.ssl.*", NO_TLS),
     ("management.server.ssl.*", NO_TLS),
     ("server.servlet.context-path", FIXED_PATHS),
