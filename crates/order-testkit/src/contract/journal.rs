@@ -12,6 +12,7 @@ mod leases;
 mod parking;
 mod places;
 mod progress;
+mod purge;
 mod steps;
 mod zombies;
 
@@ -103,6 +104,17 @@ pub fn journal_cases() -> Vec<JournalCase> {
         backlog {
             an_event_waits_until_its_shard_has_passed_it,
             the_oldest_event_is_found_wherever_it_waits,
+        }
+        purge {
+            what_is_not_published_is_not_purged,
+            what_is_old_and_published_is_purged,
+            what_is_young_is_kept,
+            the_newest_event_of_an_order_is_kept_until_it_has_a_newer_one,
+            an_order_that_is_parked_is_kept,
+            an_order_that_was_parked_is_purged_later,
+            a_purge_goes_step_by_step,
+            purges_at_a_time_purge_once,
+            places_go_on_after_a_purge,
         }
         interruption {
             dropped_calls_do_no_harm,
