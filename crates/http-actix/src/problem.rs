@@ -58,6 +58,7 @@ codes! {
     ConcurrentUpdate CONFLICT "concurrent_update" "Others are changing the order";
     IdempotencyInProgress CONFLICT "idempotency_in_progress" "The first request is still running";
     DuplicateClientReference CONFLICT "duplicate_client_reference" "The client reference is taken";
+    EventsPurged GONE "events_purged" "Events after this id are gone";
     VersionMismatch PRECONDITION_FAILED "version_mismatch" "The order has another version";
     PayloadTooLarge PAYLOAD_TOO_LARGE "payload_too_large" "The body is too large";
     UriTooLong URI_TOO_LONG "uri_too_long" "The address is too long";

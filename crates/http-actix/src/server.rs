@@ -10,6 +10,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use metrics::Gauge;
+use order_app::feed::Feed;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 
@@ -67,6 +68,8 @@ pub struct About {
 pub struct Http {
     /// The use cases.
     pub orders: Orders,
+    /// The events as they come.
+    pub feed: Feed,
     /// Where trace ids come from.
     pub entropy: Arc<dyn Entropy>,
     /// Where the process stands.
@@ -75,6 +78,8 @@ pub struct Http {
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
+    /// The requests being worked on, counted by the server.
+    pub in_flight: Arc<AtomicUsize>,
     /// The metrics in Prometheus' text format.
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -82,7 +87,7 @@ pub struct Http {
 /// What all workers share.
 pub(crate) struct App {
     pub(crate) http: Http,
-    pub(crate) in_flight: AtomicUsize,
+    pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) in_flight_gauge: Gauge,
     pub(crate) readiness: Readiness,
     pub(crate) docs: Docs,
@@ -97,8 +102,8 @@ pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
     let settings = http.settings.clone();
     let document = openapi::document(http.orders.currencies());
     let app = web::Data::new(App {
+        in_flight: Arc::clone(&http.in_flight),
         http,
-        in_flight: AtomicUsize::new(0),
         in_flight_gauge: metrics::gauge!("http_server_requests_in_flight"),
         readiness: Readiness::default(),
         docs: Docs::new(document),

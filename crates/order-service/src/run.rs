@@ -10,16 +10,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
+use order_app::feed::{Feed, FeedSettings};
 use order_app::housekeeping::Housekeeping;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
-use order_app::relay::{RelayPorts, RelayStats};
+use order_app::relay::{Bell, RelayPorts, RelayStats};
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
@@ -38,6 +41,11 @@ use signals::{Asked, Signals};
 
 /// Connections that may wait to be taken up.
 const BACKLOG: u32 = 1_024;
+
+/// A listener that has not taken the end of its stream after so long is given up.
+const DEAF: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const A_LOOK: Duration = Duration::from_millis(100);
 
 /// Signals within this time of the first are one wish: some senders signal a process and its group.
 const ONE_WISH: Duration = Duration::from_millis(500);
@@ -79,24 +87,31 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let stats = Arc::new(RelayStats::default());
+    let journal = stores.journal;
+    let feed = Feed::new(journal.clone(), entropy.clone(), feed_settings(&settings));
+    let placed = Bell::default();
     let relay_ports = RelayPorts {
-        journal: stores.journal,
+        journal: journal.clone(),
         store: store.clone(),
         publisher: None,
         clock: clock.clone(),
         entropy: entropy.clone(),
     };
+    let bell = orders.bell().clone();
     let publishing =
-        Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
+        Publishing::new(&settings, relay_ports, bell, placed.clone(), Arc::clone(&stats))?;
     let registration = registry::registration(&settings, address, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
+    let in_flight = Arc::new(AtomicUsize::new(0));
     let http = Http {
         orders: orders.clone(),
+        feed: feed.clone(),
         entropy,
         lifecycle: lifecycle.clone(),
         about: about(&settings),
         settings: http_settings(&settings),
-        scrape: metrics.scrape(stats),
+        in_flight: Arc::clone(&in_flight),
+        scrape: metrics.scrape(stats, feed.clone()),
     };
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
@@ -106,6 +121,10 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
+    beside.spawn({
+        let feed = feed.clone();
+        async move { for_ever("the feed", || feed.clone().run(placed.clone())).await }
+    });
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
@@ -119,7 +138,9 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
             tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
             // The other end is kept for as long as the process is to live.
             let _ = publish.send(publishing.start());
-            let housekeeping = Housekeeping::new(store, clock);
+            // A time that is too long to be told is for ever.
+            let kept = storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
+            let housekeeping = Housekeeping::new(store, journal, kept, clock);
             let pause = storage.housekeeping_interval;
             for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
         }
@@ -129,7 +150,14 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let stopping = stop(settings.stop, &lifecycle, registration, || handle.stop(true), published);
+    let deaf = deaf(move || feed.report().streams > 0 && in_flight.load(Ordering::Relaxed) == 0);
+    let stop_server = || async {
+        tokio::select! {
+            () = handle.stop(true) => {}
+            () = deaf => tracing::warn!("clients of GET /events do not hear that it has ended"),
+        }
+    };
+    let stopping = stop(settings.stop, &lifecycle, registration, stop_server, published);
     tokio::select! {
         code = stopping => Ok(code),
         again = second_wish(&mut signals) => {
@@ -185,6 +213,18 @@ async fn stop<F: Future<Output = ()>>(
     0
 }
 
+/// Ends when nobody is left but listeners who do not take what is sent to them: their connections
+/// would keep the server from stopping.
+async fn deaf(only_listeners: impl Fn() -> bool) {
+    let mut since = tokio::time::Instant::now();
+    while since.elapsed() < DEAF {
+        sleep(A_LOOK).await;
+        if !only_listeners() {
+            since = tokio::time::Instant::now();
+        }
+    }
+}
+
 /// Waits for the database, which may be down at the start; requests are answered meanwhile.
 async fn prepare(storage: &Storage, orders: &Orders) {
     if storage.migrate_at_start {
@@ -231,6 +271,14 @@ fn store_settings(storage: &Storage) -> StoreSettings {
         pool_size: storage.pool_size,
         connection_timeout: storage.connection_timeout,
         group_commit: storage.group_commit,
+    }
+}
+
+fn feed_settings(settings: &Settings) -> FeedSettings {
+    FeedSettings {
+        most_streams: usize::try_from(settings.requests.max_streams).unwrap_or(usize::MAX),
+        budget: settings.requests.budget,
+        ..FeedSettings::default()
     }
 }
 

@@ -41,6 +41,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "placeOrder" => vec![ANY, WRITE, LINES, PLACE],
         "replaceLines" => vec![ANY, WRITE, CHANGE, LINES],
         "changeStatus" => vec![ANY, WRITE, CHANGE, &[Code::UnknownStatus]],
+        "streamEvents" => vec![ANY, &[Code::EventsPurged]],
         "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }

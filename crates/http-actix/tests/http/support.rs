@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Phase, serve};
 use order_app::currencies::Currencies;
+use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::OrderStore;
 use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
@@ -39,6 +40,8 @@ impl Service {
     pub(crate) fn with(store: impl OrderStore + 'static, mut settings: HttpSettings) -> Self {
         settings.workers = Some(1);
         let entropy = Arc::new(SequentialEntropy::default());
+        let journal = Arc::new(InMemoryStore::default());
+        let feed = Feed::new(journal, entropy.clone(), FeedSettings::default());
         let ports = Ports {
             store: Arc::new(store),
             clock: Arc::new(FixedClock::default()),
@@ -48,6 +51,7 @@ impl Service {
         lifecycle.advance(Phase::Ready);
         let http = Http {
             orders: Orders::new(ports, Currencies::default(), Duration::from_millis(1_200)),
+            feed,
             entropy,
             lifecycle: lifecycle.clone(),
             about: About {
@@ -56,6 +60,7 @@ impl Service {
                 commit: None,
             },
             settings,
+            in_flight: Arc::default(),
             scrape: Arc::new(|| "up 1\n".to_owned()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

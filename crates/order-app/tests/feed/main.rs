@@ -1,0 +1,16 @@
+//! The feed, on a journal in memory: whoever subscribes is told everything once, in order, from
+//! wherever they start, and costs others nothing.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test; that is its job"
+)]
+
+mod catching_up;
+mod failures;
+mod subscribing;
+mod telling;
+mod world;
