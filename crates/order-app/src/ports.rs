@@ -239,11 +239,12 @@ pub trait EventJournal: Send + Sync {
     /// The last place given; 0 when there is none.
     async fn head(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
-    /// Purges in the order of places, at most `limit` of them, for as long as an event has happened
-    /// before a time and its shard's publisher has passed it. Their places are gone then, and so
-    /// are the events, but for the newest passed one of each order, from which everything else
-    /// about the order can be told, and those of orders that are parked now; they go when a later
-    /// event of their order has been passed.
+    /// Purges the next places, at most `limit`: up to the first that its shard's publisher has not
+    /// passed, and up to the last whose event happened before a time. These places are gone then.
+    /// So are the events that happened before that time and are followed by another one of their
+    /// order among those purged, but for those of orders that are parked now. What is left this
+    /// way (of each order at least its newest event, which is complete) goes when a later event of
+    /// its order is purged.
     async fn purge(
         &self,
         happened_before: DateTime<Utc>,

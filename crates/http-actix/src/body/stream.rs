@@ -37,7 +37,8 @@ struct Record {
     trace_id: String,
     started: Instant,
     events: u64,
-    end: &'static str,
+    /// Why it has ended, once it has.
+    end: Option<&'static str>,
 }
 
 impl EventStream {
@@ -61,23 +62,26 @@ impl EventStream {
                 trace_id,
                 started: Instant::now(),
                 events: 0,
-                end: "the client is gone",
+                end: None,
             },
         }
     }
 
     fn next_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.record.end.is_some() {
+            return Poll::Ready(None);
+        }
         if let Some(greeting) = self.greeting.take() {
             return Poll::Ready(Some(greeting));
         }
         if self.stopped.as_mut().poll(context).is_ready() {
-            self.record.end = "the instance is stopping";
+            self.record.end = Some("the instance is stopping");
             return Poll::Ready(None);
         }
         while let Poll::Ready((subscription, next)) = self.next.as_mut().poll(context) {
             let Ok(Stretch { events, through }) = next else {
                 // The client comes back with its last id, and is told what is wrong with that.
-                self.record.end = "events were purged before they were sent";
+                self.record.end = Some("events were purged before they were sent");
                 return Poll::Ready(None);
             };
             self.next = listen(subscription);
@@ -129,7 +133,7 @@ impl Drop for Record {
         tracing::info!(
             target: "access",
             message = "a stream of events has ended",
-            end = self.end,
+            end = self.end.unwrap_or("the client is gone"),
             events = self.events,
             duration_s = self.started.elapsed().as_secs_f64(),
             trace_id = self.trace_id.as_str(),
@@ -153,3 +157,6 @@ fn frames(events: &[std::sync::Arc<LiveEvent>]) -> Bytes {
     }
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,8 @@ impl Subscription {
                         let Stretch { events, through } = page?;
                         return Ok(self.told(events, through));
                     }
+                    // A defect behind the port, which is in the log; not without a pause again.
+                    sleep(self.place.0.settings.backoff.longest).await;
                 }
                 // The sender is dropped after us.
                 Look::Nothing => drop(self.moved.changed().await),

@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Purged, SHARDS};
 
 use super::super::statements::Running;
-use super::super::{Connection, Dialect};
+use super::super::{Connection, Dialect, JOIN_EVENTS};
 use super::Ending;
 use super::leases::{PURGE, hold_purge, move_on_row, name};
 use crate::schema::{journal, leases, outbox, parked_orders, sql};
@@ -168,9 +168,10 @@ impl QueryFragment<Dialect> for Left {
         out.push_bind_param::<BigInt, _>(&self.from)?;
         out.push_sql(" AND position <= ");
         out.push_bind_param::<BigInt, _>(&self.to)?;
+        out.push_sql(" GROUP BY order_id) AS passed ");
+        out.push_sql(JOIN_EVENTS);
         out.push_sql(
-            " GROUP BY order_id) AS passed JOIN outbox AS event \
-             ON event.order_id = passed.order_id AND event.sequence < passed.lowest \
+            " ON event.order_id = passed.order_id AND event.sequence < passed.lowest \
              WHERE event.occurred_at < ",
         );
         out.push_bind_param::<Timestamp, _>(&self.before)?;
