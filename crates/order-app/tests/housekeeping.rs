@@ -1,5 +1,7 @@
 //! Housekeeping deletes what is older than a day, batch by batch, and outlives failures.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,8 +10,7 @@ use chrono::TimeDelta;
 use order_app::housekeeping::{Chore, Housekeeping, Step};
 use order_app::idempotency::RecordedAnswer;
 use order_app::ports::{
-    Change, Duty, EventJournal, Held, Lease, OrderStore as _, Progress, SHARDS,
-    StoreError,
+    Change, Duty, EventJournal, Held, Lease, OrderStore as _, Progress, SHARDS, StoreError,
 };
 use order_domain::OrderStatus;
 use order_testkit::examples::{

@@ -2,6 +2,7 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod feeding;
 mod publishing;
 mod registry;
 mod signals;
@@ -10,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,6 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Phase};
-use order_app::feed::{Feed, FeedSettings};
 use order_app::housekeeping::Housekeeping;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
@@ -41,11 +41,6 @@ use signals::{Asked, Signals};
 
 /// Connections that may wait to be taken up.
 const BACKLOG: u32 = 1_024;
-
-/// A listener that has not taken the end of its stream after so long is given up.
-const DEAF: Duration = Duration::from_secs(3);
-/// How often that is looked at.
-const A_LOOK: Duration = Duration::from_millis(100);
 
 /// Signals within this time of the first are one wish: some senders signal a process and its group.
 const ONE_WISH: Duration = Duration::from_millis(500);
@@ -88,7 +83,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let stats = Arc::new(RelayStats::default());
     let journal = stores.journal;
-    let feed = Feed::new(journal.clone(), entropy.clone(), feed_settings(&settings));
+    let feed = feeding::feed(settings.requests, journal.clone(), entropy.clone());
     let placed = Bell::default();
     let relay_ports = RelayPorts {
         journal: journal.clone(),
@@ -121,10 +116,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
-    beside.spawn({
-        let feed = feed.clone();
-        async move { for_ever("the feed", || feed.clone().run(placed.clone())).await }
-    });
+    beside.spawn(feeding::follow(feed.clone(), placed));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
@@ -138,11 +130,8 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
             tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
             // The other end is kept for as long as the process is to live.
             let _ = publish.send(publishing.start());
-            // A time that is too long to be told is for ever.
-            let kept = storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
-            let housekeeping = Housekeeping::new(store, journal, kept, clock);
-            let pause = storage.housekeeping_interval;
-            for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
+            keep_house(Housekeeping::new(store, journal, retention(&storage), clock), &storage)
+                .await;
         }
     });
 
@@ -150,13 +139,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let deaf = deaf(move || feed.report().streams > 0 && in_flight.load(Ordering::Relaxed) == 0);
-    let stop_server = || async {
-        tokio::select! {
-            () = handle.stop(true) => {}
-            () = deaf => tracing::warn!("clients of GET /events do not hear that it has ended"),
-        }
-    };
+    let stop_server = || feeding::stopped(handle.stop(true), &feed, &in_flight);
     let stopping = stop(settings.stop, &lifecycle, registration, stop_server, published);
     tokio::select! {
         code = stopping => Ok(code),
@@ -165,6 +148,17 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
             Ok(again.exit_code())
         }
     }
+}
+
+/// How long published events are kept. A time that is too long to be told is for ever.
+fn retention(storage: &Storage) -> Option<TimeDelta> {
+    storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok())
+}
+
+/// Clears away what has expired, for ever.
+async fn keep_house(housekeeping: Housekeeping, storage: &Storage) {
+    let pause = storage.housekeeping_interval;
+    for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
 }
 
 /// Waits for somebody who does not want to wait any longer.
@@ -213,18 +207,6 @@ async fn stop<F: Future<Output = ()>>(
     0
 }
 
-/// Ends when nobody is left but listeners who do not take what is sent to them: their connections
-/// would keep the server from stopping.
-async fn deaf(only_listeners: impl Fn() -> bool) {
-    let mut since = tokio::time::Instant::now();
-    while since.elapsed() < DEAF {
-        sleep(A_LOOK).await;
-        if !only_listeners() {
-            since = tokio::time::Instant::now();
-        }
-    }
-}
-
 /// Waits for the database, which may be down at the start; requests are answered meanwhile.
 async fn prepare(storage: &Storage, orders: &Orders) {
     if storage.migrate_at_start {
@@ -271,14 +253,6 @@ fn store_settings(storage: &Storage) -> StoreSettings {
         pool_size: storage.pool_size,
         connection_timeout: storage.connection_timeout,
         group_commit: storage.group_commit,
-    }
-}
-
-fn feed_settings(settings: &Settings) -> FeedSettings {
-    FeedSettings {
-        most_streams: usize::try_from(settings.requests.max_streams).unwrap_or(usize::MAX),
-        budget: settings.requests.budget,
-        ..FeedSettings::default()
     }
 }
 

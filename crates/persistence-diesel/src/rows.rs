@@ -294,9 +294,7 @@ impl PlacedRow {
         let position = self.position;
         Ok(match self.into_event(order, sequence) {
             Ok(event) => Ok(Placed { position, event }),
-            Err(error) => {
-                Err(Unreadable { position, order, sequence, reason: error.to_string() })
-            }
+            Err(error) => Err(Unreadable { position, order, sequence, reason: error.to_string() }),
         })
     }
 

@@ -58,12 +58,7 @@ impl EventStream {
             greeting: Some(greeting.into()),
             through: position,
             sent: position,
-            record: Record {
-                trace_id,
-                started: Instant::now(),
-                events: 0,
-                end: None,
-            },
+            record: Record { trace_id, started: Instant::now(), events: 0, end: None },
         }
     }
 

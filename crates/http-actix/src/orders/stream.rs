@@ -40,8 +40,7 @@ pub(crate) async fn stream(
     }
     let (start, filter) = request::stream(&request)?;
     let feed = app.http.feed.clone();
-    let subscription =
-        run(&request, async move { feed.subscribe(start, filter).await }).await?;
+    let subscription = run(&request, async move { feed.subscribe(start, filter).await }).await?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, "text/event-stream"))

@@ -50,11 +50,9 @@ fn header(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let mut values = request.headers().get_all(LAST_EVENT_ID);
     let Some(value) = values.next() else { return Ok(None) };
     let id = value.to_str().ok().and_then(|text| event_id(text).ok());
-    match (id, values.next()) {
-        (Some(id), None) => Ok(Some(id)),
-        _ => {
-            let message = "must be the id of an event, as it was sent, or 0";
-            Err(Problem::bad_header(Code::InvalidParameter, LAST_EVENT_ID, message))
-        }
+    if let (Some(id), None) = (id, values.next()) {
+        return Ok(Some(id));
     }
+    let message = "must be the id of an event, as it was sent, or 0";
+    Err(Problem::bad_header(Code::InvalidParameter, LAST_EVENT_ID, message))
 }

@@ -114,7 +114,7 @@ async fn catch_up(
     };
     tokio::select! {
         biased;
-        () = answer.closed() => return,
+        () = answer.closed() => {}
         page = reading => drop(answer.send(page)),
     }
 }

@@ -2,9 +2,7 @@
 //! wherever they start, and costs others nothing.
 
 #![expect(
-    clippy::arithmetic_side_effects,
     clippy::expect_used,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a broken expectation ends a test; that is its job"
 )]

@@ -140,8 +140,8 @@ async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
 
     let journal = world.memory.after(0, None, 100, soon()).await.unwrap();
     let journal = journal.iter().map(|entry| entry.as_ref().unwrap());
-    let places = journal.map(|placed| (placed.position, placed.event.order_id.get()));
-    assert_eq!(places.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
+    let found = journal.map(|placed| (placed.position, placed.event.order_id.get()));
+    assert_eq!(found.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
     assert_eq!((stats.report().arranged, stats.report().held_shards), (4, 0));
     for shard in 0..SHARDS {
         let lease = world.memory.lease(Duty::Publish(shard), OTHER, LEASE, soon()).await.unwrap();

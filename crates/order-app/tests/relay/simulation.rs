@@ -27,8 +27,13 @@ const RELAYS: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 enum Action {
-    Commit { order: usize, versions: usize },
-    Work { millis: u64 },
+    Commit {
+        order: usize,
+        versions: usize,
+    },
+    Work {
+        millis: u64,
+    },
     Freeze(usize),
     Thaw(usize),
     Kill(usize),
@@ -91,8 +96,7 @@ impl Simulation {
         let books = Arc::new(Mutex::new(Books { faults: true, ..Books::default() }));
         let chance = Arc::new(SeededEntropy::new(seed));
         let (world, processes) = (World::default(), Vec::new());
-        let mut simulation =
-            Self { world, books, chance, processes, started: 0, spoiled: None };
+        let mut simulation = Self { world, books, chance, processes, started: 0, spoiled: None };
         simulation.processes = (0..RELAYS).map(|_| simulation.start()).collect();
         simulation
     }

@@ -68,8 +68,7 @@ impl Listener {
 
     /// Opens a stream and reads nothing of it, not even its head.
     pub(crate) fn deaf(service: &Service, query: &str, after: Option<i64>) -> Self {
-        let mut socket =
-            TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
+        let mut socket = TcpStream::connect(service.base.strip_prefix("http://").unwrap()).unwrap();
         let resume = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         write!(socket, "GET /events{query} HTTP/1.1\r\nHost: orders\r\n{resume}\r\n").unwrap();
         Self { socket, blocks: channel().1, last_id: None }

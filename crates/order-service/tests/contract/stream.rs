@@ -80,8 +80,7 @@ fn whoever_comes_back_is_told_the_rest_by_any_instance(stage: &Stage) {
     let all = Listener::to(stage, &of_customer(customer), start).events(8);
     for turn in 0..8 {
         let after = all[turn].id;
-        let mut by_header =
-            Listener::to(stage.instance(turn), &of_customer(customer), Some(after));
+        let mut by_header = Listener::to(stage.instance(turn), &of_customer(customer), Some(after));
         let query = format!("{}&lastEventId={after}", of_customer(customer));
         let mut by_query = Listener::to(stage.instance(turn + 1), &query, None);
         let rest = &all[turn + 1..];

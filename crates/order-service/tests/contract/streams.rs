@@ -67,9 +67,8 @@ fn a_stream_goes_on_after_a_restart(stage: &Stage) {
 fn a_stop_ends_every_stream(stage: &Stage) {
     let service = another(stage, &["--order.shutdown.delay=300ms"]);
     let customer = fresh();
-    let mut listeners: Vec<_> = (0..20)
-        .map(|_| Listener::to(&service, &format!("?customerId={customer}"), None))
-        .collect();
+    let mut listeners: Vec<_> =
+        (0..20).map(|_| Listener::to(&service, &format!("?customerId={customer}"), None)).collect();
     service.signal("TERM");
     // It is not draining yet.
     let order = place_for(&service, customer);
@@ -183,7 +182,8 @@ fn publish(database: &Scratch, position: i64) {
 
 fn execute(database: &Scratch, statement: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let patience = if database.url.starts_with("sqlite") { "PRAGMA busy_timeout = 9999;" } else { "" };
+    let patience =
+        if database.url.starts_with("sqlite") { "PRAGMA busy_timeout = 9999;" } else { "" };
     let statements = format!("{patience}{statement}");
     runtime.block_on(databases::execute(&database.url, &statements)).unwrap();
 }

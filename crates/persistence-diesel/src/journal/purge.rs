@@ -81,11 +81,7 @@ pub(super) fn purge<'c>(
 }
 
 /// The next places whose shards have passed them, up to the last one whose event is old.
-async fn passed(
-    connection: &mut Connection,
-    from: i64,
-    about: &Purge,
-) -> QueryResult<Vec<Place>> {
+async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryResult<Vec<Place>> {
     let published: Vec<(String, i64)> =
         leases::table.select((leases::name, leases::position)).load(connection).await?;
     let published: HashMap<String, i64> = published.into_iter().collect();

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use order_app::ports::{Duty, EventJournal, Held, OrderStore, Placed, StoreError, Unreadable, shard};
+use order_app::ports::{
+    Duty, EventJournal, Held, OrderStore, Placed, StoreError, Unreadable, shard,
+};
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
 use persistence_diesel::{Stores, migrate};

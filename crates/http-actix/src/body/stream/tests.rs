@@ -1,3 +1,5 @@
+//! What a stream sends, and when, with time in the hands of the test.
+
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;

@@ -202,7 +202,8 @@ pub(super) async fn places_go_on_after_a_purge([one, other]: [Instance; 2]) {
     let read: Vec<_> = read.iter().map(|one| (one.position, one.event.order_id)).collect();
     assert_eq!(read, [(5, next), (6, next)]);
     assert_eq!((head(&one).await, purged(&one).await), (6, 4));
-    assert_eq!(after(&one, 0, Some(order_app::ports::shard(order.id())), 1).await.len(), usize::from(
-        order_app::ports::shard(order.id()) == order_app::ports::shard(next)
-    ));
+    assert_eq!(
+        after(&one, 0, Some(order_app::ports::shard(order.id())), 1).await.len(),
+        usize::from(order_app::ports::shard(order.id()) == order_app::ports::shard(next))
+    );
 }
