@@ -65,15 +65,16 @@ fn a_stream_goes_on_after_a_restart(stage: &Stage) {
 }
 
 fn a_stop_ends_every_stream(stage: &Stage) {
-    let service = another(stage, &["--order.shutdown.delay=300ms"]);
+    let service = another(stage, &[]);
     let customer = fresh();
     let mut listeners: Vec<_> =
         (0..20).map(|_| Listener::to(&service, &format!("?customerId={customer}"), None)).collect();
-    service.signal("TERM");
-    // It is not draining yet.
     let order = place_for(&service, customer);
     for listener in &mut listeners {
         assert_eq!(listener.event().event["data"]["orderId"], order["id"]);
+    }
+    service.signal("TERM");
+    for listener in &mut listeners {
         assert_eq!(listener.event_or_end(), None, "it ends");
     }
     let start = Instant::now();
