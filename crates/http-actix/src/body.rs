@@ -12,6 +12,7 @@ mod order;
 mod place;
 mod reader;
 mod replace_lines;
+mod stream;
 
 pub(crate) use change_status::{
     CancelBody, ChangeStatusBody, MoveBody, fingerprint as status_fingerprint,
@@ -27,3 +28,4 @@ pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as
 pub(crate) use replace_lines::{
     ReplaceLinesBody, fingerprint as replace_fingerprint, read as replace_lines,
 };
+pub(crate) use stream::EventStream;

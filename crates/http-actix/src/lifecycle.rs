@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use tokio::sync::Notify;
+
 /// A phase of the process. It only ever moves down this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -21,7 +23,13 @@ const PHASES: [Phase; 4] = [Phase::Starting, Phase::Ready, Phase::OutOfService, 
 
 /// The phase, shared between the composition root and the server. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Lifecycle(Arc<AtomicU8>);
+pub struct Lifecycle(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    phase: AtomicU8,
+    moved: Notify,
+}
 
 impl Lifecycle {
     /// A process that is starting.
@@ -33,7 +41,7 @@ impl Lifecycle {
     /// Where the process stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let at = usize::from(self.0.load(Ordering::Acquire));
+        let at = usize::from(self.0.phase.load(Ordering::Acquire));
         PHASES.get(at).copied().unwrap_or(Phase::Draining)
     }
 
@@ -41,7 +49,8 @@ impl Lifecycle {
     pub fn advance(&self, to: Phase) {
         let at = PHASES.iter().position(|phase| *phase == to);
         let at = at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX);
-        self.0.fetch_max(at, Ordering::AcqRel);
+        self.0.phase.fetch_max(at, Ordering::AcqRel);
+        self.0.moved.notify_waiters();
     }
 
     /// Whether readiness may say yes, if the database does too.
@@ -51,6 +60,19 @@ impl Lifecycle {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.phase() == Phase::Draining
+    }
+
+    /// Waits until the process is draining.
+    pub(crate) async fn drained(self) {
+        loop {
+            let mut moved = std::pin::pin!(self.0.moved.notified());
+            // Listens from here on, so that no move between this look and the wait is missed.
+            moved.as_mut().enable();
+            if self.is_draining() {
+                return;
+            }
+            moved.await;
+        }
     }
 }
 

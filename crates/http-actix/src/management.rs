@@ -79,13 +79,14 @@ pub fn serve_management(
     management: Management,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
+    // What is counted and limited is the load of the main port.
+    http.in_flight = Arc::default();
     http.settings = HttpSettings {
         max_in_flight: MOST_IN_FLIGHT,
         workers: Some(1),
         shutdown_timeout: SHUTDOWN,
         ..http.settings
     };
-    // The gauge is about the load of the main port.
     let app = App::new(http, Gauge::noop(), openapi::management_openapi_json());
     let management = web::Data::new(management);
     run(&app, listener, move |config| {

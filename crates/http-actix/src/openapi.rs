@@ -35,6 +35,7 @@ pub(crate) use schemas::{nothing, statuses_out};
         orders::change_status,
         orders::list,
         orders::history,
+        orders::stream,
     ),
     components(schemas(
         body::LineBody,

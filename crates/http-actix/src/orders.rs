@@ -6,6 +6,7 @@ mod history;
 mod list;
 mod place;
 mod replace_lines;
+mod stream;
 
 use std::future::Future;
 
@@ -26,6 +27,7 @@ pub(crate) use history::*;
 pub(crate) use list::*;
 pub(crate) use place::*;
 pub(crate) use replace_lines::*;
+pub(crate) use stream::*;
 
 /// Runs a use case in a task that holds the request's place until the work has ended. A client that
 /// goes away takes its request with it, but not the work: that goes on, and counts.

@@ -65,6 +65,7 @@ codes! {
     ReplayInProgress CONFLICT "replay_in_progress" "Another replay is running";
     NoBrokers CONFLICT "no_brokers" "There are no brokers";
     RefreshInProgress CONFLICT "refresh_in_progress" "Another refresh is running";
+    EventsPurged GONE "events_purged" "Events after this id are gone";
     VersionMismatch PRECONDITION_FAILED "version_mismatch" "The order has another version";
     PayloadTooLarge PAYLOAD_TOO_LARGE "payload_too_large" "The body is too large";
     UriTooLong URI_TOO_LONG "uri_too_long" "The address is too long";

@@ -8,6 +8,7 @@ mod page;
 mod path;
 mod payload;
 mod query;
+mod stream;
 
 pub(crate) use cursor::next as next_cursor;
 pub(crate) use etag::{etag, expected_versions, is_unmodified};
@@ -16,3 +17,4 @@ pub(crate) use page::{Page, history_page, time};
 pub(crate) use path::id;
 pub(crate) use payload::json;
 pub(crate) use query::{Query, integer};
+pub(crate) use stream::stream;

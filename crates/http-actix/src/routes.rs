@@ -104,7 +104,8 @@ fn orders(config: &mut ServiceConfig) {
         ))
         // Before the history, because a customer with the id "events" is none.
         .service(read_only("/orders/customer/{customerId}", orders::list))
-        .service(read_only("/orders/{id}/events", orders::history));
+        .service(read_only("/orders/{id}/events", orders::history))
+        .service(read_only("/events", orders::stream));
 }
 
 fn actuator(config: &mut ServiceConfig) {

@@ -11,6 +11,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 use metrics::Gauge;
+use order_app::feed::Feed;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 
@@ -68,6 +69,8 @@ pub struct About {
 pub struct Http {
     /// The use cases.
     pub orders: Orders,
+    /// The events as they come.
+    pub feed: Feed,
     /// Where trace ids come from.
     pub entropy: Arc<dyn Entropy>,
     /// Where the process stands.
@@ -78,6 +81,8 @@ pub struct Http {
     pub settings: HttpSettings,
     /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
     pub events_topic: String,
+    /// The requests being worked on, counted by the server.
+    pub in_flight: Arc<AtomicUsize>,
     /// The metrics in Prometheus' text format.
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -85,7 +90,7 @@ pub struct Http {
 /// What all workers share.
 pub(crate) struct App {
     pub(crate) http: Http,
-    pub(crate) in_flight: AtomicUsize,
+    pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) in_flight_gauge: Gauge,
     pub(crate) readiness: Readiness,
     pub(crate) docs: Docs,
@@ -95,8 +100,8 @@ impl App {
     pub(crate) fn new(http: Http, in_flight_gauge: Gauge, document: String) -> web::Data<Self> {
         let docs = Docs::new(document, &http.events_topic);
         web::Data::new(Self {
+            in_flight: Arc::clone(&http.in_flight),
             http,
-            in_flight: AtomicUsize::new(0),
             in_flight_gauge,
             readiness: Readiness::default(),
             docs,

@@ -6,6 +6,7 @@
 mod backoff;
 pub mod currencies;
 pub mod events;
+pub mod feed;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod operations;

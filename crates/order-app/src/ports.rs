@@ -228,18 +228,37 @@ pub trait EventJournal: Send + Sync {
     ) -> Result<Held<u32>, StoreError>;
 
     /// The events after a position, in the order of their places, at most `limit`; of one shard,
-    /// or of all. Events that were skipped are left out for ever: their orders may be published
-    /// again past them, and whoever reads later from before them must not put them behind that.
+    /// or of all. One that cannot be read stands at its place by its name: the others go on.
+    /// Events that were skipped are left out for ever: their orders may be published again past
+    /// them, and whoever reads later from before them must not put them behind that. So are events
+    /// that were purged; see [`EventJournal::purged`].
     async fn after(
         &self,
         position: i64,
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Placed>, StoreError>;
+    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError>;
 
     /// The last place given; 0 when there is none.
     async fn head(&self, deadline: Deadline) -> Result<i64, StoreError>;
+
+    /// Purges the next places, at most `limit`: up to the first that its shard's publisher has not
+    /// passed, and up to the last whose event happened before a time. These places are gone then.
+    /// So are the events that happened before that time and are followed by another one of their
+    /// order among those purged, but for those of orders that are parked now. What is left this
+    /// way (of each order at least its newest event, which is complete) goes when a later event of
+    /// its order is purged.
+    async fn purge(
+        &self,
+        happened_before: DateTime<Utc>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Purged, StoreError>;
+
+    /// Up to which place the journal is purged; 0 when it is not. Whoever has read after an earlier
+    /// place, and asks this then, knows whether something may have been missing.
+    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
     /// Records in one transaction what has been done under the lease of a shard: every event of
     /// the shard up to `position` is published or belongs to a parked order; these orders are
@@ -323,6 +342,29 @@ pub struct Placed {
     pub position: i64,
     /// The event.
     pub event: EventRecord,
+}
+
+/// An event that has a place, and a row that makes no sense, or none at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {sequence} of order {order}, at position {position}, cannot be read: {reason}")]
+pub struct Unreadable {
+    /// Its place in the journal.
+    pub position: i64,
+    /// Whose event it is.
+    pub order: OrderId,
+    /// The order's version that it made.
+    pub sequence: Version,
+    /// What is wrong with it; for operators.
+    pub reason: String,
+}
+
+/// What came of a purge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Events that are gone.
+    pub events: u32,
+    /// Whether there may be more to purge.
+    pub more: bool,
 }
 
 /// What a shard's publisher has done.

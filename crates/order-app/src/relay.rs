@@ -57,6 +57,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 pub struct Relay {
     desk: Desk,
     bell: Bell,
+    /// Rung when there is something new in the journal.
+    placed: Bell,
     attendance: Attendance,
     arranging: Arranging,
     tail: Tail,
@@ -99,18 +101,21 @@ pub enum Step {
 
 impl Relay {
     /// Wires a relay. `instance` names this process; a relay that starts again under the same name
-    /// keeps its leases. The bell is the one of the use cases of this process.
+    /// keeps its leases. The bell is the one of the use cases of this process; `placed` is rung for
+    /// whoever reads the journal on.
     #[must_use]
     pub fn new(
         ports: RelayPorts,
         settings: RelaySettings,
         instance: Uuid,
         bell: Bell,
+        placed: Bell,
         stats: Arc<RelayStats>,
     ) -> Self {
         let desk = Desk::new(ports, settings, stats, instance);
         Self {
             bell,
+            placed,
             attendance: Attendance::new(&desk),
             arranging: Arranging::new(desk.now),
             tail: Tail::new(&desk),
@@ -250,6 +255,7 @@ impl Relay {
                 };
                 if self.arranging.arranged(answer, desk) {
                     self.tail.wake();
+                    self.placed.ring();
                 }
             }
             (Call::Tail(Some(after)), Answer::Page(page)) => {

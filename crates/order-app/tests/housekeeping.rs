@@ -1,17 +1,24 @@
 //! Housekeeping deletes what is older than a day, batch by batch, and outlives failures.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use order_app::housekeeping::{Housekeeping, Step};
+use order_app::housekeeping::{Chore, Housekeeping, Step};
 use order_app::idempotency::RecordedAnswer;
-use order_app::ports::{Change, OrderStore as _, StoreError};
-use order_testkit::examples::{
-    a_change_placing, a_key, a_new_order, a_recorded_answer, noon, soon,
+use order_app::ports::{
+    Change, Duty, EventJournal, Held, Lease, OrderStore as _, Progress, SHARDS, StoreError,
 };
-use order_testkit::{FixedClock, InMemoryStore, MockStore};
+use order_domain::OrderStatus;
+use order_testkit::examples::{
+    a_change, a_change_placing, a_key, a_new_order, a_recorded_answer, an_order_id, moved, noon,
+    soon,
+};
+use order_testkit::{FixedClock, HookedJournal, InMemoryStore, MockStore};
+use uuid::Uuid;
 
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day_and_then_deleted() {
@@ -19,15 +26,15 @@ async fn an_answer_is_kept_for_a_day_and_then_deleted() {
     let answer: RecordedAnswer = a_recorded_answer(a_key("k"));
     let change = Change { answer: Some(answer.clone()), ..a_change_placing(a_new_order(1, 42)) };
     store.commit(change, soon()).await.unwrap();
-    let housekeeping = Housekeeping::new(store.clone(), clock.clone());
+    let housekeeping = Housekeeping::new(store.clone(), store.clone(), None, clock.clone());
 
     clock.set(noon() + TimeDelta::hours(24));
-    assert_eq!(housekeeping.step().await.unwrap(), Step::Idle);
+    assert_eq!(housekeeping.step(Chore::Answers).await.unwrap(), Step::Idle);
     let kept = store.answer(&answer.key, soon()).await.unwrap();
     assert_eq!(kept, Some(answer.clone()));
 
     clock.advance(TimeDelta::microseconds(1));
-    assert_eq!(housekeeping.step().await.unwrap(), Step::Idle);
+    assert_eq!(housekeeping.step(Chore::Answers).await.unwrap(), Step::Idle);
     let gone = store.answer(&answer.key, soon()).await.unwrap();
     assert_eq!(gone, None);
 }
@@ -37,23 +44,24 @@ fn deleting(answer: impl Fn(u32) -> Result<u32, StoreError> + Send + 'static) ->
     let mut store = MockStore::new();
     let purge = store.expect_purge_answers();
     purge.returning(move |_, limit, _| answer(limit));
-    Housekeeping::new(Arc::new(store), Arc::new(FixedClock::default()))
+    let (journal, clock) = (InMemoryStore::default(), FixedClock::default());
+    Housekeeping::new(Arc::new(store), Arc::new(journal), None, Arc::new(clock))
 }
 
 #[tokio::test]
 async fn a_full_batch_means_that_there_may_be_more() {
-    let step = deleting(Ok).step().await;
+    let step = deleting(Ok).step(Chore::Answers).await;
     assert_eq!(step.unwrap(), Step::More);
-    let step = deleting(|limit| Ok(limit - 1)).step().await;
+    let step = deleting(|limit| Ok(limit - 1)).step(Chore::Answers).await;
     assert_eq!(step.unwrap(), Step::Idle);
-    let step = deleting(|_| Ok(0)).step().await;
+    let step = deleting(|_| Ok(0)).step(Chore::Answers).await;
     assert_eq!(step.unwrap(), Step::Idle);
 }
 
 #[tokio::test]
 async fn a_failure_of_the_store_is_the_answer_of_the_step() {
     let step = deleting(|_| Err(StoreError::Unavailable("down".into())));
-    let step = step.step().await;
+    let step = step.step(Chore::Answers).await;
     assert!(matches!(step, Err(StoreError::Unavailable(_))));
 }
 
@@ -76,4 +84,79 @@ async fn the_loop_deletes_all_that_is_due_and_pauses_after_the_last_batch_or_a_f
         assert!(run.await.is_err(), "it runs for ever");
         assert_eq!(calls.load(Ordering::SeqCst), expected);
     }
+}
+
+async fn lease(journal: &InMemoryStore, duty: Duty) -> Lease {
+    let lease = journal.lease(duty, Uuid::nil(), Duration::from_mins(5), soon()).await;
+    lease.unwrap().unwrap()
+}
+
+/// So many orders of two events each, published at noon.
+async fn published(orders: i64) -> Arc<InMemoryStore> {
+    let store = Arc::new(InMemoryStore::default());
+    for id in 1..=orders {
+        store.commit(a_change_placing(a_new_order(id, 42)), soon()).await.unwrap();
+        let order = store.order(an_order_id(id), soon()).await.unwrap().unwrap();
+        let confirmed = moved(&order, OrderStatus::Confirmed, noon());
+        store.commit(a_change(confirmed), soon()).await.unwrap();
+    }
+    let arranging = lease(&store, Duty::Arrange).await;
+    let held = store.arrange(&arranging, 10_000, soon()).await.unwrap();
+    assert!(matches!(held, Held::Done(_)));
+    let position = store.head(soon()).await.unwrap();
+    for shard in 0..SHARDS {
+        let lease = lease(&store, Duty::Publish(shard)).await;
+        let progress = Progress { position, ..Progress::default() };
+        store.advance(&lease, &progress, soon()).await.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_published_event_is_kept_for_its_retention_and_then_purged() {
+    let (store, clock) = (published(1).await, Arc::new(FixedClock::default()));
+    let retention = Some(TimeDelta::days(30));
+    let housekeeping = Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
+    let events = async || store.events(an_order_id(1), 0, 10, soon()).await.unwrap().len();
+
+    clock.set(noon() + TimeDelta::days(30));
+    assert_eq!(housekeeping.step(Chore::Events).await.unwrap(), Step::Idle);
+    assert_eq!(events().await, 2);
+
+    clock.advance(TimeDelta::microseconds(1));
+    assert_eq!(housekeeping.step(Chore::Events).await.unwrap(), Step::Idle);
+    assert_eq!(events().await, 1, "but for the newest one");
+}
+
+#[tokio::test]
+async fn events_without_a_retention_are_kept_for_ever() {
+    let (store, clock) = (published(1).await, Arc::new(FixedClock::default()));
+    clock.set(noon() + TimeDelta::days(100_000));
+    for retention in [None, Some(TimeDelta::MAX)] {
+        let housekeeping =
+            Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
+        assert_eq!(housekeeping.step(Chore::Events).await.unwrap(), Step::Idle);
+        assert_eq!(store.purged(soon()).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_due_is_purged_batch_by_batch_whatever_becomes_of_the_answers() {
+    let (store, clock) = (published(700).await, Arc::new(FixedClock::default()));
+    clock.set(noon() + TimeDelta::days(31));
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    let journal = HookedJournal::new(store.clone(), move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(()))
+    });
+    let mut failing = MockStore::new();
+    failing.expect_purge_answers().returning(|_, _, _| Err(StoreError::Unavailable("x".into())));
+    let retention = Some(TimeDelta::days(30));
+    let housekeeping =
+        Housekeeping::new(Arc::new(failing), Arc::new(journal), retention, clock.clone());
+    let run = housekeeping.run(Duration::from_mins(1));
+    assert!(tokio::time::timeout(Duration::from_secs(30), run).await.is_err(), "it runs for ever");
+    assert_eq!(store.purged(soon()).await.unwrap(), 1_400);
+    assert_eq!(calls.load(Ordering::SeqCst), 3 * 2, "three batches, heard before and after");
 }

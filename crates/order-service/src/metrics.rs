@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use order_app::feed::{Feed, FeedReport};
 use order_app::relay::{RelayReport, RelayStats};
 use tracing_appender::non_blocking::ErrorCounter;
 
@@ -33,12 +34,17 @@ impl Metrics {
     }
 
     /// What `/actuator/prometheus` answers.
-    pub(crate) fn scrape(&self, relay: Arc<RelayStats>) -> Arc<dyn Fn() -> String + Send + Sync> {
+    pub(crate) fn scrape(
+        &self,
+        relay: Arc<RelayStats>,
+        feed: Feed,
+    ) -> Arc<dyn Fn() -> String + Send + Sync> {
         let (handle, lost_lines) = (self.handle.clone(), self.lost_lines.clone());
         Arc::new(move || {
             let lost = u64::try_from(lost_lines.dropped_lines()).unwrap_or(u64::MAX);
             metrics::counter!("log_lines_lost_total").absolute(lost);
             publishing(&relay.report());
+            telling(feed.report());
             handle.render()
         })
     }
@@ -50,6 +56,15 @@ impl Metrics {
             self.handle.run_upkeep();
         }
     }
+}
+
+/// What operators want to know of those who listen to this instance.
+fn telling(feed: FeedReport) {
+    let streams = u32::try_from(feed.streams).unwrap_or(u32::MAX);
+    metrics::gauge!("order_events_streams").set(f64::from(streams));
+    metrics::counter!("order_events_streams_refused_total").absolute(feed.refused);
+    metrics::counter!("order_events_streamed_total").absolute(feed.told);
+    metrics::counter!("order_events_unreadable_total").absolute(feed.unreadable);
 }
 
 /// What operators want to know of the relay of this instance.

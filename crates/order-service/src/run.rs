@@ -2,6 +2,7 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod feeding;
 mod management;
 mod publishing;
 mod registry;
@@ -12,17 +13,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
 use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
-use order_app::relay::RelayStats;
+use order_app::relay::{Bell, RelayStats};
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
@@ -36,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::settings::{Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
 use background::{for_ever, until_done};
+use management::Operators;
 use publishing::{Publishing, Running};
 use signals::{Asked, Signals};
 
@@ -73,7 +77,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listener = listen(settings.listen, "server.address, server.port")?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, database = %settings.storage.database, "listening");
     let management = management::listener(settings.management)?;
 
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
@@ -84,21 +88,28 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let stats = Arc::new(RelayStats::default());
     let operations = replaying::operations(&settings, &stores, clock.clone(), entropy.clone());
+    let journal = stores.journal.clone();
+    let feed = feeding::feed(settings.requests, journal.clone(), entropy.clone());
+    let placed = Bell::default();
     let relay_ports = publishing::ports(&stores, clock.clone(), entropy.clone());
+    let bell = orders.bell().clone();
     let publishing =
-        Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
+        Publishing::new(&settings, relay_ports, bell, placed.clone(), Arc::clone(&stats))?;
     let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
     let registration =
         registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
+    let in_flight = Arc::new(AtomicUsize::new(0));
     let http = Http {
         orders: orders.clone(),
+        feed: feed.clone(),
         entropy,
         lifecycle: lifecycle.clone(),
         about: about(&settings),
         settings: http_settings(&settings),
         events_topic: settings.events_topic.clone(),
-        scrape: metrics.scrape(stats),
+        in_flight: Arc::clone(&in_flight),
+        scrape: metrics.scrape(stats, feed.clone()),
     };
     let offered = Management { refresh: None, operations: Some(operations.clone()) };
     let operators = management::serve(management, &http, offered)?;
@@ -110,22 +121,17 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
+    beside.spawn(feeding::follow(feed.clone(), placed));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
         async move {
             prepare(&storage, &orders).await;
-            lifecycle.advance(Phase::Ready);
-            if let Some(registration) = registration {
-                registration.ready();
-            }
-            let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(%address, database = %storage.database, started_in_ms, "ready");
+            announce(&lifecycle, registration.as_ref(), started);
             // The other end is kept for as long as the process is to live.
             let _ = publish.send(publishing.start());
-            let housekeeping = Housekeeping::new(store, clock);
-            let pause = storage.housekeeping_interval;
-            for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
+            keep_house(Housekeeping::new(store, journal, retention(&storage), clock), &storage)
+                .await;
         }
     });
 
@@ -134,20 +140,42 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
     let end = after(settings.stop.budget);
-    let stop_server = || handle.stop(true);
+    let stop_server = || feeding::stopped(handle.stop(true), &feed, &in_flight);
     let replays = operations.replays();
     let stopping =
         stop(settings.stop, end, &lifecycle, registration, replays, stop_server, published);
+    Ok(see_through(stopping, operators, end, &mut signals).await)
+}
+
+/// Says everywhere that requests may come.
+fn announce(lifecycle: &Lifecycle, registration: Option<&Registration>, started: Instant) {
+    lifecycle.advance(Phase::Ready);
+    if let Some(registration) = registration {
+        registration.ready();
+    }
+    let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(started_in_ms, "ready");
+}
+
+/// Stops in good order, or at once when somebody does not want to wait.
+async fn see_through(
+    stopping: impl Future<Output = u8>,
+    operators: Operators,
+    end: tokio::time::Instant,
+    signals: &mut Signals,
+) -> u8 {
+    let in_good_order = async {
+        let code = stopping.await;
+        // The last to go: until here operators could watch the stop.
+        operators.stop(end).await;
+        tracing::info!("stopped");
+        code
+    };
     tokio::select! {
-        code = stopping => {
-            // The last to go: until here operators could watch the stop.
-            operators.stop(end).await;
-            tracing::info!("stopped");
-            Ok(code)
-        }
-        again = second_wish(&mut signals) => {
+        code = in_good_order => code,
+        again = second_wish(signals) => {
             tracing::warn!("stopped at once by a second signal");
-            Ok(again.exit_code())
+            again.exit_code()
         }
     }
 }
@@ -155,6 +183,17 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
 fn after(time: Duration) -> tokio::time::Instant {
     let now = tokio::time::Instant::now();
     now.checked_add(time).unwrap_or(now)
+}
+
+/// How long published events are kept. A time that is too long to be told is for ever.
+fn retention(storage: &Storage) -> Option<TimeDelta> {
+    storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok())
+}
+
+/// Clears away what has expired, for ever.
+async fn keep_house(housekeeping: Housekeeping, storage: &Storage) {
+    let pause = storage.housekeeping_interval;
+    for_ever("housekeeping", || housekeeping.clone().run(pause)).await;
 }
 
 /// Waits for somebody who does not want to wait any longer.

@@ -109,6 +109,8 @@ pub struct Requests {
     pub max_in_flight: u32,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
+    /// How many may listen to events at once.
+    pub max_streams: u32,
 }
 
 /// Where orders are kept.
@@ -126,6 +128,8 @@ pub struct Storage {
     pub group_commit: bool,
     /// How often to clear away what has expired.
     pub housekeeping_interval: Duration,
+    /// How long published events are kept; for ever when `None`.
+    pub retention: Option<Duration>,
 }
 
 /// How the service stops.
@@ -233,7 +237,13 @@ fn requests(from: &mut Reader<'_>) -> Option<Requests> {
     let budget = from.read(&table::REQUEST_BUDGET);
     let max_in_flight = from.read(&table::MAX_IN_FLIGHT);
     let body_deadline = from.read(&table::BODY_DEADLINE);
-    Some(Requests { budget: budget?, max_in_flight: max_in_flight?, body_deadline: body_deadline? })
+    let max_streams = from.read(&table::MAX_STREAMS);
+    Some(Requests {
+        budget: budget?,
+        max_in_flight: max_in_flight?,
+        body_deadline: body_deadline?,
+        max_streams: max_streams?,
+    })
 }
 
 fn storage(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<(Storage, Vec<String>)> {
@@ -243,6 +253,7 @@ fn storage(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<(Storage
     let migrate_at_start = from.read(&table::MIGRATE_AT_START);
     let group_commit = from.read(&table::GROUP_COMMIT);
     let housekeeping_interval = from.read(&table::HOUSEKEEPING_INTERVAL);
+    let retention = from.read(&table::EVENTS_RETENTION);
     let (database, without_effect) = database?;
     let storage = Storage {
         database,
@@ -251,6 +262,7 @@ fn storage(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<(Storage
         migrate_at_start: migrate_at_start?,
         group_commit: group_commit?,
         housekeeping_interval: housekeeping_interval?,
+        retention: retention?,
     };
     let key = table::DATASOURCE_URL.row.name;
     let names = without_effect.join(", ");

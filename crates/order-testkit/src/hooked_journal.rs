@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, StoreError,
+    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, Purged,
+    StoreError, Unreadable,
 };
 use order_domain::{OrderId, Version};
 use uuid::Uuid;
@@ -107,12 +109,25 @@ impl EventJournal for HookedJournal {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Placed>, StoreError> {
+    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
         self.around(self.inner.after(position, shard, limit, deadline)).await
     }
 
     async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
         self.around(self.inner.head(deadline)).await
+    }
+
+    async fn purge(
+        &self,
+        happened_before: DateTime<Utc>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Purged, StoreError> {
+        self.around(self.inner.purge(happened_before, limit, deadline)).await
+    }
+
+    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        self.around(self.inner.purged(deadline)).await
     }
 
     async fn advance(

@@ -4,7 +4,7 @@
 mod inspection;
 mod journal;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -29,11 +29,23 @@ struct Tables {
     last_id: i64,
     orders: BTreeMap<OrderId, Order>,
     events: BTreeMap<(OrderId, i64), EventRecord>,
+    /// Events that cannot be read.
+    spoiled: BTreeSet<(OrderId, i64)>,
     answers: HashMap<IdempotencyKey, RecordedAnswer>,
     journal: Journal,
 }
 
 impl InMemoryStore {
+    /// Makes an event unreadable, as a broken row would.
+    pub fn spoil(&self, order: OrderId, sequence: i64) {
+        self.tables().spoiled.insert((order, sequence));
+    }
+
+    /// Makes it readable again.
+    pub fn mend(&self, order: OrderId, sequence: i64) {
+        self.tables().spoiled.remove(&(order, sequence));
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,7 +133,11 @@ impl OrderStore for InMemoryStore {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let tables = self.tables();
         let later = tables.events.range((id, after.saturating_add(1))..=(id, i64::MAX));
-        Ok(later.take(limit).map(|(_, event)| event.clone()).collect())
+        let readable = |(key, event): (&(OrderId, i64), &EventRecord)| {
+            let spoiled = tables.spoiled.contains(key);
+            if spoiled { Err(StoreError::Corrupt("spoiled".into())) } else { Ok(event.clone()) }
+        };
+        later.take(limit).map(readable).collect()
     }
 
     async fn answer(

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bb8::Pool;
+use chrono::{DateTime, Utc};
 use diesel_async::SimpleAsyncConnection as _;
 use order_app::ports::{
-    Backlog, BoxError, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress,
-    StoreError,
+    Backlog, BoxError, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, Purged,
+    StoreError, Unreadable,
 };
 use order_domain::{OrderId, Version};
 use tokio::runtime::Handle;
@@ -21,7 +22,6 @@ use super::store::read_until;
 use super::{BEGIN, Backend};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
-use crate::rows::EventRow;
 use crate::types::Guid;
 
 #[path = "journal/backlog.rs"]
@@ -36,6 +36,8 @@ mod leases;
 mod parking;
 #[path = "journal/places.rs"]
 mod places;
+#[path = "journal/purge.rs"]
+mod purge;
 
 /// The event journal on one database.
 pub(crate) struct Journal {
@@ -166,23 +168,6 @@ async fn attempt_to_transact<A: Sync, T>(
     Ok(result)
 }
 
-/// The events of rows. What comes before an unreadable one is still handed out, so that readers
-/// get as far as they can, and no further.
-fn readable(rows: Vec<(i64, EventRow)>) -> Result<Vec<Placed>, StoreError> {
-    let mut events = Vec::with_capacity(rows.len());
-    for (position, row) in rows {
-        match row.into_event() {
-            Ok(event) => events.push(Placed { position, event }),
-            Err(error) if events.is_empty() => {
-                let error = format!("the event at position {position}: {error}");
-                return Err(StoreError::Corrupt(error.into()));
-            }
-            Err(_) => break,
-        }
-    }
-    Ok(events)
-}
-
 #[async_trait]
 impl EventJournal for Journal {
     async fn attend(
@@ -227,13 +212,28 @@ impl EventJournal for Journal {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Placed>, StoreError> {
+    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
         let about = places::After { position, shard, limit };
-        readable(self.read(deadline, places::list, about).await?)
+        let rows = self.read(deadline, places::list, about).await?;
+        rows.into_iter().map(|row| row.into_placed().map_err(StoreError::Corrupt)).collect()
     }
 
     async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
         self.read(deadline, places::head, ()).await
+    }
+
+    async fn purge(
+        &self,
+        happened_before: DateTime<Utc>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Purged, StoreError> {
+        let about = purge::Purge { before: happened_before.naive_utc(), limit };
+        self.transact(deadline, purge::purge, about).await
+    }
+
+    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        self.read(deadline, purge::purged, ()).await
     }
 
     async fn advance(

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
-use order_app::ports::{BoxError, Change};
+use order_app::ports::{BoxError, Change, Placed, Unreadable};
 use order_domain::{
     Amount, ClientReference, Currency, CustomerId, Order, OrderEventKind, OrderId, OrderLine,
     OrderLines, OrderSnapshot, ProductId, ProductName, Quantity, UnitPrice, Version,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
-use crate::types::{Document, Guid, Money, Time};
+use crate::types::{Document, Guid, Lenient, Money, Time};
 
 /// A row of `orders`. What may be NULL in a table that was adopted is an option.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -55,6 +55,21 @@ pub(crate) struct EventRow {
     pub occurred_at: NaiveDateTime,
     pub context: String,
     pub data: String,
+}
+
+/// A row of `journal`, with the row of `outbox` that it stands for as far as there is one.
+#[derive(Debug, Queryable)]
+pub(crate) struct PlacedRow {
+    position: i64,
+    order_id: i64,
+    sequence: i64,
+    event_id: Option<Lenient<Guid>>,
+    owner: Option<i64>,
+    version: Option<i64>,
+    event_type: Option<Lenient<String>>,
+    occurred_at: Option<Lenient<NaiveDateTime>>,
+    context: Option<Lenient<String>>,
+    data: Option<Lenient<String>>,
 }
 
 /// A row of `outbox_incoming`.
@@ -270,6 +285,41 @@ impl EventRow {
             data: self.data,
         })
     }
+}
+
+impl PlacedRow {
+    /// The event at this place, or what is wrong with it. An error is about the place itself.
+    pub(crate) fn into_placed(self) -> Result<Result<Placed, Unreadable>, BoxError> {
+        let (order, sequence) = (OrderId::new(self.order_id)?, Version::new(self.sequence)?);
+        let position = self.position;
+        Ok(match self.into_event(order, sequence) {
+            Ok(event) => Ok(Placed { position, event }),
+            Err(error) => Err(Unreadable { position, order, sequence, reason: error.to_string() }),
+        })
+    }
+
+    fn into_event(self, order: OrderId, sequence: Version) -> Result<EventRecord, BoxError> {
+        let row = EventRow {
+            event_id: whole("event_id", self.event_id)?,
+            order_id: self.owner.ok_or("there is no row")?,
+            sequence: self.version.ok_or("there is no row")?,
+            event_type: whole("event_type", self.event_type)?,
+            occurred_at: whole("occurred_at", self.occurred_at)?,
+            context: whole("context", self.context)?,
+            data: whole("data", self.data)?,
+        };
+        let event = row.into_event()?;
+        if (event.order_id, event.sequence) != (order, sequence) {
+            return Err("it is the event of another order or version".into());
+        }
+        Ok(event)
+    }
+}
+
+/// The value of a column.
+fn whole<T>(column: &str, value: Option<Lenient<T>>) -> Result<T, BoxError> {
+    let Lenient(value) = value.ok_or("there is no row")?;
+    value.map_err(|error| format!("{column}: {error}").into())
 }
 
 impl AnswerRow {

@@ -41,6 +41,21 @@ pub(crate) struct Money(pub Decimal);
 #[diesel(sql_type = Timestamp)]
 pub(crate) struct Time(pub Option<NaiveDateTime>);
 
+/// What a column holds, or why that makes no sense: so that one broken value does not make all rows
+/// of an answer unreadable.
+#[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
+pub(crate) struct Lenient<T>(pub Result<T, String>);
+
+impl<T, ST, DB> FromSql<ST, DB> for Lenient<T>
+where
+    DB: Backend,
+    T: FromSql<ST, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(T::from_sql(value).map_err(|error| error.to_string())))
+    }
+}
+
 impl<DB> FromSql<Timestamp, DB> for Time
 where
     DB: Backend,

@@ -5,10 +5,10 @@ use order_domain::MAX_ID;
 use serde_json::json;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{Array, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::schemas::{entity_tags, refs, statuses_in};
+use super::schemas::{entity_tags, refs, statuses_in, types_in};
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $name:ident [$($parameter:expr),+];)+) => {$(
@@ -48,7 +48,11 @@ parameters! {
     )];
     /// Which of a customer's orders.
     ListQuery [
-        repeated("status", "Only orders in one of these statuses; may be repeated."),
+        repeated(
+            "status",
+            "Only orders in one of these statuses; may be repeated.",
+            statuses_in(),
+        ),
         query("createdFrom", "Only orders placed at this time or later.", refs::time_in()),
         query("createdTo", "Only orders placed before this time.", refs::time_in()),
         query("limit", "The most orders of a page.", integer(1, 100, 20)),
@@ -78,6 +82,20 @@ parameters! {
         query("after", "The `next` of the page before.", text()),
         query("limit", "The most events of a page.", integer(1, 500, 100))
     ];
+    /// Where a stream is resumed.
+    LastEventId [header(
+        "Last-Event-ID",
+        "The last event id that the client has; only what comes later is sent. 0 is the beginning. \
+         It goes before the parameter `lastEventId`.",
+        event_id(),
+    )];
+    /// Which events of all orders.
+    StreamQuery [
+        query("lastEventId", "As `Last-Event-ID`, for clients that set no headers.", event_id()),
+        repeated("type", "Only events of these types; may be repeated.", types_in()),
+        query("customerId", "Only events of this customer's orders.", refs::id()),
+        query("orderId", "Only events of this order.", refs::id())
+    ];
     /// Which events of an order.
     HistoryQuery [
         query("after", "Only events with a higher sequence.", integer(0, MAX_ID, 0)),
@@ -97,8 +115,8 @@ fn query(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Par
     parameter(ParameterIn::Query, name, description, schema).build()
 }
 
-fn repeated(name: &str, description: &str) -> Parameter {
-    parameter(ParameterIn::Query, name, description, statuses_in())
+fn repeated(name: &str, description: &str, schema: Array) -> Parameter {
+    parameter(ParameterIn::Query, name, description, schema)
         .style(Some(ParameterStyle::Form))
         .explode(Some(true))
         .build()
@@ -116,6 +134,15 @@ fn parameter(
         .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))
+}
+
+fn event_id() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(MAX_ID))
+        .build()
+        .into()
 }
 
 fn integer(least: i64, most: i64, default: i64) -> Schema {

@@ -46,6 +46,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "placeOrder" => vec![ANY, BODY, WRITE, LINES, PLACE],
         "replaceLines" => vec![ANY, BODY, WRITE, CHANGE, LINES],
         "changeStatus" => vec![ANY, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
+        "streamEvents" => vec![ANY, &[Code::EventsPurged]],
         "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
         "refresh" => vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]],
         "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => vec![ANY],

@@ -2,7 +2,7 @@
 //! take, which for amounts and currencies depends on the instance's settings.
 
 use order_app::currencies::Currencies;
-use order_domain::{CancelReason, Currency, MAX_ID, OrderStatus};
+use order_domain::{CancelReason, Currency, MAX_ID, OrderEventKind, OrderStatus};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Schema, Type};
 
@@ -45,6 +45,13 @@ pub(crate) fn statuses_in() -> Array {
 /// A list of statuses in an answer.
 pub(crate) fn statuses_out() -> Array {
     ArrayBuilder::new().items(refs::status_out()).build()
+}
+
+/// A list of types of events as a parameter.
+pub(super) fn types_in() -> Array {
+    let types = OrderEventKind::ALL.map(OrderEventKind::as_str);
+    let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types)).build();
+    ArrayBuilder::new().items(one).build()
 }
 
 /// Null.
@@ -216,6 +223,11 @@ fn of_orders() -> Value {
         "allowedTransitions": {
             "type": "array",
             "items": {"$ref": "#/components/schemas/Status"},
+        },
+        "purgedThrough": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "The smallest event id after which the stream can be resumed.",
         },
         "currentVersion": {"$ref": "#/components/schemas/Id"},
         "existingOrderId": {"$ref": "#/components/schemas/Id"},

@@ -1,6 +1,7 @@
 //! Which error of the use cases is which problem.
 
 use order_app::currencies::CurrencyNotEnabled;
+use order_app::feed::{Gone, SubscribeError};
 use order_app::operations::{RedriveError, SkipError, StartError};
 use order_app::orders::{ChangeError, FindError, LinesRefused, PlaceError, WriteFailure};
 use order_app::ports::StoreError;
@@ -182,6 +183,30 @@ impl From<StartError> for Problem {
             StartError::Stopping => {
                 Self::new(Code::Draining, "This instance is stopping; ask another one.")
             }
+        }
+    }
+}
+
+impl From<SubscribeError> for Problem {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::TooMany => Self::new(
+                Code::Overloaded,
+                "As many clients listen to events as may do so at once. Try again.",
+            ),
+            SubscribeError::Ahead { .. } => Self::new(
+                Code::InvalidParameter,
+                "No event has this id yet: it is not from here, or from another database.",
+            ),
+            SubscribeError::Gone(Gone { through }) => Self::new(
+                Code::EventsPurged,
+                format!(
+                    "Events after this id have been purged. Whoever goes on after {through} misses \
+                     nothing else; each order's newest event can be read with the order's events."
+                ),
+            )
+            .member("purgedThrough", through),
+            SubscribeError::Store(error) => error.into(),
         }
     }
 }

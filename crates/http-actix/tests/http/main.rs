@@ -17,4 +17,6 @@ mod orders;
 #[cfg(test)]
 mod resets;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod support;

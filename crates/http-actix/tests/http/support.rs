@@ -9,6 +9,7 @@ use http_actix::{
     About, Http, HttpSettings, Lifecycle, Management, Phase, serve, serve_management,
 };
 use order_app::currencies::Currencies;
+use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::OrderStore;
 use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
@@ -55,6 +56,8 @@ impl Service {
     ) -> Self {
         settings.workers = Some(1);
         let entropy = Arc::new(SequentialEntropy::default());
+        let journal = Arc::new(InMemoryStore::default());
+        let feed = Feed::new(journal, entropy.clone(), FeedSettings::default());
         let ports = Ports {
             store: Arc::new(store),
             clock: Arc::new(FixedClock::default()),
@@ -64,6 +67,7 @@ impl Service {
         lifecycle.advance(Phase::Ready);
         let http = Http {
             orders: Orders::new(ports, Currencies::default(), Duration::from_millis(1_200)),
+            feed,
             entropy,
             lifecycle: lifecycle.clone(),
             about: About {
@@ -73,6 +77,7 @@ impl Service {
             },
             settings,
             events_topic: "shop.{type}".to_owned(),
+            in_flight: Arc::default(),
             scrape: Arc::new(|| "up 1\n".to_owned()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

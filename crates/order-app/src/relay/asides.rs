@@ -43,6 +43,8 @@ struct Redrive {
     events: VecDeque<EventRecord>,
     state: State,
     failures: u32,
+    /// Whether its events are read one at a time, because one of them cannot be read.
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +95,9 @@ impl Asides {
     }
 
     /// Notes that an event is passed over, if its order is parked.
-    pub(super) fn passes(&mut self, event: &EventRecord) -> bool {
-        let aside = self.orders.get_mut(&event.order_id);
-        let passed = aside.map(|aside| aside.passed = aside.passed.max(event.sequence.get()));
+    pub(super) fn passes(&mut self, order: OrderId, sequence: Version) -> bool {
+        let aside = self.orders.get_mut(&order);
+        let passed = aside.map(|aside| aside.passed = aside.passed.max(sequence.get()));
         passed.is_some()
     }
 
@@ -114,17 +116,33 @@ impl Asides {
             if known && idle && self.redrives.len() < REDRIVES {
                 let through = row.from.get().saturating_sub(1);
                 let (events, state) = (VecDeque::new(), State::Read(now));
-                self.redrives.insert(row.order, Redrive { through, events, state, failures: 0 });
+                let redrive = Redrive { through, events, state, failures: 0, alone: false };
+                self.redrives.insert(row.order, redrive);
             }
         }
     }
 
-    /// The next order whose events are to be read, and after which sequence.
-    pub(super) fn next_to_read(&mut self, now: Instant) -> Option<(OrderId, i64)> {
+    /// The next order whose events are to be read, after which sequence, and whether one at a time.
+    pub(super) fn next_to_read(&mut self, now: Instant) -> Option<(OrderId, i64, bool)> {
         let due = |redrive: &Redrive| matches!(redrive.state, State::Read(at) if at <= now);
         let (order, redrive) = self.redrives.iter_mut().find(|(_, redrive)| due(redrive))?;
         redrive.state = State::Reading;
-        Some((*order, redrive.through))
+        Some((*order, redrive.through, redrive.alone))
+    }
+
+    /// Has the events of an order read one at a time; `false` when they were.
+    pub(super) fn read_alone(&mut self, order: OrderId, now: Instant) -> bool {
+        let Some(redrive) = self.redrives.get_mut(&order) else { return false };
+        if !redrive.alone {
+            redrive.state = State::Read(now);
+        }
+        !std::mem::replace(&mut redrive.alone, true)
+    }
+
+    /// The event of a redriven order that is to be published next.
+    pub(super) fn next_event(&self, order: OrderId) -> Option<Version> {
+        let redrive = self.redrives.get(&order)?;
+        Version::new(redrive.through.saturating_add(1)).ok()
     }
 
     /// Takes in the events of an order, or that there are no more.
@@ -136,9 +154,14 @@ impl Asides {
     ) -> Redriven {
         let Some(redrive) = self.redrives.get_mut(&order) else { return Redriven::Goes };
         if !events.is_empty() {
-            redrive.events = events.into();
+            // Only what follows on: a row that is missing must not be passed over.
+            let sequences = redrive.through.saturating_add(1)..;
+            let following = events.into_iter().zip(sequences);
+            let following = following.take_while(|(event, next)| event.sequence.get() == *next);
+            redrive.events = following.map(|(event, _)| event).collect();
             redrive.state = State::Ready(now);
-            return Redriven::Goes;
+            let none = redrive.events.is_empty();
+            return if none { Redriven::Missing } else { Redriven::Goes };
         }
         let passed = self.orders.get(&order).map_or(0, |aside| aside.passed);
         if passed > redrive.through {
@@ -248,13 +271,13 @@ mod tests {
         let mut asides = Asides::default();
         asides.known(order());
         asides.wishes(&[wish(3)], now);
-        assert_eq!(asides.next_to_read(now), Some((order(), 2)));
+        assert_eq!(asides.next_to_read(now), Some((order(), 2, false)));
         assert_eq!(asides.read(order(), vec![event(3)], now), Redriven::Goes);
         let mut batch = Batch::default();
         asides.take(&mut batch, 10, now);
         assert_eq!(batch.events, [event(3)]);
         asides.done(&event(3), now);
-        assert_eq!(asides.next_to_read(now), Some((order(), 3)));
+        assert_eq!(asides.next_to_read(now), Some((order(), 3, false)));
         asides
     }
 
@@ -264,16 +287,16 @@ mod tests {
         let mut asides = redriven(now);
         assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Ended);
         assert_eq!(asides.len(), 0);
-        assert!(!asides.passes(&event(4)), "the window publishes the next one");
+        assert!(!asides.passes(order(), version(4)), "the window publishes the next one");
     }
 
     #[test]
     fn a_redrive_goes_on_when_the_window_has_passed_an_event_since_the_store_was_asked() {
         let now = Instant::now();
         let mut asides = redriven(now);
-        assert!(asides.passes(&event(4)));
+        assert!(asides.passes(order(), version(4)));
         assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Goes);
-        assert_eq!(asides.next_to_read(now), Some((order(), 3)));
+        assert_eq!(asides.next_to_read(now), Some((order(), 3, false)));
         assert_eq!(asides.read(order(), vec![event(4)], now), Redriven::Goes);
         asides.done(&event(4), now);
         assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Ended);
@@ -283,10 +306,27 @@ mod tests {
     fn an_event_that_only_the_journal_has_is_no_reason_to_ask_without_end() {
         let now = Instant::now();
         let mut asides = redriven(now);
-        assert!(asides.passes(&event(4)));
+        assert!(asides.passes(order(), version(4)));
         assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Goes);
         assert_eq!(asides.read(order(), Vec::new(), now), Redriven::Missing);
         assert_eq!(asides.len(), 1, "it stays parked");
+    }
+
+    #[test]
+    fn an_event_that_is_missing_before_others_is_not_passed_over() {
+        let now = Instant::now();
+        let mut asides = redriven(now);
+        assert_eq!(asides.read(order(), vec![event(5)], now), Redriven::Missing);
+        assert_eq!(asides.next_event(order()), Some(version(4)));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_read_event_by_event() {
+        let now = Instant::now();
+        let mut asides = redriven(now);
+        assert!(asides.read_alone(order(), now));
+        assert_eq!(asides.next_to_read(now), Some((order(), 3, true)));
+        assert!(!asides.read_alone(order(), now), "it is this one");
     }
 
     #[test]
@@ -298,6 +338,6 @@ mod tests {
         assert_eq!(asides.next_to_read(now), None);
         asides.recorded(order());
         asides.wishes(&[wish(3)], now);
-        assert_eq!(asides.next_to_read(now), Some((order(), 2)));
+        assert_eq!(asides.next_to_read(now), Some((order(), 2, false)));
     }
 }

@@ -1,12 +1,12 @@
-//! How a commit wakes the relay of its own process: a flag that is set, and somebody who waits for
-//! it. What other processes commit is found by polling.
+//! How a commit wakes the relay of its own process, and how the relay wakes the feed: a flag that is
+//! set, and somebody who waits for it. What other processes do is found by polling.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Rung after each commit, heard by one relay. Cheap to clone; ringing a bell that is rung already
+/// Rung after each commit, heard by one listener. Cheap to clone; ringing a bell that is rung already
 /// costs the reading of one atomic.
 #[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Inner>);

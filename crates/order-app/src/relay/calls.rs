@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use crate::events::EventRecord;
-use crate::ports::{Duty, Held, Lease, Parked, Placed, PublishError, StoreError};
+use crate::ports::{Duty, Held, Lease, Parked, Placed, PublishError, StoreError, Unreadable};
 
 /// One shard in one tenure of ours. An answer to an earlier tenure must not be taken for one to
 /// this.
@@ -59,7 +59,7 @@ pub(super) enum Answer {
     Released,
     Arranged(Result<Held<u32>, StoreError>),
     Head(Result<i64, StoreError>),
-    Page(Result<Vec<Placed>, StoreError>),
+    Page(Result<Vec<Result<Placed, Unreadable>>, StoreError>),
     Parked(Result<Vec<Parked>, StoreError>),
     Published(Batch, Vec<Result<(), PublishError>>),
     Recorded(Result<Held<()>, StoreError>),

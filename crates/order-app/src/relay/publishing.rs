@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Origin};
@@ -12,8 +12,9 @@ use super::desk::{Desk, cause};
 use super::health::{Fault, Health};
 use super::shard::Shard;
 use super::stats::add;
+use super::window::{size, size_of_event};
 use crate::events::EventRecord;
-use crate::ports::PublishError;
+use crate::ports::{PublishError, Unreadable};
 
 /// So many events at most are sent to see whether a broker is back.
 const PROBE: usize = 16;
@@ -30,7 +31,9 @@ impl Shard {
             let length = if self.health.is_failing() { PROBE } else { desk.settings.batch };
             let mut batch = Batch::default();
             self.asides.take(&mut batch, length, desk.now);
-            self.window.take(&mut batch, length);
+            for (number, unreadable) in self.window.take(&mut batch, length) {
+                self.unreadable(number, unreadable, desk);
+            }
             if batch.len() == 0 {
                 return;
             }
@@ -90,7 +93,8 @@ impl Shard {
                     self.postpone(origin, event, Fault::Order, desk);
                 }
                 Err(error @ PublishError::Permanent(_)) => {
-                    self.refused(origin, &event, cause(&error), desk);
+                    let slot = matches!(origin, Origin::Slot(_)).then(|| size_of_event(&event));
+                    self.park(event.order_id, event.sequence, slot, cause(&error), desk);
                     failure = Some(error);
                 }
                 Err(error @ PublishError::Transient(_)) => {
@@ -126,7 +130,7 @@ impl Shard {
             (Origin::Slot(number), Fault::Shard) => self.window.again(number, event),
             (Origin::Slot(number), Fault::Order) => {
                 let until = desk.pause(backoff, self.window.failed(event.order_id));
-                self.window.wait(number, event, until);
+                self.window.wait(number, Ok(event), until);
             }
             (Origin::Redrive, Fault::Shard) => self.asides.again(event, desk.now),
             (Origin::Redrive, Fault::Order) => {
@@ -136,16 +140,31 @@ impl Shard {
         }
     }
 
+    /// The next event of an order cannot be read. Everything before it is confirmed.
+    fn unreadable(&mut self, number: u64, unreadable: Unreadable, desk: &mut Desk) {
+        let (order, from) = (unreadable.order, unreadable.sequence);
+        let (reason, entry) = (unreadable.to_string(), Err(unreadable));
+        if self.asides.len() >= desk.settings.parked {
+            let until = desk.pause(desk.settings.order_backoff, self.window.failed(order));
+            self.window.wait(number, entry, until);
+        } else {
+            self.park(order, from, Some(size(&entry)), reason, desk);
+        }
+    }
+
     /// The event will not be published before somebody has done something about it: its order is
-    /// parked, and everything else goes on.
-    fn refused(&mut self, origin: Origin, event: &EventRecord, reason: String, desk: &mut Desk) {
-        let (order, from) = (event.order_id, event.sequence);
+    /// parked, and everything else goes on. `slot` is the size of what the window has of it.
+    pub(super) fn park(
+        &mut self,
+        order: OrderId,
+        from: Version,
+        slot: Option<usize>,
+        reason: String,
+        desk: &mut Desk,
+    ) {
         tracing::warn!(order.id = order.get(), sequence = from.get(), reason, "an order is parked");
         desk.stats.parkings.fetch_add(1, Ordering::Relaxed);
-        let last = match origin {
-            Origin::Slot(_) => self.window.set_aside(event),
-            Origin::Redrive => None,
-        };
+        let last = slot.and_then(|size| self.window.set_aside(order, size));
         self.asides.park(order, last.unwrap_or(from));
         self.ledger.park(order, from, reason);
     }

@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use super::asides::{Asides, Redriven};
 use super::calls::{Answer, Call, Seat, Work};
-use super::desk::{Desk, Pace};
+use super::desk::{Desk, Pace, cause};
 use super::health::Health;
 use super::ledger::Ledger;
 use super::tenure::Tenure;
-use super::window::Window;
+use super::window::{At, Window, at};
 use crate::events::EventRecord;
-use crate::ports::{Held, Lease, Parked, Placed, StoreError};
+use crate::ports::{Held, Lease, Parked, Placed, StoreError, Unreadable};
 
 /// At most so many events are read at once.
 const PAGE: usize = 500;
@@ -117,14 +117,15 @@ impl Shard {
     }
 
     /// Takes in the next event of the shard, if there is room.
-    pub(super) fn offer(&mut self, placed: Placed) -> bool {
+    pub(super) fn offer(&mut self, entry: Result<Placed, Unreadable>) -> bool {
         if self.window.room() == 0 {
             return false;
         }
-        if placed.position > self.window.read() && self.asides.passes(&placed.event) {
-            self.window.pass(placed.position);
+        let At { position, order, sequence } = at(&entry);
+        if position > self.window.read() && self.asides.passes(order, sequence) {
+            self.window.pass(position);
         } else {
-            self.window.push(placed);
+            self.window.push(entry);
         }
         true
     }
@@ -160,7 +161,11 @@ impl Shard {
         });
     }
 
-    pub(super) fn was_read(&mut self, answer: Result<Vec<Placed>, StoreError>, desk: &mut Desk) {
+    pub(super) fn was_read(
+        &mut self,
+        answer: Result<Vec<Result<Placed, Unreadable>>, StoreError>,
+        desk: &mut Desk,
+    ) {
         let Some(Reading { limit, tail }) = self.reading.take() else { return };
         match answer {
             Ok(page) => {
@@ -168,7 +173,7 @@ impl Shard {
                 let whole = page.len() < limit;
                 // There was room for all of them when they were asked for, and only reading
                 // takes room.
-                let fits = page.into_iter().all(|placed| self.offer(placed));
+                let fits = page.into_iter().all(|entry| self.offer(entry));
                 if whole && fits {
                     self.window.read_up_to(tail);
                 }
@@ -232,11 +237,12 @@ impl Shard {
     /// Reads the next events of orders that are redriven.
     fn read_parked(&mut self, desk: &mut Desk) {
         while self.is_open()
-            && let Some((order, after)) = self.asides.next_to_read(desk.now)
+            && let Some((order, after, alone)) = self.asides.next_to_read(desk.now)
         {
+            let limit = if alone { 1 } else { HISTORY };
             let (store, deadline) = (desk.ports.store.clone(), desk.deadline());
             desk.calls.start(Call::Shard(self.seat, Work::Events(order)), async move {
-                Answer::Events(store.events(order, after, HISTORY, deadline).await)
+                Answer::Events(store.events(order, after, limit, deadline).await)
             });
         }
     }
@@ -247,15 +253,30 @@ impl Shard {
         answer: Result<Vec<EventRecord>, StoreError>,
         desk: &mut Desk,
     ) {
-        let outcome = answer.map(|events| self.asides.read(order, events, desk.now));
+        let outcome = match answer {
+            // Whichever event of the page it is: the next one is asked for alone.
+            Err(StoreError::Corrupt(_)) if self.asides.read_alone(order, desk.now) => return,
+            answer => answer.map(|events| self.asides.read(order, events, desk.now)),
+        };
         match outcome {
             Ok(Redriven::Goes) => {}
             Ok(Redriven::Ended) => {
                 tracing::info!(order.id = order.get(), "a parked order is published");
                 self.ledger.unpark(order);
             }
-            Ok(Redriven::Missing) => self.redrive_later(order, &missing(), desk),
+            Ok(Redriven::Missing) => {
+                self.refuse_next(order, "the event is not in the outbox".to_owned(), desk);
+            }
+            Err(error @ StoreError::Corrupt(_)) => self.refuse_next(order, cause(&error), desk),
             Err(error) => self.redrive_later(order, &error, desk),
+        }
+    }
+
+    /// The next event of a redriven order cannot be read: it is parked again, which answers the
+    /// wish, so that somebody may correct the row and ask again, or skip it.
+    fn refuse_next(&mut self, order: OrderId, reason: String, desk: &mut Desk) {
+        if let Some(next) = self.asides.next_event(order) {
+            self.park(order, next, None, reason, desk);
         }
     }
 
@@ -332,8 +353,4 @@ impl Shard {
 fn most_parked(desk: &Desk) -> u32 {
     let most = desk.settings.parked.saturating_mul(2).saturating_add(1);
     u32::try_from(most).unwrap_or(u32::MAX)
-}
-
-fn missing() -> StoreError {
-    StoreError::Corrupt("the journal has an event that the order has not".into())
 }

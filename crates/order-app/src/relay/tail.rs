@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calls::{Answer, Call};
 use super::desk::{Desk, Pace};
 use super::shard::Shard;
-use crate::ports::{Placed, SHARDS, StoreError, shard};
+use super::window::at;
+use crate::ports::{Placed, SHARDS, StoreError, Unreadable, shard};
 
 /// At most so many events are read at once.
 const PAGE: u32 = 1_000;
@@ -71,7 +72,7 @@ impl Tail {
     pub(super) fn read(
         &mut self,
         after: i64,
-        answer: Result<Vec<Placed>, StoreError>,
+        answer: Result<Vec<Result<Placed, Unreadable>>, StoreError>,
         shards: &mut BTreeMap<u16, Shard>,
         desk: &mut Desk,
     ) {
@@ -80,15 +81,15 @@ impl Tail {
             Err(error) => return self.seen(Err(error), desk),
         };
         let full = u32::try_from(page.len()).is_ok_and(|events| events >= PAGE);
-        let head = page.last().map_or(after, |placed| placed.position);
+        let head = page.last().map_or(after, |entry| at(entry).position);
         // Whoever has no room for one event takes none of the later ones either.
         let following = |(number, shard): (&u16, &Shard)| shard.follows(after).then_some(*number);
         let mut following: BTreeSet<u16> = shards.iter().filter_map(following).collect();
-        for placed in page {
-            let number = shard(placed.event.order_id);
+        for entry in page {
+            let number = shard(at(&entry).order);
             if following.contains(&number)
                 && let Some(shard) = shards.get_mut(&number)
-                && !shard.offer(placed)
+                && !shard.offer(entry)
             {
                 following.remove(&number);
             }

@@ -11,7 +11,30 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Origin};
 use crate::events::EventRecord;
-use crate::ports::Placed;
+use crate::ports::{Placed, Unreadable};
+
+/// An event, or what is known of one that cannot be read.
+pub(super) type Item = Result<EventRecord, Unreadable>;
+
+/// Where in the journal an entry is, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) position: i64,
+    pub(super) order: OrderId,
+    pub(super) sequence: Version,
+}
+
+/// Says where an entry is.
+pub(super) fn at(entry: &Result<Placed, Unreadable>) -> At {
+    match entry {
+        Ok(Placed { position, event }) => {
+            At { position: *position, order: event.order_id, sequence: event.sequence }
+        }
+        Err(Unreadable { position, order, sequence, .. }) => {
+            At { position: *position, order: *order, sequence: *sequence }
+        }
+    }
+}
 
 /// See the head of the file.
 #[derive(Debug)]
@@ -41,7 +64,7 @@ struct Slot {
 
 #[derive(Debug)]
 enum Content {
-    Here(EventRecord),
+    Here(Item),
     UnderWay,
     Done,
 }
@@ -103,13 +126,14 @@ impl Window {
     }
 
     /// Takes in the next event, to be published.
-    pub(super) fn push(&mut self, Placed { position, event }: Placed) {
+    pub(super) fn push(&mut self, entry: Result<Placed, Unreadable>) {
+        let At { position, order, .. } = at(&entry);
         if position <= self.read {
             return;
         }
-        let order = event.order_id;
-        self.bytes = self.bytes.saturating_add(size(&event));
-        let number = self.append(position, Content::Here(event));
+        let entry = entry.map(|placed| placed.event);
+        self.bytes = self.bytes.saturating_add(size(&entry));
+        let number = self.append(position, Content::Here(entry));
         match self.lanes.entry(order) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Lane { first: number, last: number, failures: 0 });
@@ -132,8 +156,10 @@ impl Window {
         }
     }
 
-    /// Fills a batch up to a length with the first events of orders that may be sent.
-    pub(super) fn take(&mut self, batch: &mut Batch, length: usize) {
+    /// Fills a batch up to a length with the first events of orders that may be sent; answers with
+    /// those that have come first in their orders and cannot be read.
+    pub(super) fn take(&mut self, batch: &mut Batch, length: usize) -> Vec<(u64, Unreadable)> {
+        let mut unreadable = Vec::new();
         while batch.len() < length
             && let Some(order) = self.ready.pop_front()
         {
@@ -141,15 +167,18 @@ impl Window {
             let Some((number, slot)) = number.and_then(|n| Some((n, self.slot(n)?))) else {
                 continue;
             };
-            if let Content::Here(event) = mem::replace(&mut slot.content, Content::UnderWay) {
-                batch.push(Origin::Slot(number), event);
+            match mem::replace(&mut slot.content, Content::UnderWay) {
+                Content::Here(Ok(event)) => batch.push(Origin::Slot(number), event),
+                Content::Here(Err(entry)) => unreadable.push((number, entry)),
+                Content::UnderWay | Content::Done => {}
             }
         }
+        unreadable
     }
 
     /// The event in a slot has been published: its order's next one may go.
     pub(super) fn done(&mut self, number: u64, event: &EventRecord) {
-        self.bytes = self.bytes.saturating_sub(size(event));
+        self.bytes = self.bytes.saturating_sub(size_of_event(event));
         let Some(slot) = self.slot(number) else { return };
         slot.content = Content::Done;
         let order = event.order_id;
@@ -168,7 +197,7 @@ impl Window {
     /// The event was not published, and it was not its own fault: it may go again.
     pub(super) fn again(&mut self, number: u64, event: EventRecord) {
         let order = event.order_id;
-        self.put_back(number, event);
+        self.put_back(number, Ok(event));
         self.ready.push_back(order);
     }
 
@@ -180,10 +209,10 @@ impl Window {
         })
     }
 
-    /// The event was not published; its order waits until a time.
-    pub(super) fn wait(&mut self, number: u64, event: EventRecord, until: Instant) {
-        let order = event.order_id;
-        self.put_back(number, event);
+    /// The event was not published, or not parked; its order waits until a time.
+    pub(super) fn wait(&mut self, number: u64, entry: Item, until: Instant) {
+        let order = entry.as_ref().map_or_else(|unreadable| unreadable.order, |e| e.order_id);
+        self.put_back(number, entry);
         self.waiting.insert((until, order));
     }
 
@@ -205,18 +234,18 @@ impl Window {
         self.ready.extend(waiting.into_iter().map(|(_, order)| order));
     }
 
-    /// Passes over all events of an order whose first one was refused; answers with the sequence of
-    /// the last one, when there are others.
-    pub(super) fn set_aside(&mut self, refused: &EventRecord) -> Option<Version> {
-        self.bytes = self.bytes.saturating_sub(size(refused));
-        let lane = self.lanes.remove(&refused.order_id)?;
+    /// Passes over all events of an order whose first one, that has been taken, was refused; answers
+    /// with the sequence of the last one, when there are others.
+    pub(super) fn set_aside(&mut self, order: OrderId, refused: usize) -> Option<Version> {
+        self.bytes = self.bytes.saturating_sub(refused);
+        let lane = self.lanes.remove(&order)?;
         let mut last = None;
         let mut next = Some(lane.first);
         while let Some(slot) = next.and_then(|number| self.slot(number)) {
             next = slot.next;
-            if let Content::Here(event) = mem::replace(&mut slot.content, Content::Done) {
-                last = Some(event.sequence);
-                self.bytes = self.bytes.saturating_sub(size(&event));
+            if let Content::Here(entry) = mem::replace(&mut slot.content, Content::Done) {
+                last = Some(entry.as_ref().map_or_else(|e| e.sequence, |event| event.sequence));
+                self.bytes = self.bytes.saturating_sub(size(&entry));
             }
         }
         self.settle();
@@ -235,9 +264,9 @@ impl Window {
         self.slots.get_mut(index)
     }
 
-    fn put_back(&mut self, number: u64, event: EventRecord) {
+    fn put_back(&mut self, number: u64, entry: Item) {
         if let Some(slot) = self.slot(number) {
-            slot.content = Content::Here(event);
+            slot.content = Content::Here(entry);
         }
     }
 
@@ -251,8 +280,16 @@ impl Window {
     }
 }
 
-/// About how much memory an event takes.
-fn size(event: &EventRecord) -> usize {
+/// About how much memory an entry takes.
+pub(super) fn size(entry: &Item) -> usize {
+    match entry {
+        Ok(event) => size_of_event(event),
+        Err(unreadable) => unreadable.reason.len().saturating_add(size_of::<Slot>()),
+    }
+}
+
+/// The same for an event.
+pub(super) fn size_of_event(event: &EventRecord) -> usize {
     let texts = event.data.len().saturating_add(event.context.len());
     texts.saturating_add(size_of::<Slot>())
 }

@@ -151,7 +151,7 @@ async fn a_publisher_that_answers_for_too_few_events_confirms_no_others() {
     let ports = RelayPorts { publisher: Some(Arc::new(publisher)), ..world.ports(journal, 1) };
     let stats = Arc::new(RelayStats::default());
     let (settings, name) = (RelaySettings::default(), Uuid::from_u128(1));
-    let relay = Relay::new(ports, settings, name, Bell::default(), stats.clone());
+    let relay = Relay::new(ports, settings, name, Bell::default(), Bell::default(), stats.clone());
     for order in [1, 17, 33] {
         world.commit(order, 1).await;
     }

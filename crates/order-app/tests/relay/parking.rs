@@ -172,3 +172,64 @@ async fn a_broker_that_refuses_everything_does_not_park_the_world() {
     let published = (1..=5).filter(|order| world.published(order * 16) == [1]).count();
     assert_eq!(published, 3);
 }
+
+/// Order 16 has six events, and the fourth one cannot be read.
+async fn spoiled_at_four() -> (World, Instance) {
+    let world = World::default();
+    let mut instance = world.instance(1);
+    world.commit(16, 6).await;
+    world.memory.spoil(poisoned(), 4);
+    world.commit(32, 2).await;
+    instance.drain().await;
+    instance.work(SECOND).await;
+    (world, instance)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_parks_its_order_after_those_before_it() {
+    let (world, mut instance) = spoiled_at_four().await;
+    world.commit(16, 1).await;
+    instance.drain().await;
+    assert_eq!(world.published(16), [1, 2, 3]);
+    assert_eq!(world.published(32), [1, 2], "the others go on");
+    instance.work(SECOND).await;
+    let [parked] = &world.parked().await[..] else { panic!("one order is parked") };
+    assert_eq!((parked.order, parked.from.get(), parked.attempts), (poisoned(), 4, 1));
+    assert!(parked.reason.contains("cannot be read: spoiled"), "{}", parked.reason);
+    assert_eq!(world.backlog().await.events, 0, "the shard's position passes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_event_is_corrected_is_redriven_in_sequence() {
+    let (world, mut instance) = spoiled_at_four().await;
+    world.memory.mend(poisoned(), 4);
+    assert!(world.redrive(poisoned(), None).await);
+    instance.work(SECOND * 3).await;
+    assert_eq!(world.published(16), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(world.parked().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_can_be_skipped() {
+    let (world, mut instance) = spoiled_at_four().await;
+    assert!(world.redrive(poisoned(), Some("nobody knows what it said")).await);
+    instance.work(SECOND * 3).await;
+    assert_eq!(world.published(16), [1, 2, 3, 5, 6]);
+    assert_eq!(world.parked().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redrive_of_what_cannot_be_read_parks_again_and_answers_the_wish() {
+    let (world, mut instance) = parked_at_three().await;
+    world.memory.spoil(poisoned(), 4);
+    instance.publisher.always_for(poisoned(), Fate::Confirmed);
+    assert!(world.redrive(poisoned(), None).await);
+    instance.work(SECOND * 3).await;
+    assert_eq!(world.published(16), [1, 2, 3], "what can be read goes");
+    let [parked] = &world.parked().await[..] else { panic!("it is still parked") };
+    assert_eq!((parked.from.get(), parked.attempts, parked.redrive), (4, 2, false));
+    assert!(world.redrive(poisoned(), Some("nobody knows what it said")).await);
+    instance.work(SECOND * 3).await;
+    assert_eq!(world.published(16), [1, 2, 3, 5]);
+    assert_eq!(world.parked().await, []);
+}

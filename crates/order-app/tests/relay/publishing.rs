@@ -80,7 +80,7 @@ async fn a_commit_wakes_the_relay_at_once() {
     let bell = orders.bell().clone();
     let never = Duration::from_hours(1);
     let settings = RelaySettings { poll: never, lease: never * 3, ..RelaySettings::default() };
-    let mut relay = Relay::new(ports, settings, OTHER, bell, Arc::default());
+    let mut relay = Relay::new(ports, settings, OTHER, bell, Bell::default(), Arc::default());
     while relay.step().await == Step::Busy {}
     let run = tokio::spawn(relay.run(std::future::pending()));
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -133,12 +133,15 @@ async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
     let stats = Arc::new(RelayStats::default());
     let ports = world.ports(world.memory.clone(), 1);
     let settings = RelaySettings::default();
-    let mut relay = Relay::new(ports, settings, Uuid::from_u128(1), Bell::default(), stats.clone());
+    let (placed, name) = (Bell::default(), Uuid::from_u128(1));
+    let mut relay =
+        Relay::new(ports, settings, name, Bell::default(), placed.clone(), stats.clone());
     while relay.step().await == Step::Busy {}
 
     let journal = world.memory.after(0, None, 100, soon()).await.unwrap();
-    let places = journal.iter().map(|placed| (placed.position, placed.event.order_id.get()));
-    assert_eq!(places.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
+    let journal = journal.iter().map(|entry| entry.as_ref().unwrap());
+    let found = journal.map(|placed| (placed.position, placed.event.order_id.get()));
+    assert_eq!(found.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
     assert_eq!((stats.report().arranged, stats.report().held_shards), (4, 0));
     for shard in 0..SHARDS {
         let lease = world.memory.lease(Duty::Publish(shard), OTHER, LEASE, soon()).await.unwrap();

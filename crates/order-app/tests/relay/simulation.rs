@@ -27,13 +27,20 @@ const RELAYS: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 enum Action {
-    Commit { order: usize, versions: usize },
-    Work { millis: u64 },
+    Commit {
+        order: usize,
+        versions: usize,
+    },
+    Work {
+        millis: u64,
+    },
     Freeze(usize),
     Thaw(usize),
     Kill(usize),
     Redrive(usize),
     Skip(usize),
+    /// An event that is not published yet cannot be read any more; what was broken before can.
+    Spoil(usize),
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -47,7 +54,8 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => relay.clone().prop_map(Action::Thaw),
         1 => relay.prop_map(Action::Kill),
         2 => order.clone().prop_map(Action::Redrive),
-        1 => order.prop_map(Action::Skip),
+        1 => order.clone().prop_map(Action::Skip),
+        1 => order.prop_map(Action::Spoil),
     ];
     prop::collection::vec(action, 5..40)
 }
@@ -75,6 +83,7 @@ struct Simulation {
     chance: Arc<SeededEntropy>,
     processes: Vec<Process>,
     started: u64,
+    spoiled: Option<Event>,
 }
 
 /// Whether something happens that happens so often in a hundred times.
@@ -87,7 +96,7 @@ impl Simulation {
         let books = Arc::new(Mutex::new(Books { faults: true, ..Books::default() }));
         let chance = Arc::new(SeededEntropy::new(seed));
         let (world, processes) = (World::default(), Vec::new());
-        let mut simulation = Self { world, books, chance, processes, started: 0 };
+        let mut simulation = Self { world, books, chance, processes, started: 0, spoiled: None };
         simulation.processes = (0..RELAYS).map(|_| simulation.start()).collect();
         simulation
     }
@@ -140,6 +149,7 @@ impl Simulation {
                 self.world.redrive(an_order_id(ORDERS[order]), None).await;
             }
             Action::Skip(order) => self.skip(an_order_id(ORDERS[order])).await,
+            Action::Spoil(order) => self.spoil(an_order_id(ORDERS[order])).await,
         }
     }
 
@@ -161,6 +171,22 @@ impl Simulation {
         }
     }
 
+    async fn spoil(&mut self, order: OrderId) {
+        self.mend();
+        let stored = self.world.memory.order(order, soon()).await.unwrap();
+        if let Some(stored) = stored {
+            let sequence = stored.version().get();
+            self.world.memory.spoil(order, sequence);
+            self.spoiled = Some((order, sequence));
+        }
+    }
+
+    fn mend(&mut self) {
+        if let Some((order, sequence)) = self.spoiled.take() {
+            self.world.memory.mend(order, sequence);
+        }
+    }
+
     /// Everybody who is awake works, in turns.
     async fn work(&mut self, millis: u64) {
         let turn = 50;
@@ -178,6 +204,7 @@ impl Simulation {
     async fn audit(&self) {
         let parked = self.world.parked().await;
         let placed = self.world.memory.after(0, None, 100_000, soon()).await.unwrap();
+        let placed: Vec<_> = placed.into_iter().filter_map(Result::ok).collect();
         let books = self.books.lock().unwrap();
         self.audit_topic(&books);
         self.audit_records(&books, &parked, &placed);
@@ -215,6 +242,7 @@ impl Simulation {
     /// The faults are over; operators ask for whatever is parked.
     async fn settle(&mut self) {
         self.books.lock().unwrap().faults = false;
+        self.mend();
         for relay in 0..RELAYS {
             self.set_frozen(relay, false);
         }

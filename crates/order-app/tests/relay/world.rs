@@ -44,7 +44,8 @@ impl World {
             RelayPorts { publisher: Some(publisher.clone()), ..self.ports(journal, number) };
         let (stats, bell) = (Arc::new(RelayStats::default()), Bell::default());
         let name = Uuid::from_u128(u128::from(number));
-        let relay = Relay::new(ports, settings, name, bell.clone(), stats.clone());
+        let placed = Bell::default();
+        let relay = Relay::new(ports, settings, name, bell.clone(), placed, stats.clone());
         Instance { relay, publisher, stats, bell }
     }
 

@@ -26,6 +26,7 @@ pub(super) struct Publishing {
     kafka: Option<Arc<KafkaPublisher>>,
     instance: Uuid,
     bell: Bell,
+    placed: Bell,
     stats: Arc<RelayStats>,
 }
 
@@ -52,6 +53,7 @@ impl Publishing {
         settings: &Settings,
         mut ports: RelayPorts,
         bell: Bell,
+        placed: Bell,
         stats: Arc<RelayStats>,
     ) -> anyhow::Result<Self> {
         let client = || KafkaPublisher::new(&kafka_settings(settings)).map(Arc::new);
@@ -59,7 +61,7 @@ impl Publishing {
         let kafka = wanted.then(client).transpose().context("wrong settings under spring.kafka")?;
         ports.publisher = kafka.clone().map(|kafka| -> Arc<dyn EventPublisher> { kafka });
         let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
-        Ok(Self { ports, kafka, instance, bell, stats })
+        Ok(Self { ports, kafka, instance, bell, placed, stats })
     }
 
     /// Starts publishing.
@@ -79,6 +81,7 @@ impl Publishing {
                 RelaySettings::default(),
                 self.instance,
                 self.bell.clone(),
+                self.placed.clone(),
                 Arc::clone(&self.stats),
             );
             let mut told = told.clone();

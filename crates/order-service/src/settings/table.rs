@@ -85,6 +85,14 @@ keys! {
     EVENTS_TOPIC: String = "order.events.topic", "order.events", Plain,
         "a Kafka topic name of letters, digits and . _ -; {type} in it stands for the event's type",
         "The topic of the events; {type} alone gives each type its own.", values::topic;
+    EVENTS_RETENTION: Option<Duration> = "order.events.retention", "30d", Plain,
+        "a duration from 1s to 36500d, or forever",
+        "How long published events are kept before they are purged; the newest of each order stays.",
+        retention;
+    MAX_STREAMS: u32 = "order.events.max-streams", "256", Plain,
+        "a whole number from 0 to 100000",
+        "How many clients may listen to GET /events at once; further ones are answered with 503.",
+        |text| values::whole(text, 0, 100_000);
     CURRENCIES: Vec<Currency> = "order.currencies", "USD", Plain,
         "ISO 4217 codes in capitals with commas between them, such as USD,EUR",
         "The currencies in which orders are accepted.", currencies;
@@ -117,7 +125,7 @@ keys! {
         values::flag;
     HOUSEKEEPING_INTERVAL: Duration = "order.housekeeping.interval", "60s", Plain,
         "a duration from 1s to 1d",
-        "How often expired idempotency keys are looked for.",
+        "How often expired idempotency keys and published events are looked for.",
         |text| values::duration(text, Duration::from_secs(1), Duration::from_hours(24));
 
     LOG_LEVELS: LevelFilter = "logging.level.*", "", Plain,
@@ -279,6 +287,14 @@ keys! {
         "an IP address or localhost",
         "Where those operations are taken; loopback unless set.",
         |text| optional(text, values::address);
+}
+
+fn retention(text: &str) -> Read<Option<Duration>> {
+    if text.trim().eq_ignore_ascii_case("forever") {
+        return Ok(None);
+    }
+    let longest = Duration::from_hours(36_500 * 24);
+    values::duration(text, Duration::from_secs(1), longest).map(Some)
 }
 
 fn currency(text: &str) -> Read<Currency> {

@@ -34,6 +34,7 @@ fn the_document_describes_every_endpoint(stage: &Stage) {
         ("/orders/{id}/status", &["put"]),
         ("/orders/customer/{customerId}", &["get"]),
         ("/orders/{id}/events", &["get"]),
+        ("/events", &["get"]),
     ] {
         for method in methods {
             let operation = &document["paths"][path][method];
@@ -68,6 +69,7 @@ fn the_document_knows_every_error_code(stage: &Stage) {
         "concurrent_update",
         "idempotency_in_progress",
         "duplicate_client_reference",
+        "events_purged",
         "version_mismatch",
         "total_mismatch",
         "duplicate_product",

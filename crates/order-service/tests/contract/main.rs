@@ -20,11 +20,14 @@ mod events;
 mod fields;
 mod idempotency;
 mod json;
+mod listener;
 mod lists;
 mod money;
 mod stage;
 mod statuses;
 mod steps;
+mod stream;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
@@ -66,6 +69,8 @@ fn cases() -> impl Iterator<Item = (&'static str, Case)> {
         ("endpoints", endpoints::cases()),
         ("lists", lists::cases()),
         ("events", events::cases()),
+        ("stream", stream::cases()),
+        ("streams", streams::cases()),
         ("actuator", actuator::cases()),
         ("documents", documents::cases()),
         ("errors", errors::cases()),

@@ -12,7 +12,10 @@ pub(crate) struct Stage {
     pub(crate) first: Service,
     /// Another one, with less patience for bodies that come slowly.
     pub(crate) second: Service,
-    _database: Scratch,
+    /// What kind of database it is.
+    pub(crate) kind: Database,
+    /// The database itself.
+    pub(crate) database: Scratch,
 }
 
 /// One trial, to be run on each database.
@@ -45,7 +48,7 @@ impl Stage {
         let second = Service::start(&[&options[..], &["--order.body-deadline=500ms"]].concat());
         first.wait_until_ready();
         second.wait_until_ready();
-        Self { first, second, _database: scratch }
+        Self { first, second, kind: database, database: scratch }
     }
 
     /// Both instances in turn.

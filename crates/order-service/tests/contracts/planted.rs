@@ -243,7 +243,7 @@ fn additions_are_let_pass() {
     none_breaks(
         Kind::OpenApi,
         vec![
-            ("/paths/~1events", Some(json!({"get": {"responses": {}}}))),
+            ("/paths/~1invoices", Some(json!({"get": {"responses": {}}}))),
             ("/paths/~1orders~1{id}/delete", Some(json!({"responses": {}}))),
             (format!("{GET}/description").leak(), Some(json!("other words"))),
             (format!("{GET}/responses/410").leak(), Some(json!({"description": "gone"}))),

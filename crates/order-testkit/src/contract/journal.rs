@@ -13,6 +13,7 @@ mod leases;
 mod parking;
 mod places;
 mod progress;
+mod purge;
 mod steps;
 mod zombies;
 
@@ -116,6 +117,17 @@ pub fn journal_cases() -> Vec<JournalCase> {
             a_selection_fits_all_that_is_said,
             whoever_reads_on_misses_nothing_of_a_selection,
             a_skipped_event_is_not_selected,
+        }
+        purge {
+            what_is_not_published_is_not_purged,
+            what_is_old_and_published_is_purged,
+            what_is_young_is_kept,
+            the_newest_event_of_an_order_is_kept_until_it_has_a_newer_one,
+            an_order_that_is_parked_is_kept,
+            an_order_that_was_parked_is_purged_later,
+            a_purge_goes_step_by_step,
+            purges_at_a_time_purge_once,
+            places_go_on_after_a_purge,
         }
         interruption {
             dropped_calls_do_no_harm,

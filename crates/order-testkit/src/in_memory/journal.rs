@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, SHARDS,
-    Skipped, StoreError, shard,
+    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, Purged,
+    SHARDS, Skipped, StoreError, Unreadable, shard,
 };
 use order_domain::{OrderId, Version};
 use tokio::time::Instant;
@@ -26,8 +26,10 @@ pub(super) struct Journal {
     started: Instant,
     /// Committed, without a place.
     incoming: VecDeque<EventKey>,
-    /// Position 1 is the first.
+    /// Position 1 is the first. What is purged leaves its key here.
     places: Vec<EventKey>,
+    /// Up to where they are purged.
+    purged: i64,
     pub(super) skipped: BTreeMap<EventKey, Skipped>,
     pub(super) leases: HashMap<Duty, LeaseRow>,
     living: HashMap<Uuid, Instant>,
@@ -48,6 +50,7 @@ impl Default for Journal {
             started: Instant::now(),
             incoming: VecDeque::new(),
             places: Vec::new(),
+            purged: 0,
             skipped: BTreeMap::new(),
             leases: HashMap::new(),
             living: HashMap::new(),
@@ -104,7 +107,7 @@ impl Journal {
 
     /// Positions after one, with the keys of their events.
     pub(super) fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
-        let passed = usize::try_from(position).unwrap_or(0);
+        let passed = usize::try_from(position.max(self.purged)).unwrap_or(0);
         let places = (1..).zip(&self.places);
         places.skip(passed)
     }
@@ -129,6 +132,36 @@ impl InMemoryStore {
 }
 
 impl Tables {
+    /// The places that may be purged now, with the keys of their events.
+    fn expired(&self, happened_before: DateTime<Utc>, limit: u32) -> Vec<EventKey> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let places = self.journal.places_after(0).take(limit);
+        let published =
+            places.take_while(|(position, event)| !self.journal.is_behind(*position, event.0));
+        let mut passed: Vec<EventKey> = published.map(|(_, event)| *event).collect();
+        let old =
+            |key: &EventKey| self.events.get(key).is_none_or(|e| e.occurred_at < happened_before);
+        passed.truncate(passed.iter().rposition(old).map_or(0, |last| last.saturating_add(1)));
+        passed
+    }
+
+    fn purge(&mut self, happened_before: DateTime<Utc>, limit: u32) -> Purged {
+        let passed = self.expired(happened_before, limit);
+        let newest: BTreeMap<OrderId, i64> = passed.iter().copied().collect();
+        let before = self.events.len();
+        let parked = &self.journal.parked;
+        self.events.retain(|(order, sequence), event| {
+            let superseded = newest.get(order).is_some_and(|newest| sequence < newest);
+            let old = event.occurred_at < happened_before;
+            !(superseded && old) || parked.contains_key(order)
+        });
+        let count = i64::try_from(passed.len()).unwrap_or(i64::MAX);
+        self.journal.purged = self.journal.purged.saturating_add(count);
+        let events = before.saturating_sub(self.events.len());
+        let more = u32::try_from(passed.len()).is_ok_and(|passed| passed > 0 && passed >= limit);
+        Purged { events: u32::try_from(events).unwrap_or(u32::MAX), more }
+    }
+
     fn waiting(&self) -> Vec<EventKey> {
         let journal = &self.journal;
         let unpublished = journal.places_after(0).filter(|(position, event)| {
@@ -200,7 +233,7 @@ impl EventJournal for InMemoryStore {
         shard: Option<u16>,
         limit: u32,
         _: Deadline,
-    ) -> Result<Vec<Placed>, StoreError> {
+    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
         let tables = self.tables();
         let journal = &tables.journal;
         let wanted = |event: &EventKey| {
@@ -210,10 +243,27 @@ impl EventJournal for InMemoryStore {
         let places = journal.places_after(position).filter(|(_, event)| wanted(event));
         let event = |(position, key): (i64, &EventKey)| {
             let event = tables.events.get(key)?.clone();
-            Some(Placed { position, event })
+            let reason = "spoiled".to_owned();
+            let (order, sequence) = (key.0, event.sequence);
+            let unreadable = Unreadable { position, order, sequence, reason };
+            let spoiled = tables.spoiled.contains(key);
+            Some(if spoiled { Err(unreadable) } else { Ok(Placed { position, event }) })
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(places.filter_map(event).take(limit).collect())
+    }
+
+    async fn purge(
+        &self,
+        happened_before: DateTime<Utc>,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<Purged, StoreError> {
+        Ok(self.tables().purge(happened_before, limit))
+    }
+
+    async fn purged(&self, _: Deadline) -> Result<i64, StoreError> {
+        Ok(self.tables().journal.purged)
     }
 
     async fn head(&self, _: Deadline) -> Result<i64, StoreError> {

@@ -54,6 +54,10 @@ const REMOVE: (&str, &str) = (
     "",
 );
 
+/// Joins the events of orders to the orders, in this order, whatever the optimizer thinks of the
+/// sizes of the tables.
+const JOIN_EVENTS: &str = "STRAIGHT_JOIN outbox AS event FORCE INDEX (outbox_by_order)";
+
 /// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
 /// updates. The server gives up a little later than the client does, on statements and on
 /// transactions whose client is gone; only MariaDB understands the comments that begin with M, and

@@ -43,6 +43,9 @@ const LOCKING: &str = " FOR UPDATE";
 const FROM_NOW: (&str, &str) =
     ("(clock_timestamp() AT TIME ZONE 'UTC' + ", " * INTERVAL '1 microsecond')");
 
+/// Joins the events of orders to the orders.
+const JOIN_EVENTS: &str = "JOIN outbox AS event";
+
 /// What every connection is told. The server gives up a little later than the client does: these
 /// are for statements whose client is gone. None of ours is worth the start of parallel workers.
 /// Every plan is made once, without looking at the values: each of our statements is an insert, or

@@ -50,6 +50,10 @@ const REMOVE: (&str, &str) = (
     ")",
 );
 
+/// Joins the events of orders to the orders, in this order, whatever the optimizer thinks of the
+/// sizes of the tables.
+const JOIN_EVENTS: &str = "CROSS JOIN outbox AS event";
+
 /// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
 /// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,
 /// the whole transaction is tried again.

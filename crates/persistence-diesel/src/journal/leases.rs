@@ -63,6 +63,10 @@ pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) ->
     })
 }
 
+/// The key of the row that says up to where the journal is purged. Nobody leases it: a purge locks
+/// it for the time of a transaction.
+pub(super) const PURGE: &str = "purge";
+
 /// The wish for a lease.
 pub(super) struct Wish {
     pub(super) duty: Duty,
@@ -127,10 +131,40 @@ pub(super) async fn move_on(
     duty: Duty,
     position: i64,
 ) -> QueryResult<()> {
-    let behind =
-        leases::table.filter(leases::name.eq(name(duty))).filter(leases::position.lt(position));
+    move_on_row(connection, name(duty), position).await
+}
+
+/// The same for a row by its name.
+pub(super) async fn move_on_row(
+    connection: &mut Connection,
+    name: String,
+    position: i64,
+) -> QueryResult<()> {
+    let behind = leases::table.filter(leases::name.eq(name)).filter(leases::position.lt(position));
     let moved = leases::position.eq(position);
     diesel::update(behind).set(moved).execute(connection).await.map(drop)
+}
+
+/// Locks the row of the purge until the end of the transaction, and reads up to where it has come.
+pub(super) async fn hold_purge(connection: &mut Connection) -> QueryResult<i64> {
+    HoldPurge.get_result(connection).await
+}
+
+/// The statement of [`hold_purge`].
+#[derive(QueryId)]
+struct HoldPurge;
+
+impl Query for HoldPurge {
+    type SqlType = BigInt;
+}
+
+impl QueryFragment<Dialect> for HoldPurge {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
+        out.push_sql("SELECT position FROM leases WHERE name = ");
+        out.push_bind_param::<Text, _>(PURGE)?;
+        out.push_sql(LOCKING);
+        Ok(())
+    }
 }
 
 /// The statement of [`hold`].

@@ -7,12 +7,13 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Held, Lease};
+use order_domain::MAX_ID;
 
 use super::super::statements::Running;
 use super::super::{Connection, incoming};
 use super::Ending;
 use super::leases::{hold, move_on, name};
-use crate::rows::EventRow;
+use crate::rows::PlacedRow;
 use crate::schema::{journal, leases, outbox, skipped_events};
 use crate::types::SHARD_SPAN;
 
@@ -71,19 +72,33 @@ pub(super) struct After {
     pub(super) limit: u32,
 }
 
-/// The events after a position, with their places; but for those that somebody skipped.
+/// The places after a position, with their events; but for those that somebody skipped. A place of
+/// an order that cannot be is nobody's.
 pub(super) fn list<'c>(
     connection: &'c mut Connection,
     about: &'c After,
-) -> Running<'c, Vec<(i64, EventRow)>> {
+) -> Running<'c, Vec<PlacedRow>> {
     let skipped = skipped_events::table
         .filter(skipped_events::order_id.eq(journal::order_id))
         .filter(skipped_events::sequence.eq(journal::sequence));
     let found = journal::table
-        .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
+        .left_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
         .filter(not(exists(skipped)))
+        .filter(journal::order_id.between(1, MAX_ID))
+        .filter(journal::sequence.between(1, MAX_ID))
         .limit(i64::from(about.limit))
-        .select((journal::position, EventRow::as_select()));
+        .select((
+            journal::position,
+            journal::order_id,
+            journal::sequence,
+            outbox::event_id.nullable(),
+            outbox::order_id.nullable(),
+            outbox::sequence.nullable(),
+            outbox::event_type.nullable(),
+            outbox::occurred_at.nullable(),
+            outbox::context.nullable(),
+            outbox::data.nullable(),
+        ));
     if let Some(shard) = about.shard {
         let range = in_shard(shard, about.position);
         let found = found

@@ -32,7 +32,8 @@ async fn lease(journal: &dyn EventJournal, duty: Duty) -> Lease {
 }
 
 async fn read(journal: &dyn EventJournal) -> Vec<Placed> {
-    journal.after(0, None, 1_000, soon()).await.expect("the journal reads")
+    let read = journal.after(0, None, 1_000, soon()).await.expect("the journal reads");
+    read.into_iter().collect::<Result<_, _>>().expect("all events can be read")
 }
 
 /// Demands that the events of the orders 1 to [`EVENTS`] have one place each.

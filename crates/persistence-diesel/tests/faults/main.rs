@@ -4,6 +4,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a broken expectation ends a test; that is its job"
@@ -14,6 +15,7 @@ mod commits;
 mod connections;
 mod journal;
 mod rig;
+mod unreadable;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -61,6 +63,11 @@ fn main() -> ExitCode {
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
         ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
+        ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
+        (
+            "an_unreadable_event_is_purged_all_the_same",
+            unreadable::an_unreadable_event_is_purged_all_the_same,
+        ),
         ("events_from_before_the_journal_get_places", journal::events_from_before_the_journal),
         ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
     ];

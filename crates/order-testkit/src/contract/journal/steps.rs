@@ -149,7 +149,8 @@ pub(super) async fn after(
     limit: u32,
 ) -> Vec<Placed> {
     let events = instance.journal.after(position, shard, limit, in_time()).await;
-    events.expect("the journal reads events")
+    let events = events.expect("the journal reads events").into_iter();
+    events.collect::<Result<_, _>>().expect("all events can be read")
 }
 
 /// The last place given.

@@ -1,0 +1,157 @@
+//! Events as they leave one by one: server-sent events (WHATWG HTML, section 9.2).
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use order_app::feed::{Gone, LiveEvent, Stretch, Subscription};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A stream that has been silent for so long gives a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// After so many milliseconds a client connects again.
+const RETRY: u32 = 1_000;
+
+type Next = Pin<Box<dyn Future<Output = (Subscription, Result<Stretch, Gone>)>>>;
+
+/// The body of a stream. It takes no more from its subscription than the connection takes from it.
+pub(crate) struct EventStream {
+    next: Next,
+    stopped: Pin<Box<dyn Future<Output = ()>>>,
+    heartbeat: Pin<Box<Sleep>>,
+    /// What is sent first.
+    greeting: Option<Bytes>,
+    /// Everything up to this id is told, or was not asked for.
+    through: i64,
+    /// The last id that was sent.
+    sent: i64,
+    record: Record,
+}
+
+/// What is left of a stream in the log.
+struct Record {
+    trace_id: String,
+    started: Instant,
+    events: u64,
+    /// Why it has ended, once it has.
+    end: Option<&'static str>,
+}
+
+impl EventStream {
+    /// A stream that ends when the instance is stopped.
+    pub(crate) fn new(
+        subscription: Subscription,
+        stopped: impl Future<Output = ()> + 'static,
+        trace_id: String,
+    ) -> Self {
+        let position = subscription.position();
+        // So that also a client to which nothing was sent yet comes back to where it was.
+        let greeting = format!("retry: {RETRY}\nid: {position}\n\n");
+        Self {
+            next: listen(subscription),
+            stopped: Box::pin(stopped),
+            heartbeat: Box::pin(sleep(HEARTBEAT)),
+            greeting: Some(greeting.into()),
+            through: position,
+            sent: position,
+            record: Record { trace_id, started: Instant::now(), events: 0, end: None },
+        }
+    }
+
+    fn next_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.record.end.is_some() {
+            return Poll::Ready(None);
+        }
+        if let Some(greeting) = self.greeting.take() {
+            return Poll::Ready(Some(greeting));
+        }
+        if self.stopped.as_mut().poll(context).is_ready() {
+            self.record.end = Some("the instance is stopping");
+            return Poll::Ready(None);
+        }
+        while let Poll::Ready((subscription, next)) = self.next.as_mut().poll(context) {
+            let Ok(Stretch { events, through }) = next else {
+                // The client comes back with its last id, and is told what is wrong with that.
+                self.record.end = Some("events were purged before they were sent");
+                return Poll::Ready(None);
+            };
+            self.next = listen(subscription);
+            self.through = through;
+            if let Some(last) = events.last() {
+                self.sent = last.position;
+                let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+                self.record.events = self.record.events.saturating_add(count);
+                self.rest();
+                return Poll::Ready(Some(frames(&events)));
+            }
+        }
+        if self.heartbeat.as_mut().poll(context).is_ready() {
+            self.rest();
+            // Polled at once, so that it wakes us.
+            let _ = self.heartbeat.as_mut().poll(context);
+            return Poll::Ready(Some(self.sign_of_life()));
+        }
+        Poll::Pending
+    }
+
+    /// Starts a silence.
+    fn rest(&mut self) {
+        let now = Instant::now();
+        self.heartbeat.as_mut().reset(now.checked_add(HEARTBEAT).unwrap_or(now));
+    }
+
+    /// A comment; or, when events have passed that were not asked for, an id alone, so that the
+    /// client comes back to after them.
+    fn sign_of_life(&mut self) -> Bytes {
+        if self.through > self.sent {
+            self.sent = self.through;
+            return format!("id: {}\n\n", self.sent).into();
+        }
+        Bytes::from_static(b":\n\n")
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().next_chunk(context).map(|chunk| chunk.map(Ok))
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        tracing::info!(
+            target: "access",
+            message = "a stream of events has ended",
+            end = self.end.unwrap_or("the client is gone"),
+            events = self.events,
+            duration_s = self.started.elapsed().as_secs_f64(),
+            trace_id = self.trace_id.as_str(),
+        );
+    }
+}
+
+fn listen(mut subscription: Subscription) -> Next {
+    Box::pin(async move {
+        let next = subscription.next().await;
+        (subscription, next)
+    })
+}
+
+fn frames(events: &[std::sync::Arc<LiveEvent>]) -> Bytes {
+    let room = events.iter().map(|event| event.json.len().saturating_add(64));
+    let mut text = String::with_capacity(room.sum());
+    for LiveEvent { position, kind, json, .. } in events.iter().map(AsRef::as_ref) {
+        // A string takes whatever is written to it.
+        let _ = write!(text, "id: {position}\nevent: {kind}\ndata: {json}\n\n");
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! `GET /events`.
+
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+
+use super::run;
+use crate::body::EventStream;
+use crate::edge::{Trace, no_place};
+use crate::openapi::{LastEventId, StreamQuery};
+use crate::problem::{Code, Problem};
+use crate::request;
+use crate::server::App;
+
+/// Listen to the events of all orders
+///
+/// Server-sent events (WHATWG HTML): what happens from now on, or from the last event id on that the
+/// client has. `id` is the event's place in the journal, `event` its type, `data` the event in the
+/// JSON format of `CloudEvents`. Blocks without `data` only move the last event id. Lines that begin
+/// with a colon are signs of life.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "streamEvents",
+    tag = "orders",
+    params(LastEventId, StreamQuery),
+    responses((
+        status = 200,
+        description = "The events, without an end. It ends when the instance stops.",
+        body = String,
+        content_type = "text/event-stream",
+    )),
+)]
+pub(crate) async fn stream(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    if app.http.lifecycle.is_draining() {
+        return Err(no_place(Code::Draining));
+    }
+    let (start, filter) = request::stream(&request)?;
+    let feed = app.http.feed.clone();
+    let subscription = run(&request, async move { feed.subscribe(start, filter).await }).await?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // Otherwise nginx would hold events back.
+        .insert_header(("x-accel-buffering", "no"))
+        // Whoever listened to the end of a stream has to go to another instance.
+        .force_close();
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    let trace = request.extensions().get::<Trace>().map(|trace| trace.id.clone());
+    let stopped = app.http.lifecycle.clone().drained();
+    Ok(response.streaming(EventStream::new(subscription, stopped, trace.unwrap_or_default())))
+}

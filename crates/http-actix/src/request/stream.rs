@@ -1,0 +1,58 @@
+//! From where on, and which, events a client wants to be told.
+
+use actix_web::HttpRequest;
+use order_app::feed::{Filter, Start};
+use order_domain::{InvalidId, MAX_ID, OrderEventKind};
+
+use super::query::{Query, integer};
+use crate::problem::{Code, Problem};
+
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// The start and the filter. A browser that connects again sends the header with the address that
+/// it had at first, so the header goes before the parameter.
+pub(crate) fn stream(request: &HttpRequest) -> Result<(Start, Filter), Problem> {
+    let mut query = Query::of(request)?;
+    let parameter = query.one("lastEventId", event_id);
+    let kinds = kinds(&mut query);
+    let customer = query.one("customerId", |text| text.parse().map_err(told));
+    let order = query.one("orderId", |text| text.parse().map_err(told));
+    query.finish()?;
+    let after = header(request)?.or(parameter);
+    let start = after.map_or(Start::Now, Start::After);
+    Ok((start, Filter { kinds, customer, order }))
+}
+
+fn told(error: InvalidId) -> String {
+    error.to_string()
+}
+
+fn event_id(text: &str) -> Result<i64, String> {
+    integer(text, 0, MAX_ID)
+}
+
+fn kinds(query: &mut Query) -> Vec<OrderEventKind> {
+    let mut kinds = Vec::new();
+    for text in query.all("type") {
+        match OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == text) {
+            Some(kind) if kinds.contains(&kind) => {}
+            Some(kind) => kinds.push(kind),
+            None => {
+                let all = OrderEventKind::ALL.map(OrderEventKind::as_str).join(", ");
+                query.wrong("type", "invalid_value", format!("must be one of {all}"));
+            }
+        }
+    }
+    kinds
+}
+
+fn header(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    let mut values = request.headers().get_all(LAST_EVENT_ID);
+    let Some(value) = values.next() else { return Ok(None) };
+    let id = value.to_str().ok().and_then(|text| event_id(text).ok());
+    if let (Some(id), None) = (id, values.next()) {
+        return Ok(Some(id));
+    }
+    let message = "must be the id of an event, as it was sent, or 0";
+    Err(Problem::bad_header(Code::InvalidParameter, LAST_EVENT_ID, message))
+}

@@ -1,0 +1,110 @@
+//! Who may subscribe, from where, and what it costs when nobody does.
+
+use std::time::Duration;
+
+use order_app::feed::{FeedSettings, Filter, Gone, Start, SubscribeError};
+
+use crate::world::{World, silent, small, told};
+
+#[tokio::test(start_paused = true)]
+async fn as_many_may_subscribe_as_there_are_places() {
+    let world = World::new(FeedSettings { most_streams: 2, ..small() });
+    let subscribe = || world.feed.subscribe(Start::Now, Filter::default());
+    let (one, other) = (subscribe().await.unwrap(), subscribe().await.unwrap());
+    assert!(matches!(subscribe().await, Err(SubscribeError::TooMany)));
+    assert_eq!((world.feed.report().streams, world.feed.report().refused), (2, 1));
+    drop(one);
+    let next = subscribe().await.unwrap();
+    assert!(matches!(subscribe().await, Err(SubscribeError::TooMany)));
+    drop((next, other));
+    assert_eq!(world.feed.report().streams, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_kept_for_as_long_as_somebody_reads_for_it() {
+    let world = World::new(FeedSettings { most_streams: 1, ..small() });
+    world.orders(1..=10).await;
+    let mut subscription = world.subscribe(Start::After(0)).await;
+    world.fails.send_replace(true);
+    silent(&mut subscription).await;
+    drop(subscription);
+    // The task hears that nobody waits for it any more, and ends.
+    let ended = async {
+        while world.feed.report().streams > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the place is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_for_anything_while_nobody_listens() {
+    let world = World::new(small());
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.calls(), 0);
+    let subscription = world.subscribe(Start::Now).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(world.calls() > 1);
+    drop(subscription);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let calls = world.calls();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.calls(), calls);
+    // And then somebody comes again.
+    let mut subscription = world.subscribe(Start::Now).await;
+    world.orders(1..=2).await;
+    assert_eq!(told(&mut subscription, 2).await, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_no_event_has_yet_is_refused() {
+    let world = World::new(small());
+    world.orders(1..=3).await;
+    let refused = world.feed.subscribe(Start::After(4), Filter::default()).await;
+    assert!(matches!(refused, Err(SubscribeError::Ahead { head: 3 })), "{refused:?}");
+    world.subscribe(Start::After(3)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_starts_before_what_was_purged_is_told_so() {
+    let world = World::new(small());
+    world.orders(1..=20).await;
+    world.purge().await;
+    world.orders(21..=22).await;
+    for after in [0, 7, 19] {
+        let refused = world.feed.subscribe(Start::After(after), Filter::default()).await;
+        assert!(
+            matches!(refused, Err(SubscribeError::Gone(Gone { through: 20 }))),
+            "{after}: {refused:?}"
+        );
+    }
+    let mut subscription = world.subscribe(Start::After(20)).await;
+    assert_eq!(told(&mut subscription, 2).await, [21, 22]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_overtaken_by_a_purge_is_told_so() {
+    let world = World::new(small());
+    world.orders(1..=30).await;
+    let mut subscription = world.subscribe(Start::After(0)).await;
+    assert_eq!(told(&mut subscription, 5).await, [1, 2, 3, 4, 5]);
+    world.purge().await;
+    world.orders(31..=40).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(subscription.next().await, Err(Gone { through: 30 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_reader_has_slept_through_is_for_its_subscribers_to_find_out() {
+    let world = World::new(small());
+    let mut subscription = world.subscribe(Start::Now).await;
+    silent(&mut subscription).await;
+    // The whole process sleeps: nothing of it runs while others write and purge.
+    for id in 1..=20 {
+        world.commit(id, 1).await;
+    }
+    world.place().await;
+    world.purge().await;
+    world.orders(21..=22).await;
+    assert_eq!(subscription.next().await, Err(Gone { through: 20 }));
+}

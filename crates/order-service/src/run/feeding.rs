@@ -1,0 +1,77 @@
+//! Live events: following the journal for those who listen, and a stop in spite of those who do not
+//! take what is sent to them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use order_app::feed::{Feed, FeedSettings};
+use order_app::ports::{Entropy, EventJournal};
+use order_app::relay::Bell;
+use tokio::time::{Instant, sleep};
+
+use super::background::for_ever;
+use crate::settings::Requests;
+
+/// A listener that has not taken the end of its stream after so long is given up.
+const DEAF: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const A_LOOK: Duration = Duration::from_millis(100);
+
+/// The feed of this process.
+pub(super) fn feed(
+    requests: Requests,
+    journal: Arc<dyn EventJournal>,
+    entropy: Arc<dyn Entropy>,
+) -> Feed {
+    let settings = FeedSettings {
+        most_streams: usize::try_from(requests.max_streams).unwrap_or(usize::MAX),
+        budget: requests.budget,
+        ..FeedSettings::default()
+    };
+    Feed::new(journal, entropy, settings)
+}
+
+/// Follows the journal for ever.
+pub(super) async fn follow(feed: Feed, placed: Bell) {
+    for_ever("the feed", || feed.clone().run(placed.clone())).await;
+}
+
+/// Waits until the server has stopped, or until nobody is left but listeners who do not take what is
+/// sent to them: their connections would keep the server from stopping.
+pub(super) async fn stopped(server: impl Future<Output = ()>, feed: &Feed, requests: &AtomicUsize) {
+    let only_listeners = || feed.report().streams > 0 && requests.load(Ordering::Relaxed) == 0;
+    tokio::select! {
+        () = server => {}
+        () = lasting(only_listeners) => {
+            tracing::warn!("clients of GET /events do not hear that it has ended");
+        }
+    }
+}
+
+/// Ends when something has been so for a while.
+async fn lasting(holds: impl Fn() -> bool) {
+    let mut since = Instant::now();
+    while since.elapsed() < DEAF {
+        sleep(A_LOOK).await;
+        if !holds() {
+            since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_is_given_up_after_a_while_without_a_break() {
+        let start = Instant::now();
+        let looks = Cell::new(0);
+        // Two seconds in, a request comes for a moment.
+        lasting(|| looks.replace(looks.get() + 1) != 20).await;
+        assert!((5.0..5.3).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+    }
+}

@@ -1,0 +1,139 @@
+//! Events whose rows make no sense, or are gone: each is named where it stands, and the others go
+//! on.
+
+use std::time::Duration;
+
+use order_app::ports::{
+    Duty, EventJournal, Held, OrderStore, Placed, StoreError, Unreadable, shard,
+};
+use order_testkit::databases::{self, Database};
+use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
+use persistence_diesel::{Stores, migrate};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::rig::{settings, stores};
+
+const EVENTS: i64 = 8;
+
+/// What can be wrong with the event of order 3, how it is corrected, and what is said of it.
+fn defects(database: Database) -> Vec<(String, String, &'static str)> {
+    let update = |column: &str, value: &str| {
+        format!("UPDATE outbox SET {column} = {value} WHERE order_id IN (3, 99)")
+    };
+    let defect = |column: &str, broken: &str, right: &str, said: &'static str| {
+        (update(column, broken), update(column, right), said)
+    };
+    let noon = "'2026-11-22 12:00:00'";
+    let mut defects = vec![
+        defect("event_type", "'order.lost'", "'order.created'", "an unknown type of event"),
+        defect("sequence", "7", "1", "another order or version"),
+        defect("order_id", "99", "3", "another order or version"),
+    ];
+    match database {
+        Database::Sqlite => {
+            defects.push(defect("occurred_at", "'yesterday'", noon, "occurred_at"));
+            defects.push(defect("occurred_at", "x'00ff'", noon, "occurred_at"));
+        }
+        Database::Postgres => {
+            defects.push(defect("occurred_at", "'infinity'", noon, "occurred_at"));
+        }
+        Database::Mariadb | Database::Mysql => {
+            let (broken, right, said) = defect("occurred_at", "0", noon, "occurred_at");
+            defects.push((format!("SET SESSION sql_mode = ''; {broken}"), right, said));
+        }
+    }
+    defects.push((
+        "CREATE TABLE kept AS SELECT * FROM outbox WHERE order_id = 3; \
+         DELETE FROM outbox WHERE order_id = 3"
+            .to_owned(),
+        "INSERT INTO outbox SELECT * FROM kept".to_owned(),
+        "there is no row",
+    ));
+    defects
+}
+
+async fn read(
+    journal: &dyn EventJournal,
+    after: i64,
+    shard: Option<u16>,
+    limit: u32,
+) -> Vec<Result<Placed, Unreadable>> {
+    journal.after(after, shard, limit, soon()).await.expect("the journal reads")
+}
+
+/// Events of the orders 1 to [`EVENTS`], with their places in this order.
+async fn with_events(url: &str) -> Stores {
+    migrate(&settings(url)).await.expect("it migrates");
+    let stores = stores(url);
+    for id in 1..=EVENTS {
+        let change = a_change_placing(a_new_order(id, 7));
+        stores.orders.commit(change, soon()).await.expect("the order is placed");
+    }
+    let (instance, lasts) = (Uuid::from_u128(7), Duration::from_mins(5));
+    let lease = stores.journal.lease(Duty::Arrange, instance, lasts, soon()).await;
+    let lease = lease.expect("the journal leases").expect("nobody has it");
+    let arranged = stores.journal.arrange(&lease, 100, soon()).await.expect("places are given");
+    assert_eq!(arranged, Held::Done(8));
+    stores
+}
+
+pub(crate) fn an_unreadable_event_is_named(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        let Stores { orders, journal } = with_events(url).await;
+        let whole = read(&*journal, 0, None, 100).await;
+        assert!(whole.len() == 8 && whole.iter().all(Result::is_ok), "{whole:?}");
+        for (breaks, corrects, said) in defects(database) {
+            databases::execute(url, &breaks).await.expect(&breaks);
+            let read_now = read(&*journal, 0, None, 100).await;
+            for (number, (found, expected)) in read_now.iter().zip(&whole).enumerate() {
+                if number != 2 {
+                    assert_eq!(found, expected, "{breaks}");
+                }
+            }
+            let Err(unreadable) = &read_now[2] else { panic!("{breaks}: {:?}", read_now[2]) };
+            assert_eq!((unreadable.position, unreadable.sequence.get()), (3, 1));
+            assert_eq!(unreadable.order, an_order_id(3));
+            assert!(unreadable.reason.contains(said), "{said}: {}", unreadable.reason);
+            let of_shard = read(&*journal, 0, Some(shard(an_order_id(3))), 100).await;
+            assert_eq!(of_shard, &read_now[2..3]);
+            // It counts as one of a page.
+            assert_eq!(read(&*journal, 1, None, 2).await, &read_now[1..3]);
+            assert_eq!(read(&*journal, 2, None, 1).await, &read_now[2..3]);
+            databases::execute(url, &corrects).await.expect(&corrects);
+            let mended = read(&*journal, 2, None, 1).await;
+            assert!(mended[0].is_ok(), "{corrects}: {mended:?}");
+        }
+        history_is_not_cut_short(&*orders, url).await;
+    });
+}
+
+/// Whoever reads one order's history is told that it cannot be read as a whole.
+async fn history_is_not_cut_short(orders: &dyn OrderStore, url: &str) {
+    let breaks = "UPDATE outbox SET event_type = 'order.lost' WHERE order_id = 3";
+    databases::execute(url, breaks).await.expect(breaks);
+    let history = orders.events(an_order_id(3), 0, 10, within(Duration::from_secs(2))).await;
+    assert!(matches!(history, Err(StoreError::Corrupt(_))), "{history:?}");
+}
+
+/// A row that is broken or gone keeps neither itself nor others from being purged.
+pub(crate) fn an_unreadable_event_is_purged_all_the_same(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        let Stores { journal, .. } = with_events(url).await;
+        for statement in [
+            "UPDATE outbox SET event_type = 'order.lost' WHERE order_id = 2",
+            "DELETE FROM outbox WHERE order_id = 3",
+            "UPDATE leases SET position = 8 WHERE name LIKE 'publish-%'",
+        ] {
+            databases::execute(url, statement).await.expect(statement);
+        }
+        let before = order_testkit::examples::noon_plus(1);
+        journal.purge(before, 100, soon()).await.expect("it is purged");
+        assert_eq!(journal.purged(soon()).await.expect("it is known"), 8);
+        assert_eq!(read(&*journal, 0, None, 100).await, []);
+    });
+}
