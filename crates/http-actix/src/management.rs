@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_trait::async_trait;
 use metrics::Gauge;
 use serde_json::json;
 
 use crate::actuator;
+use crate::docs::Docs;
 use crate::problem::{Code, Problem};
 use crate::request::Query;
 use crate::routes;
@@ -40,8 +42,17 @@ pub struct Management {
 /// * A caller that goes away does not leave it half done.
 #[async_trait]
 pub trait Refresh: Send + Sync {
-    /// Applies what has changed; answers the keys whose values differ now, sorted.
-    async fn refresh(&self) -> Result<Vec<String>, RefreshRefused>;
+    /// Applies what has changed and can be applied.
+    async fn refresh(&self) -> Result<Refreshed, RefreshRefused>;
+}
+
+/// What a refresh came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The keys whose values differ from those before it, sorted; applied or not.
+    pub changed: Vec<String>,
+    /// The keys whose values wait for a restart, since this refresh or an earlier one, sorted.
+    pub needs_restart: Vec<String>,
 }
 
 /// Why a refresh has changed nothing.
@@ -70,10 +81,11 @@ pub fn serve_management(
         max_in_flight: MOST_IN_FLIGHT,
         workers: Some(1),
         shutdown_timeout: SHUTDOWN,
+        health_details: http.settings.health_details.or(Some(true)),
         ..http.settings
     };
     // The gauge is about the load of the main port.
-    let app = App::new(http, Gauge::noop(), String::new());
+    let app = App::new(http, Gauge::noop(), Docs::new(|_| String::new()));
     let management = web::Data::new(management);
     run(&app, listener, move |config| {
         config.app_data(management.clone());
@@ -88,7 +100,8 @@ pub(crate) async fn links(management: web::Data<Management>) -> HttpResponse {
     actuator::linked(&more)
 }
 
-/// `POST /actuator/refresh`, as in Spring Cloud: answers the keys that have changed.
+/// `POST /actuator/refresh`, as in Spring Cloud: answers the keys that have changed. A header, which
+/// Spring does not have, names those that wait for a restart.
 pub(crate) async fn refresh(
     request: HttpRequest,
     management: web::Data<Management>,
@@ -102,7 +115,12 @@ pub(crate) async fn refresh(
     let refreshed = running.await.map_err(|panicked| {
         Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&panicked)
     })?;
-    Ok(actuator::spring(StatusCode::OK, &json!(refreshed?)))
+    let Refreshed { changed, needs_restart } = refreshed?;
+    let mut response = actuator::spring(StatusCode::OK, &json!(changed));
+    if let Ok(keys) = HeaderValue::from_str(&needs_restart.join(", ")) {
+        response.headers_mut().insert(HeaderName::from_static("x-needs-restart"), keys);
+    }
+    Ok(response)
 }
 
 impl From<RefreshRefused> for Problem {

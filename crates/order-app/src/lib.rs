@@ -8,6 +8,7 @@ pub mod currencies;
 pub mod events;
 pub mod housekeeping;
 pub mod idempotency;
+pub mod live;
 pub mod orders;
 pub mod ports;
 pub mod relay;

@@ -7,6 +7,7 @@
 pub mod cli;
 mod logs;
 mod metrics;
+mod refresh;
 mod report;
 mod run;
 pub mod settings;

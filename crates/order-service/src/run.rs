@@ -2,6 +2,7 @@
 //! is started here, and everything that is stopped is stopped here.
 
 mod background;
+mod health;
 mod management;
 mod publishing;
 mod registry;
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
+use order_app::live::Live;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
 use order_app::relay::{RelayPorts, RelayStats};
@@ -28,12 +30,15 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
-use tracing_appender::non_blocking::ErrorCounter;
 
+use crate::logs::Log;
 use crate::metrics::Metrics;
-use crate::settings::{Settings, Stop, Storage};
+use crate::refresh::{Holders, Refresher};
+use crate::settings::{Inputs, Loaded, Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
 use background::{for_ever, until_done};
+use health::Peers;
+use management::Operators;
 use publishing::{Publishing, Running};
 use signals::{Asked, Signals};
 
@@ -52,22 +57,29 @@ pub(crate) fn migrate(settings: &Settings) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// What a process has begun with.
+pub(crate) struct Begun<'a> {
+    /// Where the settings came from, to read them again.
+    pub(crate) inputs: Inputs,
+    pub(crate) loaded: Loaded,
+    pub(crate) log: &'a Log,
+    pub(crate) started: Instant,
+}
+
 /// Serves until the process is asked to stop; answers with its exit code.
-pub(crate) fn serve(
-    settings: Settings,
-    started: Instant,
-    lost_lines: ErrorCounter,
-) -> anyhow::Result<u8> {
+pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
-    let metrics = Metrics::install(lost_lines).context("the metrics cannot be collected")?;
+    let metrics = Metrics::install(begun.log.lost()).context("the metrics cannot be collected")?;
     let runtime = runtime()?;
-    let done = runtime.block_on(live(settings, started, metrics));
+    let done = runtime.block_on(live(begun, metrics));
     // What still runs now has had its time.
     runtime.shutdown_background();
     done
 }
 
-async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow::Result<u8> {
+async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
+    let Begun { inputs, loaded, log, started } = begun;
+    let settings = loaded.settings.clone();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listener = listen(settings.listen, "server.address, server.port")?;
     let address = listener.local_addr()?;
@@ -94,15 +106,22 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let registration =
         registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
+    let settings_of_http = http_settings(&settings);
+    let how_to_stop = Live::new(settings.stop);
+    let holders = holders(log, &orders, &settings_of_http, &how_to_stop);
+    let refresher = Refresher::new(inputs, loaded, holders);
+    let peers = Peers::new(&publishing, &stats, registration.as_ref(), &refresher);
     let http = Http {
         orders: orders.clone(),
-        entropy,
+        entropy: entropy.clone(),
         lifecycle: lifecycle.clone(),
         about: about(&settings),
-        settings: http_settings(&settings),
+        settings: settings_of_http,
+        dependencies: Arc::new(move || peers.components()),
         scrape: metrics.scrape(stats),
     };
-    let operators = management::serve(management, &http, Management { refresh: None })?;
+    let operations = Management { refresh: Some(Arc::new(refresher.clone())) };
+    let operators = management::serve(management, &http, operations)?;
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
@@ -111,6 +130,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
+    beside.spawn(refresher.run(entropy));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
@@ -134,21 +154,43 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
+    let stop_as = *how_to_stop.get();
     let now = tokio::time::Instant::now();
-    let end = now.checked_add(settings.stop.budget).unwrap_or(now);
-    let stopping =
-        stop(settings.stop, end, &lifecycle, registration, || handle.stop(true), published);
+    let end = now.checked_add(stop_as.budget).unwrap_or(now);
+    let stopping = stop(stop_as, end, &lifecycle, registration, || handle.stop(true), published);
+    Ok(see_through(stopping, operators, end, &mut signals).await)
+}
+
+/// Stops in good order, or at once when somebody does not want to wait.
+async fn see_through(
+    stopping: impl Future<Output = u8>,
+    operators: Operators,
+    end: tokio::time::Instant,
+    signals: &mut Signals,
+) -> u8 {
+    let in_good_order = async {
+        let code = stopping.await;
+        // The last to go: until here operators could watch the stop.
+        operators.stop(end).await;
+        tracing::info!("stopped");
+        code
+    };
     tokio::select! {
-        code = stopping => {
-            // The last to go: until here operators could watch the stop.
-            operators.stop(end).await;
-            tracing::info!("stopped");
-            Ok(code)
-        }
-        again = second_wish(&mut signals) => {
+        code = in_good_order => code,
+        again = second_wish(signals) => {
             tracing::warn!("stopped at once by a second signal");
-            Ok(again.exit_code())
+            again.exit_code()
         }
+    }
+}
+
+/// Who holds the settings that may change.
+fn holders(log: &Log, orders: &Orders, http: &HttpSettings, stop: &Live<Stop>) -> Holders {
+    Holders {
+        levels: log.levels(),
+        orders: orders.clone(),
+        body_deadline: http.body_deadline.clone(),
+        stop: stop.clone(),
     }
 }
 
@@ -248,9 +290,10 @@ fn store_settings(storage: &Storage) -> StoreSettings {
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
         max_in_flight: usize::try_from(settings.requests.max_in_flight).unwrap_or(usize::MAX),
-        body_deadline: settings.requests.body_deadline,
-        // Ours is over first, and says so.
-        shutdown_timeout: settings.stop.budget.saturating_mul(2),
+        body_deadline: settings.requests.body_deadline.into(),
+        // Ours is over first, whatever it will be by then, and says so.
+        shutdown_timeout: Duration::from_hours(1),
+        health_details: settings.health_details,
         ..HttpSettings::default()
     }
 }
