@@ -15,34 +15,20 @@ kafka_stop_signal=TERM
 # written survives the end of a process.
 kafka1_stop_signal=KILL kafka2_stop_signal=KILL kafka3_stop_signal=KILL
 
-kafka_jars=$STACK_CACHE/kafka-$(sha256sum "$here/stack.d/kafka.pom.xml" | cut -c1-12)
-
 kafka_packages() {
-  command -v java >/dev/null || echo default-jre-headless
-  [ -e "$kafka_jars" ] || command -v mvn >/dev/null || echo maven
+  maven_packages
   command -v python3 >/dev/null || echo python3
 }
 
 kafka_prepare() {
   ensure_account kafka
-  kafka_download
+  kafka_fetch
   [ $EUID -ne 0 ] || "${as_server[@]}" test -x "$kafka_jars" ||
     die "kafka: the account $kafka_user may not enter $kafka_jars; set STACK_CACHE to a folder that it may"
 }
 
-kafka_download() {
-  local pom=$here/stack.d/kafka.pom.xml output
-  mkdir -p "$STACK_CACHE"
-  (
-    flock 8
-    [ ! -e "$kafka_jars" ] || exit 0
-    say "kafka: downloading"
-    rm -rf "$kafka_jars.part"
-    output=$(mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$kafka_jars.part" 2>&1 8>&- 9>&-) ||
-      die "kafka: maven could not download it: $output"
-    mv "$kafka_jars.part" "$kafka_jars"
-  ) 8>"$STACK_CACHE/kafka.lock"
-}
+# Sets `kafka_jars`, the folder of its programs.
+kafka_fetch() { kafka_jars=$(maven_jars "$here/stack.d/kafka.pom.xml"); }
 
 # Sets `command`, which runs one of Kafka's programs: little memory, a quick start, warnings on standard error.
 kafka_program() { # CLASS ARGUMENT...

@@ -55,6 +55,9 @@ impl Message {
 }
 
 #[cfg(test)]
+mod corpus;
+
+#[cfg(test)]
 mod tests {
     use order_app::events::Origin;
     use order_app::ports::uuid_v7;

@@ -1,5 +1,5 @@
-//! The OpenAPI document and its page (Swagger UI), both from the binary: nothing is loaded from
-//! outside.
+//! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, all from
+//! the binary: nothing is loaded from outside.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +7,8 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::currencies::Currencies;
+use order_events::{asyncapi, schema};
+use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use crate::problem::{Code, Problem};
@@ -20,24 +22,35 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// What is served here.
 pub(crate) struct Docs {
-    /// The last document, and the currencies that it was made for.
-    document: Mutex<Option<(Arc<Currencies>, Bytes)>>,
+    /// The last OpenAPI document, and the currencies that it was made for.
+    openapi: Mutex<Option<(Arc<Currencies>, Bytes)>>,
     render: fn(&Currencies) -> String,
+    asyncapi: Bytes,
+    event_schema: Bytes,
+    cloud_event_schema: Bytes,
     page: Arc<Config<'static>>,
 }
 
 impl Docs {
-    /// The document that is rendered so, and its page.
-    pub(crate) fn new(render: fn(&Currencies) -> String) -> Self {
+    /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
+    pub(crate) fn new(render: fn(&Currencies) -> String, topic: &str) -> Self {
         // By default the page would send the document's address to a validator outside.
         let page = Config::from("/openapi.json").validator_url("none");
-        Self { document: Mutex::default(), render, page: Arc::new(page) }
+        let schema = |schema: &Value| Bytes::from(format!("{schema:#}"));
+        Self {
+            openapi: Mutex::default(),
+            render,
+            asyncapi: asyncapi::json(topic).into(),
+            event_schema: schema(&schema::event_data()),
+            cloud_event_schema: schema(&schema::cloud_event()),
+            page: Arc::new(page),
+        }
     }
 
     /// The document of an instance that accepts these currencies. It is made when it is asked for
     /// the first time, and again when they have changed.
-    fn document(&self, currencies: Arc<Currencies>) -> Bytes {
-        let mut last = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+    fn openapi(&self, currencies: Arc<Currencies>) -> Bytes {
+        let mut last = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, document)) = last.as_ref().filter(|(of, _)| *of == currencies) {
             return document.clone();
         }
@@ -48,10 +61,27 @@ impl Docs {
 }
 
 /// `GET /openapi.json`.
-pub(crate) async fn document(app: web::Data<App>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(app.docs.document(app.http.orders.currencies()))
+pub(crate) async fn openapi(app: web::Data<App>) -> HttpResponse {
+    json("application/json", &app.docs.openapi(app.http.orders.currencies()))
+}
+
+/// `GET /asyncapi.json`.
+pub(crate) async fn asyncapi(app: web::Data<App>) -> HttpResponse {
+    json("application/json", &app.docs.asyncapi)
+}
+
+/// What the `dataschema` of an event names.
+pub(crate) async fn event_schema(app: web::Data<App>) -> HttpResponse {
+    json("application/schema+json", &app.docs.event_schema)
+}
+
+/// An event in the JSON format of CloudEvents.
+pub(crate) async fn cloud_event_schema(app: web::Data<App>) -> HttpResponse {
+    json("application/schema+json", &app.docs.cloud_event_schema)
+}
+
+fn json(content_type: &'static str, document: &Bytes) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, content_type)).body(document.clone())
 }
 
 /// `GET /docs`: the page's own addresses are relative to `/docs/`.

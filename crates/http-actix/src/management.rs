@@ -85,7 +85,8 @@ pub fn serve_management(
         ..http.settings
     };
     // The gauge is about the load of the main port.
-    let app = App::new(http, Gauge::noop(), Docs::new(|_| String::new()));
+    let docs = Docs::new(|_| String::new(), &http.events_topic);
+    let app = App::new(http, Gauge::noop(), docs);
     let management = web::Data::new(management);
     run(&app, listener, move |config| {
         config.app_data(management.clone());

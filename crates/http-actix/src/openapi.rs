@@ -46,7 +46,6 @@ pub(crate) use schemas::{nothing, statuses_out};
         body::ChangeStatusBody,
         body::CancelBody,
         body::MoveBody,
-        body::EventBody,
     )),
 )]
 struct Document;
@@ -62,6 +61,7 @@ pub(crate) fn document(currencies: &Currencies) -> String {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(schemas::shared(currencies));
+        schemas.extend(order_events::schema::definitions("/components/schemas"));
     }
     problems::describe(&mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()

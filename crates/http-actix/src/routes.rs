@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Responder, Route};
+use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::problem::{Code, Problem};
 use crate::{actuator, docs, edge, management, orders};
@@ -16,7 +17,10 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config.service(read_only("/actuator", actuator::links));
     actuator(config);
     config
-        .service(read_only("/openapi.json", docs::document))
+        .service(read_only("/openapi.json", docs::openapi))
+        .service(read_only("/asyncapi.json", docs::asyncapi))
+        .service(read_only(EVENT_SCHEMA_PATH, docs::event_schema))
+        .service(read_only(CLOUD_EVENT_SCHEMA_PATH, docs::cloud_event_schema))
         .service(read_only("/docs", docs::redirect))
         .service(read_only("/docs/{file:.*}", docs::file))
         .default_service(web::to(not_found));

@@ -83,6 +83,8 @@ pub struct Http {
     pub settings: HttpSettings,
     /// The peers that requests do without. It asks nobody.
     pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
+    /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
+    pub events_topic: String,
     /// The metrics in Prometheus' text format.
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -115,7 +117,8 @@ impl App {
 /// When the listener cannot be used.
 pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
     let gauge = metrics::gauge!("http_server_requests_in_flight");
-    run(&App::new(http, gauge, Docs::new(openapi::document)), listener, routes::configure)
+    let docs = Docs::new(openapi::document, &http.events_topic);
+    run(&App::new(http, gauge, docs), listener, routes::configure)
 }
 
 /// One server behind the edge; `configure` says what it serves.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use order_app::ports::{Clock as _, Entropy as _};
+use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
 use crate::logs::Log;
 use crate::run::Begun;
@@ -43,6 +44,8 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the AsyncAPI document of the events, for the topic order.events.
+    Asyncapi,
 }
 
 const SHORT_HELP: &str = "Any setting can be given as an option: --server.port=9000. See --help.";
@@ -84,8 +87,10 @@ pub fn main() -> ExitCode {
             return error.print().map_or(ExitCode::FAILURE, |()| code.into());
         }
     };
-    if let Some(Command::Openapi) = command {
-        return print(&format!("{}\n", http_actix::openapi_json()));
+    match command {
+        Some(Command::Openapi) => return print(&format!("{}\n", http_actix::openapi_json())),
+        Some(Command::Asyncapi) => return print(&format!("{}\n", asyncapi::json(DEFAULT_TOPIC))),
+        _ => {}
     }
     let inputs = Inputs {
         options,

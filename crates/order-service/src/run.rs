@@ -118,6 +118,7 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
         about: about(&settings),
         settings: settings_of_http,
         dependencies: Arc::new(move || peers.components()),
+        events_topic: settings.events_topic.clone(),
         scrape: metrics.scrape(stats),
     };
     let operations = Management { refresh: Some(Arc::new(refresher.clone())) };

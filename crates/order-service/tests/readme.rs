@@ -13,6 +13,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use order_app::ports::Entropy as _;
+use order_testkit::RandomEntropy;
 use order_testkit::databases::Database;
 
 use crate::support::{Service, fresh_folder};
@@ -65,20 +67,56 @@ fn is_as_printed(text: &str, printed: &[String]) -> bool {
     rest.ends_with(end)
 }
 
+/// A section by its title.
+fn section<'a>(readme: &'a str, title: &str) -> &'a str {
+    let found = readme.split("\n## ").find(|section| section.starts_with(&format!("{title}\n")));
+    found.unwrap_or_else(|| panic!("no section {title}"))
+}
+
+/// Runs the commands of a section, changed to what is running here, in the folder of the project.
+fn run_as_printed(examples: Vec<Example>, here: impl Fn(&str) -> String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for Example { command, printed } in examples {
+        let mut shell = Command::new("timeout");
+        let run = shell.args(["60", "bash", "-c", &here(&command)]).current_dir(&root).output();
+        let run = run.unwrap();
+        let text = String::from_utf8(run.stdout).unwrap().replace("\r\n", "\n");
+        assert!(run.status.success(), "$ {command}\n{}", String::from_utf8_lossy(&run.stderr));
+        assert!(is_as_printed(&text, &printed), "$ {command}\n{text}\nis not as printed");
+    }
+}
+
 #[test]
 fn the_session_goes_as_printed() {
     let service = Service::start(&[]);
     service.wait_until_ready();
     let address = service.base.trim_start_matches("http://").to_owned();
-    let examples = examples(&readme());
+    let readme = readme();
+    let examples = examples(section(&readme, "A session"));
     assert!(examples.len() >= 8, "create, replay, read, confirm, deliver, illegal, list, events");
-    for Example { command, printed } in examples {
-        let here = command.replace("localhost:8082", &address);
-        let run = Command::new("bash").args(["-c", &here]).output().unwrap();
-        let text = String::from_utf8(run.stdout).unwrap().replace("\r\n", "\n");
-        assert!(run.status.success(), "$ {command}\n{}", String::from_utf8_lossy(&run.stderr));
-        assert!(is_as_printed(&text, &printed), "$ {command}\n{text}\nis not as printed");
-    }
+    run_as_printed(examples, |command| command.replace("localhost:8082", &address));
+}
+
+#[test]
+fn an_order_is_seen_by_kafkas_own_console_consumer_as_printed() {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    let brokers = std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned());
+    let readme = readme();
+    let section = section(&readme, "Events on Kafka");
+    let start: Vec<_> = blocks(section, "sh")[0].lines().collect();
+    assert_eq!(start[0], "just stack-up kafka");
+    let option =
+        start[1].strip_prefix("cargo run -- ").unwrap().replace("127.0.0.1:9192", &brokers);
+    let topic = format!("readme-{:032x}", RandomEntropy.bits());
+    let service = Service::start(&[&option, &format!("--order.events.topic={topic}")]);
+    service.wait_until_ready();
+    let address = service.base.trim_start_matches("http://").to_owned();
+    let examples = examples(section);
+    assert_eq!(examples.len(), 2);
+    run_as_printed(examples, |command| {
+        let consumer = command.replace("--topic order.events", &format!("--topic {topic}"));
+        consumer.replace("localhost:8082", &address)
+    });
 }
 
 #[test]
@@ -110,7 +148,7 @@ fn without_any_setting_it_serves_on_8082_from_a_file_in_the_working_folder() {
 #[test]
 fn another_database_is_one_url_away() {
     let readme = readme();
-    let lines: Vec<_> = blocks(&readme, "sh")[1].lines().collect();
+    let lines: Vec<_> = blocks(section(&readme, "Another database"), "sh")[0].lines().collect();
     assert_eq!(lines.len(), 2);
     for (line, database) in lines.into_iter().zip([Database::Postgres, Database::Mysql]) {
         let scratch = database.scratch();

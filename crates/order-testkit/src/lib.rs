@@ -10,6 +10,7 @@
 pub mod contract;
 pub mod databases;
 pub mod examples;
+pub mod published;
 
 mod clock;
 mod entropy;

@@ -20,7 +20,7 @@ const FIRST_RESERVE: usize = 1024;
 /// An order.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct OrderBody<'a> {
     /// Given by the service; never reused.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 123)]
@@ -65,7 +65,7 @@ pub(crate) struct OrderBody<'a> {
 /// One line of an order.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderLine)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct LineOutBody<'a> {
     /// What was bought.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1001)]
@@ -88,7 +88,7 @@ pub(crate) struct LineOutBody<'a> {
 /// One page of a customer's orders, newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderPage)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct OrderPageBody<'a> {
     /// The orders.
     #[schema(max_items = 100)]

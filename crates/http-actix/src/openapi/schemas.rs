@@ -210,7 +210,7 @@ fn problem() -> Value {
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {"type": "string"},
             "instance": {"type": "string", "description": "The path that was asked for."},
-            "code": {"type": "string", "enum": codes},
+            "code": {"type": "string", "x-extensible-enum": codes},
             "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
             "currentStatus": {"$ref": "#/components/schemas/Status"},
@@ -239,6 +239,5 @@ fn field_error() -> Value {
             "code": {"type": "string"},
             "message": {"type": "string"},
         },
-        "additionalProperties": false,
     })
 }

@@ -75,6 +75,39 @@ async fn the_served_document_is_the_printed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_contract_of_the_events_is_served() {
+    let service = Service::start();
+    let served = service.call("GET", "/asyncapi.json").await;
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    assert_eq!(served.json()["channels"]["orderEvents"]["address"], "shop.{type}", "as set");
+    assert_eq!(served.json(), order_events::asyncapi::document("shop.{type}"));
+    for (path, schema) in [
+        ("/schemas/order-event-v1.json", order_events::schema::event_data()),
+        ("/schemas/order-cloudevent-v1.json", order_events::schema::cloud_event()),
+    ] {
+        let served = service.call("GET", path).await;
+        assert_eq!((served.status, served.json()), (200, schema), "{path}");
+        assert_eq!(served.header("content-type"), Some("application/schema+json"));
+        assert_eq!(service.call("HEAD", path).await.status, 200);
+    }
+}
+
+#[test]
+fn an_event_is_described_by_its_own_schema() {
+    let document = document();
+    let history = &document["paths"]["/orders/{id}/events"]["get"]["responses"]["200"];
+    let events = &history["content"]["application/cloudevents-batch+json"]["schema"];
+    assert_eq!(events["items"]["$ref"], "#/components/schemas/OrderEvent");
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["OrderEvent"]["properties"]["data"]["$ref"],
+        "#/components/schemas/OrderEventData"
+    );
+    let alone = order_events::schema::event_data();
+    assert_eq!(schemas["OrderEventData"]["required"], alone["required"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_loads_nothing_from_outside() {
     let service = Service::start();
     let moved = service.call("GET", "/docs").await;

@@ -74,6 +74,7 @@ impl Service {
             },
             settings,
             dependencies: Arc::new(peers),
+            events_topic: "shop.{type}".to_owned(),
             scrape: Arc::new(|| "up 1\n".to_owned()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,0 +1,62 @@
+//! What the order service tells the world: the public, versioned form of its events, their contract
+//! as JSON Schema and AsyncAPI, and a kit for those who read them. Publishing is not here; neither
+//! is any technology: no runtime, no client of a broker, no database.
+//!
+//! A subscriber [decodes](decode) what comes from Kafka into an [`Event`], and hands it to an
+//! [`Inbox`], which drops what is not newer than what was applied, fills gaps from the order's
+//! history, and gives out a [`Done`] without which no offset can be committed:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use order_events::{After, Applied, Event, History, Inbox, Store, Undone};
+//! use order_domain::{OrderId, Version};
+//!
+//! /// Counts changes, in memory; a real store keeps the version in the transaction of the effect.
+//! #[derive(Default)]
+//! struct Counter(std::collections::HashMap<OrderId, (Version, u32)>);
+//!
+//! impl Store for Counter {
+//!     type Error = Infallible;
+//!
+//!     async fn version(&mut self, order: OrderId) -> Result<Option<Version>, Infallible> {
+//!         Ok(self.0.get(&order).map(|(version, _)| *version))
+//!     }
+//!
+//!     async fn apply(&mut self, event: &Event, after: After) -> Result<Applied, Infallible> {
+//!         let kept = self.0.get(&event.order.id).copied();
+//!         if kept.map(|(version, _)| version) != after.version {
+//!             return Ok(Applied::Overtaken);
+//!         }
+//!         let changes = kept.map_or(0, |(_, changes)| changes).saturating_add(1);
+//!         self.0.insert(event.order.id, (event.order.version, changes));
+//!         Ok(Applied::Durably)
+//!     }
+//! }
+//!
+//! async fn one_message(
+//!     inbox: &mut Inbox<Counter, impl History>,
+//!     headers: &[(&str, &[u8])],
+//!     value: &[u8],
+//!     offset: i64,
+//! ) -> Option<i64> {
+//!     let event = order_events::decode(headers.iter().copied(), Some(value)).ok()?;
+//!     // After an error the same message is handed over again; its offset stays where it is.
+//!     let done = inbox.receive(&event, offset).await.ok()?;
+//!     Some(done.position()) // now commit it
+//! }
+//! ```
+
+pub mod asyncapi;
+mod cloud_event;
+mod data;
+mod decoding;
+mod event;
+mod inbox;
+pub mod schema;
+
+pub use cloud_event::{CloudEvent, Context, DATA_SCHEMA, SOURCE, timestamp};
+pub use data::{EventData, EventLine};
+pub use decoding::{DecodeError, decode, decode_batch, decode_structured};
+pub use event::{Event, Line, OrderState, Word};
+pub use inbox::{After, Applied, Done, History, Inbox, Outcome, Store, Undone};

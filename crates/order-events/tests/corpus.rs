@@ -1,0 +1,165 @@
+//! The corpus: messages as they were published, one a file. Every build reads them all, finds them in
+//! keeping with today's schemas, and finds none of them changed or gone: the corpus only grows.
+//! That today's code still writes the same is tested where it is written, in `events-kafka`.
+//!
+//! A new file is taken into the list of sums by `UPDATE_DOCS=1`; a line is never taken out.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use order_domain::{CancelReason, Currency, OrderEventKind};
+use order_events::{Event, Word, decode, decode_structured, schema};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+const SUMS: &str = "SHA256SUMS";
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus"))
+}
+
+/// The files by name.
+fn files() -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let json = entries.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    json.map(|path| {
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+    })
+    .collect()
+}
+
+fn messages() -> BTreeMap<String, Value> {
+    let parse = |(name, text): (_, Vec<u8>)| (name, serde_json::from_slice(&text).unwrap());
+    files().into_iter().map(parse).collect()
+}
+
+fn headers(message: &Value) -> Vec<(&str, &str)> {
+    message["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        .collect()
+}
+
+fn read(message: &Value) -> Event {
+    let headers = headers(message);
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+    decode(headers, Some(message["value"].as_str().unwrap().as_bytes())).unwrap()
+}
+
+#[test]
+fn every_message_that_was_ever_published_can_be_read_in_either_mode() {
+    for (name, message) in messages() {
+        let event = read(&message);
+        let structured = message["structured"].as_str().unwrap();
+        assert_eq!(decode_structured(structured.as_bytes()).unwrap(), event, "{name}");
+        assert_eq!(message["key"], event.order.id.to_string(), "{name}");
+        // To the last digit: what is on the wire is what is read.
+        let data: Value = serde_json::from_str(message["value"].as_str().unwrap()).unwrap();
+        let order = &event.order;
+        if let Word::Known(currency) = &order.currency {
+            let spelled = order.total.display(*currency).to_string();
+            assert_eq!(data["totalAmount"], spelled, "{name}");
+        }
+        let lines = order.lines.iter().map(|l| l.unit_price.checked_times(l.quantity).unwrap());
+        let sum = lines.fold(order_domain::Amount::ZERO, |a, b| a.checked_add(b).unwrap());
+        assert_eq!(sum, order.total, "{name}");
+    }
+}
+
+#[test]
+fn every_message_that_was_ever_published_keeps_to_todays_schemas() {
+    let validator =
+        |schema: &Value| jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    let (data, envelope) = (validator(&schema::event_data()), validator(&schema::cloud_event()));
+    for (name, message) in messages() {
+        for (validator, part) in [(&data, "value"), (&envelope, "structured")] {
+            let instance = serde_json::from_str(message[part].as_str().unwrap()).unwrap();
+            let problems: Vec<_> =
+                validator.iter_errors(&instance).map(|e| e.to_string()).collect();
+            assert_eq!(problems, [""; 0], "{part} of {name}");
+        }
+    }
+}
+
+#[test]
+fn every_message_that_was_ever_published_has_the_headers_that_the_document_says() {
+    let document = order_events::asyncapi::document("order.events");
+    for (name, message) in messages() {
+        let kind = read(&message).kind;
+        let messages = document["components"]["messages"].as_object().unwrap();
+        let Some(kind) = kind.known() else { continue };
+        let described = messages.values().find(|message| message["name"] == kind.as_str()).unwrap();
+        let pointer = described["headers"]["$ref"].as_str().unwrap().trim_start_matches('#');
+        let validator = jsonschema::validator_for(document.pointer(pointer).unwrap()).unwrap();
+        let headers: serde_json::Map<_, _> = headers(&message)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
+        let headers = Value::Object(headers);
+        let problems: Vec<_> = validator.iter_errors(&headers).map(|e| e.to_string()).collect();
+        assert_eq!(problems, [""; 0], "{name}");
+        let key = &described["bindings"]["kafka"]["key"];
+        assert!(jsonschema::is_valid(key, &message["key"]), "{name}");
+    }
+}
+
+#[test]
+fn the_corpus_has_every_type_every_field_and_every_scale() {
+    let messages = messages();
+    let events: Vec<Event> = messages.values().map(read).collect();
+    for kind in OrderEventKind::ALL {
+        assert!(events.iter().any(|event| event.kind == Word::Known(kind)), "{kind}");
+    }
+    for reason in CancelReason::ALL {
+        let has = |event: &Event| event.order.cancel_reason == Some(Word::Known(reason));
+        assert!(events.iter().any(has), "{reason}");
+    }
+    let scales: BTreeSet<_> = events
+        .iter()
+        .filter_map(|event| event.order.currency.known().map(|currency| currency.decimals()))
+        .collect();
+    assert_eq!(scales, Currency::all().map(Currency::decimals).collect());
+    for present in [true, false] {
+        assert!(events.iter().any(|e| e.traceparent.is_some() == present));
+        assert!(events.iter().any(|e| e.order.note.is_some() == present));
+        assert!(events.iter().any(|e| e.order.client_reference.is_some() == present));
+        assert!(events.iter().any(|e| e.order.lines[0].name.is_some() == present));
+        assert!(events.iter().any(|e| e.order.previous_status.is_some() == present));
+    }
+    assert!(events.iter().any(|event| event.order.lines.len() == 200));
+    assert!(events.iter().any(|event| event.kind.known().is_none()), "of a later minor version");
+}
+
+#[test]
+fn no_message_of_the_corpus_changes_or_goes() {
+    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    let list = folder().join(SUMS);
+    let mut text = fs::read_to_string(&list).unwrap_or_default();
+    let frozen: BTreeMap<String, String> = text
+        .lines()
+        .map(|line| line.split_once("  ").unwrap())
+        .map(|(sum, name)| (name.to_owned(), sum.to_owned()))
+        .collect();
+    let sum = |content: &[u8]| -> String {
+        let bytes = Sha256::digest(content);
+        bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    };
+    let files = files();
+    for (name, frozen) in &frozen {
+        let now = files.get(name).map(|content| sum(content));
+        assert_eq!(now.as_ref(), Some(frozen), "{name}: what was published is not changed");
+    }
+    for (name, content) in files.iter().filter(|(name, _)| !frozen.contains_key(*name)) {
+        assert!(update, "{name} is new; UPDATE_DOCS=1 takes it into {SUMS}");
+        writeln!(text, "{}  {name}", sum(content)).unwrap();
+    }
+    if update {
+        fs::write(&list, text).unwrap();
+    }
+}

@@ -1,0 +1,62 @@
+//! What was published once is kept: the OpenAPI document, the AsyncAPI document and the schemas of
+//! events are compared with their frozen copies in `docs/contracts`. Additions are taken into the
+//! copies by `UPDATE_DOCS=1`; what breaks a client or a subscriber is refused either way. A break
+//! that is meant is a new major version, beside the old one, with a copy of its own.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test; that is its job"
+)]
+
+mod documents;
+mod planted;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use order_events::asyncapi::DEFAULT_TOPIC;
+use serde_json::Value;
+
+use crate::documents::{Kind, breaks};
+
+/// The contracts by the names of their copies, as this build has them.
+fn contracts() -> [(&'static str, Kind, Value); 4] {
+    let openapi = serde_json::from_str(&http_actix::openapi_json()).unwrap();
+    [
+        ("openapi.json", Kind::OpenApi, openapi),
+        ("asyncapi.json", Kind::AsyncApi, order_events::asyncapi::document(DEFAULT_TOPIC)),
+        ("order-event-v1.json", Kind::Schema, order_events::schema::event_data()),
+        ("order-cloudevent-v1.json", Kind::Schema, order_events::schema::cloud_event()),
+    ]
+}
+
+fn copy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts").join(name)
+}
+
+#[test]
+fn the_published_contracts_are_kept() {
+    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    for (name, kind, now) in contracts() {
+        let text = format!("{now:#}\n");
+        let Ok(frozen) = fs::read_to_string(copy(name)) else {
+            assert!(update, "docs/contracts/{name} is missing; UPDATE_DOCS=1 makes a new one");
+            fs::write(copy(name), text).unwrap();
+            continue;
+        };
+        let broken = breaks(kind, &serde_json::from_str(&frozen).unwrap(), &now);
+        assert!(broken.is_empty(), "{name} breaks its promises:\n{}", broken.join("\n"));
+        if update && frozen != text {
+            fs::write(copy(name), text).unwrap();
+        } else {
+            assert!(
+                frozen == text,
+                "{name} has changed, and breaks nothing. To take the change over:\n  \
+                 UPDATE_DOCS=1 cargo test -p order-service --test contracts"
+            );
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Whether a JSON Schema still keeps what an earlier one promised. What clients write (requests) may
+//! only be asked less of; what they read (answers, events) may only be promised more of. A keyword
+//! that this cannot judge must not change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+/// Who writes the values of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Flow {
+    /// Clients: what was taken must be taken.
+    In,
+    /// The service: what could be relied upon must stay.
+    Out,
+}
+
+use Flow::{In, Out};
+
+/// Two documents, and what the new one breaks.
+pub(crate) struct Comparison<'a> {
+    pub(crate) old: &'a Value,
+    pub(crate) new: &'a Value,
+    pub(crate) breaks: Vec<String>,
+    /// Pairs of references that have been looked at.
+    seen: BTreeSet<(String, String, Flow)>,
+}
+
+const LOWER: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
+const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
+/// Present or not, one restriction.
+const EXACT: [&str; 5] = ["format", "pattern", "multipleOf", "uniqueItems", "allOf"];
+/// Judged by functions of their own, or saying nothing about values.
+const HANDLED: [&str; 21] = [
+    "$ref",
+    "type",
+    "enum",
+    "const",
+    "x-extensible-enum",
+    "required",
+    "properties",
+    "additionalProperties",
+    "items",
+    "anyOf",
+    "oneOf",
+    "title",
+    "description",
+    "example",
+    "examples",
+    "deprecated",
+    "$id",
+    "$schema",
+    "$defs",
+    "$comment",
+    "nullable",
+];
+
+impl<'a> Comparison<'a> {
+    pub(crate) fn of(old: &'a Value, new: &'a Value) -> Self {
+        Self { old, new, breaks: Vec::new(), seen: BTreeSet::new() }
+    }
+
+    pub(crate) fn broken(&mut self, at: &str, what: impl AsRef<str>) {
+        self.breaks.push(format!("{at}: {}", what.as_ref()));
+    }
+
+    /// Complains unless a member is what it was.
+    pub(crate) fn same(&mut self, at: &str, name: &str, old: &Value, new: &Value) {
+        if old.get(name) != new.get(name) {
+            self.broken(at, format!("{name} changed"));
+        }
+    }
+
+    /// Compares two schemas.
+    pub(crate) fn schema(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
+        let (old_name, new_name) = (reference(old), reference(new));
+        if let (Some(old_name), Some(new_name)) = (old_name, new_name)
+            && !self.seen.insert((old_name.to_owned(), new_name.to_owned(), flow))
+        {
+            return;
+        }
+        let (old, new) = (resolved(self.old, old), resolved(self.new, new));
+        if is_choice(old) || is_choice(new) {
+            return self.choice(at, old, new, flow);
+        }
+        self.types(at, old, new, flow);
+        self.values(at, old, new, flow);
+        self.limits(at, old, new, flow);
+        self.members(at, old, new, flow);
+        self.items(at, old, new, flow);
+        self.unknown(at, old, new);
+    }
+
+    /// Each alternative that has to be covered must be covered by one of the other side.
+    fn choice(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
+        let (olds, news) = (alternatives(old), alternatives(new));
+        let (needed, offered) = if flow == In { (&olds, &news) } else { (&news, &olds) };
+        for (number, need) in needed.iter().enumerate() {
+            let fits = offered.iter().any(|offer| {
+                let (old, new) = if flow == In { (*need, *offer) } else { (*offer, *need) };
+                let mut attempt = Comparison::of(self.old, self.new);
+                attempt.schema(at, old, new, flow);
+                attempt.breaks.is_empty()
+            });
+            if !fits {
+                let what = if flow == In { "is not taken any more" } else { "may come now" };
+                self.broken(at, format!("alternative {number} {what}"));
+            }
+        }
+    }
+
+    fn types(&mut self, at: &str, old: &Value, new: &Value, flow: Flow) {
+        let (old, new) = (types(old), types(new));
+        let (inner, outer) = if flow == In { (old, new) } else { (new, old) };
+        let covered =
+            |kind: &String| outer.contains(kind) || (kind == "integer" && outer.contains("number"));
+        if !inner.iter().all(covered) {
+            self.broken(at, "the type changed");
+        }
+    }
+
+    fn values(&mut self, at: &str, old: &Value, new: &Value, flow: Flow) {
+        match (values(old), values(new), flow) {
+            (Some(old), Some(new), _) => {
+                for value in old.iter().filter(|value| !new.contains(value)) {
+                    self.broken(at, format!("the value {value} was removed"));
+                }
+                if flow == Out && new.iter().any(|value| !old.contains(value)) {
+                    self.broken(at, "values that nobody expects were added to a closed list");
+                }
+            }
+            (None, Some(_), In) => self.broken(at, "only some values are taken now"),
+            (Some(_), None, Out) => self.broken(at, "any value may come now"),
+            _ => {}
+        }
+        let known = |schema: &Value| schema["x-extensible-enum"].as_array().cloned();
+        if let Some(old) = known(old) {
+            let new = known(new).unwrap_or_default();
+            for value in old.iter().filter(|value| !new.contains(value)) {
+                self.broken(at, format!("the value {value} was removed"));
+            }
+        }
+    }
+
+    fn limits(&mut self, at: &str, old: &Value, new: &Value, flow: Flow) {
+        for (names, tighter) in [(LOWER, 1.0), (UPPER, -1.0)] {
+            for name in names {
+                let limit = |schema: &Value| schema[name].as_f64().map(|limit| limit * tighter);
+                // Absent is the widest of all.
+                let (old, new) = (limit(old), limit(new));
+                if flow == In && new > old {
+                    self.broken(at, format!("{name} became narrower"));
+                }
+                if flow == Out && new < old {
+                    self.broken(at, format!("{name} became wider"));
+                }
+            }
+        }
+        for name in EXACT {
+            let (old, new) = (old.get(name), new.get(name));
+            let dropped = new.is_none() && flow == In;
+            let added = old.is_none() && flow == Out;
+            if old != new && !dropped && !added {
+                self.broken(at, format!("{name} changed"));
+            }
+        }
+        // A parameter that is left out means something else then.
+        self.same(at, "default", old, new);
+    }
+
+    fn members(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
+        let (needs, has) = (required(old), required(new));
+        if flow == In {
+            for name in has.difference(&needs) {
+                self.broken(at, format!("{name} is required now"));
+            }
+        } else {
+            for name in needs.difference(&has) {
+                self.broken(at, format!("{name} may be absent now"));
+            }
+        }
+        let (olds, news) = (object(&old["properties"]), object(&new["properties"]));
+        for (name, old) in olds {
+            match news.get(name) {
+                Some(new) => self.schema(&format!("{at}/{name}"), old, new, flow),
+                None => self.broken(at, format!("{name} was removed")),
+            }
+        }
+        let rest = "additionalProperties";
+        let closed = |schema: &Value| schema.get(rest) == Some(&json!(false));
+        if flow == In && closed(new) && !closed(old) {
+            self.broken(at, "other fields are refused now");
+        }
+        if flow == Out && closed(old) {
+            if !closed(new) {
+                self.broken(at, "other fields may come now");
+            }
+            for name in news.keys().filter(|name| !olds.contains_key(*name)) {
+                self.broken(at, format!("{name} was added where nothing else was to come"));
+            }
+        }
+        if let (Some(old @ Value::Object(_)), Some(new @ Value::Object(_))) =
+            (old.get(rest), new.get(rest))
+        {
+            self.schema(&format!("{at}/*"), old, new, flow);
+        }
+    }
+
+    fn items(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
+        match (old.get("items"), new.get("items"), flow) {
+            (Some(old), Some(new), _) => self.schema(&format!("{at}[]"), old, new, flow),
+            (None, Some(_), In) => self.broken(at, "not all items are taken any more"),
+            (Some(_), None, Out) => self.broken(at, "any items may come now"),
+            _ => {}
+        }
+    }
+
+    fn unknown(&mut self, at: &str, old: &Value, new: &Value) {
+        let empty = Map::new();
+        let members = |schema: &'_ Value| schema.as_object().unwrap_or(&empty).clone();
+        let (old, new) = (members(old), members(new));
+        let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            let judged = [&LOWER[..], &UPPER, &EXACT, &HANDLED, &["default"]].concat();
+            if !judged.contains(&name.as_str()) && old.get(name) != new.get(name) {
+                self.broken(at, format!("{name} changed, and this cannot be judged"));
+            }
+        }
+    }
+}
+
+fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref").and_then(Value::as_str)
+}
+
+/// What a reference leads to, in its own document.
+pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let mut value = value;
+    while let Some(place) = reference(value) {
+        let pointer = place.strip_prefix('#').unwrap();
+        value = document.pointer(pointer).unwrap_or_else(|| panic!("{place} leads nowhere"));
+    }
+    value
+}
+
+pub(crate) fn object(value: &Value) -> &Map<String, Value> {
+    static NOTHING: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+    value.as_object().unwrap_or(&NOTHING)
+}
+
+fn is_choice(schema: &Value) -> bool {
+    schema.get("anyOf").is_some() || schema.get("oneOf").is_some()
+}
+
+fn alternatives(schema: &Value) -> Vec<&Value> {
+    let choice = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+    choice.map_or_else(|| vec![schema], |choice| choice.iter().collect())
+}
+
+fn types(schema: &Value) -> BTreeSet<String> {
+    const ALL: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
+    let own = |names: &[Value]| names.iter().map(|n| n.as_str().unwrap().to_owned()).collect();
+    match &schema["type"] {
+        Value::Array(names) => own(names),
+        name @ Value::String(_) => own(std::slice::from_ref(name)),
+        _ => ALL.map(str::to_owned).into(),
+    }
+}
+
+fn values(schema: &Value) -> Option<Vec<Value>> {
+    let one = schema.get("const").map(|value| vec![value.clone()]);
+    schema["enum"].as_array().cloned().or(one)
+}
+
+fn required(schema: &Value) -> BTreeSet<String> {
+    let names = schema["required"].as_array().into_iter().flatten();
+    names.map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+/// A list by what names its entries.
+pub(crate) fn by_name(list: &Value, name: impl Fn(&Value) -> String) -> BTreeMap<String, &Value> {
+    list.as_array().into_iter().flatten().map(|entry| (name(entry), entry)).collect()
+}
