@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use order_app::events::EventRecord;
-use order_app::ports::{EventPublisher, PublishError};
+use order_app::ports::{EventPublisher, EventReplayer, PublishError};
 use tokio::time::timeout;
 
 use crate::batch::{Batch, Outcome};
@@ -48,7 +48,8 @@ pub struct KafkaPublisher {
 #[derive(Debug, Clone, Copy)]
 enum Route<'a> {
     Publication(&'a TopicTemplate),
-    Replay(&'a str),
+    Replay(&'a TopicTemplate),
+    ReplayTo(&'a str),
 }
 
 impl KafkaPublisher {
@@ -77,20 +78,6 @@ impl KafkaPublisher {
         self.check.run().await;
     }
 
-    /// Publishes events once more, to another topic, with the header `ce_replay: true`. Otherwise
-    /// like `publish`.
-    pub async fn replay(
-        &self,
-        topic: &str,
-        events: &[EventRecord],
-    ) -> Vec<Result<(), PublishError>> {
-        if is_topic(topic) {
-            return self.deliver(events, Route::Replay(topic)).await;
-        }
-        let refuse = |_| Err(DeliveryError::NoTopic(topic.to_owned()).into());
-        events.iter().map(refuse).collect()
-    }
-
     async fn deliver(
         &self,
         events: &[EventRecord],
@@ -102,7 +89,7 @@ impl KafkaPublisher {
             Err(error) => failed(&all, &error),
         };
         self.try_apart(&all, &mut outcomes, route).await;
-        outcomes.into_iter().map(|outcome| outcome.map_err(PublishError::from)).collect()
+        outcomes.into_iter().map(|outcome| outcome.map_err(|error| route.judge(error))).collect()
     }
 
     /// Sends once more, each by itself, what may have been refused only because of its neighbours
@@ -170,18 +157,48 @@ impl EventPublisher for KafkaPublisher {
     }
 }
 
+/// Replayed events have the header `ce_replay: true`.
+#[async_trait]
+impl EventReplayer for KafkaPublisher {
+    async fn replay(
+        &self,
+        topic: Option<&str>,
+        events: &[EventRecord],
+    ) -> Vec<Result<(), PublishError>> {
+        match topic {
+            None => self.deliver(events, Route::Replay(&self.topic)).await,
+            Some(topic) if is_topic(topic) => self.deliver(events, Route::ReplayTo(topic)).await,
+            Some(topic) => {
+                let refuse = |_| Err(DeliveryError::NoTopic(topic.to_owned()).into());
+                events.iter().map(refuse).collect()
+            }
+        }
+    }
+}
+
 impl<'a> Route<'a> {
     fn topic(self, event: &EventRecord) -> &'a str {
         match self {
-            Self::Publication(template) => template.of(event.kind),
-            Self::Replay(topic) => topic,
+            Self::Publication(template) | Self::Replay(template) => template.of(event.kind),
+            Self::ReplayTo(topic) => topic,
         }
     }
 
     fn purpose(self) -> Purpose {
         match self {
             Self::Publication(_) => Purpose::Publication,
-            Self::Replay(_) => Purpose::Replay,
+            Self::Replay(_) | Self::ReplayTo(_) => Purpose::Replay,
+        }
+    }
+
+    /// What a failure means on this route. Nobody else uses a topic that somebody chose: that it
+    /// is not there lasts.
+    fn judge(self, error: DeliveryError) -> PublishError {
+        match self {
+            Self::ReplayTo(_) if error.is_of_missing_topic() => {
+                PublishError::Permanent(error.into())
+            }
+            _ => error.into(),
         }
     }
 }
@@ -189,4 +206,25 @@ impl<'a> Route<'a> {
 fn failed(events: &[&EventRecord], error: &DeliveryError) -> Vec<Outcome> {
     let reason = error.to_string();
     events.iter().map(|_| Err(DeliveryError::NoClient(reason.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_topic_lasts_only_where_somebody_chose_it() {
+        let own = TopicTemplate::parse("order.events").unwrap();
+        for code in [Code::UnknownTopic, Code::UnknownTopicOrPartition] {
+            let judged = |route: Route<'_>| route.judge(DeliveryError::Reported(code));
+            assert!(matches!(judged(Route::Publication(&own)), PublishError::Transient(_)));
+            assert!(matches!(judged(Route::Replay(&own)), PublishError::Transient(_)));
+            assert!(matches!(judged(Route::ReplayTo("chosen")), PublishError::Permanent(_)));
+        }
+        let timed_out = DeliveryError::Reported(Code::MessageTimedOut);
+        let judged = Route::ReplayTo("chosen").judge(timed_out);
+        assert!(matches!(judged, PublishError::Transient(_)), "it may work later");
+    }
 }

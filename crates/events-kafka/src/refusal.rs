@@ -49,6 +49,15 @@ impl DeliveryError {
         )
     }
 
+    /// Whether there is no such topic.
+    pub(crate) fn is_of_missing_topic(&self) -> bool {
+        matches!(
+            self,
+            Self::NotTaken(Code::UnknownTopic | Code::UnknownTopicOrPartition)
+                | Self::Reported(Code::UnknownTopic | Code::UnknownTopicOrPartition)
+        )
+    }
+
     /// Whether trying again is in vain. A missing topic, a client that may not write at all
     /// (`ClusterAuthorizationFailed`) and a wrong password are not among these: they concern every
     /// order, and parking them all would only make more work for whoever mends it.

@@ -7,6 +7,7 @@ mod digest;
 mod events;
 mod fields;
 mod lines;
+pub(crate) mod operations;
 mod order;
 mod place;
 mod reader;

@@ -20,6 +20,7 @@ mod management;
 #[doc(hidden)]
 pub mod measured;
 mod openapi;
+mod operations;
 mod orders;
 mod problem;
 mod request;
@@ -29,5 +30,5 @@ mod server;
 pub use actuator::{Component, Status};
 pub use lifecycle::{Lifecycle, Phase};
 pub use management::{Management, Refresh, RefreshRefused, Refreshed, serve_management};
-pub use openapi::openapi_json;
+pub use openapi::{management_openapi_json, openapi_json};
 pub use server::{About, Http, HttpSettings, serve};

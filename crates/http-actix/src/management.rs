@@ -13,25 +13,38 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_trait::async_trait;
 use metrics::Gauge;
+use order_app::operations::Operations;
 use serde_json::json;
 
 use crate::actuator;
 use crate::docs::Docs;
 use crate::problem::{Code, Problem};
 use crate::request::Query;
-use crate::routes;
 use crate::server::{App, Http, HttpSettings, run};
+use crate::{openapi, routes};
 
 /// Few people and programs ask here, and what they ask for may take the database a while.
 const MOST_IN_FLIGHT: usize = 32;
 /// The process is about to end when this server stops: nobody waits for idle connections.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
+/// What there is to see and do about events.
+const EVENTS: &[(&str, &str)] = &[
+    ("events", "/events"),
+    ("events-parked", "/events/parked"),
+    ("events-parked-orderId", "/events/parked/{orderId}"),
+    ("events-skipped", "/events/skipped"),
+    ("events-replays", "/events/replays"),
+    ("events-replays-replayId", "/events/replays/{replayId}"),
+];
+
 /// What the management port serves beside the actuator.
 #[derive(Clone, Default)]
 pub struct Management {
     /// Reads the settings again; without it there is no such operation.
     pub refresh: Option<Arc<dyn Refresh>>,
+    /// What may be done about events.
+    pub operations: Option<Operations>,
 }
 
 /// Reads the settings again while the process runs.
@@ -85,7 +98,7 @@ pub fn serve_management(
         ..http.settings
     };
     // The gauge is about the load of the main port.
-    let docs = Docs::new(|_| String::new(), &http.events_topic);
+    let docs = Docs::new(|_| openapi::management_openapi_json(), &http.events_topic);
     let app = App::new(http, Gauge::noop(), docs);
     let management = web::Data::new(management);
     run(&app, listener, move |config| {
@@ -97,12 +110,27 @@ pub fn serve_management(
 /// `GET /actuator`.
 pub(crate) async fn links(management: web::Data<Management>) -> HttpResponse {
     let refresh = management.refresh.as_ref().map(|_| ("refresh", "/refresh"));
-    let more: Vec<_> = refresh.into_iter().collect();
+    let events = management.operations.as_ref().map(|_| EVENTS).into_iter().flatten();
+    let more: Vec<_> = refresh.into_iter().chain(events.copied()).collect();
     actuator::linked(&more)
 }
 
-/// `POST /actuator/refresh`, as in Spring Cloud: answers the keys that have changed. A header, which
-/// Spring does not have, names those that wait for a restart.
+/// Read the settings again
+///
+/// As in Spring Cloud: answers the keys whose values have changed. All that can be changed is, or
+/// nothing. The header `x-needs-restart` names the keys whose values wait for a restart.
+#[utoipa::path(
+    post,
+    path = "/actuator/refresh",
+    operation_id = "refresh",
+    tag = "settings",
+    responses((
+        status = 200,
+        description = "The keys that have changed.",
+        body = Vec<String>,
+        content_type = "application/vnd.spring-boot.actuator.v3+json",
+    )),
+)]
 pub(crate) async fn refresh(
     request: HttpRequest,
     management: web::Data<Management>,

@@ -8,10 +8,10 @@ mod problems;
 mod schemas;
 
 use order_app::currencies::Currencies;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::OpenApi;
 
-use crate::{body, orders};
+use crate::{body, management, operations, orders};
 
 pub(crate) use parameters::*;
 pub(crate) use schemas::refs::*;
@@ -56,12 +56,67 @@ pub fn openapi_json() -> String {
     document(&Currencies::default())
 }
 
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Order Management Service: operations",
+        description = "What operators may ask and do, on the management port: parked events, \
+            replays, settings. The actuator is served here as on the main port.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/")),
+    tags(
+        (name = "events", description = "Events that wait, and events once more"),
+        (name = "settings", description = "The settings of the running process"),
+    ),
+    paths(
+        management::refresh,
+        operations::overview,
+        operations::parked,
+        operations::inspect,
+        operations::redrive,
+        operations::redrive_all,
+        operations::skip,
+        operations::skipped,
+        operations::start_replay,
+        operations::replays,
+        operations::replay,
+        operations::cancel_replay,
+    ),
+    components(schemas(
+        body::operations::OverviewBody,
+        body::operations::ShardBody,
+        body::operations::ParkedBody,
+        body::operations::ParkedPageBody,
+        body::operations::InspectionBody,
+        body::operations::SkippedBody,
+        body::operations::SkippedPageBody,
+        body::operations::RedrivenBody,
+        body::operations::SkipBody,
+        body::operations::ReplayRequestBody,
+        body::operations::ReplayBody,
+        body::operations::ReplaysBody,
+    )),
+)]
+struct ManagementDocument;
+
+/// The document of the management port, as JSON.
+#[must_use]
+pub fn management_openapi_json() -> String {
+    finished(&ManagementDocument::openapi(), schemas::of_management())
+}
+
 /// The document of an instance that accepts these currencies.
 pub(crate) fn document(currencies: &Currencies) -> String {
-    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut shared = schemas::shared(currencies);
+    shared.extend(order_events::schema::definitions("/components/schemas"));
+    finished(&Document::openapi(), shared)
+}
+
+fn finished(document: &utoipa::openapi::OpenApi, shared: Map<String, Value>) -> String {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
-        schemas.extend(schemas::shared(currencies));
-        schemas.extend(order_events::schema::definitions("/components/schemas"));
+        schemas.extend(shared);
     }
     problems::describe(&mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()

@@ -29,7 +29,7 @@ pub(crate) use replace_lines::*;
 
 /// Runs a use case in a task that holds the request's place until the work has ended. A client that
 /// goes away takes its request with it, but not the work: that goes on, and counts.
-async fn run<T, E>(
+pub(crate) async fn run<T, E>(
     request: &HttpRequest,
     work: impl Future<Output = Result<T, E>> + 'static,
 ) -> Result<T, Problem>

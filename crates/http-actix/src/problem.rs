@@ -51,6 +51,8 @@ codes! {
     InvalidCursor BAD_REQUEST "invalid_cursor" "The cursor does not belong to this query";
     InvalidIdempotencyKey BAD_REQUEST "invalid_idempotency_key" "The idempotency key is malformed";
     OrderNotFound NOT_FOUND "order_not_found" "There is no such order";
+    OrderNotParked NOT_FOUND "order_not_parked" "The order is not parked";
+    ReplayNotFound NOT_FOUND "replay_not_found" "There is no such replay";
     NotFound NOT_FOUND "not_found" "There is nothing here";
     MethodNotAllowed METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here";
     RequestTimeout REQUEST_TIMEOUT "request_timeout" "The request came too slowly";
@@ -58,6 +60,10 @@ codes! {
     ConcurrentUpdate CONFLICT "concurrent_update" "Others are changing the order";
     IdempotencyInProgress CONFLICT "idempotency_in_progress" "The first request is still running";
     DuplicateClientReference CONFLICT "duplicate_client_reference" "The client reference is taken";
+    AnotherEventWaits CONFLICT "another_event_waits" "Another event is the first one that waits";
+    RedriveInProgress CONFLICT "redrive_in_progress" "The order is being published again";
+    ReplayInProgress CONFLICT "replay_in_progress" "Another replay is running";
+    NoBrokers CONFLICT "no_brokers" "There are no brokers";
     RefreshInProgress CONFLICT "refresh_in_progress" "Another refresh is running";
     VersionMismatch PRECONDITION_FAILED "version_mismatch" "The order has another version";
     PayloadTooLarge PAYLOAD_TOO_LARGE "payload_too_large" "The body is too large";
@@ -78,6 +84,18 @@ codes! {
 }
 
 impl Code {
+    /// Those that only the management port answers.
+    pub(crate) const OF_MANAGEMENT: &'static [Self] = &[
+        Self::OrderNotParked,
+        Self::ReplayNotFound,
+        Self::AnotherEventWaits,
+        Self::RedriveInProgress,
+        Self::ReplayInProgress,
+        Self::NoBrokers,
+        Self::RefreshInProgress,
+        Self::RefreshRefused,
+    ];
+
     /// Seconds after which it is worth trying again.
     const fn retry_after(self) -> Option<&'static str> {
         match self {

@@ -9,13 +9,17 @@ use actix_web::{Handler, Responder, Route};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::problem::{Code, Problem};
-use crate::{actuator, docs, edge, management, orders};
+use crate::{actuator, docs, edge, management, operations, orders};
 
 /// Of the main port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     orders(config);
     config.service(read_only("/actuator", actuator::links));
     actuator(config);
+    docs(config);
+}
+
+fn docs(config: &mut ServiceConfig) {
     config
         .service(read_only("/openapi.json", docs::openapi))
         .service(read_only("/asyncapi.json", docs::asyncapi))
@@ -30,13 +34,55 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 pub(crate) fn configure_management(config: &mut ServiceConfig) {
     config.service(read_only("/actuator", management::links));
     actuator(config);
+    config.service(with_methods(
+        "/actuator/refresh",
+        [(Method::POST, web::to(management::refresh))],
+        "POST",
+    ));
+    events(config);
+    docs(config);
+}
+
+fn events(config: &mut ServiceConfig) {
     config
+        .service(read_only("/actuator/events", operations::overview))
+        .service(read_only("/actuator/events/parked", operations::parked))
+        // Before a single order, because "redrive" is none.
         .service(with_methods(
-            "/actuator/refresh",
-            [(Method::POST, web::to(management::refresh))],
+            "/actuator/events/parked/redrive",
+            [(Method::POST, web::to(operations::redrive_all))],
             "POST",
         ))
-        .default_service(web::to(not_found));
+        .service(read_only("/actuator/events/parked/{orderId}", operations::inspect))
+        .service(with_methods(
+            "/actuator/events/parked/{orderId}/redrive",
+            [(Method::POST, web::to(operations::redrive))],
+            "POST",
+        ))
+        .service(with_methods(
+            "/actuator/events/parked/{orderId}/skip",
+            [(Method::POST, web::to(operations::skip))],
+            "POST",
+        ))
+        .service(read_only("/actuator/events/skipped", operations::skipped))
+        .service(with_methods(
+            "/actuator/events/replays",
+            [
+                (Method::GET, web::to(operations::replays)),
+                (Method::HEAD, web::to(operations::replays)),
+                (Method::POST, web::to(operations::start_replay)),
+            ],
+            "GET, HEAD, POST",
+        ))
+        .service(with_methods(
+            "/actuator/events/replays/{replayId}",
+            [
+                (Method::GET, web::to(operations::replay)),
+                (Method::HEAD, web::to(operations::replay)),
+                (Method::DELETE, web::to(operations::cancel_replay)),
+            ],
+            "GET, HEAD, DELETE",
+        ));
 }
 
 fn orders(config: &mut ServiceConfig) {
@@ -99,6 +145,6 @@ fn with_methods<const N: usize>(
         })
 }
 
-pub(crate) async fn not_found() -> Result<&'static str, Problem> {
+async fn not_found() -> Result<&'static str, Problem> {
     Err(Problem::new(Code::NotFound, "There is nothing at this path."))
 }

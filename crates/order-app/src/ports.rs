@@ -11,6 +11,10 @@ use uuid::Uuid;
 use crate::events::EventRecord;
 use crate::idempotency::{IdempotencyKey, RecordedAnswer};
 
+mod inspection;
+
+pub use inspection::{EventReplayer, Holding, JournalInspection, Selected, Selection, Skipped};
+
 /// When an answer is due. Adapters give up before it and say so; they never overrun it by more
 /// than the time it takes to notice.
 pub type Deadline = tokio::time::Instant;
@@ -258,11 +262,12 @@ pub trait EventJournal: Send + Sync {
     /// Asks the holder of an order's shard to publish what is parked, in sequence, after leaving
     /// out the first event when there is a reason to `skip` it; `false` when it is not parked. A
     /// skipped event is not in [`EventJournal::after`] any more. Asking twice skips once: what is
-    /// asked of an order whose wish has not been answered yet changes nothing.
+    /// asked of an order whose wish has not been answered yet changes nothing, nor does the wish to
+    /// skip an event that is not the first one, or not any more.
     async fn redrive(
         &self,
         order: OrderId,
-        skip: Option<&str>,
+        skip: Option<(Version, &str)>,
         deadline: Deadline,
     ) -> Result<bool, StoreError>;
 

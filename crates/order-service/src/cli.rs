@@ -1,5 +1,5 @@
 //! The command line: what can be asked of the program, and the process's exit code: 0 for done, 1
-//! for a failure, 2 for wrong settings or arguments, 130 and 143 for a second Ctrl-C or SIGTERM.
+//! for a failure, 2 for wrong settings or arguments, 3 for what cannot be done to an order, 130 and 143 for a second Ctrl-C or SIGTERM.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
+use crate::events::{self, EventsCommand};
 use crate::logs::Log;
 use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion};
@@ -30,7 +31,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Serve requests until stopped (the default).
     Serve,
@@ -43,9 +44,17 @@ enum Command {
         json: bool,
     },
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// That of the management port.
+        #[arg(long)]
+        management: bool,
+    },
     /// Print the AsyncAPI document of the events, for the topic order.events.
     Asyncapi,
+    /// Look after events: what waits, parked orders, past events once more. Works on the database
+    /// and the brokers of the settings, whether or not the service is running.
+    #[command(subcommand, after_help = events::EXIT_CODES)]
+    Events(EventsCommand),
 }
 
 const SHORT_HELP: &str = "Any setting can be given as an option: --server.port=9000. See --help.";
@@ -69,7 +78,8 @@ Exit codes:
   1  it failed: the port is taken, the migration failed, or the stop took longer than
      spring.lifecycle.timeout-per-shutdown-phase; or a config server that it needs gave no answer
   2  settings or arguments are wrong
-  130, 143  stopped at once by a second Ctrl-C or SIGTERM";
+  3  (events) the order is not parked, or the event cannot be skipped
+  130, 143  stopped at once by a second Ctrl-C or SIGTERM; (events) interrupted by one";
 
 /// Runs the program.
 #[must_use]
@@ -88,7 +98,12 @@ pub fn main() -> ExitCode {
         }
     };
     match command {
-        Some(Command::Openapi) => return print(&format!("{}\n", http_actix::openapi_json())),
+        Some(Command::Openapi { management: false }) => {
+            return print(&format!("{}\n", http_actix::openapi_json()));
+        }
+        Some(Command::Openapi { management: true }) => {
+            return print(&format!("{}\n", http_actix::management_openapi_json()));
+        }
         Some(Command::Asyncapi) => return print(&format!("{}\n", asyncapi::json(DEFAULT_TOPIC))),
         _ => {}
     }
@@ -119,6 +134,15 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         let render = if json { report::json } else { report::table };
         return print(&render(&loaded.effective));
     }
+    if let Command::Events(asked) = command {
+        for warning in &loaded.warnings {
+            complain(warning, 0);
+        }
+        return match events::run(asked, &loaded.settings) {
+            Ok(done) => done,
+            Err(error) => complain(&chain(&*error), 1),
+        };
+    }
     let log = match Log::start(&loaded.settings.logging, &loaded.settings.name) {
         Ok(log) => log,
         Err(error) => return complain(&chain(&error), 1),
@@ -141,14 +165,14 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
 }
 
 /// Prints what was asked for. A reader who has seen enough (`| head`) is no failure.
-fn print(text: &str) -> ExitCode {
+pub(crate) fn print(text: &str) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     }
 }
 
-fn complain(message: &str, code: u8) -> ExitCode {
+pub(crate) fn complain(message: &str, code: u8) -> ExitCode {
     // When nobody can be told, the exit code still says it.
     let _ = writeln!(io::stderr(), "order-service: {message}");
     code.into()

@@ -5,6 +5,7 @@
 //! Start reading at `run.rs`: the life of the process in one place.
 
 pub mod cli;
+mod events;
 mod logs;
 mod metrics;
 mod refresh;

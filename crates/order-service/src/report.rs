@@ -1,4 +1,5 @@
-//! `order-service config`: the settings as they apply, as a table or as JSON, without secrets.
+//! Tables for people; and `order-service config`: the settings as they apply, as a table or as
+//! JSON, without secrets.
 
 use std::fmt::Write as _;
 
@@ -8,18 +9,31 @@ use crate::settings::Effective;
 
 /// A table: key, value, source.
 pub(crate) fn table(effective: &[Effective]) -> String {
-    let rows: Vec<[String; 3]> =
-        effective.iter().map(|e| [e.key.clone(), shown(&e.value), e.origin.to_string()]).collect();
-    let header = ["key", "value", "source"].map(str::to_owned);
-    let all = || std::iter::once(&header).chain(&rows);
-    let width = |column: fn(&[String; 3]) -> &String| {
-        all().map(|row| column(row).chars().count()).max().unwrap_or_default()
-    };
-    let (keys, values) = (width(|[key, _, _]| key), width(|[_, value, _]| value));
+    let rows = effective.iter().map(|e| [e.key.clone(), shown(&e.value), e.origin.to_string()]);
+    aligned(["key", "value", "source"], rows)
+}
+
+/// A table with a head, whose columns are as wide as they need to be.
+pub(crate) fn aligned<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let all: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
+    for row in &all {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
     let mut table = String::new();
-    for [key, value, source] in all() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(table, "{key:keys$}  {value:values$}  {source}");
+    for row in &all {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().copied().zip(row) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        table.push_str(line.trim_end());
+        table.push('\n');
     }
     table
 }
@@ -38,7 +52,7 @@ pub(crate) fn json(effective: &[Effective]) -> String {
 }
 
 /// A line stays a line.
-fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     match value {
         "" => "-".to_owned(),
         value => value.replace(|c: char| c.is_control(), " "),

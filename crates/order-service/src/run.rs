@@ -6,7 +6,8 @@ mod health;
 mod management;
 mod publishing;
 mod registry;
-mod signals;
+pub(crate) mod replaying;
+pub(crate) mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,9 +21,10 @@ use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
 use order_app::live::Live;
+use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
-use order_app::relay::{RelayPorts, RelayStats};
+use order_app::relay::RelayStats;
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
@@ -89,17 +91,12 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
-    let store = stores.orders;
+    let store = stores.orders.clone();
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
     let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
     let stats = Arc::new(RelayStats::default());
-    let relay_ports = RelayPorts {
-        journal: stores.journal,
-        store: store.clone(),
-        publisher: None,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
+    let operations = replaying::operations(&settings, &stores, clock.clone(), entropy.clone());
+    let relay_ports = publishing::ports(&stores, clock.clone(), entropy.clone());
     let publishing =
         Publishing::new(&settings, relay_ports, orders.bell().clone(), Arc::clone(&stats))?;
     let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
@@ -121,8 +118,11 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
         events_topic: settings.events_topic.clone(),
         scrape: metrics.scrape(stats),
     };
-    let operations = Management { refresh: Some(Arc::new(refresher.clone())) };
-    let operators = management::serve(management, &http, operations)?;
+    let offered = Management {
+        refresh: Some(Arc::new(refresher.clone())),
+        operations: Some(operations.clone()),
+    };
+    let operators = management::serve(management, &http, offered)?;
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
@@ -156,9 +156,10 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
     let stop_as = *how_to_stop.get();
-    let now = tokio::time::Instant::now();
-    let end = now.checked_add(stop_as.budget).unwrap_or(now);
-    let stopping = stop(stop_as, end, &lifecycle, registration, || handle.stop(true), published);
+    let end = after(stop_as.budget);
+    let stop_server = || handle.stop(true);
+    let replays = operations.replays();
+    let stopping = stop(stop_as, end, &lifecycle, registration, replays, stop_server, published);
     Ok(see_through(stopping, operators, end, &mut signals).await)
 }
 
@@ -195,6 +196,11 @@ fn holders(log: &Log, orders: &Orders, http: &HttpSettings, stop: &Live<Stop>) -
     }
 }
 
+fn after(time: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}
+
 /// Waits for somebody who does not want to wait any longer.
 async fn second_wish(signals: &mut Signals) -> Asked {
     let first = Instant::now();
@@ -213,10 +219,13 @@ async fn stop<F: Future<Output = ()>>(
     end: tokio::time::Instant,
     lifecycle: &Lifecycle,
     registration: Option<Registration>,
+    replays: &Replays,
     stop_server: impl FnOnce() -> F,
     mut published: oneshot::Receiver<Running>,
 ) -> u8 {
     lifecycle.advance(Phase::OutOfService);
+    // How far a replay came is in the log; another instance can go on from there.
+    replays.stop().await;
     // A registry that does not hear it in time forgets us when the lease is over.
     if let Some(registration) = &registration {
         let _ = timeout_at(end, registration.out_of_service()).await;
@@ -272,14 +281,14 @@ fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<std::net::TcpListen
 }
 
 /// Writes and the store run here; requests are read and answered by the server's own threads.
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(cores.clamp(2, 8)).thread_name("main").enable_all();
     builder.build().context("the runtime does not start")
 }
 
-fn store_settings(storage: &Storage) -> StoreSettings {
+pub(crate) fn store_settings(storage: &Storage) -> StoreSettings {
     StoreSettings {
         url: storage.database.url().expose_secret().to_owned(),
         pool_size: storage.pool_size,

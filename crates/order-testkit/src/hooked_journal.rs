@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use order_app::ports::{
     Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, StoreError,
 };
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 use uuid::Uuid;
 
 use crate::BoxFuture;
@@ -136,7 +136,7 @@ impl EventJournal for HookedJournal {
     async fn redrive(
         &self,
         order: OrderId,
-        skip: Option<&str>,
+        skip: Option<(Version, &str)>,
         deadline: Deadline,
     ) -> Result<bool, StoreError> {
         self.around(self.inner.redrive(order, skip, deadline)).await

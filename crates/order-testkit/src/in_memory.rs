@@ -1,6 +1,7 @@
 //! A store that works and forgets: the fake for tests of everything above the port. It keeps the
 //! laws of the port, which the contract suite checks on it as on every adapter.
 
+mod inspection;
 mod journal;
 
 use std::collections::{BTreeMap, HashMap};

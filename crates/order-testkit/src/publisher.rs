@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use order_app::events::EventRecord;
-use order_app::ports::{EventPublisher, PublishError};
+use order_app::ports::{EventPublisher, EventReplayer, PublishError};
 use order_domain::OrderId;
 use tokio::sync::watch;
 
@@ -76,6 +76,7 @@ struct State {
     calls: u64,
     under_way: BTreeSet<OrderId>,
     offenders: BTreeSet<OrderId>,
+    replay_topics: BTreeSet<Option<String>>,
 }
 
 impl ScriptedPublisher {
@@ -89,6 +90,7 @@ impl ScriptedPublisher {
             calls: 0,
             under_way: BTreeSet::new(),
             offenders: BTreeSet::new(),
+            replay_topics: BTreeSet::new(),
         };
         Self { topic, state: Mutex::new(state), paused: watch::Sender::new(false) }
     }
@@ -136,6 +138,12 @@ impl ScriptedPublisher {
         self.state().offenders.iter().copied().collect()
     }
 
+    /// The topics to which events were replayed; `None` stands for the events' own.
+    #[must_use]
+    pub fn replay_topics(&self) -> Vec<Option<String>> {
+        self.state().replay_topics.iter().cloned().collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,5 +185,18 @@ impl EventPublisher for ScriptedPublisher {
         // The sender lives as long as this call does.
         let _ = paused.wait_for(|paused| !paused).await;
         events.iter().map(|event| self.end(event)).collect()
+    }
+}
+
+/// Replays are taken like publications.
+#[async_trait]
+impl EventReplayer for ScriptedPublisher {
+    async fn replay(
+        &self,
+        topic: Option<&str>,
+        events: &[EventRecord],
+    ) -> Vec<Result<(), PublishError>> {
+        self.state().replay_topics.insert(topic.map(str::to_owned));
+        self.publish(events).await
     }
 }

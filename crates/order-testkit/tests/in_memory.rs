@@ -23,8 +23,11 @@ fn main() -> ExitCode {
         let runtime = runtime.handle().clone();
         Trial::test(format!("journal::{}", case.name), move || {
             let memory = Arc::new(InMemoryStore::default());
-            let instance =
-                || contract::Instance { orders: memory.clone(), journal: memory.clone() };
+            let instance = || contract::Instance {
+                orders: memory.clone(),
+                journal: memory.clone(),
+                inspection: memory.clone(),
+            };
             runtime.block_on((case.run)([instance(), instance()]));
             Ok(())
         })

@@ -12,7 +12,7 @@ use order_app::ports::{
     Backlog, BoxError, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress,
     StoreError,
 };
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ use crate::types::Guid;
 mod backlog;
 #[path = "journal/clock.rs"]
 mod clock;
+#[path = "journal/inspection.rs"]
+mod inspection;
 #[path = "journal/leases.rs"]
 mod leases;
 #[path = "journal/parking.rs"]
@@ -257,11 +259,11 @@ impl EventJournal for Journal {
     async fn redrive(
         &self,
         order: OrderId,
-        skip: Option<&str>,
+        skip: Option<(Version, &str)>,
         deadline: Deadline,
     ) -> Result<bool, StoreError> {
-        let (order, skip) = (order.get(), skip.map(str::to_owned));
-        let about = parking::Redriving { order, skip, first: OnceLock::new() };
+        let skip = skip.map(|(event, reason)| (event.get(), reason.to_owned()));
+        let about = parking::Redriving { order: order.get(), skip };
         self.transact(deadline, parking::redrive, about).await
     }
 

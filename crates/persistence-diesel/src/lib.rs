@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{BoxError, Entropy, EventJournal, OrderStore};
+use order_app::ports::{BoxError, Entropy, EventJournal, JournalInspection, OrderStore};
 use tokio::runtime::Handle;
 
 use crate::backend::{mysql, postgres, sqlite};
@@ -93,6 +93,8 @@ pub struct Stores {
     pub orders: Arc<dyn OrderStore>,
     /// The places of the events. It shares the connections of the order store.
     pub journal: Arc<dyn EventJournal>,
+    /// The same journal, for operators.
+    pub inspection: Arc<dyn JournalInspection>,
 }
 
 macro_rules! stores {
@@ -129,7 +131,7 @@ macro_rules! stores {
         });
         let orders =
             Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime });
-        Stores { orders, journal }
+        Stores { orders, inspection: journal.clone(), journal }
     }};
 }
 

@@ -158,5 +158,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(journal, outbox, skipped_events);
+diesel::allow_tables_to_appear_in_same_query!(journal, orders, outbox, skipped_events);
 diesel::allow_tables_to_appear_in_same_query!(outbox, outbox_incoming);

@@ -63,7 +63,7 @@ fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract
 fn instance(settings: &StoreSettings) -> Instance {
     let entropy = Arc::new(RandomEntropy);
     let stores = open(settings, entropy).expect("a known kind of URL");
-    Instance { orders: stores.orders, journal: stores.journal }
+    Instance { orders: stores.orders, journal: stores.journal, inspection: stores.inspection }
 }
 
 fn settings(scratch: &Scratch) -> StoreSettings {

@@ -58,6 +58,26 @@ parameters! {
             refs::cursor(),
         )
     ];
+    /// A replay, in the path.
+    ReplayPath [
+        parameter(ParameterIn::Path, "replayId", "The replay.", uuid())
+            .required(Required::True)
+            .build()
+    ];
+    /// A parked order, in the path.
+    ParkedPath [path("orderId", "The order's id.")];
+    /// Which parked orders.
+    ParkedQuery [
+        query("shard", "Only orders whose id has this remainder by 16.", unbounded(0, 15)),
+        query("after", "Only orders with a higher id.", integer(0, MAX_ID, 0)),
+        query("limit", "The most orders of a page.", integer(1, 500, 100))
+    ];
+    /// Which skipped events.
+    SkippedQuery [
+        query("orderId", "Only events of this order.", refs::id()),
+        query("after", "The `next` of the page before.", text()),
+        query("limit", "The most events of a page.", integer(1, 500, 100))
+    ];
     /// Which events of an order.
     HistoryQuery [
         query("after", "Only events with a higher sequence.", integer(0, MAX_ID, 0)),
@@ -106,4 +126,19 @@ fn integer(least: i64, most: i64, default: i64) -> Schema {
         .default(Some(json!(default)))
         .build()
         .into()
+}
+
+fn unbounded(least: i64, most: i64) -> Schema {
+    let integer = ObjectBuilder::new().schema_type(Type::Integer);
+    integer.minimum(Some(least)).maximum(Some(most)).build().into()
+}
+
+fn text() -> Schema {
+    let pattern = Some("^[1-9][0-9]{0,15}[.][1-9][0-9]{0,15}$");
+    ObjectBuilder::new().schema_type(Type::String).pattern(pattern).build().into()
+}
+
+fn uuid() -> Schema {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    text.pattern(Some("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")).build().into()
 }

@@ -17,19 +17,24 @@ const ANY: &[Code] = &[
     Code::Overloaded,
     Code::Draining,
 ];
-/// What a write may answer beside that.
-const WRITE: &[Code] = &[
+/// What an operation with a body may answer beside that.
+const BODY: &[Code] = &[
     Code::MalformedJson,
     Code::UnknownField,
     Code::ValidationFailed,
-    Code::InvalidIdempotencyKey,
     Code::RequestTimeout,
-    Code::IdempotencyInProgress,
     Code::PayloadTooLarge,
     Code::UnsupportedMediaType,
+];
+/// What a write of an order may answer beside that.
+const WRITE: &[Code] = &[
+    Code::InvalidIdempotencyKey,
+    Code::IdempotencyInProgress,
     Code::IdempotencyKeyReused,
     Code::OutcomeUnknown,
 ];
+const SKIP: &[Code] =
+    &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
 /// What a change of an order may answer beside that.
 const CHANGE: &[Code] =
     &[Code::OrderNotFound, Code::InvalidTransition, Code::ConcurrentUpdate, Code::VersionMismatch];
@@ -38,10 +43,18 @@ const PLACE: &[Code] = &[Code::CurrencyNotEnabled, Code::DuplicateClientReferenc
 
 fn of(operation: &str) -> Vec<&'static [Code]> {
     match operation {
-        "placeOrder" => vec![ANY, WRITE, LINES, PLACE],
-        "replaceLines" => vec![ANY, WRITE, CHANGE, LINES],
-        "changeStatus" => vec![ANY, WRITE, CHANGE, &[Code::UnknownStatus]],
+        "placeOrder" => vec![ANY, BODY, WRITE, LINES, PLACE],
+        "replaceLines" => vec![ANY, BODY, WRITE, CHANGE, LINES],
+        "changeStatus" => vec![ANY, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
         "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
+        "refresh" => vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]],
+        "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => vec![ANY],
+        "getParkedOrder" => vec![ANY, &[Code::OrderNotParked]],
+        "redriveOrder" => vec![ANY, &[Code::OrderNotParked, Code::OutcomeUnknown]],
+        "redriveAllOrders" => vec![ANY, &[Code::OutcomeUnknown]],
+        "skipEvent" => vec![ANY, BODY, SKIP],
+        "startReplay" => vec![ANY, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
+        "getReplay" | "cancelReplay" => vec![ANY, &[Code::ReplayNotFound]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }
 }

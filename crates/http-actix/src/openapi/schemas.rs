@@ -68,8 +68,18 @@ pub(super) fn shared(currencies: &Currencies) -> Map<String, Value> {
     let mut all = amounts(currencies);
     all.extend(words());
     all.extend(tokens());
-    all.insert("Problem".to_owned(), problem());
+    let codes = Code::ALL.iter().filter(|code| !Code::OF_MANAGEMENT.contains(code));
+    all.insert("Problem".to_owned(), problem(codes, of_orders()));
     all.insert("FieldError".to_owned(), field_error());
+    all
+}
+
+/// Those that the management port needs.
+pub(super) fn of_management() -> Map<String, Value> {
+    let mut all = shared(&Currencies::default());
+    let needed = ["FieldError", "Id", "Timestamp"];
+    all.retain(|name, _| needed.contains(&name.as_str()));
+    all.insert("Problem".to_owned(), problem(Code::ALL.iter(), of_operations()));
     all
 }
 
@@ -198,32 +208,49 @@ fn tokens() -> Map<String, Value> {
     }))
 }
 
-fn problem() -> Value {
-    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+/// The members that problems of the main port may have beside those of all.
+fn of_orders() -> Value {
+    json!({
+        "currentStatus": {"$ref": "#/components/schemas/Status"},
+        "requestedStatus": {"$ref": "#/components/schemas/Status"},
+        "allowedTransitions": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Status"},
+        },
+        "currentVersion": {"$ref": "#/components/schemas/Id"},
+        "existingOrderId": {"$ref": "#/components/schemas/Id"},
+        "expectedTotalAmount": {"type": "string"},
+        "enabledCurrencies": {"type": "array", "items": {"type": "string"}},
+    })
+}
+
+/// The members that problems of the management port may have beside those of all.
+fn of_operations() -> Value {
+    json!({
+        "waitingSequence": {"$ref": "#/components/schemas/Id"},
+        "replayId": {"type": "string", "format": "uuid"},
+        "problems": {"type": "array", "items": {"type": "string"}},
+    })
+}
+
+fn problem<'a>(codes: impl Iterator<Item = &'a Code>, more: Value) -> Value {
+    let codes: Vec<_> = codes.map(|code| code.as_str()).collect();
+    let mut members = object(json!({
+        "type": {"type": "string", "description": "A name for the kind of problem, with its code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "code": {"type": "string", "x-extensible-enum": codes},
+        "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
+    }));
+    members.extend(object(more));
     json!({
         "description": "What went wrong (RFC 9457).",
         "type": "object",
         "required": ["type", "title", "status", "detail", "instance", "code", "traceId"],
-        "properties": {
-            "type": {"type": "string", "description": "A name for the kind of problem, with its code."},
-            "title": {"type": "string"},
-            "status": {"type": "integer", "minimum": 400, "maximum": 599},
-            "detail": {"type": "string"},
-            "instance": {"type": "string", "description": "The path that was asked for."},
-            "code": {"type": "string", "x-extensible-enum": codes},
-            "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
-            "currentStatus": {"$ref": "#/components/schemas/Status"},
-            "requestedStatus": {"$ref": "#/components/schemas/Status"},
-            "allowedTransitions": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/Status"},
-            },
-            "currentVersion": {"$ref": "#/components/schemas/Id"},
-            "existingOrderId": {"$ref": "#/components/schemas/Id"},
-            "expectedTotalAmount": {"type": "string"},
-            "enabledCurrencies": {"type": "array", "items": {"type": "string"}},
-        },
+        "properties": members,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which error of the use cases is which problem.
 
 use order_app::currencies::CurrencyNotEnabled;
+use order_app::operations::{RedriveError, SkipError, StartError};
 use order_app::orders::{ChangeError, FindError, LinesRefused, PlaceError, WriteFailure};
 use order_app::ports::StoreError;
 use order_domain::{
@@ -140,6 +141,51 @@ impl From<FindError> for Problem {
     }
 }
 
+impl From<RedriveError> for Problem {
+    fn from(error: RedriveError) -> Self {
+        match error {
+            RedriveError::NotParked(_) => order_not_parked(),
+            RedriveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SkipError> for Problem {
+    fn from(error: SkipError) -> Self {
+        match error {
+            SkipError::NotParked(_) => order_not_parked(),
+            SkipError::NotFirst { first, .. } => {
+                let detail = format!("The first event that waits is {first}. Nothing was skipped.");
+                Self::new(Code::AnotherEventWaits, detail).member("waitingSequence", first.get())
+            }
+            SkipError::UnderWay(_) => Self::new(
+                Code::RedriveInProgress,
+                "It is not known yet what comes of publishing the order again. Nothing was \
+                 skipped; look again in a moment.",
+            ),
+            SkipError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Running(id) => {
+                let detail = format!("Replay {id} is running; one at a time is.");
+                Self::new(Code::ReplayInProgress, detail).member("replayId", id.to_string())
+            }
+            StartError::NoBrokers => Self::new(
+                Code::NoBrokers,
+                "This instance has no brokers to replay to; a dry run is possible.",
+            ),
+            StartError::Stopping => {
+                Self::new(Code::Draining, "This instance is stopping; ask another one.")
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         WriteFailure::from(error).into()
@@ -183,6 +229,10 @@ pub(crate) fn amount_overflow() -> Problem {
         message: "must not be above 999999999999999.9999".into(),
     };
     Problem::new(Code::AmountOverflow, detail).errors(vec![error])
+}
+
+fn order_not_parked() -> Problem {
+    Problem::new(Code::OrderNotParked, "This order is not parked, or not any more.")
 }
 
 fn order_not_found() -> Problem {

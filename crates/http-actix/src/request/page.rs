@@ -92,7 +92,7 @@ fn statuses(query: &mut Query) -> Vec<OrderStatus> {
 
 /// Reads a time as RFC 3339 spells it. Orders have microseconds: a finer bound is rounded up, which
 /// selects the same orders. So does a bound moved into the years that every database can compare.
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
+pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| {
         "must be a time as in RFC 3339, such as 2026-11-22T12:00:00Z (a + is written %2B)"
             .to_owned()

@@ -81,7 +81,7 @@ impl Query {
 }
 
 /// Reads an integer within bounds, both included, from plain digits.
-pub(super) fn integer(text: &str, least: i64, most: i64) -> Result<i64, String> {
+pub(crate) fn integer(text: &str, least: i64, most: i64) -> Result<i64, String> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number = digits.then(|| text.parse().ok()).flatten();
     number

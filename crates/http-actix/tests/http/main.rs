@@ -11,6 +11,8 @@ mod limits;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod resets;

@@ -83,7 +83,11 @@ impl World {
         self.memory.backlog(soon()).await.unwrap()
     }
 
+    /// Asks for an order again, perhaps without the event that is its first one now.
     pub(crate) async fn redrive(&self, order: OrderId, skip: Option<&str>) -> bool {
+        let all = self.parked().await;
+        let first = all.iter().find(|parked| parked.order == order).map(|parked| parked.from);
+        let skip = skip.and_then(|reason| Some((first?, reason)));
         self.memory.redrive(order, skip, soon()).await.unwrap()
     }
 }

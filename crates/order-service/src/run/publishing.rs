@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use events_kafka::{KafkaPublisher, KafkaSettings};
-use order_app::ports::{EventPublisher, uuid_v7};
+use order_app::ports::{Clock, Entropy, EventPublisher, uuid_v7};
 use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
+use persistence_diesel::Stores;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -33,6 +34,16 @@ pub(super) struct Running {
     tell: watch::Sender<bool>,
     relay: JoinHandle<()>,
     _topics: JoinSet<()>,
+}
+
+/// What the relay works on, for as long as there are no brokers.
+pub(super) fn ports(
+    stores: &Stores,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> RelayPorts {
+    let (journal, store) = (stores.journal.clone(), stores.orders.clone());
+    RelayPorts { journal, store, publisher: None, clock, entropy }
 }
 
 impl Publishing {
@@ -100,7 +111,7 @@ impl Running {
     }
 }
 
-fn kafka_settings(settings: &Settings) -> KafkaSettings {
+pub(super) fn kafka_settings(settings: &Settings) -> KafkaSettings {
     let kafka = &settings.kafka;
     let protocol = match kafka.protocol {
         Protocol::Plaintext => "PLAINTEXT",

@@ -7,6 +7,7 @@
 
 mod backlog;
 mod concurrency;
+mod inspection;
 mod interruption;
 mod leases;
 mod parking;
@@ -18,7 +19,7 @@ mod zombies;
 use std::fmt;
 use std::sync::Arc;
 
-use order_app::ports::{EventJournal, OrderStore};
+use order_app::ports::{EventJournal, JournalInspection, OrderStore};
 
 use crate::BoxFuture;
 
@@ -29,6 +30,8 @@ pub struct Instance {
     pub orders: Arc<dyn OrderStore>,
     /// Where its commits get their places.
     pub journal: Arc<dyn EventJournal>,
+    /// Where operators look at that.
+    pub inspection: Arc<dyn JournalInspection>,
 }
 
 impl fmt::Debug for Instance {
@@ -97,12 +100,22 @@ pub fn journal_cases() -> Vec<JournalCase> {
             the_same_progress_again_changes_nothing,
             a_redrive_leaves_out_the_first_event,
             asking_twice_skips_once,
+            no_other_event_is_skipped_than_the_one_that_is_meant,
             a_skipped_event_is_not_read_any_more,
             any_reason_will_do,
         }
         backlog {
             an_event_waits_until_its_shard_has_passed_it,
             the_oldest_event_is_found_wherever_it_waits,
+        }
+        inspection {
+            every_duty_is_told_with_its_holder_and_position,
+            parked_orders_are_paged_by_their_ids,
+            skipped_events_are_paged_by_order_and_sequence,
+            selected_events_come_in_the_order_of_their_places,
+            a_selection_fits_all_that_is_said,
+            whoever_reads_on_misses_nothing_of_a_selection,
+            a_skipped_event_is_not_selected,
         }
         interruption {
             dropped_calls_do_no_harm,

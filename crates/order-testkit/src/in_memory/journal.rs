@@ -1,14 +1,14 @@
 //! The journal of the store in memory. Leases run out by tokio's clock, so that a test with paused
 //! time decides when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::ports::{
     Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, SHARDS,
-    StoreError, shard,
+    Skipped, StoreError, shard,
 };
 use order_domain::{OrderId, Version};
 use tokio::time::Instant;
@@ -28,18 +28,18 @@ pub(super) struct Journal {
     incoming: VecDeque<EventKey>,
     /// Position 1 is the first.
     places: Vec<EventKey>,
-    skipped: BTreeSet<EventKey>,
-    leases: HashMap<Duty, LeaseRow>,
+    pub(super) skipped: BTreeMap<EventKey, Skipped>,
+    pub(super) leases: HashMap<Duty, LeaseRow>,
     living: HashMap<Uuid, Instant>,
-    parked: BTreeMap<OrderId, Parked>,
+    pub(super) parked: BTreeMap<OrderId, Parked>,
 }
 
 #[derive(Debug)]
-struct LeaseRow {
-    holder: Option<Uuid>,
-    until: Instant,
+pub(super) struct LeaseRow {
+    pub(super) holder: Option<Uuid>,
+    pub(super) until: Instant,
     epoch: i64,
-    position: i64,
+    pub(super) position: i64,
 }
 
 impl Default for Journal {
@@ -48,7 +48,7 @@ impl Default for Journal {
             started: Instant::now(),
             incoming: VecDeque::new(),
             places: Vec::new(),
-            skipped: BTreeSet::new(),
+            skipped: BTreeMap::new(),
             leases: HashMap::new(),
             living: HashMap::new(),
             parked: BTreeMap::new(),
@@ -103,7 +103,7 @@ impl Journal {
     }
 
     /// Positions after one, with the keys of their events.
-    fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
+    pub(super) fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
         let passed = usize::try_from(position).unwrap_or(0);
         let places = (1..).zip(&self.places);
         places.skip(passed)
@@ -132,7 +132,7 @@ impl Tables {
     fn waiting(&self) -> Vec<EventKey> {
         let journal = &self.journal;
         let unpublished = journal.places_after(0).filter(|(position, event)| {
-            let seen = !journal.skipped.contains(*event);
+            let seen = !journal.skipped.contains_key(*event);
             seen && journal.is_behind(*position, event.0)
         });
         let unpublished = unpublished.map(|(_, event)| *event);
@@ -205,7 +205,7 @@ impl EventJournal for InMemoryStore {
         let journal = &tables.journal;
         let wanted = |event: &EventKey| {
             let of_shard = shard.is_none_or(|shard| shard == order_app::ports::shard(event.0));
-            of_shard && !journal.skipped.contains(event)
+            of_shard && !journal.skipped.contains_key(event)
         };
         let places = journal.places_after(position).filter(|(_, event)| wanted(event));
         let event = |(position, key): (i64, &EventKey)| {
@@ -252,16 +252,21 @@ impl EventJournal for InMemoryStore {
     async fn redrive(
         &self,
         order: OrderId,
-        skip: Option<&str>,
+        skip: Option<(Version, &str)>,
         _: Deadline,
     ) -> Result<bool, StoreError> {
         let journal = &mut self.tables().journal;
         let Some(row) = journal.parked.get_mut(&order) else { return Ok(false) };
-        if skip.is_some() && !row.redrive {
-            journal.skipped.insert((order, row.from.get()));
-            row.from = Version::next(row.from);
+        if row.redrive || skip.is_some_and(|(event, _)| event != row.from) {
+            return Ok(true);
         }
         row.redrive = true;
+        if let Some((event, reason)) = skip {
+            row.from = Version::next(event);
+            let at = journal.now();
+            let skipped = Skipped { order, sequence: event, reason: reason.to_owned(), at };
+            journal.skipped.insert((order, event.get()), skipped);
+        }
         Ok(true)
     }
 

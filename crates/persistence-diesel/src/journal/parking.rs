@@ -1,7 +1,5 @@
 //! What a shard's publisher has done, and the orders that it could not publish.
 
-use std::sync::OnceLock;
-
 use chrono::NaiveDateTime;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -137,9 +135,8 @@ pub(super) fn list<'c>(
 /// A call that has a parked order published again.
 pub(super) struct Redriving {
     pub(super) order: i64,
-    pub(super) skip: Option<String>,
-    /// The first event that waits, as the first attempt found it: a later attempt skips no other.
-    pub(super) first: OnceLock<i64>,
+    /// The event to leave out, and why.
+    pub(super) skip: Option<(i64, String)>,
 }
 
 /// Asks for an order to be published again, perhaps without its first event. What has been asked
@@ -153,11 +150,11 @@ pub(super) fn redrive<'c>(
         let wish = (parked_orders::sequence, parked_orders::redrive);
         let found = stored.select(wish).first::<(i64, bool)>(connection).await.optional()?;
         let Some((sequence, asked)) = found else { return Ok(Ending::Undo(false)) };
-        if asked {
+        let skip = about.skip.as_ref();
+        // A later attempt, too, skips no other event than the first one.
+        if asked || skip.is_some_and(|(event, _)| *event != sequence) {
             return Ok(Ending::Undo(true));
         }
-        let first = *about.first.get_or_init(|| sequence);
-        let skip = about.skip.as_ref().filter(|_| first == sequence);
         let from = sequence.saturating_add(i64::from(skip.is_some()));
         let unchanged = stored
             .filter(parked_orders::sequence.eq(sequence))
@@ -169,7 +166,7 @@ pub(super) fn redrive<'c>(
         if asked == 0 {
             return Ok(Ending::Again);
         }
-        if let Some(reason) = skip {
+        if let Some((_, reason)) = skip {
             let row = (
                 skipped_events::order_id.eq(about.order),
                 skipped_events::sequence.eq(sequence),

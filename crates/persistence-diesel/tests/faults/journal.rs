@@ -125,7 +125,12 @@ pub(crate) async fn gone_after_progress(rig: Rig) {
         assert_eq!(again.expect("the database is back"), Held::Done(()));
     }
     assert_eq!(the_parked(&rig).await.attempts, 1);
-    assert!(rig.journal.redrive(order, Some("nobody wants it"), soon()).await.unwrap());
+    assert!(
+        rig.journal
+            .redrive(order, Some((Version::FIRST, "nobody wants it")), soon())
+            .await
+            .unwrap()
+    );
     rig.journal.advance(&lease, &parking(order), soon()).await.expect("the database works");
     let parked = the_parked(&rig).await;
     assert_eq!((parked.from.get(), parked.redrive), (2, true), "the skip is not undone");
@@ -136,7 +141,7 @@ pub(crate) async fn skip_answer_lost(rig: Rig) {
     let (order, lease) = with_a_shard(&rig).await;
     rig.journal.advance(&lease, &parking(order), soon()).await.expect("the order is parked");
     rig.proxy.behave(Conduct::LosesCommitAnswer);
-    let asked = rig.journal.redrive(order, Some("nobody wants it"), soon()).await;
+    let asked = rig.journal.redrive(order, Some((Version::FIRST, "nobody wants it")), soon()).await;
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
     assert!(asked.expect("it has landed"));
     let parked = the_parked(&rig).await;
@@ -181,7 +186,7 @@ pub(crate) fn events_from_before_the_journal(database: Database) {
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
         migrate(&settings(url)).await.expect("it migrates");
-        let Stores { orders, journal } = stores(url);
+        let Stores { orders, journal, .. } = stores(url);
         place_orders(&*orders, 1..=EVENTS).await;
         for table in
             ["outbox_incoming", "journal", "leases", "instances", "parked_orders", "skipped_events"]
@@ -233,7 +238,7 @@ pub(crate) async fn ask_everything(
         journal.head(within(time)).await.map(drop),
         journal.advance(&publishing, &progress, within(time)).await.map(drop),
         journal.parked(None, 10, within(time)).await.map(drop),
-        journal.redrive(order, Some("no"), within(time)).await.map(drop),
+        journal.redrive(order, Some((Version::FIRST, "no")), within(time)).await.map(drop),
         journal.backlog(within(time)).await.map(drop),
     ]
 }

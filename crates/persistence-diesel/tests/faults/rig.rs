@@ -50,7 +50,7 @@ impl Rig {
         let proxy = Proxy::before(server, Commit::on(&scratch.url)).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
         assert_ne!(through, scratch.url, "the store goes through the proxy");
-        let Stores { orders: store, journal } = stores(&through);
+        let Stores { orders: store, journal, .. } = stores(&through);
         Self { store, journal, proxy, url: scratch.url.clone() }
     }
 

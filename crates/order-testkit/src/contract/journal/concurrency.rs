@@ -139,8 +139,8 @@ pub(super) async fn redrives_at_a_time_skip_one_event([one, other]: [Instance; 2
     let progress = Progress { position: 4, park: vec![parking], unpark: Vec::new() };
     advance(&one, &lease, &progress).await;
     let (first, second) = tokio::join!(
-        one.journal.redrive(order, Some("one"), in_time()),
-        other.journal.redrive(order, Some("other"), in_time()),
+        one.journal.redrive(order, Some((Version::FIRST, "one")), in_time()),
+        other.journal.redrive(order, Some((Version::FIRST, "other")), in_time()),
     );
     assert!(first.expect("the journal redrives") && second.expect("the journal redrives"));
     let from: Vec<i64> = parked(&one).await.iter().map(|parked| parked.from.get()).collect();

@@ -17,8 +17,11 @@ async fn park(instance: &Instance, lease: &Lease, order: OrderId, from: i64, rea
     advance(instance, lease, &Progress { park: vec![parking], ..Progress::default() }).await;
 }
 
-/// Asks for an order again.
+/// Asks for an order again, perhaps without the event that is its first one now.
 async fn redrive(instance: &Instance, order: OrderId, skip: Option<&str>) -> bool {
+    let all = parked(instance).await;
+    let first = all.iter().find(|parked| parked.order == order).map(|parked| parked.from);
+    let skip = skip.map(|reason| (first.unwrap_or(Version::FIRST), reason));
     let asked = instance.journal.redrive(order, skip, in_time()).await;
     asked.expect("the journal redrives")
 }
@@ -136,6 +139,28 @@ pub(super) async fn asking_twice_skips_once([one, other]: [Instance; 2]) {
     assert!(redrive(&other, order, Some("nobody wants it")).await);
     let found = the_parked(&one).await;
     assert_eq!((found.from.get(), found.redrive), (3, true));
+}
+
+pub(super) async fn no_other_event_is_skipped_than_the_one_that_is_meant(
+    [one, other]: [Instance; 2],
+) {
+    let (order, lease) = a_parked_order(&one, 2).await;
+    let skip = async |instance: &Instance, event: i64| {
+        let skip = Some((Version::new(event).expect("a version"), "nobody wants it"));
+        let asked = instance.journal.redrive(order, skip, in_time()).await;
+        assert!(asked.expect("the journal redrives"));
+    };
+    for event in [1, 3] {
+        skip(&other, event).await;
+        let found = the_parked(&one).await;
+        assert_eq!((found.from.get(), found.redrive), (2, false), "{event} is not the first");
+    }
+    skip(&one, 2).await;
+    park(&one, &lease, order, 3, "refused again").await;
+    // The same wish once more, as when its answer was lost.
+    skip(&other, 2).await;
+    let found = the_parked(&one).await;
+    assert_eq!((found.from.get(), found.redrive), (3, false));
 }
 
 pub(super) async fn a_skipped_event_is_not_read_any_more([one, other]: [Instance; 2]) {

@@ -1,0 +1,51 @@
+//! What is published, as things stand at one moment.
+
+use std::collections::HashMap;
+
+use order_domain::OrderId;
+
+use super::super::deadline;
+use crate::ports::{Duty, JournalInspection, Placed, StoreError, shard};
+
+const PAGE: u32 = 1_000;
+
+/// See the head of the file. The relay bounds how many orders are parked.
+pub(super) struct Published {
+    shards: HashMap<u16, i64>,
+    parked: HashMap<OrderId, i64>,
+}
+
+impl Published {
+    /// First how far the shards are, then who is parked: what a shard had passed by then is
+    /// published, or its order is still parked.
+    pub(super) async fn now(inspection: &dyn JournalInspection) -> Result<Self, StoreError> {
+        let holdings = inspection.holdings(deadline()).await?;
+        let shards = holdings.iter().filter_map(|holding| match holding.duty {
+            Duty::Publish(shard) => Some((shard, holding.position)),
+            Duty::Arrange => None,
+        });
+        let mut published = Self { shards: shards.collect(), parked: HashMap::new() };
+        let mut after = 0;
+        loop {
+            let page = inspection.parked_after(after, None, PAGE, deadline()).await?;
+            let Some(last) = page.last() else { return Ok(published) };
+            after = last.order.get();
+            let parked = page.iter().map(|parked| (parked.order, parked.from.get()));
+            published.parked.extend(parked);
+        }
+    }
+
+    /// The last place of a published event, or a later one.
+    pub(super) fn last(&self) -> i64 {
+        self.shards.values().copied().max().unwrap_or(0)
+    }
+
+    /// Whether an event is published.
+    pub(super) fn has(&self, placed: &Placed) -> bool {
+        let order = placed.event.order_id;
+        let passed = self.shards.get(&shard(order)).is_some_and(|at| placed.position <= *at);
+        let waits =
+            self.parked.get(&order).is_some_and(|from| placed.event.sequence.get() >= *from);
+        passed && !waits
+    }
+}

@@ -1,0 +1,116 @@
+//! What operators ask of the journal and of the broker, beside what the relay needs of them.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
+use uuid::Uuid;
+
+use super::{Deadline, Duty, Parked, Placed, PublishError, StoreError};
+use crate::events::EventRecord;
+
+/// Looks into the journal. Nothing here changes anything.
+///
+/// Laws: deadlines and transient faults as in [`EventJournal`](super::EventJournal); what a method
+/// answers was so at one moment.
+#[async_trait]
+pub trait JournalInspection: Send + Sync {
+    /// Who does what, and how far it is done: each duty once, [`Duty::Arrange`] first, then the
+    /// shards.
+    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError>;
+
+    /// The parked orders with an id above `after`, by their ids, at most `limit`; of one shard, or
+    /// of all. Paging through them misses no order that is parked all the while.
+    async fn parked_after(
+        &self,
+        after: i64,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Parked>, StoreError>;
+
+    /// The skipped events after one, by order and sequence, at most `limit`; of one order, or of
+    /// all.
+    async fn skipped_after(
+        &self,
+        after: (i64, i64),
+        order: Option<OrderId>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Skipped>, StoreError>;
+
+    /// The selected events with places after `after`, in the order of their places, at most
+    /// `limit`; skipped ones are left out, as in [`EventJournal::after`](super::EventJournal::after).
+    /// It looks at as many places at a time as it can in a short time, and says how far it came:
+    /// up to there, nothing is missing. An event that cannot be read is
+    /// [`StoreError::Corrupt`] when it is the first one that is selected; else it is where a page
+    /// ends.
+    async fn select(
+        &self,
+        selection: &Selection,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Selected, StoreError>;
+}
+
+/// Publishes past events once more.
+#[async_trait]
+pub trait EventReplayer: Send + Sync {
+    /// Publishes events, marked as repetitions, to a topic or each to its own, and answers for each
+    /// as [`EventPublisher::publish`](super::EventPublisher::publish) does; its law holds here, too.
+    /// That a chosen topic does not exist will not mend itself: [`PublishError::Permanent`].
+    async fn replay(
+        &self,
+        topic: Option<&str>,
+        events: &[EventRecord],
+    ) -> Vec<Result<(), PublishError>>;
+}
+
+/// How a duty stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// What it is about.
+    pub duty: Duty,
+    /// Which instance has the lease; `None` when it is free or over.
+    pub holder: Option<Uuid>,
+    /// Up to where the duty is done.
+    pub position: i64,
+}
+
+/// An event that somebody decided not to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Whose event.
+    pub order: OrderId,
+    /// Which one.
+    pub sequence: Version,
+    /// Why; for operators.
+    pub reason: String,
+    /// When, by the clock of the database.
+    pub at: DateTime<Utc>,
+}
+
+/// Which events are meant: those that fit all that is said. What is empty says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Of one of these orders.
+    pub orders: Vec<OrderId>,
+    /// Of an order of one of these customers.
+    pub customers: Vec<CustomerId>,
+    /// Of one of these kinds.
+    pub kinds: Vec<OrderEventKind>,
+    /// Happened at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Happened before this time.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// One page of selected events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The events.
+    pub events: Vec<Placed>,
+    /// Up to which place everything was looked at: the last event's, or farther; above `after`
+    /// unless that is the last place given.
+    pub through: i64,
+}

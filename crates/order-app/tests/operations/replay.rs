@@ -1,0 +1,253 @@
+//! Past events once more: complete, in sequence, no faster than asked, and resumable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayState};
+use order_app::ports::{
+    Deadline, Holding, JournalInspection, Parked, Selected, Selection, Skipped, StoreError,
+};
+use order_domain::{OrderEventKind, OrderId};
+use order_testkit::examples::an_order_id;
+use order_testkit::{Fate, InMemoryStore};
+use tokio::time::{Instant, sleep};
+
+use crate::world::{World, assert_complete, everything};
+
+#[tokio::test(start_paused = true)]
+async fn everything_is_replayed_in_sequence() {
+    let world = World::published(20, 5).await;
+    let progress = world.replay(everything()).await;
+    assert_complete(&progress, 100);
+    world.assert_replayed(20, 5);
+    assert_eq!((world.topic.len(), progress.position, progress.unpublished), (100, 100, 0));
+    assert_eq!(world.broker.replay_topics(), [None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selection_goes_to_the_topic_that_is_chosen() {
+    let world = World::published(5, 4).await;
+    let selection = Selection {
+        orders: vec![an_order_id(2), an_order_id(3)],
+        kinds: vec![OrderEventKind::Updated],
+        ..Selection::default()
+    };
+    let topic = Some("elsewhere".to_owned());
+    let plan = ReplayPlan { selection, topic: topic.clone(), ..everything() };
+    assert_complete(&world.replay(plan).await, 6);
+    assert_eq!((world.replayed(2), world.replayed(3)), (vec![2, 3, 4], vec![2, 3, 4]));
+    assert_eq!(world.broker.replay_topics(), [topic]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_bound_what_is_replayed() {
+    let world = World::published(1, 9).await;
+    let plan = ReplayPlan { after: 3, up_to: Some(6), ..everything() };
+    assert_complete(&world.replay(plan).await, 3);
+    assert_eq!(world.replayed(1), [4, 5, 6]);
+    let beyond = ReplayPlan { after: 50, ..everything() };
+    let progress = world.replay(beyond).await;
+    assert_eq!((progress.state, progress.events), (ReplayState::Completed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_counts_and_sends_nothing() {
+    let world = World::published(20, 5).await;
+    let plan = ReplayPlan { dry_run: true, ..everything() };
+    let ports = OperationsPorts { replayer: None, ..world.ports() };
+    let progress = Replay::new(ports, plan).run(std::future::pending()).await;
+    assert_complete(&progress, 100);
+    assert!(world.topic.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_brokers_nothing_is_replayed() {
+    let world = World::published(1, 1).await;
+    let ports = OperationsPorts { replayer: None, ..world.ports() };
+    let progress = Replay::new(ports, everything()).run(std::future::pending()).await;
+    assert!(matches!(progress.state, ReplayState::Failed(reason) if reason.contains("brokers")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_published_yet_is_left_out() {
+    let world = World::published(3, 3).await;
+    // Parked from its second version on, with a place that nobody has passed, and without a place.
+    world.park(1, 2).await;
+    world.commit(2, 1).await;
+    world.arrange().await;
+    world.commit(3, 1).await;
+    let progress = world.replay(everything()).await;
+    assert_complete(&progress, 7);
+    let replayed = [world.replayed(1), world.replayed(2), world.replayed(3)];
+    assert_eq!(replayed, [vec![1], vec![1, 2, 3], vec![1, 2, 3]]);
+    assert_eq!(progress.unpublished, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_no_faster_than_asked() {
+    let world = World::published(30, 1).await;
+    let start = Instant::now();
+    assert_complete(&world.replay(ReplayPlan { rate: 10, ..everything() }).await, 30);
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(2_900) && took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_replay_is_resumed_where_it_ended() {
+    let world = World::published(20, 5).await;
+    let (mut after, mut runs) = (0, 0);
+    loop {
+        let plan = ReplayPlan { rate: 50, after, ..everything() };
+        let replay = Replay::new(world.ports(), plan);
+        let progress = replay.run(sleep(Duration::from_millis(470))).await;
+        assert!(progress.position >= after, "it never goes back");
+        (after, runs) = (progress.position, runs + 1);
+        match progress.state {
+            ReplayState::Cancelled => assert!(progress.ended_at.is_some()),
+            ended => {
+                assert_eq!(ended, ReplayState::Completed);
+                break;
+            }
+        }
+    }
+    assert!(runs > 3, "it was interrupted");
+    world.assert_replayed(20, 5);
+    // What was under way comes once more, and no more than that.
+    assert!(world.topic.len() <= 100 + runs * 20, "{}", world.topic.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_pass_are_waited_out_and_nothing_overtakes() {
+    let world = World::published(10, 6).await;
+    world.broker.script(|number, event| match (number % 3, event.order_id.get() % 2) {
+        (0, _) => Fate::Lost,
+        (1, 0) => Fate::Unconfirmed,
+        _ => Fate::Confirmed,
+    });
+    assert_complete(&world.replay(everything()).await, 60);
+    world.assert_replayed(10, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_down_shows_and_is_asked_with_pauses() {
+    let world = World::published(3, 2).await;
+    world.broker.always(Fate::Lost);
+    let replay = Replay::new(world.ports(), everything());
+    let progress = replay.progress();
+    let running = tokio::spawn(replay.run(std::future::pending()));
+    sleep(Duration::from_mins(10)).await;
+    assert!(progress.borrow().trouble.as_ref().is_some_and(|trouble| trouble.contains("lost")));
+    let calls = world.broker.calls();
+    assert!((60..1_000).contains(&calls), "{calls}");
+    world.broker.always(Fate::Confirmed);
+    assert_complete(&running.await.unwrap(), 6);
+    world.assert_replayed(3, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_event_ends_the_replay_right_before_it() {
+    let world = World::published(6, 4).await;
+    world.broker.always_for(an_order_id(4), Fate::Refused);
+    let progress = world.replay(everything()).await;
+    let ReplayState::Failed(reason) = &progress.state else { panic!("{progress:?}") };
+    assert!(reason.contains("event 1 of order 4, at position 4") && reason.contains("too large"));
+    assert_eq!(progress.position, 3);
+    // It goes on right behind it, if that is what is wanted.
+    let plan = ReplayPlan { after: 4, selection: but(4), ..everything() };
+    assert_eq!(world.replay(plan).await.state, ReplayState::Completed);
+    for id in [1, 2, 3, 5, 6] {
+        let mut seen = world.replayed(id);
+        seen.dedup();
+        assert!(seen.ends_with(&[2, 3, 4]) && seen.contains(&1), "{id}: {seen:?}");
+    }
+    assert_eq!(world.replayed(4), Vec::<i64>::new());
+}
+
+/// All orders but one.
+fn but(id: i64) -> Selection {
+    let orders = (1..=6).filter(|other| *other != id).map(an_order_id);
+    Selection { orders: orders.collect(), ..Selection::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_before_a_refused_event_is_confirmed_first() {
+    // Order 1 has many events before the refused one of order 2, one after the other.
+    let world = World::new();
+    world.commit(1, 6).await;
+    world.commit(2, 1).await;
+    world.arrange().await;
+    world.publish().await;
+    world.broker.always_for(an_order_id(2), Fate::Refused);
+    let progress = world.replay(everything()).await;
+    assert_eq!((progress.position, world.replayed(1)), (6, vec![1, 2, 3, 4, 5, 6]));
+}
+
+/// A journal whose pages fail now and then.
+struct Shaky {
+    inner: Arc<InMemoryStore>,
+    asked: AtomicU32,
+    fails: fn(u32) -> Option<StoreError>,
+}
+
+#[async_trait]
+impl JournalInspection for Shaky {
+    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError> {
+        self.inner.holdings(deadline).await
+    }
+
+    async fn parked_after(
+        &self,
+        after: i64,
+        shard: Option<u16>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Parked>, StoreError> {
+        self.inner.parked_after(after, shard, limit, deadline).await
+    }
+
+    async fn skipped_after(
+        &self,
+        after: (i64, i64),
+        order: Option<OrderId>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<Skipped>, StoreError> {
+        self.inner.skipped_after(after, order, limit, deadline).await
+    }
+
+    async fn select(
+        &self,
+        selection: &Selection,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Selected, StoreError> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        match (self.fails)(asked) {
+            Some(error) => Err(error),
+            None => self.inner.select(selection, after, limit, deadline).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_gone_for_a_while_is_waited_for() {
+    let world = World::published(10, 4).await;
+    let fails = |asked| (asked % 2 == 0).then(|| StoreError::Unavailable("gone".into()));
+    let shaky = Shaky { inner: world.memory.clone(), asked: AtomicU32::new(0), fails };
+    assert_complete(&world.replay_through(Arc::new(shaky), everything()).await, 40);
+    world.assert_replayed(10, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_ends_the_replay_before_it() {
+    let world = World::published(10, 4).await;
+    let fails =
+        |asked| (asked == 2).then(|| StoreError::Corrupt("the event at position 15".into()));
+    let shaky = Shaky { inner: world.memory.clone(), asked: AtomicU32::new(0), fails };
+    let progress = world.replay_through(Arc::new(shaky), everything()).await;
+    assert_eq!(progress.position, 14);
+    assert!(matches!(progress.state, ReplayState::Failed(why) if why.contains("position 15")));
+}

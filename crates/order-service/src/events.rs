@@ -1,0 +1,134 @@
+//! `order-service events …`: the operations on events from the command line, straight on the database
+//! and the brokers of the settings. What is asked for is in `events/arguments.rs`, how it looks in
+//! `events/show.rs`.
+
+mod arguments;
+mod replay;
+mod show;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use order_app::operations::{Operations, RedriveError, SkipError};
+use order_domain::OrderId;
+use tracing::Level;
+
+use crate::cli::{complain, print};
+use crate::run::{replaying, runtime, store_settings};
+use crate::settings::{Database, Settings};
+use crate::system::{OsEntropy, SystemClock};
+use arguments::{Page, ParkedCommand};
+
+pub(crate) use arguments::EventsCommand;
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the database or the brokers failed, or refused an event
+  2  settings or arguments are wrong
+  3  the order is not parked, or the event cannot be skipped
+  130, 143  interrupted by Ctrl-C or SIGTERM";
+
+/// The exit code when something cannot be done to an order as it stands.
+const REFUSED: u8 = 3;
+
+/// Does what was asked; answers with the exit code.
+///
+/// # Errors
+/// What went wrong, for one line.
+pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if let Database::Sqlite(file) = &settings.storage.database
+        && !file.exists()
+    {
+        // Or else looking would make one.
+        anyhow::bail!("there is no database at {}", file.display());
+    }
+    // Results go to standard output; what people should know beside them does not.
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_max_level(Level::WARN)
+        .with_target(false)
+        .without_time()
+        .init();
+    let runtime = runtime()?;
+    let done = runtime.block_on(execute(asked, settings));
+    runtime.shutdown_background();
+    done
+}
+
+async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let entropy = Arc::new(OsEntropy);
+    let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
+    let ports = replaying::ports(settings, &stores, Arc::new(SystemClock), entropy);
+    match asked {
+        EventsCommand::Backlog { json } => {
+            let overview = Operations::new(ports).overview().await?;
+            Ok(print(&show::overview(&overview, json)))
+        }
+        EventsCommand::Parked(asked) => parked(asked, &Operations::new(ports)).await,
+        EventsCommand::Replay(asked) => replay::run(asked, ports).await,
+    }
+}
+
+async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result<ExitCode> {
+    match asked {
+        ParkedCommand::List { shard, page: Page { limit, json } } => {
+            let page = operations.parked(0, shard, limit).await?;
+            Ok(print(&show::parked(&page, json)))
+        }
+        ParkedCommand::Show { order, json } => match operations.inspect(order).await {
+            Ok(found) => Ok(print(&show::inspection(&found, json))),
+            Err(error) => refused_or_failed(error),
+        },
+        ParkedCommand::Redrive { orders, all } => redrive(&orders, all, operations).await,
+        ParkedCommand::Skip { order, sequence, reason } => {
+            match operations.skip(order, sequence, &reason).await {
+                Ok(skipped) => {
+                    let (order, sequence) = (skipped.order, skipped.sequence);
+                    Ok(print(&format!("event {sequence} of order {order} is skipped\n")))
+                }
+                Err(SkipError::Store(error)) => Err(error.into()),
+                Err(refused) => Ok(complain(&refused.to_string(), REFUSED)),
+            }
+        }
+        ParkedCommand::Skipped { order, page: Page { limit, json } } => {
+            let page = operations.skipped((0, 0), order, limit).await?;
+            Ok(print(&show::skipped(&page, json)))
+        }
+    }
+}
+
+async fn redrive(
+    orders: &[OrderId],
+    all: bool,
+    operations: &Operations,
+) -> anyhow::Result<ExitCode> {
+    if all {
+        let mut asked = 0_u64;
+        loop {
+            let done = operations.redrive_all().await?;
+            asked = asked.saturating_add(done.orders);
+            if !done.more {
+                return Ok(print(&format!("{asked} orders will be published again\n")));
+            }
+            complain(&format!("{asked} orders so far"), 0);
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    for order in orders {
+        match operations.redrive(*order).await {
+            Ok(()) => drop(print(&format!("order {order} will be published again\n"))),
+            Err(error) => code = refused_or_failed(error)?,
+        }
+    }
+    Ok(code)
+}
+
+fn refused_or_failed(error: RedriveError) -> anyhow::Result<ExitCode> {
+    match error {
+        RedriveError::Store(error) => Err(error.into()),
+        refused @ RedriveError::NotParked(_) => Ok(complain(&refused.to_string(), REFUSED)),
+    }
+}

@@ -1,0 +1,85 @@
+//! `order-service events replay`: runs a replay, shows how it stands, and says how to go on with it.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState};
+use order_app::ports::Clock as _;
+use tokio::sync::oneshot;
+use tokio::time::interval;
+
+use super::arguments::ReplayArguments;
+use super::show;
+use crate::cli::{complain, print};
+use crate::run::signals::Signals;
+use crate::system::SystemClock;
+
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(
+    asked: ReplayArguments,
+    ports: OperationsPorts,
+) -> anyhow::Result<ExitCode> {
+    let json = asked.json;
+    let plan = asked.plan();
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let replay = Replay::new(ports, plan.clone());
+    let progress = replay.progress();
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    let mut running = tokio::spawn(replay.run(async move {
+        // Nobody left to tell us is as good as being told.
+        let _ = told.await;
+    }));
+    let (mut tick, mut interrupted) = (interval(SHOW_EVERY), None);
+    let _ = tick.tick().await;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut running => break ended.context("the replay has failed")?,
+            _ = tick.tick() => show_progress(&plan, &progress.borrow()),
+            signal = signals.next() => {
+                interrupted = Some(signal);
+                if let Some(tell) = tell.take() {
+                    // It may have ended at this moment.
+                    let _ = tell.send(());
+                }
+            }
+        }
+    };
+    end_of_progress();
+    let code = match (&ended.state, interrupted) {
+        (ReplayState::Failed(_), _) => 1,
+        (ReplayState::Cancelled, Some(signal)) => signal.exit_code(),
+        _ => 0,
+    };
+    let told = print(&show::replay(&plan, &ended, json));
+    if code == 0 {
+        return Ok(told);
+    }
+    let why = match &ended.state {
+        ReplayState::Failed(reason) => reason.as_str(),
+        _ => "interrupted",
+    };
+    Ok(complain(&format!("{why}; to go on: --after {}", ended.position), code))
+}
+
+/// One line on a terminal, which is written over; else one line after the other.
+fn show_progress(plan: &ReplayPlan, progress: &ReplayProgress) {
+    let line = show::progress(plan, progress, SystemClock.now());
+    let mut errors = io::stderr().lock();
+    // Nobody may be there to look at it.
+    let _ = if errors.is_terminal() {
+        write!(errors, "\r\x1b[K{line}").and_then(|()| errors.flush())
+    } else {
+        writeln!(errors, "{line}")
+    };
+}
+
+fn end_of_progress() {
+    let mut errors = io::stderr().lock();
+    if errors.is_terminal() {
+        let _ = write!(errors, "\r\x1b[K");
+    }
+}

@@ -1,0 +1,382 @@
+//! What operators do about events, with the real program, a real broker and each database: an order
+//! that no broker takes, seen, mended, published again or skipped; past events once more, interrupted
+//! and resumed. Over the management port and from the command line.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use order_app::ports::Entropy as _;
+use order_testkit::RandomEntropy;
+use order_testkit::databases::{Database, Scratch};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use reqwest::StatusCode;
+use reqwest::blocking::Response;
+use serde_json::{Value, json};
+
+use crate::support::{Service, client, eventually, send_signal};
+
+/// An event of the poisoned order is larger than this, all others together with their headers are
+/// far smaller.
+const SMALL: &str = "6000";
+const LARGE: &str = "1000000";
+
+/// The broker of `deploy/stack up kafka`, unless another one is named.
+fn brokers() -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
+}
+
+/// A topic of its own, with what its messages may have in size.
+struct Topic {
+    name: String,
+    admin: AdminClient<DefaultClientContext>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Topic {
+    fn new(largest: &str) -> Self {
+        let name = format!("operations-{:032x}", RandomEntropy.bits());
+        let admin = ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+        let topic = Self { name, admin, runtime: tokio::runtime::Runtime::new().unwrap() };
+        let new = NewTopic::new(&topic.name, 3, TopicReplication::Fixed(1))
+            .set("max.message.bytes", largest);
+        let created = topic.admin.create_topics([&new], &AdminOptions::new());
+        let created = topic.runtime.block_on(created);
+        assert!(
+            created.as_ref().is_ok_and(|all| all[0].is_ok()),
+            "{created:?}; start Kafka with `deploy/stack up kafka`, or name yours in \
+             STACK_KAFKA_URL"
+        );
+        topic
+    }
+
+    fn allow(&self, largest: &str) {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(&self.name))
+            .set("max.message.bytes", largest);
+        let altered = self.admin.alter_configs([&change], &AdminOptions::new());
+        assert!(self.runtime.block_on(altered).unwrap()[0].is_ok());
+    }
+
+    fn reader(&self) -> Reader {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers())
+            .set("group.id", &self.name)
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&self.name]).unwrap();
+        Reader { consumer, sequences: BTreeMap::new(), replays: 0, events: 0 }
+    }
+}
+
+/// What has been in a topic so far.
+struct Reader {
+    consumer: BaseConsumer,
+    /// Of each order, without repetitions.
+    sequences: BTreeMap<i64, Vec<i64>>,
+    /// How many were marked as repetitions.
+    replays: usize,
+    events: usize,
+}
+
+impl Reader {
+    /// Takes in what is there now.
+    fn read(&mut self) {
+        while let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(200)) {
+            let header = |name: &str| {
+                let header = message.headers().unwrap().iter().find(|header| header.key == name);
+                header.map(|header| String::from_utf8(header.value.unwrap().to_vec()).unwrap())
+            };
+            self.events += 1;
+            self.replays += usize::from(header("ce_replay").as_deref() == Some("true"));
+            let order = header("ce_subject").unwrap().parse().unwrap();
+            let sequence = header("ce_sequence").unwrap().parse().unwrap();
+            let seen = self.sequences.entry(order).or_default();
+            if !seen.contains(&sequence) {
+                seen.push(sequence);
+            }
+        }
+    }
+
+    /// Reads until an order has come so far.
+    fn until(&mut self, order: i64, expected: &[i64]) {
+        let arrived = eventually(|| {
+            self.read();
+            self.sequences.get(&order).is_some_and(|seen| seen == expected)
+        });
+        assert!(arrived, "{expected:?} of {order}; there is {:?}", self.sequences);
+    }
+}
+
+/// A service with a management port, and the options that it was started with.
+struct Instance {
+    service: Service,
+    management: String,
+    options: Vec<String>,
+}
+
+impl Instance {
+    fn start(database: &Scratch, topic: &Topic) -> Self {
+        let options = vec![
+            format!("--spring.datasource.url={}", database.url),
+            format!("--spring.kafka.bootstrap-servers={}", brokers()),
+            format!("--order.events.topic={}", topic.name),
+        ];
+        let mut all: Vec<_> = options.iter().map(String::as_str).collect();
+        all.push("--management.server.port=0");
+        let service = Service::start(&all);
+        service.wait_until_ready();
+        let log = service.log();
+        let line = log.lines().find(|line| line.contains("listening for operators")).unwrap();
+        let line: Value = serde_json::from_str(line).unwrap();
+        let management = format!("http://{}/actuator/events", line["address"].as_str().unwrap());
+        Self { service, management, options }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Response {
+        let method = method.parse().unwrap();
+        let url = format!("{}{path}", self.management);
+        let request = client().request(method, url);
+        let request = if body.is_null() { request } else { request.json(body) };
+        request.send().unwrap()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.ask("GET", path, &Value::Null);
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().unwrap()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let answer = self.ask("POST", path, body);
+        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{path}");
+        answer.json().unwrap()
+    }
+
+    fn is_parked(&self, order: i64) -> bool {
+        self.ask("GET", &format!("/parked/{order}"), &Value::Null).status() == StatusCode::OK
+    }
+
+    /// An order that is taken from PENDING to DELIVERED.
+    fn delivered(&self, body: &Value) -> i64 {
+        let order = self.place(body);
+        for status in ["CONFIRMED", "IN_PROGRESS", "DELIVERED"] {
+            let path = format!("/orders/{order}/status");
+            let moved = self.service.put(&path, &json!({ "status": status }));
+            assert!(moved.status().is_success());
+        }
+        order
+    }
+
+    fn place(&self, body: &Value) -> i64 {
+        let answer = self.service.post("/orders", body);
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        answer.json::<Value>().unwrap()["id"].as_i64().unwrap()
+    }
+
+    /// The command line, on the same database and brokers.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_order-service"));
+        command.arg("events").args(arguments).args(&self.options).stdin(Stdio::null());
+        command.current_dir(std::env::temp_dir());
+        command
+    }
+
+    fn tell(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What the command line answers in JSON.
+    fn told(&self, arguments: &[&str]) -> Value {
+        let output = self.tell(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn small() -> Value {
+    support::an_order(42)
+}
+
+/// Texts that do not become smaller when they are compressed.
+fn poisoned() -> Value {
+    let name = || format!("{:032x}{:032x}", RandomEntropy.bits(), RandomEntropy.bits());
+    let item =
+        |product| json!({"productId": product, "name": name(), "quantity": 1, "unitPrice": "1.00"});
+    json!({"customerId": 42, "items": (1..=100).map(item).collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_poisoned_order_waits_alone_and_is_published_when_it_can_be() {
+    for database in Database::ALL {
+        let (scratch, topic) = (database.scratch(), Topic::new(SMALL));
+        let instance = Instance::start(&scratch, &topic);
+        let before = instance.delivered(&small());
+        let poisoned = instance.delivered(&poisoned());
+        let after = instance.delivered(&small());
+        let mut reader = topic.reader();
+        reader.until(before, &[1, 2, 3, 4]);
+        reader.until(after, &[1, 2, 3, 4]);
+        assert!(eventually(|| instance.is_parked(poisoned)), "{}", instance.service.log());
+        assert_eq!(reader.sequences.get(&poisoned), None);
+
+        let found = instance.get(&format!("/parked/{poisoned}"));
+        assert_eq!((&found["sequence"], &found["attempts"]), (&json!(1), &json!(1)));
+        assert!(found["reason"].as_str().unwrap().to_lowercase().contains("size"), "{found}");
+        assert_eq!(found["events"].as_array().unwrap().len(), 4);
+        let id = poisoned.to_string();
+        let listed = instance.told(&["parked", "list", "--json"]);
+        assert_eq!(listed["orders"][0]["orderId"], poisoned);
+        assert_eq!(instance.told(&["parked", "show", &id, "--json"])["events"], found["events"]);
+        let overview = instance.told(&["backlog", "--json"]);
+        assert_eq!(overview["parkedOrders"], 1);
+        assert_eq!(instance.get("")["parkedOrders"], 1);
+
+        // Before it is mended a redrive is in vain.
+        assert!(instance.tell(&["parked", "redrive", &id]).status.success());
+        let attempts = || instance.get(&format!("/parked/{poisoned}"))["attempts"].as_i64();
+        assert!(eventually(|| attempts() == Some(2)), "{}", instance.service.log());
+
+        topic.allow(LARGE);
+        instance.post("/parked/redrive", &Value::Null);
+        reader.until(poisoned, &[1, 2, 3, 4]);
+        assert!(eventually(|| !instance.is_parked(poisoned)));
+        assert_eq!(reader.replays, 0);
+        let late = instance.tell(&["parked", "redrive", &id]);
+        assert_eq!(late.status.code(), Some(3), "{late:?}");
+        let said = String::from_utf8(late.stderr).unwrap();
+        assert_eq!(said, format!("order-service: order {poisoned} is not parked\n"));
+        // What changes something is on the management port alone.
+        for path in ["/actuator/events", "/actuator/events/parked", "/actuator/refresh"] {
+            assert_eq!(instance.service.get(path).status(), StatusCode::NOT_FOUND, "{path}");
+            let posted = instance.service.post(&format!("{path}/redrive"), &json!({}));
+            assert_eq!(posted.status(), StatusCode::NOT_FOUND);
+        }
+        instance.service.signal("TERM");
+        assert_eq!(instance.service.wait().code(), Some(0), "{}", instance.service.log());
+    }
+}
+
+#[test]
+fn an_event_that_nobody_can_publish_is_skipped_with_a_reason() {
+    for database in Database::ALL {
+        let (scratch, topic) = (database.scratch(), Topic::new(SMALL));
+        let instance = Instance::start(&scratch, &topic);
+        let order = instance.place(&poisoned());
+        let lines = json!({"items": small()["items"]});
+        let replaced = instance.service.put(&format!("/orders/{order}"), &lines);
+        assert!(replaced.status().is_success());
+        assert!(eventually(|| instance.is_parked(order)), "{}", instance.service.log());
+        let id = order.to_string();
+        let skip = ["parked", "skip", &id, "--sequence", "1", "--reason", "too large for anybody"];
+        for _ in 0..2 {
+            let skipped = instance.tell(&skip);
+            assert!(skipped.status.success(), "{skipped:?}");
+        }
+        let mut reader = topic.reader();
+        reader.until(order, &[2]);
+        assert!(eventually(|| !instance.is_parked(order)));
+        let skipped = instance.get("/skipped");
+        assert_eq!(skipped["events"].as_array().unwrap().len(), 1);
+        assert_eq!(skipped["events"][0]["reason"], "too large for anybody");
+        assert_eq!(skipped, instance.told(&["parked", "skipped", "--json"]));
+        let reasonless = instance.tell(&["parked", "skip", &id, "--reason", " "]);
+        assert_eq!(reasonless.status.code(), Some(2), "{reasonless:?}");
+    }
+}
+
+#[test]
+fn past_events_are_replayed_interrupted_and_resumed() {
+    const ORDERS: i64 = 20;
+    const EVENTS: usize = 80;
+    for database in Database::ALL {
+        let (scratch, topic, elsewhere) =
+            (database.scratch(), Topic::new(LARGE), Topic::new(LARGE));
+        let instance = Instance::start(&scratch, &topic);
+        let orders: Vec<_> = (0..ORDERS).map(|_| instance.delivered(&small())).collect();
+        let waits = || instance.get("")["waitingEvents"].as_i64();
+        assert!(eventually(|| waits() == Some(0)), "{}", instance.service.log());
+
+        let counted = instance.told(&["replay", "--dry-run", "--json"]);
+        assert_eq!((&counted["events"], &counted["unpublished"]), (&json!(EVENTS), &json!(0)));
+        let selected = ["replay", "--dry-run", "--json", "--type", "order.created", "--order"];
+        let first = orders[0].to_string();
+        let one = [&selected[..], &[first.as_str()]].concat();
+        assert_eq!(instance.told(&one)["events"], 1);
+        let mut reader = elsewhere.reader();
+        reader.read();
+        assert_eq!(reader.events, 0, "a dry run sends nothing");
+
+        let after = interrupted_on_the_command_line(&instance, &elsewhere);
+        let after = cancelled_over_http(&instance, &elsewhere, &after);
+        let rest =
+            instance.told(&["replay", "--topic", &elsewhere.name, "--after", &after, "--json"]);
+        assert_eq!((&rest["state"], &rest["position"]), (&json!("COMPLETED"), &json!(EVENTS)));
+        for order in &orders {
+            reader.until(*order, &[1, 2, 3, 4]);
+        }
+        assert_eq!(reader.replays, reader.events, "all are marked");
+        let repeated = reader.events - EVENTS;
+        assert!(repeated <= 40, "{repeated} came twice");
+        // The topic of the events themselves has each of them once.
+        let mut live = topic.reader();
+        let arrived = eventually(|| {
+            live.read();
+            live.events >= EVENTS
+        });
+        assert!(arrived, "{:?}", live.sequences);
+        assert_eq!((live.events, live.replays), (EVENTS, 0));
+    }
+}
+
+/// Starts a slow replay, interrupts it when it has sent something, and answers where to go on.
+fn interrupted_on_the_command_line(instance: &Instance, to: &Topic) -> String {
+    let slow = ["replay", "--topic", &to.name, "--rate", "10"];
+    let mut replay = instance.command(&slow).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let replay = replay.as_mut().unwrap();
+    let errors = BufReader::new(replay.stderr.take().unwrap());
+    let mut last = String::new();
+    for line in errors.lines().map(Result::unwrap) {
+        if line.starts_with("position ") && !line.contains(" 0 events") {
+            send_signal("INT", replay.id());
+        }
+        last = line;
+    }
+    assert_eq!(replay.wait().unwrap().code(), Some(130));
+    let after = last.strip_prefix("order-service: interrupted; to go on: --after ").unwrap();
+    assert!((1..80).contains(&after.parse::<i64>().unwrap()), "{after}");
+    after.to_owned()
+}
+
+/// Starts a slow replay, cancels it when it has sent something, and answers where to go on.
+fn cancelled_over_http(instance: &Instance, to: &Topic, after: &str) -> String {
+    let after: i64 = after.parse().unwrap();
+    let body = json!({"topic": to.name, "after": after, "rate": 10});
+    let job = instance.post("/replays", &body);
+    let path = format!("/replays/{}", job["id"].as_str().unwrap());
+    let events = || instance.get(&path)["events"].as_i64();
+    assert!(eventually(|| events() > Some(0)), "{}", instance.service.log());
+    let cancelled = instance.ask("DELETE", &path, &Value::Null);
+    let cancelled: Value = cancelled.json().unwrap();
+    assert_eq!(cancelled["state"], "CANCELLED");
+    let position = cancelled["position"].as_i64().unwrap();
+    assert!((after..80).contains(&position) && position > after, "{cancelled}");
+    position.to_string()
+}

@@ -1,0 +1,234 @@
+//! What operators see of the journal: who does what, parked orders, skipped events, selections.
+
+#![expect(clippy::indexing_slicing, reason = "a broken expectation ends a test")]
+
+use chrono::TimeDelta;
+use order_app::ports::{
+    Duty, Parking, Placed, Progress, SHARDS, Selected, Selection, Skipped, shard,
+};
+use order_domain::{OrderEventKind, OrderId, Version};
+
+use super::super::steps::in_time;
+use super::Instance;
+use super::steps::{
+    ALL, SHORT, a_name, a_short_time, advance, after, an_order_of_version, an_order_on,
+    arrange_all, ask, head, parked, publishing, release, take,
+};
+use crate::examples::noon;
+
+async fn holder(instance: &Instance, duty: Duty) -> (Option<uuid::Uuid>, i64) {
+    let holdings = instance.inspection.holdings(in_time()).await;
+    let holdings = holdings.expect("the journal tells who holds what");
+    let duties: Vec<_> = holdings.iter().map(|holding| holding.duty).collect();
+    let all: Vec<_> =
+        std::iter::once(Duty::Arrange).chain((0..SHARDS).map(Duty::Publish)).collect();
+    assert_eq!(duties, all);
+    let found = holdings.into_iter().find(|holding| holding.duty == duty);
+    let found = found.expect("each duty is there");
+    (found.holder, found.position)
+}
+
+pub(super) async fn every_duty_is_told_with_its_holder_and_position([one, other]: [Instance; 2]) {
+    let duty = Duty::Publish(3);
+    assert_eq!(holder(&other, Duty::Arrange).await, (None, 0));
+    an_order_of_version(&one, 2).await;
+    let lease = take(&one, Duty::Arrange).await;
+    assert_eq!(holder(&other, Duty::Arrange).await, (Some(lease.instance), 0));
+    release(&one, &lease).await;
+    arrange_all(&one).await;
+    assert_eq!(holder(&other, Duty::Arrange).await, (None, 2));
+    let name = a_name();
+    let lease = ask(&one, duty, name, SHORT).await.expect("the lease is free");
+    advance(&one, &lease, &Progress { position: 2, ..Progress::default() }).await;
+    a_short_time(&one).await;
+    assert_eq!(holder(&other, duty).await, (None, 2), "the lease is over");
+    let lease = take(&other, duty).await;
+    assert_eq!(holder(&one, duty).await, (Some(lease.instance), 2));
+}
+
+/// Parks the first event of an order.
+async fn park(instance: &Instance, order: OrderId) {
+    let lease = take(instance, publishing(order)).await;
+    let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
+    advance(instance, &lease, &Progress { park: vec![parking], ..Progress::default() }).await;
+    release(instance, &lease).await;
+}
+
+pub(super) async fn parked_orders_are_paged_by_their_ids([one, other]: [Instance; 2]) {
+    let mut orders = Vec::new();
+    for _ in 0..5 {
+        orders.push(an_order_on(&one).await.id());
+    }
+    // Against the order of their ids.
+    for order in orders.iter().rev() {
+        park(&one, *order).await;
+    }
+    let page = async |after: i64, shard: Option<u16>, limit: u32| {
+        let page = other.inspection.parked_after(after, shard, limit, in_time()).await;
+        page.expect("the journal lists parked orders")
+    };
+    let mut all = parked(&one).await;
+    all.sort_by_key(|parked| parked.order);
+    let (mut paged, mut after) = (Vec::new(), 0);
+    loop {
+        let next = page(after, None, 2).await;
+        let Some(last) = next.last() else { break };
+        after = last.order.get();
+        assert!(next.len() <= 2);
+        paged.extend(next);
+    }
+    assert_eq!(paged, all);
+    for order in orders {
+        let own = page(order.get() - 1, Some(shard(order)), 1).await;
+        assert_eq!(own.first().map(|parked| parked.order), Some(order));
+        assert!(page(0, Some(shard(order) ^ 1), ALL).await.iter().all(|p| p.order != order));
+    }
+}
+
+/// Skips the first waiting event of a parked order.
+async fn skip(instance: &Instance, order: OrderId, event: i64, reason: &str) {
+    let event = Version::new(event).expect("a version");
+    let asked = instance.journal.redrive(order, Some((event, reason)), in_time()).await;
+    assert!(asked.expect("the journal redrives"));
+}
+
+pub(super) async fn skipped_events_are_paged_by_order_and_sequence([one, other]: [Instance; 2]) {
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(an_order_of_version(&one, 3).await.id());
+    }
+    for order in &orders {
+        park(&one, *order).await;
+        skip(&one, *order, 1, "nobody wants it").await;
+    }
+    let page = async |after: (i64, i64), order: Option<OrderId>, limit: u32| {
+        let page = other.inspection.skipped_after(after, order, limit, in_time()).await;
+        page.expect("the journal lists skipped events")
+    };
+    let keys = |events: &[Skipped]| {
+        let key = |skipped: &Skipped| (skipped.order, skipped.sequence.get());
+        events.iter().map(key).collect::<Vec<_>>()
+    };
+    let all = page((0, 0), None, ALL).await;
+    orders.sort_unstable();
+    assert_eq!(keys(&all), orders.iter().map(|order| (*order, 1)).collect::<Vec<_>>());
+    assert!(all.iter().all(|skipped| skipped.reason == "nobody wants it"));
+    for (index, order) in orders.iter().enumerate() {
+        assert_eq!(page((order.get(), 1), None, ALL).await, all[index + 1..]);
+        assert_eq!(page((order.get(), 0), None, 1).await, all[index..=index]);
+        assert_eq!(page((0, 0), Some(*order), ALL).await, all[index..=index]);
+    }
+}
+
+/// One page of a selection.
+async fn select(instance: &Instance, selection: &Selection, after: i64, limit: u32) -> Selected {
+    let selected = instance.inspection.select(selection, after, limit, in_time()).await;
+    selected.expect("the journal selects")
+}
+
+/// All that is selected, in pages.
+async fn select_all(instance: &Instance, selection: &Selection, limit: u32) -> Vec<Placed> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    let head = head(instance).await;
+    while after < head {
+        let Selected { events, through } = select(instance, selection, after, limit).await;
+        assert!(through > after && through <= head, "{through} after {after}");
+        assert!(events.len() <= usize::try_from(limit).expect("a small number"));
+        let inside = |placed: &Placed| placed.position > after && placed.position <= through;
+        assert!(events.iter().all(inside));
+        all.extend(events);
+        after = through;
+    }
+    let end = select(instance, selection, after, limit).await;
+    assert_eq!((end.events, end.through), (Vec::new(), head));
+    all
+}
+
+pub(super) async fn selected_events_come_in_the_order_of_their_places([one, other]: [Instance; 2]) {
+    let everything = Selection::default();
+    assert_eq!(select(&one, &everything, 0, 10).await.through, 0, "nothing is there");
+    for version in [4, 1, 3, 2] {
+        an_order_of_version(&one, version).await;
+    }
+    // What has no place is not there.
+    assert_eq!(select(&other, &everything, 0, 10).await, Selected { events: vec![], through: 0 });
+    arrange_all(&one).await;
+    let all = after(&one, 0, None, ALL).await;
+    for limit in [1, 3, 10, ALL] {
+        assert_eq!(select_all(&other, &everything, limit).await, all, "{limit} at a time");
+    }
+}
+
+pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2]) {
+    let mut orders = Vec::new();
+    for version in [4, 1, 3, 2] {
+        orders.push(an_order_of_version(&one, version).await);
+    }
+    arrange_all(&one).await;
+    let all = after(&one, 0, None, ALL).await;
+    let later = noon().checked_add_signed(TimeDelta::microseconds(1));
+    let (ids, customers) = (
+        orders.iter().map(order_domain::Order::id).collect::<Vec<_>>(),
+        orders.iter().map(|order| order.snapshot().customer_id).collect::<Vec<_>>(),
+    );
+    let kinds = vec![OrderEventKind::Confirmed, OrderEventKind::Delivered];
+    let nothing = Selection::default;
+    let cases = [
+        Selection { orders: vec![ids[0]], ..nothing() },
+        Selection { orders: vec![ids[1], ids[2]], ..nothing() },
+        Selection { customers: vec![customers[2]], ..nothing() },
+        Selection { customers: customers[..2].to_vec(), kinds: kinds.clone(), ..nothing() },
+        Selection { orders: vec![ids[0]], customers: vec![customers[1]], ..nothing() },
+        Selection { kinds: kinds.clone(), ..nothing() },
+        Selection { from: Some(noon()), to: later, ..nothing() },
+        Selection { from: later, ..nothing() },
+        Selection { to: Some(noon()), orders: ids.clone(), ..nothing() },
+    ];
+    for selection in cases {
+        let Selection { orders: of, customers: whose, kinds, from, to } = &selection;
+        let fits = |placed: &&Placed| {
+            let event = &placed.event;
+            let at = ids.iter().position(|id| *id == event.order_id).expect("one of ours");
+            (of.is_empty() || of.contains(&event.order_id))
+                && (whose.is_empty() || whose.contains(&customers[at]))
+                && (kinds.is_empty() || kinds.contains(&event.kind))
+                && from.is_none_or(|from| event.occurred_at >= from)
+                && to.is_none_or(|to| event.occurred_at < to)
+        };
+        let expected: Vec<Placed> = all.iter().filter(fits).cloned().collect();
+        for limit in [1, ALL] {
+            assert_eq!(select_all(&other, &selection, limit).await, expected, "{selection:?}");
+        }
+    }
+}
+
+pub(super) async fn whoever_reads_on_misses_nothing_of_a_selection([one, other]: [Instance; 2]) {
+    let order = an_order_of_version(&one, 2).await;
+    let selection = Selection { orders: vec![order.id()], ..Selection::default() };
+    arrange_all(&one).await;
+    let first = select(&other, &selection, 0, ALL).await;
+    assert_eq!(first.events.len(), 2);
+    for _ in 0..3 {
+        an_order_on(&one).await;
+    }
+    super::steps::progress(&one, &order).await;
+    arrange_all(&one).await;
+    let (mut found, mut at) = (Vec::new(), first.through);
+    while at < head(&other).await {
+        let next = select(&other, &selection, at, 1).await;
+        found.extend(next.events.iter().map(|placed| placed.event.sequence.get()));
+        at = next.through;
+    }
+    assert_eq!(found, [3]);
+}
+
+pub(super) async fn a_skipped_event_is_not_selected([one, other]: [Instance; 2]) {
+    let order = an_order_of_version(&one, 3).await.id();
+    arrange_all(&one).await;
+    park(&one, order).await;
+    skip(&one, order, 1, "nobody wants it").await;
+    let selection = Selection { orders: vec![order], ..Selection::default() };
+    let found = select_all(&other, &selection, ALL).await;
+    let sequences: Vec<_> = found.iter().map(|placed| placed.event.sequence.get()).collect();
+    assert_eq!(sequences, [2, 3]);
+}
