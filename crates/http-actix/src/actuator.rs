@@ -37,6 +37,60 @@ impl Readiness {
     }
 }
 
+/// A part of the whole, or a peer, and how it does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Component {
+    /// Its name in answers.
+    pub name: &'static str,
+    /// How it does.
+    pub status: Status,
+    /// What operators may want to know; an object, or nothing.
+    pub details: Value,
+}
+
+/// How a component does. The order is Spring's: of several, the first one here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It does not do what it is for.
+    Down,
+    /// It was taken out of use on purpose.
+    OutOfService,
+    /// It does.
+    Up,
+    /// Nobody knows yet.
+    Unknown,
+}
+
+impl Status {
+    /// As Spring writes it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "DOWN",
+            Self::OutOfService => "OUT_OF_SERVICE",
+            Self::Up => "UP",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    const fn code(self) -> StatusCode {
+        match self {
+            Self::Down | Self::OutOfService => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Up | Self::Unknown => StatusCode::OK,
+        }
+    }
+}
+
+impl Component {
+    fn body(&self, details: bool) -> Value {
+        let status = self.status.name();
+        if details && self.details.is_object() {
+            return json!({"status": status, "details": self.details});
+        }
+        json!({"status": status})
+    }
+}
+
 /// `GET /actuator`.
 pub(crate) async fn links() -> HttpResponse {
     linked(&[])
@@ -54,20 +108,38 @@ pub(crate) fn linked(more: &[(&str, &str)]) -> HttpResponse {
     spring(StatusCode::OK, &json!({"_links": links}))
 }
 
-/// `GET /actuator/health`: everything, and 503 when anything is not up.
+/// `GET /actuator/health`: everything. Its status is that of readiness: who sends requests, or
+/// restarts instances, by this page must not do so for a peer that requests do without, because
+/// then one broker would take all instances away at once.
 pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
     let database = app.readiness.database(&app).await;
     let accepts = app.http.lifecycle.accepts_traffic();
+    let mut components = dependencies_of(&app).1;
+    components.insert("db".to_owned(), json!({"status": up_or_down(database)}));
+    components.insert("livenessState".to_owned(), json!({"status": "UP"}));
+    let readiness = json!({"status": readiness_state(accepts)});
+    components.insert("readinessState".to_owned(), readiness);
     let body = json!({
         "status": overall(database, accepts),
-        "components": {
-            "db": {"status": up_or_down(database)},
-            "livenessState": {"status": "UP"},
-            "readinessState": {"status": readiness_state(accepts)},
-        },
-        "groups": ["liveness", "readiness"],
+        "components": components,
+        "groups": ["dependencies", "liveness", "readiness"],
     });
     spring(status(database && accepts), &body)
+}
+
+/// `GET /actuator/health/dependencies`: the peers that requests do without, for those who watch
+/// them: 503 when one of them is down.
+pub(crate) async fn dependencies(app: web::Data<App>) -> HttpResponse {
+    let (status, components) = dependencies_of(&app);
+    spring(status.code(), &json!({"status": status.name(), "components": components}))
+}
+
+fn dependencies_of(app: &App) -> (Status, Map<String, Value>) {
+    let details = app.http.settings.health_details == Some(true);
+    let all = (app.http.dependencies)();
+    let worst = all.iter().map(|component| component.status).min();
+    let bodies = all.iter().map(|component| (component.name.to_owned(), component.body(details)));
+    (worst.unwrap_or(Status::Unknown), bodies.collect())
 }
 
 /// `GET /actuator/health/liveness`: asks nothing outside, so an outage of the database does not get

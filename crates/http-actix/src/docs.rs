@@ -1,11 +1,12 @@
 //! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, all from
 //! the binary: nothing is loaded from outside.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use order_app::currencies::Currencies;
 use order_events::{asyncapi, schema};
 use serde_json::Value;
 use utoipa_swagger_ui::Config;
@@ -21,7 +22,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// What is served here.
 pub(crate) struct Docs {
-    openapi: Bytes,
+    /// The last OpenAPI document, and the currencies that it was made for.
+    openapi: Mutex<Option<(Arc<Currencies>, Bytes)>>,
+    render: fn(&Currencies) -> String,
     asyncapi: Bytes,
     event_schema: Bytes,
     cloud_event_schema: Bytes,
@@ -29,24 +32,37 @@ pub(crate) struct Docs {
 }
 
 impl Docs {
-    /// `topic` is where events are published, as set.
-    pub(crate) fn new(openapi: String, topic: &str) -> Self {
+    /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
+    pub(crate) fn new(render: fn(&Currencies) -> String, topic: &str) -> Self {
         // By default the page would send the document's address to a validator outside.
         let page = Config::from("/openapi.json").validator_url("none");
         let schema = |schema: &Value| Bytes::from(format!("{schema:#}"));
         Self {
-            openapi: openapi.into(),
+            openapi: Mutex::default(),
+            render,
             asyncapi: asyncapi::json(topic).into(),
             event_schema: schema(&schema::event_data()),
             cloud_event_schema: schema(&schema::cloud_event()),
             page: Arc::new(page),
         }
     }
+
+    /// The document of an instance that accepts these currencies. It is made when it is asked for
+    /// the first time, and again when they have changed.
+    fn openapi(&self, currencies: Arc<Currencies>) -> Bytes {
+        let mut last = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, document)) = last.as_ref().filter(|(of, _)| *of == currencies) {
+            return document.clone();
+        }
+        let document = Bytes::from((self.render)(&currencies));
+        *last = Some((currencies, document.clone()));
+        document
+    }
 }
 
 /// `GET /openapi.json`.
 pub(crate) async fn openapi(app: web::Data<App>) -> HttpResponse {
-    json("application/json", &app.docs.openapi)
+    json("application/json", &app.docs.openapi(app.http.orders.currencies()))
 }
 
 /// `GET /asyncapi.json`.

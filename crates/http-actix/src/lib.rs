@@ -27,7 +27,8 @@ mod request;
 mod routes;
 mod server;
 
+pub use actuator::{Component, Status};
 pub use lifecycle::{Lifecycle, Phase};
-pub use management::{Management, Refresh, RefreshRefused, serve_management};
+pub use management::{Management, Refresh, RefreshRefused, Refreshed, serve_management};
 pub use openapi::{management_openapi_json, openapi_json};
 pub use server::{About, Http, HttpSettings, serve};

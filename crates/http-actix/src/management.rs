@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_trait::async_trait;
 use metrics::Gauge;
@@ -16,6 +17,7 @@ use order_app::operations::Operations;
 use serde_json::json;
 
 use crate::actuator;
+use crate::docs::Docs;
 use crate::problem::{Code, Problem};
 use crate::request::Query;
 use crate::server::{App, Http, HttpSettings, run};
@@ -53,8 +55,17 @@ pub struct Management {
 /// * A caller that goes away does not leave it half done.
 #[async_trait]
 pub trait Refresh: Send + Sync {
-    /// Applies what has changed; answers the keys whose values differ now, sorted.
-    async fn refresh(&self) -> Result<Vec<String>, RefreshRefused>;
+    /// Applies what has changed and can be applied.
+    async fn refresh(&self) -> Result<Refreshed, RefreshRefused>;
+}
+
+/// What a refresh came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The keys whose values differ from those before it, sorted; applied or not.
+    pub changed: Vec<String>,
+    /// The keys whose values wait for a restart, since this refresh or an earlier one, sorted.
+    pub needs_restart: Vec<String>,
 }
 
 /// Why a refresh has changed nothing.
@@ -85,9 +96,11 @@ pub fn serve_management(
         max_in_flight: MOST_IN_FLIGHT,
         workers: Some(1),
         shutdown_timeout: SHUTDOWN,
+        health_details: http.settings.health_details.or(Some(true)),
         ..http.settings
     };
-    let app = App::new(http, Gauge::noop(), openapi::management_openapi_json());
+    let docs = Docs::new(|_| openapi::management_openapi_json(), &http.events_topic);
+    let app = App::new(http, Gauge::noop(), docs);
     let management = web::Data::new(management);
     run(&app, listener, move |config| {
         config.app_data(management.clone());
@@ -106,7 +119,7 @@ pub(crate) async fn links(management: web::Data<Management>) -> HttpResponse {
 /// Read the settings again
 ///
 /// As in Spring Cloud: answers the keys whose values have changed. All that can be changed is, or
-/// nothing.
+/// nothing. The header `x-needs-restart` names the keys whose values wait for a restart.
 #[utoipa::path(
     post,
     path = "/actuator/refresh",
@@ -132,7 +145,12 @@ pub(crate) async fn refresh(
     let refreshed = running.await.map_err(|panicked| {
         Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&panicked)
     })?;
-    Ok(actuator::spring(StatusCode::OK, &json!(refreshed?)))
+    let Refreshed { changed, needs_restart } = refreshed?;
+    let mut response = actuator::spring(StatusCode::OK, &json!(changed));
+    if let Ok(keys) = HeaderValue::from_str(&needs_restart.join(", ")) {
+        response.headers_mut().insert(HeaderName::from_static("x-needs-restart"), keys);
+    }
+    Ok(response)
 }
 
 impl From<RefreshRefused> for Problem {

@@ -111,6 +111,7 @@ fn orders(config: &mut ServiceConfig) {
 fn actuator(config: &mut ServiceConfig) {
     config
         .service(read_only("/actuator/health", actuator::health))
+        .service(read_only("/actuator/health/dependencies", actuator::dependencies))
         .service(read_only("/actuator/health/liveness", actuator::liveness))
         .service(read_only("/actuator/health/readiness", actuator::readiness))
         .service(read_only("/actuator/info", actuator::info))

@@ -12,10 +12,11 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 use metrics::Gauge;
 use order_app::feed::Feed;
+use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 
-use crate::actuator::Readiness;
+use crate::actuator::{Component, Readiness};
 use crate::docs::Docs;
 use crate::lifecycle::Lifecycle;
 use crate::{edge, openapi, routes};
@@ -32,23 +33,27 @@ pub struct HttpSettings {
     /// Requests that may be worked on at once; the next one is answered 503 `overloaded`.
     pub max_in_flight: usize,
     /// How long a request body may take to arrive in full.
-    pub body_deadline: Duration,
+    pub body_deadline: Live<Duration>,
     /// How long a request head may take to arrive.
     pub head_deadline: Duration,
     /// Threads that serve; as many as there are cores when `None`.
     pub workers: Option<usize>,
     /// How long requests under way may take when the server is stopped gracefully.
     pub shutdown_timeout: Duration,
+    /// Whether health tells more of a component than its status: anybody may ask for it. Unless
+    /// said, it does on the management port alone.
+    pub health_details: Option<bool>,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             max_in_flight: 1_024,
-            body_deadline: Duration::from_secs(10),
+            body_deadline: Duration::from_secs(10).into(),
             head_deadline: Duration::from_secs(10),
             workers: None,
             shutdown_timeout: Duration::from_secs(20),
+            health_details: None,
         }
     }
 }
@@ -79,6 +84,8 @@ pub struct Http {
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
+    /// The peers that requests do without. It asks nobody.
+    pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
     /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
     pub events_topic: String,
     /// The requests being worked on, counted by the server.
@@ -97,8 +104,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(http: Http, in_flight_gauge: Gauge, document: String) -> web::Data<Self> {
-        let docs = Docs::new(document, &http.events_topic);
+    pub(crate) fn new(http: Http, in_flight_gauge: Gauge, docs: Docs) -> web::Data<Self> {
         web::Data::new(Self {
             in_flight: Arc::clone(&http.in_flight),
             http,
@@ -115,9 +121,9 @@ impl App {
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
-    let document = openapi::document(http.orders.currencies());
     let gauge = metrics::gauge!("http_server_requests_in_flight");
-    run(&App::new(http, gauge, document), listener, routes::configure)
+    let docs = Docs::new(openapi::document, &http.events_topic);
+    run(&App::new(http, gauge, docs), listener, routes::configure)
 }
 
 /// One server behind the edge; `configure` says what it serves.

@@ -9,6 +9,7 @@ pub mod events;
 pub mod feed;
 pub mod housekeeping;
 pub mod idempotency;
+pub mod live;
 pub mod operations;
 pub mod orders;
 pub mod ports;

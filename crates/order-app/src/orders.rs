@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use crate::currencies::Currencies;
 use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
+use crate::live::Live;
 use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError};
 use crate::relay::Bell;
 
@@ -34,11 +35,17 @@ pub struct Orders(Arc<Inner>);
 
 struct Inner {
     ports: Ports,
-    currencies: Currencies,
-    budget: Duration,
+    policy: Live<Policy>,
     in_flight: InFlight,
     bell: Bell,
     runtime: Handle,
+}
+
+/// What may be changed while requests are taken: one value, so that nobody sees a half of it.
+#[derive(Debug, Clone)]
+struct Policy {
+    currencies: Arc<Currencies>,
+    budget: Duration,
 }
 
 /// The driven ports that the use cases work on.
@@ -108,8 +115,15 @@ impl Orders {
     #[must_use]
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let (in_flight, bell) = (InFlight::default(), Bell::default());
+        let policy = Policy { currencies: Arc::new(currencies), budget }.into();
         let runtime = Handle::current();
-        Self(Arc::new(Inner { ports, currencies, budget, in_flight, bell, runtime }))
+        Self(Arc::new(Inner { ports, policy, in_flight, bell, runtime }))
+    }
+
+    /// From now on accepts these currencies, and gives each request that much time. Requests that
+    /// are under way may go on as they began.
+    pub fn adjust(&self, currencies: Currencies, budget: Duration) {
+        self.0.policy.set(Policy { currencies: Arc::new(currencies), budget });
     }
 
     /// Rung after each commit; for the relay.
@@ -120,8 +134,8 @@ impl Orders {
 
     /// Which currencies are accepted.
     #[must_use]
-    pub fn currencies(&self) -> &Currencies {
-        &self.0.currencies
+    pub fn currencies(&self) -> Arc<Currencies> {
+        Arc::clone(&self.0.policy.get().currencies)
     }
 
     /// Whether the store answers.
@@ -138,6 +152,6 @@ impl Orders {
 
     fn deadline(&self) -> Deadline {
         let now = Deadline::now();
-        now.checked_add(self.0.budget).unwrap_or(now)
+        now.checked_add(self.0.policy.get().budget).unwrap_or(now)
     }
 }

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use order_app::ports::Entropy as _;
+use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
 use crate::events::{self, EventsCommand};
 use crate::logs::Log;
-use crate::settings::{self, Inputs, Loaded};
-use crate::system::OsEntropy;
+use crate::run::Begun;
+use crate::settings::{self, Inputs, LoadError, Loaded, Occasion};
+use crate::system::{OsEntropy, SystemClock};
 use crate::{chain, report, run};
 
 const WRONG: u8 = 2;
@@ -66,7 +67,8 @@ Settings:
     SERVER_PORT=9000 SPRING_DATASOURCE_URL=mysql://localhost/orders order-service
   or in a file: application.properties, .yml, .yaml or .toml in the working folder or ./config,
   each with variants for the profiles of spring.profiles.active (application-prod.yml).
-  The command line wins over the environment, the environment over files. A password may stand in
+  Or they come from Spring Cloud Config: spring.config.import=optional:configserver:http://HOST:8888
+  The command line wins over the environment, that over config servers, those over files. A password may stand in
   a file of its own: spring.datasource.password=file:/run/secrets/db
   Without any, the service listens on 127.0.0.1:8082 and keeps orders in ./orders.db.
   `order-service config` lists all keys with their values and sources.
@@ -74,7 +76,7 @@ Settings:
 Exit codes:
   0  stopped when asked to, or done
   1  it failed: the port is taken, the migration failed, or the stop took longer than
-     spring.lifecycle.timeout-per-shutdown-phase
+     spring.lifecycle.timeout-per-shutdown-phase; or a config server that it needs gave no answer
   2  settings or arguments are wrong
   3  (events) the order is not parked, or the event cannot be skipped
   130, 143  stopped at once by a second Ctrl-C or SIGTERM; (events) interrupted by one";
@@ -111,14 +113,20 @@ pub fn main() -> ExitCode {
         environment: settings::of_this_process(),
         folder: PathBuf::new(),
         random: || OsEntropy.bits(),
+        now: || SystemClock.now(),
+        // There is no log before there are settings.
+        tell: |how| {
+            complain(how, 0);
+        },
     };
-    match settings::load(&inputs) {
-        Err(problems) => complain(&problems.to_string(), WRONG),
-        Ok(loaded) => execute(command.unwrap_or(Command::Serve), loaded, started),
+    match settings::load(&inputs, Occasion::Start) {
+        Err(error @ LoadError::Wrong(_)) => complain(&error.to_string(), WRONG),
+        Err(error) => complain(&error.to_string(), 1),
+        Ok(loaded) => execute(command.unwrap_or(Command::Serve), inputs, loaded, started),
     }
 }
 
-fn execute(command: Command, loaded: Loaded, started: Instant) -> ExitCode {
+fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -> ExitCode {
     if let Command::Config { json } = command {
         for warning in &loaded.warnings {
             complain(warning, 0);
@@ -144,7 +152,7 @@ fn execute(command: Command, loaded: Loaded, started: Instant) -> ExitCode {
     }
     let done = match command {
         Command::Migrate => run::migrate(&loaded.settings),
-        _ => run::serve(loaded.settings, started, log.lost()),
+        _ => run::serve(Begun { inputs, loaded, log: &log, started }),
     };
     match done {
         Ok(code) => code.into(),

@@ -8,6 +8,7 @@ pub mod cli;
 mod events;
 mod logs;
 mod metrics;
+mod refresh;
 mod report;
 mod run;
 pub mod settings;

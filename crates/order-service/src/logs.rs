@@ -7,11 +7,14 @@ mod json;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
@@ -36,6 +39,7 @@ const CHATTY: &[&str] = &[
 
 /// The running log. Lines that wait are written when it is dropped, unless the sink blocks.
 pub(crate) struct Log {
+    levels: Levels,
     lost: ErrorCounter,
     _flush: WorkerGuard,
 }
@@ -53,17 +57,22 @@ impl Log {
             .thread_name("log")
             .finish(Sink(BufWriter::new(sink)));
         let lost = lines.error_counter();
-        let levels = levels(settings);
+        let levels = Levels::new(settings);
         let terminal = io::stdout().is_terminal();
         let pretty = settings.format.map_or(terminal, |format| format == Format::Pretty);
         if pretty {
             let layer = fmt::layer().with_writer(lines).with_ansi(terminal);
-            Registry::default().with(layer.with_filter(levels)).try_init()?;
+            Registry::default().with(layer.with_filter(levels.clone())).try_init()?;
         } else {
             let layer = json::Lines::<NonBlocking>::new(service, lines);
-            Registry::default().with(layer.with_filter(levels)).try_init()?;
+            Registry::default().with(layer.with_filter(levels.clone())).try_init()?;
         }
-        Ok(Self { lost, _flush: flush })
+        Ok(Self { levels, lost, _flush: flush })
+    }
+
+    /// The levels in force.
+    pub(crate) fn levels(&self) -> Levels {
+        self.levels.clone()
     }
 
     /// How many lines were dropped so far.
@@ -96,7 +105,52 @@ pub(crate) enum LogError {
     Start(#[from] TryInitError),
 }
 
-fn levels(settings: &Logging) -> Targets {
+/// The levels in force, which may change while the process runs. Whether a place in the code is
+/// heard is decided once for each, and again after a change, so lines cost nothing for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Levels(Arc<RwLock<Targets>>);
+
+impl Levels {
+    pub(crate) fn new(settings: &Logging) -> Self {
+        Self(Arc::new(RwLock::new(targets(settings))))
+    }
+
+    /// Puts other levels in force.
+    pub(crate) fn set(&self, settings: &Logging) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = targets(settings);
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// The level of a target.
+    #[cfg(test)]
+    pub(crate) fn of(&self, target: &str) -> LevelFilter {
+        use tracing::Level;
+        let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+        let now = self.now();
+        let heard = levels.into_iter().find(|level| now.would_enable(target, level));
+        heard.map_or(LevelFilter::OFF, LevelFilter::from_level)
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, Targets> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Filter<S> for Levels {
+    fn enabled(&self, of: &Metadata<'_>, context: &Context<'_, S>) -> bool {
+        Filter::<S>::enabled(&*self.now(), of, context)
+    }
+
+    fn callsite_enabled(&self, of: &'static Metadata<'static>) -> Interest {
+        Filter::<S>::callsite_enabled(&*self.now(), of)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Filter::<S>::max_level_hint(&*self.now())
+    }
+}
+
+fn targets(settings: &Logging) -> Targets {
     let quiet = settings.root.min(LevelFilter::WARN);
     let chatty = CHATTY.iter().map(|target| ((*target).to_owned(), quiet));
     let own = settings.targets.iter().map(|(target, level)| (target.clone(), *level));
@@ -111,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_target_s_own_level_wins_and_libraries_are_quiet() {
-        let levels = levels(&Logging {
+        let levels = targets(&Logging {
             root: LevelFilter::DEBUG,
             targets: [
                 ("order_app::orders".to_owned(), LevelFilter::TRACE),

@@ -65,15 +65,9 @@ mod tests {
     use crate::settings::Origin;
 
     fn effective() -> [Effective; 2] {
-        let of = |key: &str, value: &str, origin| Effective {
-            key: key.into(),
-            value: value.into(),
-            origin,
-            about: "What.",
-        };
         [
-            of("server.port", "80", Origin::CommandLine),
-            of("spring.profiles.active", "", Origin::Default),
+            Effective::plain("server.port", "80", Origin::CommandLine),
+            Effective::plain("spring.profiles.active", "", Origin::Default),
         ]
     }
 

@@ -3,6 +3,7 @@
 
 mod background;
 mod feeding;
+mod health;
 mod management;
 mod publishing;
 mod registry;
@@ -22,6 +23,7 @@ use chrono::TimeDelta;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
 use order_app::housekeeping::Housekeeping;
+use order_app::live::Live;
 use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
@@ -33,12 +35,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
-use tracing_appender::non_blocking::ErrorCounter;
 
+use crate::logs::Log;
 use crate::metrics::Metrics;
-use crate::settings::{Settings, Stop, Storage};
+use crate::refresh::{Holders, Refresher};
+use crate::settings::{Inputs, Loaded, Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
 use background::{for_ever, until_done};
+use health::Peers;
 use management::Operators;
 use publishing::{Publishing, Running};
 use signals::{Asked, Signals};
@@ -58,22 +62,29 @@ pub(crate) fn migrate(settings: &Settings) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// What a process has begun with.
+pub(crate) struct Begun<'a> {
+    /// Where the settings came from, to read them again.
+    pub(crate) inputs: Inputs,
+    pub(crate) loaded: Loaded,
+    pub(crate) log: &'a Log,
+    pub(crate) started: Instant,
+}
+
 /// Serves until the process is asked to stop; answers with its exit code.
-pub(crate) fn serve(
-    settings: Settings,
-    started: Instant,
-    lost_lines: ErrorCounter,
-) -> anyhow::Result<u8> {
+pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
-    let metrics = Metrics::install(lost_lines).context("the metrics cannot be collected")?;
+    let metrics = Metrics::install(begun.log.lost()).context("the metrics cannot be collected")?;
     let runtime = runtime()?;
-    let done = runtime.block_on(live(settings, started, metrics));
+    let done = runtime.block_on(live(begun, metrics));
     // What still runs now has had its time.
     runtime.shutdown_background();
     done
 }
 
-async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow::Result<u8> {
+async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
+    let Begun { inputs, loaded, log, started } = begun;
+    let settings = loaded.settings.clone();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listener = listen(settings.listen, "server.address, server.port")?;
     let address = listener.local_addr()?;
@@ -99,19 +110,28 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let registration =
         registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
     let lifecycle = Lifecycle::new();
+    let settings_of_http = http_settings(&settings);
+    let how_to_stop = Live::new(settings.stop);
+    let holders = holders(log, &orders, &settings_of_http, &how_to_stop);
+    let refresher = Refresher::new(inputs, loaded, holders);
+    let peers = Peers::new(&publishing, &stats, registration.as_ref(), &refresher);
     let in_flight = Arc::new(AtomicUsize::new(0));
     let http = Http {
         orders: orders.clone(),
         feed: feed.clone(),
-        entropy,
+        entropy: entropy.clone(),
         lifecycle: lifecycle.clone(),
         about: about(&settings),
-        settings: http_settings(&settings),
+        settings: settings_of_http,
+        dependencies: Arc::new(move || peers.components()),
         events_topic: settings.events_topic.clone(),
         in_flight: Arc::clone(&in_flight),
         scrape: metrics.scrape(stats, feed.clone()),
     };
-    let offered = Management { refresh: None, operations: Some(operations.clone()) };
+    let offered = Management {
+        refresh: Some(Arc::new(refresher.clone())),
+        operations: Some(operations.clone()),
+    };
     let operators = management::serve(management, &http, offered)?;
     let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
     let handle = server.handle();
@@ -122,6 +142,7 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
     beside.spawn(feeding::follow(feed.clone(), placed));
+    beside.spawn(refresher.run(entropy));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
@@ -139,11 +160,11 @@ async fn live(settings: Settings, started: Instant, metrics: Metrics) -> anyhow:
         _ = &mut serving => anyhow::bail!("the HTTP server stopped by itself"),
         signal = signals.next() => tracing::info!(?signal, "stopping"),
     }
-    let end = after(settings.stop.budget);
+    let stop_as = *how_to_stop.get();
+    let end = after(stop_as.budget);
     let stop_server = || feeding::stopped(handle.stop(true), &feed, &in_flight);
     let replays = operations.replays();
-    let stopping =
-        stop(settings.stop, end, &lifecycle, registration, replays, stop_server, published);
+    let stopping = stop(stop_as, end, &lifecycle, registration, replays, stop_server, published);
     Ok(see_through(stopping, operators, end, &mut signals).await)
 }
 
@@ -177,6 +198,16 @@ async fn see_through(
             tracing::warn!("stopped at once by a second signal");
             again.exit_code()
         }
+    }
+}
+
+/// Who holds the settings that may change.
+fn holders(log: &Log, orders: &Orders, http: &HttpSettings, stop: &Live<Stop>) -> Holders {
+    Holders {
+        levels: log.levels(),
+        orders: orders.clone(),
+        body_deadline: http.body_deadline.clone(),
+        stop: stop.clone(),
     }
 }
 
@@ -295,9 +326,10 @@ pub(crate) fn store_settings(storage: &Storage) -> StoreSettings {
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
         max_in_flight: usize::try_from(settings.requests.max_in_flight).unwrap_or(usize::MAX),
-        body_deadline: settings.requests.body_deadline,
-        // Ours is over first, and says so.
-        shutdown_timeout: settings.stop.budget.saturating_mul(2),
+        body_deadline: settings.requests.body_deadline.into(),
+        // Ours is over first, whatever it will be by then, and says so.
+        shutdown_timeout: Duration::from_hours(1),
+        health_details: settings.health_details,
         ..HttpSettings::default()
     }
 }

@@ -3,6 +3,7 @@
 //! means is in `table.rs`; docs/settings.md is for operators.
 
 mod catalogue;
+mod changes;
 mod command_line;
 mod database;
 mod durations;
@@ -16,6 +17,7 @@ mod peers;
 mod placeholders;
 mod problems;
 mod reader;
+mod remote;
 mod set_aside;
 mod table;
 mod values;
@@ -25,23 +27,26 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use order_app::currencies::Currencies;
 
+pub use changes::{ByKey, Change, by_key, changes};
 pub use command_line::{NoValue, Setting, split};
 pub use database::{Database, Server};
 pub use environment::of_this_process;
 pub use layers::Origin;
 pub use logging::{Format, Logging};
 pub use peers::{
-    ConfigServer, Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Import, Kafka,
-    Management, Protocol,
+    Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Kafka, Management, Protocol,
 };
 pub use problems::{Problem, Problems};
 pub use reader::Effective;
+pub use remote::{ConfigServer, From as ImportedFrom, Given, Keep, Occasion};
 
 use files::{Files, applying};
 use layers::{Layer, Merged};
 use reader::{Reader, World};
+use remote::Imported;
 
 /// Where settings come from.
 #[derive(Debug, Clone)]
@@ -56,6 +61,10 @@ pub struct Inputs {
     pub folder: PathBuf,
     /// Random bits, for `${random.uuid}`.
     pub random: fn() -> u128,
+    /// What time it is.
+    pub now: fn() -> DateTime<Utc>,
+    /// Tells people how it goes while that takes a while.
+    pub tell: fn(&str),
 }
 
 /// The settings, and what there is to say about them.
@@ -67,6 +76,24 @@ pub struct Loaded {
     pub effective: Vec<Effective>,
     /// What was set but is not honoured.
     pub warnings: Vec<String>,
+    /// How the imports from config servers went.
+    pub given: Vec<Given>,
+    /// What to keep of them for a start without a config server.
+    pub keep: Keep,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Something is wrong with them.
+    #[error(transparent)]
+    Wrong(#[from] Problems),
+    /// A config server gives none, and they are needed.
+    #[error("settings are missing: {0}")]
+    Missing(Problem),
+    /// Reading them found a defect, which was reported where it is.
+    #[error("reading the settings failed by a defect")]
+    Panicked,
 }
 
 /// Everything that is set.
@@ -90,14 +117,16 @@ pub struct Settings {
     pub stop: Stop,
     /// What is logged, and how.
     pub logging: Logging,
-    /// The brokers; used by a later issue.
+    /// The brokers.
     pub kafka: Kafka,
-    /// The registry; used by a later issue.
+    /// The registry.
     pub eureka: Eureka,
-    /// The config server; used by a later issue.
+    /// The config servers.
     pub config_server: ConfigServer,
     /// The management port.
     pub management: Management,
+    /// Whether health tells more of a component than its status, on which port ever.
+    pub health_details: Option<bool>,
 }
 
 /// How requests are served.
@@ -144,26 +173,67 @@ pub struct Stop {
 /// Reads and checks all settings.
 ///
 /// # Errors
-/// Everything that is wrong, at once.
-pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
+/// Everything that is wrong, at once; or that a config server does not give what is needed.
+pub fn load(inputs: &Inputs, occasion: Occasion) -> Result<Loaded, LoadError> {
     let world =
         World { environment: &inputs.environment, folder: &inputs.folder, random: inputs.random };
     let mut problems = Vec::new();
-    let merged = Merged::new(layers(inputs, world, &mut problems));
+    let local = local(inputs, world, &mut problems);
+    let merged = local.merged_with(Vec::new());
+    let (mut own, mut beside) = (Reader::new(&merged, world), Reader::new(&merged, world));
+    let config_server = remote::read(&mut own, &mut beside);
+    problems.append(&mut own.problems);
+    let imported = match &config_server {
+        Some(source) if !source.imports.is_empty() && problems.is_empty() => {
+            let Inputs { folder, random, now, tell, .. } = inputs;
+            let around = remote::Around { folder, now: *now, random: *random, tell: *tell };
+            remote::import(source, occasion, around).map_err(LoadError::Missing)?
+        }
+        None if own.is_set(&table::CONFIG_IMPORT) => {
+            // What else is wrong, nobody can say without what a config server has to add.
+            problems.append(&mut beside.problems);
+            return Err(Problems(problems).into());
+        }
+        _ => Imported::default(),
+    };
+    // Before there was `spring.config.import`, this alone was enough.
+    let idle = own.is_set(&table::CONFIG_URI) && !own.is_set(&table::CONFIG_IMPORT);
+    let merged = local.merged_with(imported.layers);
     let mut reader = Reader::new(&merged, world);
-    let read = settings(&mut reader);
+    let read = settings(&mut reader, config_server, own.effective);
     problems.append(&mut reader.problems);
     problems.extend(reader::unknown_of_ours(&merged));
+    problems.extend(reader::unreadable_of_ours(&merged));
     let Some((settings, mut warnings)) = read.filter(|_| problems.is_empty()) else {
-        return Err(Problems(problems));
+        return Err(Problems(problems).into());
     };
+    warnings.extend(imported.warnings);
+    warnings.extend(idle.then(|| NOTHING_IMPORTED.to_owned()));
     warnings.extend(set_aside::warning(&merged));
     warnings.extend(reader::unknown_options(&merged));
-    Ok(Loaded { settings, effective: reader.effective, warnings })
+    let Imported { given, keep, .. } = imported;
+    Ok(Loaded { settings, effective: reader.effective, warnings, given, keep })
 }
 
-/// All layers, the lowest first.
-fn layers(inputs: &Inputs, world: World<'_>, problems: &mut Vec<Problem>) -> Vec<Layer> {
+const NOTHING_IMPORTED: &str = "spring.cloud.config.uri is set, but nothing is imported: add \
+                                spring.config.import=configserver: (or optional:configserver:)";
+
+/// The layers of this machine.
+struct Local {
+    files: Vec<Layer>,
+    environment: Layer,
+    command_line: Layer,
+}
+
+impl Local {
+    /// With the documents of config servers between the files and the environment.
+    fn merged_with(&self, imported: Vec<Layer>) -> Merged {
+        let above = [self.environment.clone(), self.command_line.clone()];
+        Merged::new(self.files.iter().cloned().chain(imported).chain(above))
+    }
+}
+
+fn local(inputs: &Inputs, world: World<'_>, problems: &mut Vec<Problem>) -> Local {
     let files = Files { folder: &inputs.folder, only: inputs.config.as_deref() };
     let plain = files.read(None, problems);
     let active = active_profiles(inputs, world, &plain);
@@ -174,11 +244,11 @@ fn layers(inputs: &Inputs, world: World<'_>, problems: &mut Vec<Problem>) -> Vec
     for profile in effective {
         documents.extend(files.read(Some(profile), problems));
     }
-    let mut layers = applying(documents, effective);
-    // The documents of a config server belong here: above the files, below the environment.
-    layers.push(environment::layer(&inputs.environment));
-    layers.push(command_line::layer(&inputs.options));
-    layers
+    Local {
+        files: applying(documents, effective),
+        environment: environment::layer(&inputs.environment),
+        command_line: command_line::layer(&inputs.options),
+    }
 }
 
 /// The profiles that the command line, the environment or a plain file names. A wrong name is
@@ -196,8 +266,13 @@ fn active_profiles(inputs: &Inputs, world: World<'_>, plain: &[files::Document])
     reader.read(&table::PROFILES).unwrap_or_default()
 }
 
-/// Reads every key, so that everything wrong is found, and only then gives up.
-fn settings(from: &mut Reader<'_>) -> Option<(Settings, Vec<String>)> {
+/// Reads every key, so that everything wrong is found, and only then gives up. What concerns the
+/// config servers has been read before, from local sources alone.
+fn settings(
+    from: &mut Reader<'_>,
+    config_server: Option<ConfigServer>,
+    of_config_server: Vec<Effective>,
+) -> Option<(Settings, Vec<String>)> {
     let address = from.read(&table::SERVER_ADDRESS);
     let port = from.read(&table::SERVER_PORT);
     let name = from.read(&table::APPLICATION_NAME);
@@ -210,8 +285,9 @@ fn settings(from: &mut Reader<'_>) -> Option<(Settings, Vec<String>)> {
     let logging = logging::read(from);
     let kafka = peers::kafka(from);
     let eureka = peers::eureka(from);
-    let config_server = peers::config_server(from);
+    from.effective.extend(of_config_server);
     let management = peers::management(from);
+    let health_details = from.read(&table::HEALTH_DETAILS);
     let (storage, mut warnings) = storage?;
     let logging = logging?;
     warnings.extend(logging::warning(&logging));
@@ -229,6 +305,7 @@ fn settings(from: &mut Reader<'_>) -> Option<(Settings, Vec<String>)> {
         eureka: eureka?,
         config_server: config_server?,
         management: management?,
+        health_details: health_details?,
     };
     Some((settings, warnings))
 }
@@ -295,5 +372,7 @@ fn stop(from: &mut Reader<'_>) -> Option<Stop> {
 
 #[cfg(test)]
 mod docs_tests;
+#[cfg(test)]
+pub(crate) mod stub;
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ pub(crate) async fn place(
 ) -> Result<HttpResponse, Problem> {
     let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
-    let command = body::place_order(&bytes, app.http.orders.currencies())?;
+    let command = body::place_order(&bytes, &app.http.orders.currencies())?;
     let write = write_request(
         &request,
         Operation::Place,

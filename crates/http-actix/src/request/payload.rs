@@ -18,7 +18,7 @@ const FIRST_RESERVE: usize = 1024;
 
 /// Reads the whole body, then takes a place for the request.
 pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<Vec<u8>, Problem> {
-    let bytes = read(request, app.http.settings.body_deadline).await?;
+    let bytes = read(request, *app.http.settings.body_deadline.get()).await?;
     let slot = edge::take_place(app).map_err(edge::no_place)?;
     request.extensions_mut().insert(slot);
     Ok(bytes)

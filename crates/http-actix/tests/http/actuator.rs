@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use http_actix::{HttpSettings, Phase};
 use order_app::ports::StoreError;
 use order_testkit::MockStore;
+use serde_json::json;
 
 use crate::support::Service;
 
@@ -20,11 +21,29 @@ async fn a_ready_instance_is_up() {
     for component in ["db", "livenessState", "readinessState"] {
         assert_eq!(body["components"][component]["status"], "UP", "{component}");
     }
-    assert_eq!(body["groups"], serde_json::json!(["liveness", "readiness"]));
+    assert_eq!(body["groups"], json!(["dependencies", "liveness", "readiness"]));
     for target in ["/actuator/health/liveness", "/actuator/health/readiness"] {
         let reply = service.call("GET", target).await;
         assert_eq!((reply.status, &reply.json()["status"]), (200, &"UP".into()), "{target}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_down_shows_and_takes_nobody_away() {
+    let service = Service::start();
+    let health = service.call("GET", "/actuator/health").await;
+    assert_eq!((health.status, &health.json()["status"]), (200, &"UP".into()));
+    let components = json!({"kafka": {"status": "DOWN"}, "eureka": {"status": "UP"}});
+    assert_eq!(health.json()["components"]["kafka"], components["kafka"], "without details");
+    let ready = service.call("GET", "/actuator/health/readiness").await;
+    assert_eq!((ready.status, ready.json()["components"].get("kafka")), (200, None));
+    let peers = service.call("GET", "/actuator/health/dependencies").await;
+    assert_eq!(peers.status, 503);
+    assert_eq!(peers.json(), json!({"status": "DOWN", "components": components}));
+    let settings = HttpSettings { health_details: Some(true), ..HttpSettings::default() };
+    let health = Service::with_settings(settings).call("GET", "/actuator/health").await.json();
+    assert_eq!(health["components"]["kafka"]["details"]["broker"], "b:9092");
+    assert_eq!(health["components"]["eureka"], json!({"status": "UP"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

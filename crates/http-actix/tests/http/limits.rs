@@ -83,7 +83,7 @@ async fn a_body_in_chunks_is_as_good_as_any() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stalls_is_given_up() {
     let service = Service::with_settings(HttpSettings {
-        body_deadline: Duration::from_millis(50),
+        body_deadline: Duration::from_millis(50).into(),
         ..HttpSettings::default()
     });
     let mut connection = service.connect().await;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use http_actix::{Management, Phase, Refresh, RefreshRefused};
+use http_actix::{Management, Phase, Refresh, RefreshRefused, Refreshed};
 use serde_json::json;
 
 use crate::support::Service;
 
-type Answer = fn() -> Result<Vec<String>, RefreshRefused>;
+type Answer = fn() -> Result<Refreshed, RefreshRefused>;
 
 /// Answers as it is told, and counts.
 struct Scripted {
@@ -19,7 +19,7 @@ struct Scripted {
 
 #[async_trait]
 impl Refresh for Scripted {
-    async fn refresh(&self) -> Result<Vec<String>, RefreshRefused> {
+    async fn refresh(&self) -> Result<Refreshed, RefreshRefused> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         (self.answer)()
     }
@@ -46,11 +46,15 @@ async fn the_actuator_is_served_and_orders_are_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_answers_the_keys_that_changed() {
-    let (service, refresh) = with_refresh(|| Ok(vec!["a.b".to_owned(), "c".to_owned()]));
+    let (service, refresh) = with_refresh(|| {
+        let changed = vec!["a.b".to_owned(), "c".to_owned()];
+        Ok(Refreshed { changed, needs_restart: vec!["c".to_owned(), "d".to_owned()] })
+    });
     let links = service.call("GET", "/actuator").await.json();
     assert_eq!(links["_links"]["refresh"]["href"], "/actuator/refresh");
     let reply = service.call("POST", "/actuator/refresh").await;
     assert_eq!((reply.status, reply.json()), (200, json!(["a.b", "c"])));
+    assert_eq!(reply.header("x-needs-restart"), Some("c, d"));
     assert_eq!(reply.header("content-type"), Some("application/vnd.spring-boot.actuator.v3+json"));
     assert_eq!(refresh.asked.load(Ordering::Relaxed), 1);
 }
@@ -75,7 +79,7 @@ async fn a_refused_refresh_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_asked_for_in_one_way_only() {
-    let (service, refresh) = with_refresh(|| Ok(Vec::new()));
+    let (service, refresh) = with_refresh(|| Ok(Refreshed::default()));
     let reply = service.call("GET", "/actuator/refresh").await;
     assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
     let reply = service.call("POST", "/actuator/refresh?now=1").await;
@@ -84,6 +88,13 @@ async fn a_refresh_is_asked_for_in_one_way_only() {
     let nothing = Service::management(Management::default());
     let reply = nothing.call("POST", "/actuator/refresh").await;
     assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_told_more_of_the_peers() {
+    let service = Service::management(Management::default());
+    let health = service.call("GET", "/actuator/health/dependencies").await.json();
+    assert_eq!(health["components"]["kafka"]["details"], json!({"broker": "b:9092"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

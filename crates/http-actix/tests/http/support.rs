@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use http_actix::{
-    About, Http, HttpSettings, Lifecycle, Management, Phase, serve, serve_management,
+    About, Component, Http, HttpSettings, Lifecycle, Management, Phase, Status, serve,
+    serve_management,
 };
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::OrderStore;
 use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -76,6 +77,7 @@ impl Service {
                 commit: None,
             },
             settings,
+            dependencies: Arc::new(peers),
             events_topic: "shop.{type}".to_owned(),
             in_flight: Arc::default(),
             scrape: Arc::new(|| "up 1\n".to_owned()),
@@ -149,6 +151,13 @@ impl Drop for Service {
         // Sends the command; nobody needs to see it through.
         drop(self.handle.stop(false));
     }
+}
+
+/// One is up, and one is not.
+fn peers() -> Vec<Component> {
+    let details = json!({"broker": "b:9092"});
+    let eureka = Component { name: "eureka", status: Status::Up, details: Value::Null };
+    vec![eureka, Component { name: "kafka", status: Status::Down, details }]
 }
 
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {

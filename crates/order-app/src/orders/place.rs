@@ -73,7 +73,7 @@ impl Orders {
         if let Some(answered) = self.earlier(once, deadline).await? {
             return Ok(answered);
         }
-        let currency = self.0.currencies.choose(command.currency)?;
+        let currency = self.currencies().choose(command.currency)?;
         let lines = OrderLines::new(currency, command.lines)?;
         for attempt in 0..ATTEMPTS {
             let new = NewOrder {

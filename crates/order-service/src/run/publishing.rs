@@ -64,6 +64,11 @@ impl Publishing {
         Ok(Self { ports, kafka, instance, bell, placed, stats })
     }
 
+    /// The Kafka client, if there is one.
+    pub(super) fn kafka(&self) -> Option<Arc<KafkaPublisher>> {
+        self.kafka.clone()
+    }
+
     /// Starts publishing.
     pub(super) fn start(self) -> Running {
         let (tell, told) = watch::channel(false);

@@ -1,17 +1,21 @@
-//! The table of keys in docs/settings.md is the table of `table.rs`. To write it anew:
+//! The table of keys in docs/settings.md is the table of `table.rs`, and the list of those that may
+//! change in docs/configuration-server.md is that of `changes.rs`. To write them anew:
 //! `UPDATE_DOCS=1 cargo test -p order-service --lib`.
 
 use std::fs;
 use std::path::PathBuf;
 
+use super::changes::LIVE;
 use super::set_aside::SET_ASIDE;
 use super::table::ROWS;
 
 const KEYS: (&str, &str) = ("<!-- keys -->\n", "<!-- end of keys -->");
 const WITHOUT_EFFECT: (&str, &str) = ("<!-- set aside -->\n", "<!-- end of set aside -->");
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings.md")
+const LIVE_KEYS: (&str, &str) = ("<!-- live -->\n", "<!-- end of live -->");
+
+fn page(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
 
 fn keys() -> String {
@@ -31,6 +35,11 @@ fn without_effect() -> String {
     format!("| Key | Instead |\n|---|---|\n{}", rows.collect::<String>())
 }
 
+fn live() -> String {
+    let rows = LIVE.iter().map(|name| format!("  - `{name}`\n"));
+    rows.collect()
+}
+
 fn with_section(page: &str, (start, end): (&str, &str), content: &str) -> String {
     let (before, rest) = page.split_once(start).expect("the section begins");
     let (_, after) = rest.split_once(end).expect("the section ends");
@@ -44,10 +53,19 @@ fn right(page: &str) -> String {
 
 #[test]
 fn the_documentation_names_every_key() {
-    let page = fs::read_to_string(path()).unwrap();
+    check("settings.md", right);
+}
+
+#[test]
+fn the_documentation_names_every_key_that_may_change() {
+    check("configuration-server.md", |page| with_section(page, LIVE_KEYS, &live()));
+}
+
+fn check(name: &str, right: impl Fn(&str) -> String) {
+    let text = fs::read_to_string(page(name)).unwrap();
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(path(), right(&page)).unwrap();
+        fs::write(page(name), right(&text)).unwrap();
     } else {
-        assert!(page == right(&page), "docs/settings.md is out of date: UPDATE_DOCS=1 mends it");
+        assert!(text == right(&text), "docs/{name} is out of date: UPDATE_DOCS=1 mends it");
     }
 }

@@ -80,15 +80,15 @@ fn element(variable: &str) -> Option<String> {
 }
 
 /// `LOGGING_LEVEL_ORDER_APP` is `logging.level.order_app`, because what it names has underscores
-/// (and `__` for `::`); `SPRING_KAFKA_PROPERTIES_SASL_MECHANISM` is `….sasl.mechanism`, because
+/// (and `__` for `::`), and those of headers are dashes; `SPRING_KAFKA_PROPERTIES_SASL_MECHANISM` is `….sasl.mechanism`, because
 /// what it names has dots.
 fn member(variable: &str) -> Option<String> {
     names().filter_map(|name| name.strip_suffix(".*")).find_map(|family| {
         let rest = after(variable, &squashed(family))?.to_lowercase();
-        let rest = if family == "logging.level" {
-            rest.replace("__", "::")
-        } else {
-            rest.replace('_', ".")
+        let rest = match family {
+            "logging.level" => rest.replace("__", "::"),
+            "spring.cloud.config.headers" => rest.replace('_', "-"),
+            _ => rest.replace('_', "."),
         };
         Some(format!("{family}.{rest}"))
     })

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::names::{canonical, index};
 
@@ -21,6 +22,15 @@ pub enum Origin {
         /// The line of the value.
         line: usize,
     },
+    /// In a document of a config server.
+    ConfigServer {
+        /// The property source, as the server calls it.
+        source: Arc<str>,
+        /// The line in it, where the server tells.
+        line: Option<u32>,
+        /// Whether it was taken from the last good copy.
+        copy: bool,
+    },
     /// Nowhere.
     Default,
 }
@@ -31,6 +41,11 @@ impl fmt::Display for Origin {
             Self::CommandLine => f.write_str("command line"),
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::ConfigServer { source, line, copy } => {
+                let copy = if *copy { "last good copy of the " } else { "" };
+                write!(f, "{copy}config server: {source}")?;
+                line.map_or(Ok(()), |line| write!(f, ":{line}"))
+            }
             Self::Default => f.write_str("default"),
         }
     }

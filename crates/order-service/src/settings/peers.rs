@@ -1,5 +1,5 @@
-//! The settings of the peers: Kafka, Eureka, the config server, and the management port. Of the
-//! config server, which nothing uses yet, `set_aside.rs` says so.
+//! The settings of the peers: Kafka and Eureka, and of the management port. Those of the config
+//! server are in `remote/source.rs`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -117,34 +117,6 @@ pub struct EurekaPage {
     pub path: String,
 }
 
-/// Where further settings come from.
-#[derive(Debug, Clone)]
-pub struct ConfigServer {
-    /// What to import; empty: nothing.
-    pub imports: Vec<Import>,
-    /// The servers for an import without an address; the URLs may carry credentials.
-    pub uris: Vec<SecretString>,
-    /// The application to ask for, unless this one.
-    pub name: Option<String>,
-    /// The label to ask for.
-    pub label: Option<String>,
-    /// The user to ask as.
-    pub username: Option<String>,
-    /// That user's password.
-    pub password: Option<SecretString>,
-    /// Whether the start fails when no server answers.
-    pub fail_fast: bool,
-}
-
-/// One import from a config server.
-#[derive(Debug, Clone)]
-pub struct Import {
-    /// Whether the start goes on without it.
-    pub optional: bool,
-    /// The server, unless the configured ones.
-    pub uri: Option<SecretString>,
-}
-
 /// Where operations that change something are served; nowhere without a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Management {
@@ -247,25 +219,6 @@ fn eureka_page(
     Some(EurekaPage { url: url?, path: path? })
 }
 
-pub(super) fn config_server(from: &mut Reader<'_>) -> Option<ConfigServer> {
-    let imports = from.read(&table::CONFIG_IMPORT);
-    let uris = from.read(&table::CONFIG_URI);
-    let name = from.read(&table::CONFIG_NAME);
-    let label = from.read(&table::CONFIG_LABEL);
-    let username = from.read(&table::CONFIG_USERNAME);
-    let password = from.read(&table::CONFIG_PASSWORD);
-    let fail_fast = from.read(&table::CONFIG_FAIL_FAST);
-    Some(ConfigServer {
-        imports: imports?,
-        uris: uris?,
-        name: name?,
-        label: label?,
-        username: username?,
-        password: password?,
-        fail_fast: fail_fast?,
-    })
-}
-
 pub(super) fn management(from: &mut Reader<'_>) -> Option<Management> {
     let port = from.read(&table::MANAGEMENT_PORT);
     let address = from.read(&table::MANAGEMENT_ADDRESS);
@@ -303,42 +256,9 @@ pub(super) fn management_port(text: &str) -> Read<Option<u16>> {
     }
 }
 
-/// What else is to be imported must be optional, and is left out.
-pub(super) fn imports(text: &str) -> Read<Vec<Import>> {
-    let all = values::list(text, import)?;
-    Ok(all.into_iter().flatten().collect())
-}
-
-fn import(text: &str) -> Read<Option<Import>> {
-    let (optional, location) = match text.strip_prefix("optional:") {
-        Some(location) => (true, location),
-        None => (false, text),
-    };
-    let Some(uri) = location.strip_prefix("configserver:") else {
-        let reason = "only imports from a config server are known";
-        return if optional { Ok(None) } else { Err(Fault::because(reason)) };
-    };
-    Ok(Some(Import { optional, uri: values::optional(uri, values::http_url)? }))
-}
-
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
-
-    #[test]
-    fn imports_are_read_as_spring_writes_them() {
-        let import_of = |text| import(text).unwrap().unwrap();
-        let with_uri = import_of("optional:configserver:http://u:p@h:8888/");
-        assert!(with_uri.optional);
-        assert_eq!(with_uri.uri.unwrap().expose_secret(), "http://u:p@h:8888/");
-        let plain = import_of("configserver:");
-        assert!(!plain.optional && plain.uri.is_none());
-        assert!(imports("optional:file:./x.properties").unwrap().is_empty());
-        assert!(import("file:./x.properties").is_err());
-        assert!(import("configserver:h:8888").is_err());
-    }
 
     #[test]
     fn a_management_port_may_be_switched_off() {

@@ -7,6 +7,11 @@ pub(crate) trait Names {
     /// The text behind a name, not resolved yet; `has_default` says whether the placeholder could
     /// do without.
     fn text(&self, name: &str, has_default: bool) -> Option<String>;
+
+    /// Whether there is a text, which nobody can read: then no default stands for it.
+    fn is_unreadable(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// Why a text cannot be resolved.
@@ -17,6 +22,8 @@ pub(crate) enum Unresolvable {
     /// The text behind a name does. It is not shown, as it may be secret.
     #[error("refers to ${{{0}}}, which refers to a name that is set nowhere and has no default")]
     UnknownBehind(String),
+    #[error("refers to ${{{0}}}, which the config server could not decrypt")]
+    Unreadable(String),
     #[error("refers to itself: {}", .0.join(" -> "))]
     Cycle(Vec<String>),
     #[error("has a ${{ without its }}")]
@@ -88,6 +95,7 @@ impl Walk<'_> {
                 self.path.pop();
                 Ok(text)
             }
+            (None, _) if self.names.is_unreadable(&name) => Err(Unresolvable::Unreadable(name)),
             (None, Some(default)) => self.text(default),
             // As written, because what it was made of may be secret as well.
             (None, None) => Err(match self.path.first() {

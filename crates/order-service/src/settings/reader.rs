@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::catalogue::{self, Exposure, Key, Row, sounds_secret};
 use super::environment;
-use super::layers::{Merged, Origin};
+use super::layers::{Entry, Merged, Origin, Ranked};
 use super::mask::{HIDDEN, masked};
 use super::names::{canonical, folded};
 use super::placeholders::{self, Names};
@@ -16,9 +18,13 @@ use super::values::Fault;
 
 /// Longer than any secret, and shorter than a mistake.
 const LONGEST_SECRET: u64 = 64 * 1024;
+/// What Spring writes before an encrypted value.
+const ENCRYPTED: &str = "{cipher}";
+/// What a config server writes before the key of a value that it could not decrypt.
+const UNREADABLE: &str = "invalid.";
 
 /// One setting as it applies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Effective {
     /// The key as documented.
     pub key: String,
@@ -28,6 +34,8 @@ pub struct Effective {
     pub origin: Origin,
     /// What it is for.
     pub about: &'static str,
+    /// What it is compared by: the whole value, or what was written where chance is a part of it.
+    essence: SecretString,
 }
 
 /// Reads settings, and collects what is wrong with them.
@@ -59,6 +67,8 @@ struct Found {
     origin: Origin,
     /// How much may be shown of it, secrets behind placeholders considered.
     exposure: Exposure,
+    /// Whether it is another one each time.
+    is_random: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -109,6 +119,18 @@ impl<'a> Reader<'a> {
         ranked.map_or(0, |ranked| ranked.rank)
     }
 
+    /// Whether a key has a value that is not empty.
+    pub(crate) fn is_set<T>(&self, key: &Key<T>) -> bool {
+        let ranked = self.merged.get(&folded(key.row.name));
+        ranked.is_some_and(|ranked| !ranked.entry.value.trim().is_empty())
+    }
+
+    /// Where a key's value was written.
+    pub(crate) fn origin<T>(&self, key: &Key<T>) -> Origin {
+        let ranked = self.merged.get(&folded(key.row.name));
+        ranked.map_or(Origin::Default, |ranked| ranked.entry.origin.clone())
+    }
+
     /// Notes that a value does not fit the others.
     pub(crate) fn refuse<T>(&mut self, key: &Key<T>, reason: &str) {
         let effective = self.effective.iter().find(|e| e.key == key.row.name);
@@ -142,7 +164,11 @@ impl<'a> Reader<'a> {
             }
             _ => resolved.text,
         };
-        Ok(Found { name, text, written, origin, exposure })
+        if text.starts_with(ENCRYPTED) {
+            return Err(wrong("is encrypted, and only a config server decrypts".to_owned()));
+        }
+        let is_random = resolved.names.iter().any(|name| canonical(name).starts_with("random."));
+        Ok(Found { name, text, written, origin, exposure, is_random })
     }
 
     fn parsed<T>(&mut self, key: &Key<T>, found: Result<Found, Problem>) -> Option<T> {
@@ -157,13 +183,28 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Effective {
+    /// Whether both stand for the same value.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.essence.expose_secret() == other.essence.expose_secret()
+    }
+
+    /// A plain value.
+    #[cfg(test)]
+    pub(crate) fn plain(key: &str, value: &str, origin: Origin) -> Self {
+        Self { key: key.into(), value: value.into(), origin, about: "What.", essence: value.into() }
+    }
+}
+
 impl Found {
     fn effective(self, row: &Row) -> Effective {
         let value = match self.exposure {
             Exposure::Secret if !self.text.is_empty() => HIDDEN.to_owned(),
             _ => masked(&self.text),
         };
-        Effective { key: self.name, value, origin: self.origin, about: row.about }
+        let essence = self.written.filter(|_| self.is_random).unwrap_or(self.text).into();
+        Effective { key: self.name, value, origin: self.origin, about: row.about, essence }
     }
 
     fn problem(self, row: &Row, Fault(reason): Fault) -> Problem {
@@ -204,6 +245,31 @@ impl Names for Reader<'_> {
         let default = catalogue::row(&canonical).map_or("", |row| row.default);
         (!has_default && !default.is_empty()).then(|| default.to_owned())
     }
+
+    fn is_unreadable(&self, name: &str) -> bool {
+        self.merged.get(&format!("{UNREADABLE}{}", canonical(name))).is_some_and(is_remote)
+    }
+}
+
+fn is_remote(ranked: &Ranked) -> bool {
+    matches!(ranked.entry.origin, Origin::ConfigServer { .. })
+}
+
+/// The keys of ours that a config server could not decrypt, unless a higher layer has another value.
+pub(crate) fn unreadable_of_ours(merged: &Merged) -> Vec<Problem> {
+    let problem = |(name, entry): (&str, &Entry)| {
+        let ranked = merged.get(name).filter(|ranked| is_remote(ranked))?;
+        let name = name.strip_prefix(UNREADABLE)?;
+        let ours = name.starts_with("order.") || catalogue::row(name).is_some();
+        let is_overruled = merged.get(name).is_some_and(|other| other.rank > ranked.rank);
+        (ours && !is_overruled).then(|| Problem {
+            subject: entry.name.strip_prefix(UNREADABLE).unwrap_or(name).to_owned(),
+            value: None,
+            origin: Some(entry.origin.clone()),
+            complaint: "the config server could not decrypt it".to_owned(),
+        })
+    };
+    merged.iter().filter_map(problem).collect()
 }
 
 fn random(kind: &str, bits: u128) -> Option<String> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::layers::Merged;
 use super::names::folded;
 
-const NO_CONFIG_SERVER: &str = "nothing is imported: only local settings apply";
+const ALWAYS_NEXT: &str = "the next config server is asked whatever was wrong with the one before";
 const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
 const FIXED_PATHS: &str = "the paths are fixed";
 const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
@@ -16,8 +16,7 @@ const ONLY_STDOUT: &str = "logs go to standard output";
 
 /// Keys, or families of keys (`.*`), and what holds instead.
 pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
-    ("spring.config.import", NO_CONFIG_SERVER),
-    ("spring.cloud.config.uri", NO_CONFIG_SERVER),
+    ("spring.cloud.config.multiple-uri-strategy", ALWAYS_NEXT),
     ("server.ssl.*", NO_TLS),
     ("management.server.ssl.*", NO_TLS),
     ("server.servlet.context-path", FIXED_PATHS),
@@ -86,7 +85,7 @@ mod tests {
     #[test]
     fn keys_without_effect_are_named_with_the_reason() {
         let merged = merged(&[
-            ("spring.config.import", "configserver:"),
+            ("spring.cloud.config.multiple-uri-strategy", "connection-timeout-only"),
             ("server.ssl.keyStore", "k"),
             ("server.ssl.enabled", "false"),
             ("spring.jpa.open-in-view", "true"),
@@ -95,8 +94,8 @@ mod tests {
         assert_eq!(
             said,
             format!(
-                "settings without effect: spring.config.import (command line): \
-                 {NO_CONFIG_SERVER}; server.ssl.keyStore (command line): {NO_TLS}"
+                "settings without effect: server.ssl.keyStore (command line): {NO_TLS}; \
+                 spring.cloud.config.multiple-uri-strategy (command line): {ALWAYS_NEXT}"
             )
         );
     }

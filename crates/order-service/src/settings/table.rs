@@ -13,7 +13,8 @@ use tracing::level_filters::LevelFilter;
 use super::catalogue::{Exposure, Key, Row};
 use super::database::{self, Location};
 use super::logging::{self, Format};
-use super::peers::{self, Import, Protocol};
+use super::peers::{self, Protocol};
+use super::remote::{self, Import, Server};
 use super::values::{self, Fault, Read, list, optional};
 
 macro_rules! keys {
@@ -249,35 +250,87 @@ keys! {
         "a text",
         "What else the registry tells about this instance.", peers::any;
 
+    CONFIG_ENABLED: bool = "spring.cloud.config.enabled", "true", Plain,
+        "true or false",
+        "Whether anything is imported from config servers at all.", values::flag;
     CONFIG_IMPORT: Vec<Import> = "spring.config.import", "", Url,
         "configserver: with or without an http:// or https:// URL, and with or without optional: \
          before it; several with commas between them",
         "The config servers that further settings come from; any other import must be optional, and \
          is left out.",
-        peers::imports;
-    CONFIG_URI: Vec<SecretString> = "spring.cloud.config.uri", "http://localhost:8888", Url,
+        remote::imports;
+    CONFIG_URI: Vec<Server> = "spring.cloud.config.uri", "http://localhost:8888", Url,
         "http:// or https:// URLs with commas between them",
-        "The config servers for an import that names none.",
-        |text| list(text, values::http_url);
+        "The config servers for an import that names none; the next one is asked when one fails.",
+        |text| list(text, Server::parse);
     CONFIG_NAME: Option<String> = "spring.cloud.config.name", "", Plain,
         "a name",
         "The application to ask for; spring.application.name unless set.",
         |text| optional(text, values::text);
-    CONFIG_LABEL: Option<String> = "spring.cloud.config.label", "", Plain,
-        "a label",
-        "The label (branch, tag) to ask for.",
+    CONFIG_PROFILE: Option<String> = "spring.cloud.config.profile", "", Plain,
+        "profile names with commas between them",
+        "The profiles to ask for; spring.profiles.active unless set.",
         |text| optional(text, values::text);
+    CONFIG_LABEL: Vec<String> = "spring.cloud.config.label", "", Plain,
+        "labels with commas between them",
+        "The labels (branches, tags) to ask for; the first that exists counts.",
+        |text| list(text, values::text);
     CONFIG_USERNAME: Option<String> = "spring.cloud.config.username", "", Plain,
         "a user name",
-        "The user to ask as.",
+        "The user to ask as; goes before the one in a URL.",
         |text| optional(text, values::text);
     CONFIG_PASSWORD: Option<SecretString> = "spring.cloud.config.password", "", Secret,
         "a password, or file:PATH of the file that holds it",
-        "The password of that user.",
+        "The password of that user; goes before the one in a URL.",
         |text| optional(text, values::secret);
+    CONFIG_TOKEN: Option<SecretString> = "spring.cloud.config.token", "", Secret,
+        "a token, or file:PATH of the file that holds it",
+        "Sent along as X-Config-Token.",
+        |text| optional(text, remote::header);
+    CONFIG_HEADERS: SecretString = "spring.cloud.config.headers.*", "", Secret,
+        "the value of a header of this name",
+        "Sent along with each request to a config server.", remote::header;
     CONFIG_FAIL_FAST: bool = "spring.cloud.config.fail-fast", "false", Plain,
         "true or false",
-        "Whether the start fails when no config server answers.", values::flag;
+        "Whether the start fails when no config server answers, even where the import is optional.",
+        values::flag;
+    CONFIG_CONNECT_TIMEOUT: Duration = "spring.cloud.config.request-connect-timeout", "2s", Plain,
+        "a duration from 10ms to 5m",
+        "How long a config server may take to accept a connection.",
+        |text| values::duration(text, Duration::from_millis(10), Duration::from_mins(5));
+    CONFIG_READ_TIMEOUT: Duration = "spring.cloud.config.request-read-timeout", "10s", Plain,
+        "a duration from 10ms to 5m",
+        "How long a config server may take to answer in full after that.",
+        |text| values::duration(text, Duration::from_millis(10), Duration::from_mins(5));
+    CONFIG_RETRY_ATTEMPTS: u32 = "spring.cloud.config.retry.max-attempts", "6", Plain,
+        "a whole number from 1 to 1000",
+        "How often a start that needs a config server asks for its answer.",
+        |text| values::whole(text, 1, 1_000);
+    CONFIG_RETRY_INITIAL: Duration = "spring.cloud.config.retry.initial-interval", "1000ms", Plain,
+        "a duration from 1ms to 1h",
+        "The pause after the first attempt.",
+        |text| values::duration(text, Duration::from_millis(1), Duration::from_hours(1));
+    CONFIG_RETRY_MULTIPLIER: f64 = "spring.cloud.config.retry.multiplier", "1.1", Plain,
+        "a number from 1 to 10",
+        "How many times as long each further pause is.", remote::multiplier;
+    CONFIG_RETRY_MAX: Duration = "spring.cloud.config.retry.max-interval", "2000ms", Plain,
+        "a duration from 1ms to 1h",
+        "The longest pause.",
+        |text| values::duration(text, Duration::from_millis(1), Duration::from_hours(1));
+    CONFIG_DISCOVERY: bool = "spring.cloud.config.discovery.enabled", "false", Plain,
+        "true or false",
+        "Whether the config servers are looked up in Eureka instead.", values::flag;
+    CONFIG_SERVICE_ID: String = "spring.cloud.config.discovery.service-id", "configserver", Plain,
+        "a name",
+        "The name under which they are registered.", values::text;
+    CONFIG_CACHE: String = "order.config.cache-dir", "config-cache", Plain,
+        "the path of a folder",
+        "Where the last good copy of what a config server gave is kept; it may hold secrets.",
+        values::text;
+    CONFIG_REFRESH: Option<Duration> = "order.config.refresh-interval", "", Plain,
+        "a duration from 1s to 1d",
+        "How often the settings are read again while the service runs; never unless set.",
+        |text| optional(text, refresh_interval);
 
     MANAGEMENT_PORT: Option<u16> = "management.server.port", "", Plain,
         "a port from 0 to 65535, or -1 for none",
@@ -287,6 +340,19 @@ keys! {
         "an IP address or localhost",
         "Where those operations are taken; loopback unless set.",
         |text| optional(text, values::address);
+    HEALTH_DETAILS: Option<bool> = "management.endpoint.health.show-details", "", Plain,
+        "never, always, or when-authorized, which is never here",
+        "Whether health tells more of a component than its status, to whoever asks; unless set, \
+         only on the management port.",
+        |text| optional(text, health_details);
+}
+
+fn health_details(text: &str) -> Read<bool> {
+    values::one_of(text, &[("never", false), ("when_authorized", false), ("always", true)])
+}
+
+fn refresh_interval(text: &str) -> Read<Duration> {
+    values::duration(text, Duration::from_secs(1), Duration::from_hours(24))
 }
 
 fn retention(text: &str) -> Read<Option<Duration>> {

@@ -25,6 +25,8 @@ impl Case {
             environment: BTreeMap::new(),
             folder: folder.path().to_owned(),
             random: || 7,
+            now: || DateTime::UNIX_EPOCH,
+            tell: |_| {},
         };
         Self { folder, inputs }
     }
@@ -47,11 +49,11 @@ impl Case {
     }
 
     fn loaded(&self) -> Loaded {
-        load(&self.inputs).unwrap_or_else(|problems| panic!("{problems}"))
+        load(&self.inputs, Occasion::Start).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     fn refused(&self) -> String {
-        load(&self.inputs).unwrap_err().to_string()
+        load(&self.inputs, Occasion::Start).unwrap_err().to_string()
     }
 
     fn port(&self) -> u16 {
@@ -362,6 +364,9 @@ fn no_secret_is_ever_shown() {
                  eureka.client.service-url.defaultZone: http://u:{PLANTED}@e/eureka\n\
                  eureka.instance.metadata-map.secret-key: {PLANTED}\n\
                  spring.cloud.config.password: {PLANTED}\n\
+                 spring.cloud.config.enabled: false\nspring.cloud.config.token: {PLANTED}\n\
+                 spring.cloud.config.headers.x-y: {PLANTED}\n\
+                 spring.cloud.config.uri: http://u:{PLANTED}@c\n\
                  spring.config.import: optional:configserver:http://u:{PLANTED}@c\n\
                  eureka.instance.instance-id: x${{spring.datasource.password}}\n"
             ),

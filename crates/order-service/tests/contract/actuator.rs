@@ -28,7 +28,7 @@ fn up(reply: &Reply) -> Value {
 fn health_tells_of_the_database(stage: &Stage) {
     let health = up(&stage.read("/actuator/health"));
     assert_eq!(health["components"]["db"]["status"], "UP", "{health}");
-    assert_eq!(health["groups"], json!(["liveness", "readiness"]));
+    assert_eq!(health["groups"], json!(["dependencies", "liveness", "readiness"]));
 }
 
 fn liveness_and_readiness_are_up(stage: &Stage) {

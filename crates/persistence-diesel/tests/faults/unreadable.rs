@@ -82,7 +82,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
-        let Stores { orders, journal } = with_events(url).await;
+        let Stores { orders, journal, .. } = with_events(url).await;
         let whole = read(&*journal, 0, None, 100).await;
         assert!(whole.len() == 8 && whole.iter().all(Result::is_ok), "{whole:?}");
         for (breaks, corrects, said) in defects(database) {

@@ -1,0 +1,217 @@
+//! Refreshing with the holders of a real process: what applies, what waits, what is refused.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use http_actix::Status;
+use order_app::orders::Ports;
+use order_domain::Currency;
+use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
+use tempfile::TempDir;
+use tracing::level_filters::LevelFilter;
+
+use super::*;
+use crate::settings::stub::{Reply, Stub};
+
+struct Case {
+    folder: TempDir,
+    orders: Orders,
+    levels: Levels,
+    body_deadline: Live<Duration>,
+    stop: Live<Stop>,
+    refresher: Refresher,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("application.properties"), text).unwrap();
+        let inputs = Inputs {
+            options: Vec::new(),
+            config: None,
+            environment: BTreeMap::new(),
+            folder: folder.path().to_owned(),
+            random,
+            now: || DateTime::UNIX_EPOCH,
+            tell: |_| {},
+        };
+        // As at a start: without a runtime.
+        let read = inputs.clone();
+        let load = std::thread::spawn(move || settings::load(&read, Occasion::Start));
+        let loaded = load.join().unwrap().unwrap();
+        let settings = &loaded.settings;
+        let ports = Ports {
+            store: Arc::new(InMemoryStore::default()),
+            clock: Arc::new(FixedClock::default()),
+            entropy: Arc::new(SequentialEntropy::default()),
+        };
+        let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
+        let levels = Levels::new(&settings.logging);
+        let body_deadline = Live::new(settings.requests.body_deadline);
+        let stop = Live::new(settings.stop);
+        let holders = Holders {
+            levels: levels.clone(),
+            orders: orders.clone(),
+            body_deadline: body_deadline.clone(),
+            stop: stop.clone(),
+        };
+        let refresher = Refresher::new(inputs, loaded, holders);
+        Self { folder, orders, levels, body_deadline, stop, refresher }
+    }
+
+    fn file(&self, text: &str) {
+        fs::write(self.folder.path().join("application.properties"), text).unwrap();
+    }
+
+    fn takes(&self, code: &str) -> bool {
+        let currency = Currency::from_code(code).unwrap();
+        self.orders.currencies().choose(Some(currency)).is_ok()
+    }
+}
+
+/// Another one each time, as in a process.
+fn random() -> u128 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed).into()
+}
+
+fn told(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
+    let start = "spring.datasource.password=one\neureka.instance.instance-id=x:${random.uuid}\n";
+    let case = Case::new(start);
+    let nothing = case.refresher.now().await.unwrap();
+    assert!(nothing.applied.is_empty() && nothing.waiting.is_empty(), "chance is no change");
+    assert_eq!(case.refresher.component(), None);
+
+    case.file(
+        "spring.datasource.password=two\nserver.port=1\norder.currencies=USD,EUR\n\
+         order.body-deadline=3s\norder.shutdown.delay=2s\nlogging.level.order_app=debug\n\
+         eureka.instance.instance-id=x:${random.uuid}\n",
+    );
+    let done = case.refresher.now().await.unwrap();
+    assert_eq!(
+        told(&done.applied),
+        [
+            r#"logging.level.order_app: - -> "debug""#,
+            r#"order.body-deadline: "10s" -> "3s""#,
+            r#"order.currencies: "USD" -> "USD,EUR""#,
+            r#"order.shutdown.delay: "0s" -> "2s""#,
+        ]
+    );
+    let waiting =
+        [r#"server.port: "8082" -> "1""#, r#"spring.datasource.password: "******" -> "******""#];
+    assert_eq!(told(&done.waiting), waiting);
+    assert_eq!(done.newly_waiting, done.waiting);
+    assert!(case.takes("EUR"));
+    assert_eq!(*case.body_deadline.get(), Duration::from_secs(3));
+    assert_eq!(case.stop.get().delay, Duration::from_secs(2));
+    assert_eq!(case.levels.of("order_app"), LevelFilter::DEBUG);
+
+    // They stay named, until the file is as it was.
+    let again = case.refresher.now().await.unwrap();
+    assert_eq!(
+        (told(&again.applied), told(&again.waiting)),
+        (vec![], waiting.map(Into::into).into())
+    );
+    assert!(again.newly_waiting.is_empty());
+    let component = case.refresher.component().unwrap();
+    assert_eq!(component.status, Status::Up);
+    let keys = json!(["server.port", "spring.datasource.password"]);
+    assert_eq!(component.details["needsRestart"], keys);
+    case.file(start);
+    let back = case.refresher.now().await.unwrap();
+    assert_eq!((back.applied.len(), back.waiting.len()), (4, 0));
+    assert!(!case.takes("EUR"));
+    assert_eq!(case.levels.of("order_app"), LevelFilter::INFO);
+    assert_eq!(case.refresher.component(), None);
+}
+
+#[tokio::test]
+async fn operators_learn_what_has_changed_and_what_waits() {
+    let case = Case::new("");
+    case.file("order.currencies=USD,EUR\nserver.port=1\n");
+    let refreshed = case.refresher.refresh().await.unwrap();
+    assert_eq!(refreshed.changed, ["order.currencies", "server.port"]);
+    assert_eq!(refreshed.needs_restart, ["server.port"]);
+    let refreshed = case.refresher.refresh().await.unwrap();
+    assert_eq!((refreshed.changed.len(), refreshed.needs_restart.len()), (0, 1));
+    case.file("server.port=x\norder.max-in-flight=x\n");
+    let Err(RefreshRefused::Invalid(problems)) = case.refresher.refresh().await else { panic!() };
+    assert_eq!(problems.len(), 2);
+    let turn = case.refresher.0.turn.lock().await;
+    assert!(matches!(case.refresher.refresh().await, Err(RefreshRefused::Running)));
+    drop(turn);
+}
+
+#[tokio::test]
+async fn when_anything_is_wrong_nothing_changes() {
+    let case = Case::new("");
+    case.file("order.currencies=USD,EUR\nserver.port=many\n");
+    let said = case.refresher.now().await.unwrap_err().to_string();
+    assert!(said.contains("server.port = \"many\" (application.properties:2)"), "{said}");
+    assert!(!case.takes("EUR"));
+    let component = case.refresher.component().unwrap();
+    assert_eq!(
+        (component.status, component.details["notRefreshed"].as_str()),
+        (Status::Down, Some(&*said))
+    );
+    case.file("order.currencies=USD,EUR\n");
+    case.refresher.now().await.unwrap();
+    assert!(case.takes("EUR"));
+    assert_eq!(case.refresher.component(), None);
+}
+
+#[tokio::test]
+async fn the_state_tells_where_the_settings_come_from() {
+    let stub = Stub::that_answers(Reply::Status(500));
+    let case = Case::new(&format!("spring.config.import=optional:configserver:{}", stub.url()));
+    let import = || case.refresher.component().unwrap().details["imports"][0].clone();
+    assert_eq!(import()["from"], "localOnly");
+    assert_eq!(case.refresher.component().unwrap().status, Status::Down);
+    stub.answers(Reply::Settings(r#""order.currencies": "USD,EUR""#));
+    case.refresher.now().await.unwrap();
+    assert!(case.takes("EUR"));
+    assert_eq!(case.refresher.component().unwrap().status, Status::Up);
+    assert_eq!(
+        import(),
+        json!({"settings": "order-service/default", "from": "server", "server": stub.url(), "version": "c0ffee"})
+    );
+    // The copy is that of the refresh.
+    stub.answers(Reply::Status(500));
+    let inputs = case.refresher.0.inputs.clone();
+    let restarted = tokio::task::spawn_blocking(move || settings::load(&inputs, Occasion::Start));
+    let restarted = restarted.await.unwrap().unwrap();
+    assert!(matches!(restarted.given[0].from, ImportedFrom::Copy { .. }));
+    assert_eq!(restarted.settings.currencies.choose(None).unwrap().code(), "USD");
+
+    case.refresher.now().await.unwrap_err();
+    let component = case.refresher.component().unwrap();
+    assert_eq!((component.status, import()["from"].as_str()), (Status::Down, Some("server")));
+    assert!(case.takes("EUR"), "what applied still does");
+}
+
+#[tokio::test]
+async fn an_interval_is_kept_and_may_itself_change() {
+    let case = Case::new("order.config.refresh-interval=1s\n");
+    let running = tokio::spawn(case.refresher.clone().run(Arc::new(SequentialEntropy::default())));
+    case.file("order.config.refresh-interval=1d\norder.currencies=USD,EUR\n");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !case.takes("EUR") {
+        assert!(tokio::time::Instant::now() < deadline, "it was not refreshed");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(*case.refresher.0.interval.borrow(), Some(Duration::from_hours(24)));
+    running.abort();
+}
+
+#[test]
+fn instances_do_not_refresh_together() {
+    let hour = Duration::from_hours(1);
+    assert_eq!(scattered(hour, 0), hour);
+    assert_eq!(scattered(hour, 100), Duration::from_mins(54));
+}
