@@ -13,6 +13,9 @@ use crate::ports::StoreError;
 
 /// At most so many events are taken from the ring at once.
 const MOST: usize = 64;
+/// About so many bytes of events are told at once: a subscriber who does not take them holds no
+/// more. A single event may be larger.
+const MOST_BYTES: usize = 256 << 10;
 
 /// See the head of the file. Ends when it is dropped.
 pub struct Subscription {
@@ -69,8 +72,21 @@ impl Subscription {
         }
     }
 
-    fn told(&mut self, mut events: Vec<Arc<LiveEvent>>, through: i64) -> Stretch {
+    fn told(&mut self, mut events: Vec<Arc<LiveEvent>>, mut through: i64) -> Stretch {
         events.retain(|event| self.filter.takes(event));
+        let mut bytes = 0_usize;
+        let mut fits = |event: &Arc<LiveEvent>| {
+            bytes = bytes.saturating_add(event.json.len());
+            bytes <= MOST_BYTES
+        };
+        let fitting = events.iter().take_while(|event| fits(event)).count().max(1);
+        if fitting < events.len() {
+            // The rest comes next: it is taken, or read, again.
+            events.truncate(fitting);
+            through = events.last().map_or(through, |event| event.position);
+        }
+        // Not the room for those that are gone.
+        events.shrink_to_fit();
         self.position = through;
         self.place.0.stats.told(events.len());
         Stretch { events, through }

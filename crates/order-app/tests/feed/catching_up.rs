@@ -116,3 +116,27 @@ async fn a_page_is_cut_at_its_size() {
     assert_eq!((stretch.events.len(), stretch.through), (1, 1));
     assert_eq!(told(&mut subscription, 19).await, (2..=20).collect::<Vec<_>>());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
+    const EVENTS: usize = 60;
+    for (how, ring_events) in [("from the ring", 1_000), ("from the journal", 8)] {
+        let settings = FeedSettings { ring_events, page: 100, ..small() };
+        let world = World::new(settings);
+        let mut subscription = world.subscribe(Start::Now).await;
+        silent(&mut subscription).await;
+        for id in 1..=i64::try_from(EVENTS).unwrap() {
+            world.commit_large(id).await;
+        }
+        world.place().await;
+        world.placed.ring();
+        let mut positions = Vec::new();
+        while positions.len() < EVENTS {
+            let stretch = subscription.next().await.unwrap();
+            let bytes: usize = stretch.events.iter().map(|event| event.json.len()).sum();
+            assert!(bytes < 300_000, "{how}: {bytes} bytes at once");
+            positions.extend(stretch.events.iter().map(|event| event.position));
+        }
+        assert_eq!(positions, (1..=i64::try_from(EVENTS).unwrap()).collect::<Vec<_>>(), "{how}");
+    }
+}

@@ -7,10 +7,10 @@ use std::time::Duration;
 use order_app::feed::{Feed, FeedSettings, Filter, Start, Subscription};
 use order_app::ports::{Duty, EventJournal, Held, OrderStore as _, Progress, SHARDS, StoreError};
 use order_app::relay::Bell;
-use order_domain::OrderStatus;
+use order_domain::{Currency, NewOrder, OrderStatus};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_line, a_new_order, an_order_id, moved, noon, noon_plus, relined,
-    soon,
+    a_change, a_change_placing, a_line, a_new_order, an_order_id, lines_in, moved, noon, noon_plus,
+    relined, soon,
 };
 use order_testkit::{HookedJournal, InMemoryStore, Moment, SeededEntropy};
 use tokio::sync::watch;
@@ -75,6 +75,13 @@ impl World {
             };
             self.memory.commit(change, soon()).await.unwrap();
         }
+    }
+
+    /// Places an order whose event has some 20 KB.
+    pub(crate) async fn commit_large(&self, id: i64) {
+        let lines = (1..=200).map(|product| a_line(product, 9_999, "9999999.99")).collect();
+        let new = NewOrder { lines: lines_in(Currency::USD, lines), ..a_new_order(id, 42) };
+        self.memory.commit(a_change_placing(new), soon()).await.unwrap();
     }
 
     pub(crate) async fn confirm(&self, id: i64) {
