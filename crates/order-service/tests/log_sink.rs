@@ -1,7 +1,5 @@
 //! A log that nobody reads: the sink blocks, lines are lost and counted, and requests notice nothing.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
-
 mod support;
 
 use std::process::{Child, Command, Stdio};
