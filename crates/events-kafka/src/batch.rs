@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::refusal::DeliveryError;
 
@@ -28,6 +29,8 @@ struct State {
 pub(crate) struct Ticket {
     batch: Arc<Batch>,
     index: usize,
+    /// The step of the trace that ends with it.
+    step: Span,
 }
 
 impl Batch {
@@ -40,7 +43,11 @@ impl Batch {
         let state = Mutex::new(State { outcomes, open: size, complete: Some(complete) });
         let batch = Arc::new(Self { state });
         let of = Arc::clone(&batch);
-        let tickets = (0..size).map(move |index| Ticket { batch: Arc::clone(&of), index });
+        let tickets = (0..size).map(move |index| Ticket {
+            batch: Arc::clone(&of),
+            index,
+            step: Span::none(),
+        });
         (batch, tickets, completed)
     }
 
@@ -59,6 +66,11 @@ impl Batch {
 }
 
 impl Ticket {
+    /// With a step of a trace, which lasts as long as the message is under way.
+    pub(crate) fn with(self, step: Span) -> Self {
+        Self { step, ..self }
+    }
+
     /// The message was confirmed by the broker, or refused with this code.
     pub(crate) fn report(self, code: Option<RDKafkaErrorCode>) {
         self.settle(code.map_or(Ok(()), |code| Err(DeliveryError::Reported(code))));
@@ -66,6 +78,9 @@ impl Ticket {
 
     /// Says what came of the message.
     pub(crate) fn settle(self, outcome: Outcome) {
+        if outcome.is_err() {
+            self.step.record("otel.status_code", "ERROR");
+        }
         let mut state = self.batch.lock();
         if let Some(place) = state.outcomes.get_mut(self.index) {
             *place = Some(outcome);

@@ -2,7 +2,10 @@
 //! is the data as it is stored, byte for byte; the attributes are headers.
 
 use order_app::events::{Context, EventRecord, SOURCE, timestamp};
+use order_app::traces::{TARGET, TraceContext};
 use rdkafka::message::{Header, OwnedHeaders};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// What goes beside the data.
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub(crate) struct Message {
     pub(crate) key: String,
     /// The attributes.
     pub(crate) headers: OwnedHeaders,
+    /// Where in a trace its publication belongs, if that is recorded.
+    trace: Option<TraceContext>,
 }
 
 /// Why a message is sent.
@@ -50,7 +55,31 @@ impl Message {
             .fold(OwnedHeaders::new_with_capacity(14), |headers, (key, value)| {
                 headers.insert(Header { key, value: Some(value) })
             });
-        Ok(Self { key, headers })
+        let of_trace = context.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace = of_trace.filter(|trace| trace.is_sampled);
+        Ok(Self { key, headers, trace })
+    }
+
+    /// The step of the trace that sending it is, by OpenTelemetry's names. The headers stay as they
+    /// were frozen, so a consumer's step and this one have the same parent.
+    pub(crate) fn step(&self, topic: &str, event: &EventRecord) -> Span {
+        let Some(parent) = self.trace else { return Span::none() };
+        tracing::info_span!(
+            target: TARGET,
+            parent: None,
+            "publish",
+            otel.kind = "producer",
+            otel.parent = %parent,
+            otel.name = display(format_args!("send {topic}")),
+            otel.status_code = Empty,
+            messaging.system = "kafka",
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = topic,
+            messaging.message.id = display(event.id),
+            order.id = event.order_id.get(),
+            event.type = event.kind.as_str(),
+        )
     }
 }
 

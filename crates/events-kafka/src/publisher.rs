@@ -130,7 +130,11 @@ impl KafkaPublisher {
         let (batch, tickets, mut completed) = Batch::new(events.len());
         for (event, ticket) in events.iter().zip(tickets) {
             match Message::of(event, route.purpose()) {
-                Ok(message) => producer.send(route.topic(event), event, message, ticket),
+                Ok(message) => {
+                    let topic = route.topic(event);
+                    let ticket = ticket.with(message.step(topic, event));
+                    producer.send(topic, event, message, ticket);
+                }
                 Err(error) => ticket.settle(Err(DeliveryError::Unreadable(error))),
             }
         }

@@ -16,13 +16,14 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 use futures_util::FutureExt as _;
-use tracing::Instrument as _;
+use order_domain::OrderId;
+use tracing::{Instrument as _, Span};
 
 use crate::problem::{Code, Problem};
 use crate::server::App;
@@ -40,6 +41,8 @@ struct Exchange {
     /// The pattern of the route, which is safe as a label: there are few of them.
     route: Route,
     trace: Trace,
+    /// Its step of the trace.
+    step: Span,
     body: RequestBody,
     /// Whether the client offered another protocol.
     offers_upgrade: bool,
@@ -51,13 +54,31 @@ struct Exchange {
 /// Where the route of a request is noted once it is known: also for an answer that the route does
 /// not live to give. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Route(Rc<Cell<Option<&'static str>>>);
+pub(crate) struct Route(Rc<Noted>);
+
+#[derive(Default)]
+struct Noted {
+    pattern: Cell<Option<&'static str>>,
+    /// The order that the request is about.
+    order: Cell<Option<i64>>,
+}
 
 impl Route {
-    /// Notes the pattern of the route on which a request has come.
+    /// Notes the pattern of the route on which a request has come, and the order in its path.
     pub(crate) fn note(request: &ServiceRequest, pattern: &'static str) {
         if let Some(route) = request.extensions().get::<Self>() {
-            route.0.set(Some(pattern));
+            route.0.pattern.set(Some(pattern));
+            let id = request.match_info().get("id").and_then(|id| id.parse::<OrderId>().ok());
+            route.0.order.set(id.map(OrderId::get));
+        }
+    }
+
+    /// Notes the order that a request has made, which the answer names.
+    fn note_new(&self, response: &HttpResponse) {
+        let location = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
+        let id = location.and_then(|place| place.strip_prefix("/orders/")?.parse::<OrderId>().ok());
+        if let Some(id) = id {
+            self.0.order.set(Some(id.get()));
         }
     }
 }
@@ -75,14 +96,15 @@ pub(crate) async fn answer(
     if let Ok(Some(slot)) = slot {
         request.extensions_mut().insert(slot);
     }
-    let span = tracing::info_span!("request", trace_id = %exchange.trace.id);
+    let span = exchange.trace.around();
     if let Some(problem) = refused {
         let response = span.in_scope(|| exchange.finish_problem(&app, &problem));
         return Ok(request.into_response(response));
     }
     // A panic takes the request with it, so the framework gets the answer as an error.
     let guarded = AssertUnwindSafe(async { next.call(request).await });
-    match guarded.catch_unwind().instrument(span.clone()).await {
+    let guarded = guarded.catch_unwind().instrument(exchange.step.clone());
+    match guarded.instrument(span.clone()).await {
         Ok(Ok(answered)) => {
             let (request, response) = answered.into_parts();
             let response = span.in_scope(|| exchange.finish(&app, response));
@@ -101,7 +123,9 @@ pub(crate) async fn answer(
 
 impl Exchange {
     fn begin(app: &App, request: &mut ServiceRequest) -> Self {
-        let trace = Trace::of(request.headers(), &*app.http.entropy);
+        let sampling = app.http.settings.sampling;
+        let trace = Trace::of(request.headers(), &*app.http.entropy, sampling);
+        let step = trace.step();
         let body = RequestBody::take(request);
         request.extensions_mut().insert(trace.clone());
         request.extensions_mut().insert(body.clone());
@@ -112,6 +136,7 @@ impl Exchange {
             path: request.path().to_owned(),
             route,
             trace,
+            step,
             body,
             offers_upgrade: request.head().upgrade(),
             started: Instant::now(),
@@ -157,6 +182,7 @@ impl Exchange {
             // the connection in any case; this says so.
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
+        self.route.note_new(&response);
         record::answered(self, response.status(), code);
         self.is_recorded.set(true);
         self.body.close_if_unread(response)

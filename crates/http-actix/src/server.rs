@@ -43,6 +43,9 @@ pub struct HttpSettings {
     /// Whether health tells more of a component than its status: anybody may ask for it. Unless
     /// said, it does on the management port alone.
     pub health_details: Option<bool>,
+    /// The share of the traces that begin here which are recorded, 0 to 1; a client's trace is
+    /// recorded when the client says so. `None` when traces are not recorded at all.
+    pub sampling: Option<f64>,
 }
 
 impl Default for HttpSettings {
@@ -54,6 +57,7 @@ impl Default for HttpSettings {
             workers: None,
             shutdown_timeout: Duration::from_secs(20),
             health_details: None,
+            sampling: None,
         }
     }
 }

@@ -32,7 +32,8 @@ pub struct EventRecord {
 pub struct Origin {
     /// Joins everything that one request or conversation caused.
     pub correlation_id: String,
-    /// The `traceparent` of the request (W3C Trace Context), when it sent one.
+    /// Where what follows belongs (W3C Trace Context): to the span of the request, or, when traces
+    /// are not recorded here, to whatever the request itself belonged to.
     pub traceparent: Option<String>,
 }
 

@@ -14,3 +14,4 @@ pub mod operations;
 pub mod orders;
 pub mod ports;
 pub mod relay;
+pub mod traces;

@@ -8,6 +8,7 @@ mod history;
 mod list;
 mod place;
 mod replace_lines;
+mod stats;
 mod write;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use change_status::{ChangeStatus, ChangeStatusError};
 pub use find::FindError;
 pub use place::{PlaceError, PlaceOrder};
 pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesError};
+pub use stats::{OrderStats, StepCount};
 
 /// The order service's use cases. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +40,7 @@ struct Inner {
     policy: Live<Policy>,
     in_flight: InFlight,
     bell: Bell,
+    stats: Arc<OrderStats>,
     runtime: Handle,
 }
 
@@ -116,8 +119,8 @@ impl Orders {
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let (in_flight, bell) = (InFlight::default(), Bell::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        let runtime = Handle::current();
-        Self(Arc::new(Inner { ports, policy, in_flight, bell, runtime }))
+        let (stats, runtime) = (Arc::default(), Handle::current());
+        Self(Arc::new(Inner { ports, policy, in_flight, bell, stats, runtime }))
     }
 
     /// From now on accepts these currencies, and gives each request that much time. Requests that
@@ -130,6 +133,12 @@ impl Orders {
     #[must_use]
     pub fn bell(&self) -> &Bell {
         &self.0.bell
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn stats(&self) -> Arc<OrderStats> {
+        Arc::clone(&self.0.stats)
     }
 
     /// Which currencies are accepted.

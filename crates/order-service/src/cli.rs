@@ -11,11 +11,11 @@ use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
 use crate::events::{self, EventsCommand};
-use crate::logs::Log;
+use crate::logs::{Log, Who};
 use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion};
-use crate::system::{OsEntropy, SystemClock};
-use crate::{chain, report, run};
+use crate::system::{OsEntropy, SystemClock, machine_name};
+use crate::{chain, report, run, traces};
 
 const WRONG: u8 = 2;
 
@@ -143,7 +143,12 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
             Err(error) => complain(&chain(&*error), 1),
         };
     }
-    let log = match Log::start(&loaded.settings.logging, &loaded.settings.name) {
+    let instance = loaded.settings.instance(&machine_name(), std::process::id());
+    let is_serving = matches!(command, Command::Serve);
+    let tracing = is_serving.then(|| traces::begin(&loaded.settings, &instance)).flatten();
+    let (recorder, unsent) = tracing.unzip();
+    let who = Who { service: &loaded.settings.name, instance: &instance };
+    let log = match Log::start(&loaded.settings.logging, who, recorder) {
         Ok(log) => log,
         Err(error) => return complain(&chain(&error), 1),
     };
@@ -152,7 +157,7 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
     }
     let done = match command {
         Command::Migrate => run::migrate(&loaded.settings),
-        _ => run::serve(Begun { inputs, loaded, log: &log, started }),
+        _ => run::serve(Begun { inputs, loaded, log: &log, unsent, started }),
     };
     match done {
         Ok(code) => code.into(),

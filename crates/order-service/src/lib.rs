@@ -13,6 +13,7 @@ mod report;
 mod run;
 pub mod settings;
 mod system;
+mod traces;
 
 /// An error with its sources, as one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -3,6 +3,7 @@
 //! How a JSON line looks is in `logs/json.rs`.
 
 mod json;
+mod names;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -19,6 +20,7 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use crate::settings::{Format, Logging};
+use crate::traces::{Recorder, Steps};
 
 /// Lines that may wait for the sink before lines are dropped: a few MiB.
 const WAITING_LINES: usize = 8_192;
@@ -37,6 +39,15 @@ const CHATTY: &[&str] = &[
     "tokio_postgres",
 ];
 
+/// Whose log it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Who<'a> {
+    /// The name of the service.
+    pub(crate) service: &'a str,
+    /// Which of its instances.
+    pub(crate) instance: &'a str,
+}
+
 /// The running log. Lines that wait are written when it is dropped, unless the sink blocks.
 pub(crate) struct Log {
     levels: Levels,
@@ -45,11 +56,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the log of the process.
+    /// Starts the log of the process, and beside it the recording of traces.
     ///
     /// # Errors
     /// When there is one already, or no standard output.
-    pub(crate) fn start(settings: &Logging, service: &str) -> Result<Self, LogError> {
+    pub(crate) fn start(
+        settings: &Logging,
+        who: Who<'_>,
+        traces: Option<Recorder>,
+    ) -> Result<Self, LogError> {
         // Around the line buffer of `std`, which would cost a system call for each line.
         let sink = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let (lines, flush) = NonBlockingBuilder::default()
@@ -62,10 +77,13 @@ impl Log {
         let pretty = settings.format.map_or(terminal, |format| format == Format::Pretty);
         if pretty {
             let layer = fmt::layer().with_writer(lines).with_ansi(terminal);
-            Registry::default().with(layer.with_filter(levels.clone())).try_init()?;
+            let log = Registry::default().with(layer.with_filter(levels.clone()));
+            log.with(traces.map(|recorder| recorder.with_filter(Steps))).try_init()?;
         } else {
-            let layer = json::Lines::<NonBlocking>::new(service, lines);
-            Registry::default().with(layer.with_filter(levels.clone())).try_init()?;
+            let names = names::Names::of(settings.format);
+            let layer = json::Lines::<NonBlocking>::new(names, who, lines);
+            let log = Registry::default().with(layer.with_filter(levels.clone()));
+            log.with(traces.map(|recorder| recorder.with_filter(Steps))).try_init()?;
         }
         Ok(Self { levels, lost, _flush: flush })
     }
@@ -154,7 +172,9 @@ fn targets(settings: &Logging) -> Targets {
     let quiet = settings.root.min(LevelFilter::WARN);
     let chatty = CHATTY.iter().map(|target| ((*target).to_owned(), quiet));
     let own = settings.targets.iter().map(|(target, level)| (target.clone(), *level));
-    Targets::new().with_default(settings.root).with_targets(chatty).with_targets(own)
+    let all = Targets::new().with_default(settings.root).with_targets(chatty).with_targets(own);
+    // The steps of traces are no lines of the log, nor fields of its lines.
+    all.with_target(order_app::traces::TARGET, LevelFilter::OFF)
 }
 
 #[cfg(test)]

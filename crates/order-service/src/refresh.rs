@@ -275,6 +275,8 @@ fn import(given: &Given) -> Value {
 }
 
 fn measure(state: &State) {
+    // It is there from the start, so that an increase from nothing is seen.
+    metrics::counter!("order_config_changes_total").increment(0);
     metrics::gauge!("order_config_current").set(f64::from(u8::from(is_current(state))));
     let waiting = u32::try_from(state.waiting.len()).unwrap_or(u32::MAX);
     metrics::gauge!("order_config_restart_needed").set(f64::from(waiting));

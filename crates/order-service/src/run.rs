@@ -22,13 +22,14 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use discovery_eureka::Registration;
 use http_actix::{About, Http, HttpSettings, Lifecycle, Management, Phase};
+use order_app::feed::Feed;
 use order_app::housekeeping::Housekeeping;
 use order_app::live::Live;
 use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
 use order_app::relay::{Bell, RelayStats};
-use persistence_diesel::StoreSettings;
+use persistence_diesel::{StoreSettings, Stores};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
@@ -37,10 +38,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
 use crate::logs::Log;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Sources, watch_backlog};
 use crate::refresh::{Holders, Refresher};
 use crate::settings::{Inputs, Loaded, Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
+use crate::traces::{Exporting, Unsent};
 use background::{for_ever, until_done};
 use health::Peers;
 use management::Operators;
@@ -68,6 +70,8 @@ pub(crate) struct Begun<'a> {
     pub(crate) inputs: Inputs,
     pub(crate) loaded: Loaded,
     pub(crate) log: &'a Log,
+    /// Steps of traces to be sent, if they are recorded.
+    pub(crate) unsent: Option<Unsent>,
     pub(crate) started: Instant,
 }
 
@@ -83,7 +87,7 @@ pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
 }
 
 async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
-    let Begun { inputs, loaded, log, started } = begun;
+    let Begun { inputs, loaded, log, unsent, started } = begun;
     let settings = loaded.settings.clone();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listener = listen(settings.listen, "server.address, server.port")?;
@@ -91,21 +95,19 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     tracing::info!(%address, database = %settings.storage.database, "listening");
     let management = management::listener(settings.management)?;
 
+    let exporting = unsent.map(Unsent::start).transpose()?;
+
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
-    let store = stores.orders.clone();
-    let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
-    let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
+    let orders = use_cases(&settings, &stores, clock.clone(), entropy.clone());
     let stats = Arc::new(RelayStats::default());
     let operations = replaying::operations(&settings, &stores, clock.clone(), entropy.clone());
-    let journal = stores.journal.clone();
-    let feed = feeding::feed(settings.requests, journal.clone(), entropy.clone());
+    let feed = feeding::feed(settings.requests, stores.journal.clone(), entropy.clone());
     let placed = Bell::default();
     let relay_ports = publishing::ports(&stores, clock.clone(), entropy.clone());
     let bell = orders.bell().clone();
-    let publishing =
-        Publishing::new(&settings, relay_ports, bell, placed.clone(), Arc::clone(&stats))?;
+    let publishing = Publishing::new(&settings, relay_ports, bell, placed.clone(), stats.clone())?;
     let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
     let registration =
         registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
@@ -116,6 +118,8 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     let refresher = Refresher::new(inputs, loaded, holders);
     let peers = Peers::new(&publishing, &stats, registration.as_ref(), &refresher);
     let in_flight = Arc::new(AtomicUsize::new(0));
+    let peers_of_ours = (&publishing, registration.as_ref(), exporting.as_ref());
+    let sources = sources(&orders, &stats, &stores, &feed, peers_of_ours);
     let http = Http {
         orders: orders.clone(),
         feed: feed.clone(),
@@ -126,7 +130,7 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
         dependencies: Arc::new(move || peers.components()),
         events_topic: settings.events_topic.clone(),
         in_flight: Arc::clone(&in_flight),
-        scrape: metrics.scrape(stats, feed.clone()),
+        scrape: metrics.scrape(sources),
     };
     let offered = Management {
         refresh: Some(Arc::new(refresher.clone())),
@@ -142,17 +146,18 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
     beside.spawn(feeding::follow(feed.clone(), placed));
+    beside.spawn(watch_backlog(stores.journal.clone(), stats, clock.clone()));
     beside.spawn(refresher.run(entropy));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
         let registration = registration.clone();
+        let kept = retention(&storage);
+        let housekeeping = Housekeeping::new(stores.orders, stores.journal, kept, clock);
         async move {
-            prepare(&storage, &orders).await;
-            announce(&lifecycle, registration.as_ref(), started);
+            get_ready(&storage, &orders, &lifecycle, registration.as_ref(), started).await;
             // The other end is kept for as long as the process is to live.
             let _ = publish.send(publishing.start());
-            keep_house(Housekeeping::new(store, journal, retention(&storage), clock), &storage)
-                .await;
+            keep_house(housekeeping, &storage).await;
         }
     });
 
@@ -165,11 +170,26 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     let stop_server = || feeding::stopped(handle.stop(true), &feed, &in_flight);
     let replays = operations.replays();
     let stopping = stop(stop_as, end, &lifecycle, registration, replays, stop_server, published);
-    Ok(see_through(stopping, operators, end, &mut signals).await)
+    Ok(see_through(stopping, leave(operators, exporting, end), &mut signals).await)
 }
 
-/// Says everywhere that requests may come.
-fn announce(lifecycle: &Lifecycle, registration: Option<&Registration>, started: Instant) {
+/// The last to go: until here operators could watch the stop.
+async fn leave(operators: Operators, exporting: Option<Exporting>, end: tokio::time::Instant) {
+    operators.stop(end).await;
+    if let Some(exporting) = exporting {
+        exporting.stop(end).await;
+    }
+}
+
+/// Waits for the database, and then says everywhere that requests may come.
+async fn get_ready(
+    storage: &Storage,
+    orders: &Orders,
+    lifecycle: &Lifecycle,
+    registration: Option<&Registration>,
+    started: Instant,
+) {
+    prepare(storage, orders).await;
     lifecycle.advance(Phase::Ready);
     if let Some(registration) = registration {
         registration.ready();
@@ -181,14 +201,12 @@ fn announce(lifecycle: &Lifecycle, registration: Option<&Registration>, started:
 /// Stops in good order, or at once when somebody does not want to wait.
 async fn see_through(
     stopping: impl Future<Output = u8>,
-    operators: Operators,
-    end: tokio::time::Instant,
+    last: impl Future<Output = ()>,
     signals: &mut Signals,
 ) -> u8 {
     let in_good_order = async {
         let code = stopping.await;
-        // The last to go: until here operators could watch the stop.
-        operators.stop(end).await;
+        last.await;
         tracing::info!("stopped");
         code
     };
@@ -198,6 +216,35 @@ async fn see_through(
             tracing::warn!("stopped at once by a second signal");
             again.exit_code()
         }
+    }
+}
+
+fn use_cases(
+    settings: &Settings,
+    stores: &Stores,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Orders {
+    let ports = Ports { store: stores.orders.clone(), clock, entropy };
+    Orders::new(ports, settings.currencies.clone(), settings.requests.budget)
+}
+
+/// Whoever keeps numbers for the metrics.
+fn sources(
+    orders: &Orders,
+    relay: &Arc<RelayStats>,
+    stores: &Stores,
+    feed: &Feed,
+    (publishing, registration, exporting): (&Publishing, Option<&Registration>, Option<&Exporting>),
+) -> Sources {
+    Sources {
+        orders: orders.stats(),
+        relay: Arc::clone(relay),
+        pools: Arc::clone(&stores.pools),
+        kafka: publishing.kafka(),
+        registration: registration.cloned(),
+        feed: feed.clone(),
+        traces: exporting.map(Exporting::counts),
     }
 }
 
@@ -330,6 +377,7 @@ fn http_settings(settings: &Settings) -> HttpSettings {
         // Ours is over first, whatever it will be by then, and says so.
         shutdown_timeout: Duration::from_hours(1),
         health_details: settings.health_details,
+        sampling: settings.tracing.sampling(),
         ..HttpSettings::default()
     }
 }

@@ -20,6 +20,7 @@ mod reader;
 mod remote;
 mod set_aside;
 mod table;
+mod tracing;
 mod values;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use peers::{
 pub use problems::{Problem, Problems};
 pub use reader::Effective;
 pub use remote::{ConfigServer, From as ImportedFrom, Given, Keep, Occasion};
+pub use tracing::Tracing;
 
 use files::{Files, applying};
 use layers::{Layer, Merged};
@@ -127,6 +129,23 @@ pub struct Settings {
     pub management: Management,
     /// Whether health tells more of a component than its status, on which port ever.
     pub health_details: Option<bool>,
+    /// How traces are recorded.
+    pub tracing: Tracing,
+}
+
+impl Settings {
+    /// What this instance is called in logs and traces: as in the registry, where `machine` is the
+    /// machine's name. Several that take any free port on one machine are told apart by the process.
+    #[must_use]
+    pub fn instance(&self, machine: &str, process: u32) -> String {
+        let said = &self.eureka.instance;
+        let host = said.hostname.as_deref().unwrap_or(machine);
+        let port = match self.listen.port() {
+            0 => process,
+            port => port.into(),
+        };
+        said.id.clone().unwrap_or_else(|| format!("{host}:{}:{port}", self.name))
+    }
 }
 
 /// How requests are served.
@@ -288,6 +307,7 @@ fn settings(
     from.effective.extend(of_config_server);
     let management = peers::management(from);
     let health_details = from.read(&table::HEALTH_DETAILS);
+    let tracing = tracing::read(from);
     let (storage, mut warnings) = storage?;
     let logging = logging?;
     warnings.extend(logging::warning(&logging));
@@ -306,6 +326,7 @@ fn settings(
         config_server: config_server?,
         management: management?,
         health_details: health_details?,
+        tracing: tracing?,
     };
     Some((settings, warnings))
 }

@@ -29,6 +29,15 @@ impl Entropy for OsEntropy {
     }
 }
 
+/// The name of this machine, as in Eureka's ids.
+pub(crate) fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,8 @@ use std::time::Duration;
 use order_app::ports::{BoxError, Entropy, EventJournal, JournalInspection, OrderStore};
 use tokio::runtime::Handle;
 
+pub use crate::pool::PoolReport;
+
 use crate::backend::{mysql, postgres, sqlite};
 use crate::ids::OrderIds;
 use crate::line::Line;
@@ -95,6 +97,8 @@ pub struct Stores {
     pub journal: Arc<dyn EventJournal>,
     /// The same journal, for operators.
     pub inspection: Arc<dyn JournalInspection>,
+    /// How the pools of connections do, now.
+    pub pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
 }
 
 macro_rules! stores {
@@ -120,6 +124,15 @@ macro_rules! stores {
             retry: retry.clone(),
             batches: if $settings.group_commit { None } else { Some($settings.pool_size) },
         };
+        let pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync> = {
+            let (readers, writers) = (readers.clone(), writers.clone());
+            let (size, apart) = ($settings.pool_size.max(1), $writers);
+            let name = if apart.is_some() { "readers" } else { "connections" };
+            Arc::new(move || {
+                let apart = apart.map(|size| pool::report("writer", size, &writers));
+                std::iter::once(pool::report(name, size, &readers)).chain(apart).collect()
+            })
+        };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
         let lookups = $backend::Lookups::over(readers.clone(), retry.clone());
@@ -131,7 +144,7 @@ macro_rules! stores {
         });
         let orders =
             Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime });
-        Stores { orders, inspection: journal.clone(), journal }
+        Stores { orders, inspection: journal.clone(), journal, pools }
     }};
 }
 

@@ -112,6 +112,36 @@ impl ErrorSink<BoxError> for Reporter {
     }
 }
 
+/// How a pool does; asks nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolReport {
+    /// What it is for.
+    pub name: &'static str,
+    /// The most connections that it opens.
+    pub max: u32,
+    /// Connections that are open, those under way included.
+    pub open: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+    /// Who waits for one now.
+    pub waiting: u64,
+    /// Who got none in time, since the start.
+    pub timed_out: u64,
+}
+
+pub(crate) fn report<B: Connect>(
+    name: &'static str,
+    max: u32,
+    pool: &Pool<Manager<B>>,
+) -> PoolReport {
+    let state = pool.state();
+    let counts = &state.statistics;
+    let done = [counts.get_direct, counts.get_waited, counts.get_timed_out];
+    let waiting = done.into_iter().fold(counts.get_started, u64::saturating_sub);
+    let (open, idle) = (state.connections, state.idle_connections);
+    PoolReport { name, max, open, idle, waiting, timed_out: counts.get_timed_out }
+}
+
 /// A connection of a pool, for one piece of work.
 pub(crate) async fn connection<B: Connect>(
     pool: &Pool<Manager<B>>,

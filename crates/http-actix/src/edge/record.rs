@@ -26,7 +26,7 @@ pub(super) fn failure(problem: &Problem) {
 pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Code>) {
     let took = exchange.started.elapsed();
     let method = label(&exchange.method);
-    let route = match exchange.route.0.get() {
+    let route = match exchange.route.0.pattern.get() {
         Some(route) => route,
         None if status == StatusCode::NOT_FOUND => "NOT_FOUND",
         None => "UNKNOWN",
@@ -38,10 +38,31 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
         status = status.as_u16(),
         code = code.map(Code::as_str),
         duration_ms = took.as_secs_f64() * 1_000.0,
+        order.id = exchange.route.0.order.get(),
         trace_id = exchange.trace.id.as_str(),
         request_id = exchange.trace.correlation_id.as_str(),
     );
+    if !exchange.step.is_disabled() {
+        traced(exchange, Labels { method, route, status }, code);
+    }
     measure(Labels { method, route, status }, took);
+}
+
+/// Completes the step of the trace, by OpenTelemetry's names.
+fn traced(exchange: &Exchange, Labels { method, route, status }: Labels, code: Option<Code>) {
+    let step = &exchange.step;
+    step.record("otel.name", tracing::field::display(format_args!("{method} {route}")));
+    step.record("http.request.method", method);
+    step.record("http.route", route);
+    step.record("http.response.status_code", status.as_u16());
+    if let Some(order) = exchange.route.0.order.get() {
+        step.record("order.id", order);
+    }
+    // What a client did wrong is no failure here.
+    if status.is_server_error() {
+        step.record("otel.status_code", "ERROR");
+        step.record("error.type", code.map_or("_OTHER", Code::as_str));
+    }
 }
 
 /// What a measurement is filed under.

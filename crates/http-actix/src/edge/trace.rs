@@ -1,8 +1,12 @@
-//! Which trace a request belongs to (W3C Trace Context), and the id that joins what it causes.
+//! Which trace a request belongs to (W3C Trace Context), whether it is recorded, and the id that
+//! joins what it causes.
 
 use actix_web::http::header::HeaderMap;
 use order_app::events::Origin;
 use order_app::ports::Entropy;
+use order_app::traces::{TARGET, TraceContext};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// The longest correlation id that is taken over from a client.
 const LONGEST_ID: usize = 128;
@@ -12,23 +16,39 @@ const LONGEST_ID: usize = 128;
 pub(crate) struct Trace {
     /// 32 hexadecimal digits: the client's trace id, or a fresh one.
     pub(crate) id: String,
-    /// `X-Request-Id` when the client sent a sensible one, else the trace id.
+    /// The client's `x-request-id` when it sent a sensible one, else the trace id.
     pub(crate) correlation_id: String,
+    /// For events: where they continue.
     traceparent: Option<String>,
+    /// The span of the request itself, when traces are recorded at all.
+    own: Option<Own>,
+}
+
+/// The span of a request.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    context: TraceContext,
+    /// What the client said.
+    parent: Option<TraceContext>,
 }
 
 impl Trace {
-    pub(super) fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Self {
+    /// `sampling` is the share of traces that begin here which are recorded; `None` when traces are
+    /// not recorded here at all. Then what the client sent is carried on as it came.
+    pub(super) fn of(headers: &HeaderMap, entropy: &dyn Entropy, sampling: Option<f64>) -> Self {
         let sent = sole(headers, "traceparent")
-            .and_then(|text| trace_id(text).map(|id| (id.to_owned(), text.to_owned())));
-        let (id, traceparent) = match sent {
-            Some((id, text)) => (id, Some(text)),
-            None => (format!("{:032x}", entropy.bits()), None),
+            .and_then(|text| TraceContext::parse(text).map(|context| (context, text)));
+        let own = sampling.map(|share| Own::of(sent.map(|(context, _)| context), entropy, share));
+        let (id, traceparent) = match (own, sent) {
+            (Some(Own { context, .. }), _) => (context.trace_id, Some(context.to_string())),
+            (None, Some((context, text))) => (context.trace_id, Some(text.to_owned())),
+            (None, None) => (entropy.bits(), None),
         };
+        let id = format!("{id:032x}");
         let correlation_id = sole(headers, "x-request-id")
             .filter(|text| is_sensible(text))
             .map_or_else(|| id.clone(), ToOwned::to_owned);
-        Self { id, correlation_id, traceparent }
+        Self { id, correlation_id, traceparent, own }
     }
 
     /// What an event remembers of it.
@@ -38,6 +58,58 @@ impl Trace {
             traceparent: self.traceparent.clone(),
         }
     }
+
+    /// Around everything that is logged about the request.
+    pub(super) fn around(&self) -> Span {
+        let trace_id = self.id.as_str();
+        match self.own {
+            None => tracing::info_span!("request", trace_id),
+            Some(own) => {
+                let span_id = format_args!("{:016x}", own.context.span_id);
+                tracing::info_span!("request", trace_id, %span_id)
+            }
+        }
+    }
+
+    /// The step of the trace that the request is; none when it is not recorded.
+    pub(super) fn step(&self) -> Span {
+        let Some(Own { context, parent }) = self.own.filter(|own| own.context.is_sampled) else {
+            return Span::none();
+        };
+        tracing::info_span!(
+            target: TARGET,
+            parent: None,
+            "request",
+            otel.kind = "server",
+            otel.context = %context,
+            otel.parent = parent.map(tracing::field::display),
+            otel.name = Empty,
+            otel.status_code = Empty,
+            http.request.method = Empty,
+            http.route = Empty,
+            http.response.status_code = Empty,
+            error.type = Empty,
+            order.id = Empty,
+        )
+    }
+}
+
+impl Own {
+    /// A child of what the client sent, recorded if that is; or the first of a new trace.
+    fn of(parent: Option<TraceContext>, entropy: &dyn Entropy, share: f64) -> Self {
+        let trace_id = parent.map_or_else(|| entropy.bits(), |parent| parent.trace_id).max(1);
+        let is_sampled = parent.map_or_else(|| is_in(trace_id, share), |parent| parent.is_sampled);
+        let span_id = u64::try_from(entropy.bits() >> 64).unwrap_or_default().max(1);
+        Self { context: TraceContext { trace_id, span_id, is_sampled }, parent }
+    }
+}
+
+/// Decided by the trace id, so that everybody who is asked decides the same.
+fn is_in(trace_id: u128, share: f64) -> bool {
+    /// The last 31 bits, which anybody who makes up trace ids makes up at random.
+    const LAST: u32 = 0x7fff_ffff;
+    let part = u32::try_from(trace_id & u128::from(LAST)).unwrap_or_default();
+    f64::from(part) < share * (f64::from(LAST) + 1.0)
 }
 
 /// A header that stands exactly once and is text.
@@ -52,61 +124,56 @@ fn is_sensible(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// The trace id of a valid `traceparent`. Versions after 00 may append fields (section 4.3 there).
-fn trace_id(text: &str) -> Option<&str> {
-    let mut parts = text.splitn(5, '-');
-    let (version, trace, parent, flags) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let more = parts.next();
-    let hex = |part: &str, len: usize| {
-        part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let zero = |part: &str| part.bytes().all(|b| b == b'0');
-    let valid = hex(version, 2)
-        && version != "ff"
-        && (version != "00" || more.is_none())
-        && hex(trace, 32)
-        && !zero(trace)
-        && hex(parent, 16)
-        && !zero(parent)
-        && hex(flags, 2)
-        && text.len() <= LONGEST_ID;
-    valid.then_some(trace)
-}
-
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use order_testkit::RandomEntropy;
+
     use super::*;
 
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
+    fn trace(sent: Option<&str>, sampling: Option<f64>) -> Trace {
+        let mut headers = HeaderMap::new();
+        if let Some(sent) = sent {
+            let value = HeaderValue::from_str(sent).unwrap();
+            headers.insert(HeaderName::from_static("traceparent"), value);
+        }
+        Trace::of(&headers, &RandomEntropy, sampling)
+    }
+
+    fn of_events(trace: &Trace) -> TraceContext {
+        TraceContext::parse(&trace.origin().traceparent.unwrap()).unwrap()
+    }
+
     #[test]
-    fn a_valid_traceparent_gives_its_trace_id() {
-        for valid in [
-            format!("00-{TRACE}-b7ad6b7169203331-01"),
-            format!("00-{TRACE}-b7ad6b7169203331-00"),
-            format!("cc-{TRACE}-b7ad6b7169203331-01-what-comes-later"),
-        ] {
-            assert_eq!(trace_id(&valid), Some(TRACE), "{valid}");
+    fn without_recording_what_a_client_sent_is_carried_on_as_it_came() {
+        let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
+        let known = trace(Some(&sent), None);
+        assert_eq!((known.id.as_str(), known.origin().traceparent), (TRACE, Some(sent)));
+        let unknown = trace(None, None);
+        assert_eq!((unknown.id.len(), unknown.origin().traceparent), (32, None));
+    }
+
+    #[test]
+    fn with_recording_each_request_is_a_span_of_its_own_in_the_client_s_trace() {
+        for (flags, is_sampled) in [("01", true), ("00", false)] {
+            let sent = format!("00-{TRACE}-b7ad6b7169203331-{flags}");
+            let (one, other) = (trace(Some(&sent), Some(0.5)), trace(Some(&sent), Some(0.5)));
+            let (first, second) = (of_events(&one), of_events(&other));
+            assert_eq!((one.id.as_str(), first.is_sampled), (TRACE, is_sampled));
+            assert_eq!(first.trace_id, second.trace_id);
+            assert_ne!(first.span_id, second.span_id);
+            assert_ne!(first.span_id, 0xb7ad_6b71_6920_3331);
         }
     }
 
     #[test]
-    fn an_invalid_traceparent_is_as_good_as_none() {
-        let zeros = "0".repeat(32);
-        for wrong in [
-            String::new(),
-            "-".repeat(60),
-            format!("ff-{TRACE}-b7ad6b7169203331-01"),
-            format!("00-{TRACE}-b7ad6b7169203331-01-more"),
-            format!("00-{zeros}-b7ad6b7169203331-01"),
-            format!("00-{TRACE}-0000000000000000-01"),
-            format!("00-{TRACE}-b7ad6b716920333-01"),
-            format!("00-{}-b7ad6b7169203331-01", TRACE.to_uppercase()),
-            format!("0-{TRACE}-b7ad6b7169203331-01"),
-            format!("00-{TRACE}-b7ad6b7169203331-0g"),
-        ] {
-            assert_eq!(trace_id(&wrong), None, "{wrong}");
-        }
+    fn of_the_traces_that_begin_here_the_share_is_recorded_that_was_asked_for() {
+        let recorded =
+            |share| (0..4_000).filter(|_| of_events(&trace(None, Some(share))).is_sampled).count();
+        assert_eq!((recorded(0.0), recorded(1.0)), (0, 4_000));
+        let tenth = recorded(0.1);
+        assert!((250..=550).contains(&tenth), "{tenth}");
     }
 }

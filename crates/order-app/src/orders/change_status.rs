@@ -3,6 +3,7 @@
 use order_domain::{InvalidTransition, OrderId, StatusChange, Version};
 
 use super::{Answered, ChangeError, Orders, WriteRequest};
+use crate::traces;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,8 @@ impl Orders {
         request: WriteRequest,
     ) -> Result<Answered, ChangeStatusError> {
         let orders = self.clone();
-        self.run(async move {
+        let step = tracing::info_span!(target: traces::TARGET, "change status");
+        self.run(step, async move {
             let ChangeStatus { id, change, expected } = command;
             let decide =
                 |order: &order_domain::Order, now| order.change_status(change.clone(), now);

@@ -1,9 +1,11 @@
 //! Reading one order.
 
 use order_domain::{Order, OrderId};
+use tracing::Instrument as _;
 
 use super::Orders;
 use crate::ports::StoreError;
+use crate::traces;
 
 /// Why an order, or its history, could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,8 @@ impl Orders {
     /// # Errors
     /// [`FindError`], each case by its name.
     pub async fn find(&self, id: OrderId) -> Result<Order, FindError> {
-        self.store().order(id, self.deadline()).await?.ok_or(FindError::NotFound)
+        let step = tracing::info_span!(target: traces::TARGET, "find order");
+        let found = self.store().order(id, self.deadline()).instrument(step).await?;
+        found.ok_or(FindError::NotFound)
     }
 }

@@ -1,9 +1,11 @@
 //! Reading an order's events: its history, and how a subscriber closes a gap.
 
 use order_domain::OrderId;
+use tracing::Instrument as _;
 
 use super::{FindError, Orders};
 use crate::events::EventRecord;
+use crate::traces;
 
 impl Orders {
     /// The order's events with a sequence above `after`, in sequence, at most `limit`.
@@ -17,7 +19,8 @@ impl Orders {
         limit: u32,
     ) -> Result<Vec<EventRecord>, FindError> {
         let deadline = self.deadline();
-        let events = self.store().events(id, after, limit, deadline).await?;
+        let step = tracing::info_span!(target: traces::TARGET, "read history");
+        let events = self.store().events(id, after, limit, deadline).instrument(step).await?;
         if events.is_empty() && self.store().order(id, deadline).await?.is_none() {
             return Err(FindError::NotFound);
         }

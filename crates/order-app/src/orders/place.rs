@@ -9,6 +9,7 @@ use super::write::{ATTEMPTS, Landed};
 use super::{Answered, Orders, WriteFailure, WriteRequest};
 use crate::currencies::CurrencyNotEnabled;
 use crate::ports::{BoxError, Conflict};
+use crate::traces;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl Orders {
         request: WriteRequest,
     ) -> Result<Answered, PlaceError> {
         let orders = self.clone();
-        self.run(async move { orders.place_once(command, &request).await }).await
+        let step = tracing::info_span!(target: traces::TARGET, "place order");
+        self.run(step, async move { orders.place_once(command, &request).await }).await
     }
 
     async fn place_once(

@@ -3,6 +3,7 @@
 use order_domain::{Amount, LinesError, Order, OrderId, OrderLine, OrderLines, Version};
 
 use super::{Answered, ChangeError, Orders, WriteRequest};
+use crate::traces;
 
 /// What a client asks for. The currency stays the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl Orders {
         request: WriteRequest,
     ) -> Result<Answered, ReplaceLinesError> {
         let orders = self.clone();
-        self.run(async move {
+        let step = tracing::info_span!(target: traces::TARGET, "replace lines");
+        self.run(step, async move {
             let ReplaceLines { id, lines, claimed_total, expected } = command;
             let decide = |order: &Order, now| {
                 let lines = OrderLines::new(order.currency(), lines.clone())?;

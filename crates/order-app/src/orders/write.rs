@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use chrono::SubsecRound as _;
 use order_domain::OrderEvent;
+use tracing::{Instrument as _, Span};
 
+use super::stats::step_of;
 use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
 use crate::backoff::Backoff;
 use crate::events::EventRecord;
 use crate::idempotency::{RecordedAnswer, Running};
 use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
+use crate::traces;
 
 /// How often a write is decided anew when another one came first.
 pub(super) const ATTEMPTS: u32 = 12;
@@ -28,14 +31,16 @@ pub(super) enum Landed {
 
 impl Orders {
     /// Runs a write in a task of its own, on the runtime of the composition root: a client that
-    /// goes away, or a worker that stops, never cuts a transaction in half.
-    pub(super) async fn run<T, E, F>(&self, write: F) -> Result<T, E>
+    /// goes away, or a worker that stops, never cuts a transaction in half. `step` is its part of
+    /// the trace.
+    pub(super) async fn run<T, E, F>(&self, step: Span, write: F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<WriteFailure> + Send + 'static,
     {
-        match self.0.runtime.spawn(write).await {
+        // In the span of the request too, so that what is logged on the way tells whose it is.
+        match self.0.runtime.spawn(write.instrument(step).in_current_span()).await {
             Ok(result) => result,
             Err(stopped) => Err(WriteFailure::Internal(Box::new(stopped)).into()),
         }
@@ -57,6 +62,7 @@ impl Orders {
         match self.store().answer(&once.key, deadline).await? {
             None => Ok(None),
             Some(earlier) if earlier.fingerprint == once.fingerprint => {
+                self.0.stats.replayed();
                 Ok(Some(Answered { answer: earlier.answer, replayed: true }))
             }
             Some(_) => Err(WriteFailure::KeyReused),
@@ -82,10 +88,13 @@ impl Orders {
             recorded_at: ports.clock.now().trunc_subsecs(6),
         };
         let recorded = request.once.as_ref().map(record);
+        let (from, kind) = step_of(&event);
         let change = Change { order: event.order, event: frozen, answer: recorded };
-        match self.store().commit(change, deadline).await {
+        let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id_of(&change));
+        match self.store().commit(change, deadline).instrument(step).await {
             Ok(()) => {
                 self.0.bell.ring();
+                self.0.stats.took(from, kind);
                 Ok(Landed::Answered(Answered { answer, replayed: false }))
             }
             // Another instance may have run the same request: then its answer is ours, whatever
@@ -104,6 +113,10 @@ impl Orders {
     pub(super) async fn pause(&self, attempt: u32) {
         tokio::time::sleep(PAUSES.pause(attempt, &*self.0.ports.entropy)).await;
     }
+}
+
+fn id_of(change: &Change) -> i64 {
+    change.order.snapshot().id.get()
 }
 
 impl From<StoreError> for WriteFailure {

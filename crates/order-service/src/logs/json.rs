@@ -1,6 +1,6 @@
 //! One JSON object per line: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`,
-//! `message`, `service`, then the fields of the event, and those of the spans around it that it
-//! does not have itself.
+//! `message`, `service`, `instance`, then the fields of the event, and those of the spans around it
+//! that it does not have itself. How these are spelled is in `names.rs`.
 
 use std::error::Error;
 use std::fmt;
@@ -18,24 +18,28 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::Who;
+use super::names::Names;
 use crate::system::SystemClock;
 
 /// What most lines need.
 const FIRST_RESERVE: usize = 512;
 
-/// The names that every line has.
-const RESERVED: &[&str] = &["timestamp", "level", "target", "message", "service"];
-
 /// Writes the lines.
 pub(super) struct Lines<W> {
-    /// As JSON.
-    service: String,
+    names: &'static Names,
+    /// The members that are the same in each line, with a comma before each.
+    same: String,
     out: W,
 }
 
 impl<W> Lines<W> {
-    pub(super) fn new(service: &str, out: W) -> Self {
-        Self { service: serde_json::Value::from(service).to_string(), out }
+    pub(super) fn new(names: &'static Names, who: Who<'_>, out: W) -> Self {
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let (service, instance) = (json(who.service), json(who.instance));
+        let Names { service: of_service, instance: of_instance, same, .. } = names;
+        let same = format!(r#","{of_service}":{service},"{of_instance}":{instance}{same}"#);
+        Self { names, same, out }
     }
 }
 
@@ -85,10 +89,14 @@ where
 impl<W> Lines<W> {
     fn line(&self, metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {
         let now = SystemClock.now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let names = self.names;
         let mut line = Vec::with_capacity(FIRST_RESERVE);
-        push(&mut line, b"{\"timestamp\":\"", now.as_bytes());
-        push(&mut line, b"\",\"level\":\"", metadata.level().as_str().as_bytes());
-        line.extend_from_slice(b"\",\"target\":");
+        push(&mut line, b"{\"", names.time.as_bytes());
+        push(&mut line, b"\":\"", now.as_bytes());
+        push(&mut line, b"\",\"", names.level.as_bytes());
+        push(&mut line, b"\":\"", metadata.level().as_str().as_bytes());
+        push(&mut line, b"\",\"", names.target.as_bytes());
+        line.extend_from_slice(b"\":");
         // What came through the `log` facade has its target in a field.
         match fields.get("log.target") {
             Some(target) => line.extend_from_slice(target),
@@ -97,21 +105,21 @@ impl<W> Lines<W> {
         if let Some(message) = fields.get("message") {
             push(&mut line, b",\"message\":", message);
         }
-        push(&mut line, b",\"service\":", self.service.as_bytes());
-        for (name, value) in fields.iter() {
-            match name {
-                "message" => {}
-                name if name.starts_with("log.") => {}
-                name if RESERVED.contains(&name) => {
-                    push(&mut line, b",\"field.", name.as_bytes());
-                    push(&mut line, b"\":", value);
-                }
-                name => {
-                    line.push(b',');
-                    write_json(&mut line, name);
-                    push(&mut line, b":", value);
-                }
+        line.extend_from_slice(self.same.as_bytes());
+        if let Some(name) = names.thread {
+            push(&mut line, b",\"", name.as_bytes());
+            line.extend_from_slice(b"\":");
+            write_json(&mut line, std::thread::current().name().unwrap_or_default());
+        }
+        let is_access = metadata.target() == "access";
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "message") {
+            if name.starts_with("log.") {
+                continue;
             }
+            let name = names.of_field(name, is_access);
+            let before: &[u8] = if names.has(name) { b",\"field." } else { b",\"" };
+            push(&mut line, before, name.as_bytes());
+            push(&mut line, b"\":", value);
         }
         line.extend_from_slice(b"}\n");
         line
@@ -196,6 +204,7 @@ mod tests {
     use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::names;
     use super::*;
 
     #[derive(Clone, Default)]
@@ -212,9 +221,14 @@ mod tests {
     }
 
     fn logged(say: impl FnOnce()) -> String {
+        logged_as(&names::OWN, say)
+    }
+
+    fn logged_as(names: &'static Names, say: impl FnOnce()) -> String {
         let sink = Sink::default();
         let into = sink.clone();
-        let layer = Lines::new("s\"x", move || into.clone());
+        let who = Who { service: "s\"x", instance: "i" };
+        let layer = Lines::new(names, who, move || into.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
@@ -237,8 +251,67 @@ mod tests {
         assert_eq!(
             rest,
             ":\"WARN\",\"target\":\"a::b\",\"message\":\"said \\\"so\\\"\",\"service\":\"s\\\"x\",\
-             \"id\":5,\"field.level\":\"mine\",\"trace_id\":\"own\",\"status\":7}\n"
+             \"instance\":\"i\",\"id\":5,\"field.level\":\"mine\",\"traceId\":\"own\",\"status\":7}\n"
         );
+    }
+
+    #[test]
+    fn a_line_may_be_spelled_as_others_do() {
+        let say = || {
+            tracing::info!(
+                target: "access",
+                method = "GET",
+                route = "/orders/{id}",
+                status = 503,
+                code = "unavailable",
+                order.id = 7,
+                trace_id = "t",
+                span_id = "s",
+                request_id = "r",
+            );
+        };
+        let keys = |line: &str| -> Vec<String> {
+            let object: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+            object.keys().cloned().collect()
+        };
+        let mut ecs = vec![
+            "@timestamp",
+            "log.level",
+            "log.logger",
+            "service.name",
+            "service.node.name",
+            "ecs.version",
+            "process.thread.name",
+            "http.request.method",
+            "http.route",
+            "http.response.status_code",
+            "error.code",
+            "order.id",
+            "trace.id",
+            "span.id",
+            "http.request.id",
+        ];
+        let mut logstash = vec![
+            "@timestamp",
+            "level",
+            "logger_name",
+            "service",
+            "instance",
+            "@version",
+            "thread_name",
+            "method",
+            "route",
+            "status",
+            "code",
+            "order.id",
+            "traceId",
+            "spanId",
+            "requestId",
+        ];
+        ecs.sort_unstable();
+        logstash.sort_unstable();
+        assert_eq!(keys(&logged_as(&names::ECS, say)), ecs);
+        assert_eq!(keys(&logged_as(&names::LOGSTASH, say)), logstash);
     }
 
     #[test]

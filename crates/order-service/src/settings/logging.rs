@@ -26,7 +26,11 @@ pub enum Format {
     Json,
     /// For people.
     Pretty,
-    /// One of Spring's own JSON forms, instead of which ours is written.
+    /// The same by the names of the Elastic Common Schema.
+    Ecs,
+    /// The same by the names of Logstash's encoder.
+    Logstash,
+    /// One that we do not write; ours is written instead.
     Foreign,
 }
 
@@ -49,9 +53,9 @@ pub(crate) fn format(text: &str) -> Read<Format> {
     const FORMATS: &[(&str, Format)] = &[
         ("json", Format::Json),
         ("pretty", Format::Pretty),
-        ("ecs", Format::Foreign),
+        ("ecs", Format::Ecs),
         ("gelf", Format::Foreign),
-        ("logstash", Format::Foreign),
+        ("logstash", Format::Logstash),
     ];
     one_of(text, FORMATS)
 }
@@ -72,6 +76,8 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Logging> {
 pub(super) fn warning(logging: &Logging) -> Option<String> {
     (logging.format == Some(Format::Foreign)).then(|| {
         let key = table::LOG_FORMAT.row.name;
-        format!("{key}: only our own JSON form is written (timestamp, level, target, message, …)")
+        format!(
+            "{key}: gelf is not written; lines are in our own JSON form (json), and could be ecs"
+        )
     })
 }

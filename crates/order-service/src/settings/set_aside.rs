@@ -12,6 +12,7 @@ const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of th
 const FIXED_PATHS: &str = "the paths are fixed";
 const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
 const FIXED_FILES: &str = "settings files are found by fixed names, or named by --config";
+const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
 
 /// Keys, or families of keys (`.*`), and what holds instead.
@@ -32,6 +33,8 @@ pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.profiles.include", FIXED_FILES),
     ("spring.profiles.group.*", FIXED_FILES),
     ("logging.file.*", ONLY_STDOUT),
+    ("management.otlp.tracing.compression", PLAIN_OTLP),
+    ("management.otlp.tracing.transport", PLAIN_OTLP),
 ];
 
 /// One warning that names every such key that is set, with its source; `None` when there is none.

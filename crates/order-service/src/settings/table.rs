@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ::tracing::level_filters::LevelFilter;
 use order_domain::Currency;
 use secrecy::SecretString;
-use tracing::level_filters::LevelFilter;
 
 use super::catalogue::{Exposure, Key, Row};
 use super::database::{self, Location};
 use super::logging::{self, Format};
 use super::peers::{self, Protocol};
 use super::remote::{self, Import, Server};
+use super::tracing;
 use super::values::{self, Fault, Read, list, optional};
 
 macro_rules! keys {
@@ -134,7 +135,7 @@ keys! {
         "The level of a target such as order_app (or of root); info unless set.",
         logging::level;
     LOG_FORMAT: Option<Format> = "logging.structured.format.console", "", Plain,
-        "json or pretty (ecs, gelf and logstash give json)",
+        "json, ecs, logstash or pretty (gelf gives json)",
         "How log lines look; json unless standard output is a terminal.",
         |text| optional(text, logging::format);
 
@@ -345,6 +346,33 @@ keys! {
         "Whether health tells more of a component than its status, to whoever asks; unless set, \
          only on the management port.",
         |text| optional(text, health_details);
+
+    TRACING_ENABLED: bool = "management.tracing.enabled", "true", Plain,
+        "true or false",
+        "Whether traces are recorded when it is known where they go.", values::flag;
+    TRACING_PROBABILITY: f64 = "management.tracing.sampling.probability", "0.1", Plain,
+        "a number from 0 to 1",
+        "The share of the traces that begin here which are recorded; a request that belongs to a \
+         trace is recorded when the trace is.",
+        tracing::share;
+    OTLP_ENDPOINT: Option<SecretString> = "management.otlp.tracing.endpoint", "", Url,
+        "an http:// or https:// URL, such as http://localhost:4318/v1/traces",
+        "The collector that traces are sent to (OTLP over HTTP); without it none are recorded.",
+        |text| optional(text, values::http_url);
+    OTLP_HEADERS: SecretString = "management.otlp.tracing.headers.*", "", Secret,
+        "the value of a header of this name",
+        "Sent along with each request to the collector.", remote::header;
+    OTLP_CONNECT_TIMEOUT: Duration = "management.otlp.tracing.connect-timeout", "10s", Plain,
+        "a duration from 10ms to 5m",
+        "How long the collector may take to accept a connection.",
+        |text| values::duration(text, Duration::from_millis(10), Duration::from_mins(5));
+    OTLP_TIMEOUT: Duration = "management.otlp.tracing.timeout", "10s", Plain,
+        "a duration from 10ms to 5m",
+        "How long the collector may take to answer.",
+        |text| values::duration(text, Duration::from_millis(10), Duration::from_mins(5));
+    OTEL_RESOURCE: String = "management.opentelemetry.resource-attributes.*", "", Plain,
+        "a text",
+        "What traces say of this process, beside its name and instance.", peers::any;
 }
 
 fn health_details(text: &str) -> Read<bool> {

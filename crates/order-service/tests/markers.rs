@@ -1,0 +1,158 @@
+//! Secrets and personal data stay where they belong: each is planted with a marker of its own, in
+//! the settings and in requests good and bad, and nothing that the service tells of itself has one.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+#[path = "support/collector.rs"]
+mod collector;
+mod support;
+
+use std::fmt::Write as _;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::collector::{Collector, attribute};
+use crate::support::{Service, client, eventually, free_port, fresh_folder};
+
+/// Every marker begins like this.
+const MARK: &str = "pl4nted";
+/// Of a customer, where only a number fits.
+const CUSTOMER: i64 = 414_243_444_546;
+
+/// Everything that the service was asked, and how it answered problems.
+struct Caller<'a> {
+    service: &'a Service,
+    problems: String,
+}
+
+impl Caller<'_> {
+    fn send(&mut self, method: &Method, path: &str, key: &str, body: &Value) -> Value {
+        let request = client().request(method.clone(), self.service.url(path));
+        let request = request.header("idempotency-key", key).header("cookie", mark("cookie"));
+        let request = request.header("authorization", format!("Bearer {}", mark("bearer")));
+        let answer = request.json(body).send().unwrap();
+        let (status, text) = (answer.status(), answer.text().unwrap());
+        if !status.is_success() {
+            self.problems.push_str(&text);
+        }
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+fn mark(what: &str) -> String {
+    format!("{MARK}-{what}")
+}
+
+fn order(more: &Value) -> Value {
+    let mut order = json!({
+        "customerId": CUSTOMER,
+        "clientReference": mark("reference"),
+        "items": [
+            {"productId": 7, "name": mark("product"), "quantity": 3, "unitPrice": "49.99"},
+        ],
+    });
+    let (all, more) = (order.as_object_mut().unwrap(), more.as_object().unwrap());
+    all.extend(more.clone());
+    order
+}
+
+/// Good requests, bad ones, and one that the database has no answer to.
+fn ask_everything(caller: &mut Caller<'_>) {
+    let key = mark("key");
+    let placed = caller.send(&Method::POST, "/orders", &key, &order(&json!({})));
+    let id = placed.get("id").and_then(Value::as_i64).unwrap();
+    for (key, more) in [
+        (mark("other"), json!({})),
+        (key, json!({"totalAmount": "1.00"})),
+        (mark("third"), json!({"totalAmount": "1.00"})),
+        (mark("fourth"), json!({"currency": "EUR"})),
+    ] {
+        caller.send(&Method::POST, "/orders", &key, &order(&more));
+    }
+    let change = json!({
+        "status": "CANCELLED", "reason": "CUSTOMER_REQUEST", "note": mark("note"),
+    });
+    let path = format!("/orders/{id}/status");
+    caller.send(&Method::PUT, &path, &mark("fifth"), &change);
+    caller.send(&Method::PUT, &path, &mark("sixth"), &json!({"status": "CONFIRMED"}));
+    let list = format!("/orders/customer/{CUSTOMER}");
+    caller.send(&Method::GET, &list, "", &json!(null));
+    let query = format!("{list}?cursor={}", mark("cursor"));
+    caller.send(&Method::GET, &query, "", &json!(null));
+    // The path of a problem is in its `instance`, for whoever has sent it, and nowhere else.
+    let before = caller.problems.len();
+    caller.send(&Method::GET, &format!("/orders/{}", mark("path")), "", &json!(null));
+    caller.send(&Method::GET, &format!("/{}", mark("nowhere")), "", &json!(null));
+    caller.problems.truncate(before);
+}
+
+fn settings(collector: &Collector) -> Vec<String> {
+    let closed = || format!("http://{}:{}@127.0.0.1:{}", mark("user"), mark("pass"), free_port());
+    vec![
+        format!("--spring.datasource.url=sqlite:orders.db?password={}", mark("url")),
+        format!("--spring.datasource.password={}", mark("database")),
+        format!("--eureka.client.service-url.defaultZone={}/eureka", closed()),
+        format!("--spring.config.import=optional:configserver:{}", closed()),
+        format!("--spring.cloud.config.password={}", mark("config")),
+        format!("--spring.cloud.config.token={}", mark("token")),
+        format!("--spring.kafka.bootstrap-servers=127.0.0.1:{}", free_port()),
+        format!("--spring.kafka.properties.ssl.key.password={}", mark("kafka")),
+        format!("--management.otlp.tracing.endpoint={}", collector.endpoint()),
+        format!("--management.otlp.tracing.headers.authorization={}", mark("collector")),
+        "--management.tracing.sampling.probability=1.0".to_owned(),
+        "--logging.level.root=debug".to_owned(),
+        "--order.config.refresh-interval=1s".to_owned(),
+    ]
+}
+
+/// What a collector was told, but for the header that it needs.
+fn told(collector: &Collector) -> String {
+    collector.heard(|heard| {
+        let mut all = String::new();
+        for span in &heard.spans {
+            let named = |key: &str| attribute(&span.attributes, key).unwrap_or_default();
+            let values: Vec<_> = span.attributes.iter().map(|a| named(&a.key)).collect();
+            writeln!(all, "{} {}", span.name, values.join(" ")).unwrap();
+        }
+        all
+    })
+}
+
+#[test]
+fn what_is_planted_is_in_no_log_metric_trace_or_problem() {
+    for form in ["json", "ecs", "logstash", "pretty"] {
+        let collector = Collector::that_answers(Some(200));
+        let mut options = settings(&collector);
+        options.push(format!("--logging.structured.format.console={form}"));
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
+        let service = Service::start_in(&fresh_folder(), &options, &[]);
+        service.wait_until_ready();
+        let mut caller = Caller { service: &service, problems: String::new() };
+        ask_everything(&mut caller);
+        let problems = caller.problems;
+        assert!(problems.contains("invalid_transition"), "{problems}");
+        let metrics = service.get("/actuator/prometheus").text().unwrap();
+        assert!(eventually(
+            || told(&collector).contains("GET UNKNOWN") || told(&collector).contains("NOT_FOUND")
+        ));
+        let health = service.get("/actuator/health/dependencies").text().unwrap();
+        service.signal("TERM");
+        assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+        let (log, traces) = (service.log(), told(&collector));
+        assert!(traces.contains("POST /orders") && log.contains("/orders/customer/{customerId}"));
+        let customer = CUSTOMER.to_string();
+        for (place, text) in
+            [("log", &log), ("metrics", &metrics), ("traces", &traces), ("health", &health)]
+        {
+            for planted in [MARK, customer.as_str()] {
+                let line = text.lines().find(|line| line.contains(planted));
+                assert_eq!(line, None, "{planted} in the {place} as {form}");
+            }
+        }
+        // What a client sent may come back to it where it helps, but never a secret.
+        for secret in ["key", "cookie", "bearer", "database", "config", "pass", "note", "product"] {
+            assert!(!problems.contains(&mark(secret)), "{secret}: {problems}");
+        }
+    }
+}

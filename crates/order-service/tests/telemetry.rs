@@ -1,0 +1,236 @@
+//! What operators are promised is what the service exports: the table of metrics in
+//! docs/observability.md, and the names in the alert rules and the dashboard.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::support::{Service, eventually, free_port, fresh_folder};
+
+fn file(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::read_to_string(root.join(path)).unwrap()
+}
+
+/// Names and kinds, as the documentation has them.
+fn documented() -> BTreeMap<String, String> {
+    let page = file("docs/observability.md");
+    let (_, rest) = page.split_once("<!-- metrics -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- end of metrics -->").unwrap();
+    let rows = table.lines().skip(2).map(|row| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+    });
+    rows.collect()
+}
+
+/// A service with every peer that there can be, none of which is there.
+fn with_all_peers() -> Service {
+    let options = [
+        format!("--spring.kafka.bootstrap-servers=127.0.0.1:{}", free_port()),
+        format!("--eureka.client.service-url.defaultZone=http://127.0.0.1:{}/eureka", free_port()),
+        format!("--spring.config.import=optional:configserver:http://127.0.0.1:{}", free_port()),
+        format!("--management.otlp.tracing.endpoint=http://127.0.0.1:{}/v1/traces", free_port()),
+        "--order.config.refresh-interval=1s".to_owned(),
+    ];
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let service = Service::start_in(&fresh_folder(), &options, &[]);
+    service.wait_until_ready();
+    service
+}
+
+/// Names and kinds, as the service tells them.
+fn exported(service: &Service) -> BTreeMap<String, String> {
+    let text = service.get("/actuator/prometheus").text().unwrap();
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    kinds.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
+}
+
+#[test]
+fn the_documented_metrics_are_those_that_the_service_exports() {
+    let service = with_all_peers();
+    let _ = service.placed(42);
+    let documented = documented();
+    let all_there = || documented.keys().all(|name| exported(&service).contains_key(name));
+    let _ = eventually(all_there);
+    assert_eq!(exported(&service), documented);
+}
+
+#[test]
+fn steps_of_orders_and_repeated_requests_are_counted() {
+    let service = Service::start(&[]);
+    service.wait_until_ready();
+    let value = |name: &str| -> Option<String> {
+        let text = service.get("/actuator/prometheus").text().unwrap();
+        text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+    };
+    let body = support::an_order(42);
+    for _ in 0..3 {
+        let request = support::client().post(service.url("/orders")).json(&body);
+        assert_eq!(request.header("idempotency-key", "k").send().unwrap().status(), 201);
+    }
+    let id = service.placed(42)["id"].to_string();
+    for status in ["CONFIRMED", "CONFIRMED", "CANCELLED"] {
+        let path = format!("/orders/{id}/status");
+        let moved = service.put(&path, &serde_json::json!({ "status": status }));
+        assert_eq!(moved.status(), 200);
+    }
+    for (labels, count) in [
+        (r#"from="NONE",event="order.created""#, "2"),
+        (r#"from="PENDING",event="order.confirmed""#, "1"),
+        (r#"from="CONFIRMED",event="order.cancelled""#, "1"),
+        (r#"from="PENDING",event="order.cancelled""#, "0"),
+    ] {
+        let name = format!("order_transitions_total{{{labels}}}");
+        assert_eq!(value(&name).as_deref(), Some(count), "{name}");
+    }
+    assert_eq!(value("order_idempotent_replays_total").as_deref(), Some("2"));
+    let number = |name: &str| value(name).unwrap().parse::<f64>().unwrap();
+    assert!(number(r#"hikaricp_connections{pool="readers"}"#) >= 1.0);
+    assert!(number(r#"hikaricp_connections_max{pool="writer"}"#) >= 1.0);
+    assert!(number("process_resident_memory_bytes") > 1e6);
+    assert!(number("process_files_open_files") < number("process_files_max_files"));
+}
+
+/// The names of metrics in an expression of `PromQL`.
+fn named_in(expression: &str) -> BTreeSet<String> {
+    const WORDS: &[&str] = &["by", "without", "on", "ignoring", "or", "and", "unless", "bool"];
+    let mut names = BTreeSet::new();
+    let (mut rest, mut after_grouping) = (expression, false);
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.' | '$');
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        if end > 0 {
+            let (word, after) = rest.split_at(end);
+            let next = after.trim_start();
+            let is_call = ["(", "by ", "without "].iter().any(|call| next.starts_with(call));
+            let is_number = word.starts_with(|c: char| c.is_ascii_digit());
+            after_grouping = matches!(word, "by" | "without" | "on" | "ignoring");
+            if !is_call && !is_number && !WORDS.contains(&word) {
+                names.insert(word.to_owned());
+            }
+            rest = after;
+            continue;
+        }
+        // Labels, ranges and label lists hold no names of metrics.
+        let close = match first {
+            '{' => Some('}'),
+            '[' => Some(']'),
+            '(' if after_grouping => Some(')'),
+            _ => None,
+        };
+        after_grouping &= first.is_whitespace();
+        let skipped = close.and_then(|close| rest.find(close)).unwrap_or(0);
+        let mut after = rest[skipped..].chars();
+        after.next();
+        rest = after.as_str();
+    }
+    names
+}
+
+#[test]
+fn names_are_found_in_expressions() {
+    let expression = r#"histogram_quantile(0.99, sum by (le) (rate(a_bucket{uri=~"/o.*"}[5m]))) > 1e3
+        or b / on (x) c:d unless absent(up{job="e"}) == 0"#;
+    let expected = ["a_bucket", "b", "c:d", "up"].map(str::to_owned);
+    assert_eq!(named_in(expression), BTreeSet::from(expected));
+}
+
+/// What is wrong with the names in an expression.
+fn unknown(expression: &str, known: &BTreeMap<String, String>) -> Vec<String> {
+    let is_known = |name: &String| {
+        let parts = ["_bucket", "_sum", "_count"];
+        let base = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+        let kind = known.get(base).map(String::as_str);
+        // Prometheus itself says whether it could scrape.
+        name == "up" || if base == name { kind.is_some() } else { kind == Some("histogram") }
+    };
+    named_in(expression).into_iter().filter(|name| !is_known(name)).collect()
+}
+
+fn yaml(path: &str) -> Yaml {
+    YamlLoader::load_from_str(&file(path)).unwrap().remove(0)
+}
+
+#[test]
+fn alerts_name_metrics_that_there_are() {
+    let known = documented();
+    let alerts = yaml("deploy/observability/alerts.yaml");
+    let rules = alerts["groups"][0]["rules"].as_vec().unwrap();
+    assert!(rules.len() >= 10);
+    for rule in rules {
+        let name = rule["alert"].as_str().unwrap();
+        let expression = rule["expr"].as_str().unwrap();
+        assert_eq!(unknown(expression, &known), Vec::<String>::new(), "{name}");
+        assert!(!named_in(expression).is_empty(), "{name}");
+        assert!(rule["for"].as_str().is_some(), "{name}");
+        let severity = rule["labels"]["severity"].as_str().unwrap();
+        assert!(["info", "warning", "critical"].contains(&severity), "{name}");
+        assert!(rule["annotations"]["summary"].as_str().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_dashboard_names_metrics_that_there_are() {
+    let known = documented();
+    let dashboard: Value =
+        serde_json::from_str(&file("deploy/observability/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_i64().unwrap()), "{panel}");
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            assert_eq!(unknown(expression, &known), Vec::<String>::new(), "{expression}");
+            assert!(!named_in(expression).is_empty(), "{expression}");
+        }
+    }
+    assert!(panels.len() >= 10);
+}
+
+#[test]
+fn the_collector_s_pipelines_are_made_of_parts_that_there_are() {
+    let collector = yaml("deploy/observability/collector.yaml");
+    let pipelines = collector["service"]["pipelines"].as_hash().unwrap();
+    assert_eq!(pipelines.len(), 3);
+    for (name, pipeline) in pipelines {
+        for kind in ["receivers", "processors", "exporters"] {
+            for part in pipeline[kind].as_vec().unwrap() {
+                assert!(
+                    !collector[kind][part.as_str().unwrap()].is_badvalue(),
+                    "{name:?}: {part:?}"
+                );
+            }
+        }
+    }
+    let scraped = &collector["receivers"]["prometheus"]["config"]["scrape_configs"][0];
+    assert_eq!(scraped["metrics_path"].as_str(), Some("/actuator/prometheus"));
+    // What it takes from a line is what a line has.
+    let text = file("deploy/observability/collector.yaml");
+    let service = Service::start(&[]);
+    service.wait_until_ready();
+    assert_eq!(service.get("/orders/1").status(), 404);
+    let has_access = || service.log().contains(r#""target":"access""#);
+    assert!(eventually(has_access));
+    let log = service.log();
+    let line = log.lines().find(|line| line.contains(r#""target":"access""#)).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    let taken = text
+        .split("attributes.")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap());
+    for name in taken.filter(|name| *name != "spanId") {
+        assert!(line.get(name).is_some(), "{name} in {line}");
+    }
+}
