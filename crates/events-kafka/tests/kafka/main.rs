@@ -11,6 +11,7 @@
 
 mod broker;
 mod cluster;
+mod cutter;
 mod failures;
 mod mock;
 mod refusals;

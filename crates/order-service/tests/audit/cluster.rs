@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
 use order_testkit::audit::{Message, print_of};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
@@ -19,6 +21,7 @@ use crate::support::send_signal;
 
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 const PARTITIONS: i32 = 6;
+const LARGEST: &str = "max.message.bytes";
 /// Brokers that have just come back need a while until they answer for every partition.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -77,16 +80,31 @@ pub(crate) struct Topic {
 impl Topic {
     /// On all three brokers, each write confirmed by two.
     pub(crate) fn new() -> Self {
+        Self::taking("1000000")
+    }
+
+    /// The same; it takes no batch of more bytes than these.
+    pub(crate) fn taking(largest: &str) -> Self {
         let name = format!("audit-{:032x}", RandomEntropy.bits());
         let servers = servers();
         let admin = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
         let topic = Self { name, servers, admin, runtime: tokio::runtime::Runtime::new().unwrap() };
         let new = NewTopic::new(&topic.name, PARTITIONS, TopicReplication::Fixed(3))
-            .set("min.insync.replicas", "2");
+            .set("min.insync.replicas", "2")
+            .set(LARGEST, largest);
         let created = topic.admin.create_topics([&new], &AdminOptions::new());
         let created = topic.runtime.block_on(created);
         assert!(created.as_ref().is_ok_and(|all| all[0].is_ok()), "{created:?}");
         topic
+    }
+
+    /// Takes batches of so many bytes from now on.
+    pub(crate) fn take(&self, largest: &str) {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(&self.name))
+            .set("min.insync.replicas", "2")
+            .set(LARGEST, largest);
+        let altered = self.admin.alter_configs([&change], &AdminOptions::new());
+        assert!(self.runtime.block_on(altered).unwrap()[0].is_ok());
     }
 
     /// Everything that is in it.

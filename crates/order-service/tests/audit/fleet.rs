@@ -115,16 +115,22 @@ impl Fleet {
 
     /// How many committed events are not published.
     pub(crate) fn backlog(&self) -> i64 {
+        let told: Value = serde_json::from_str(&self.told(&["backlog", "--json"])).unwrap();
+        told["waitingEvents"].as_i64().unwrap()
+    }
+
+    /// What the command line says about events.
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
         let told = Command::new(env!("CARGO_BIN_EXE_order-service"))
-            .args(["events", "backlog", "--json"])
+            .arg("events")
+            .args(arguments)
             .args(&self.options)
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        assert!(told.status.success(), "{told:?}");
-        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-        told["waitingEvents"].as_i64().unwrap()
+        assert!(told.status.success(), "{arguments:?}: {told:?}");
+        String::from_utf8(told.stdout).unwrap()
     }
 
     /// Ends both in good order.

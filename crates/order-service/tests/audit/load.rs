@@ -9,9 +9,11 @@ use reqwest::blocking::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
+use crate::is_full_size;
 use crate::support::an_order;
 
-const CLIENTS: usize = 8;
+/// As many as a small service has, and for the long form as many as make it work hard.
+const CLIENTS: [usize; 2] = [8, 48];
 /// Longer than the service takes for any answer; a halted one gives none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// No fault lasts so long.
@@ -41,8 +43,9 @@ impl Load {
     pub(crate) fn run(&self, fleet: &Fleet, pace: Duration, enough: impl FnOnce(&Self)) {
         self.stopping.store(false, Ordering::Relaxed);
         std::thread::scope(|scope| {
-            let clients: Vec<_> =
-                (0..CLIENTS).map(|_| scope.spawn(|| self.one_client(fleet, pace))).collect();
+            let clients: Vec<_> = (0..CLIENTS[usize::from(is_full_size())])
+                .map(|_| scope.spawn(|| self.one_client(fleet, pace)))
+                .collect();
             // Whatever comes of that, the clients end.
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| enough(self)));
             self.stopping.store(true, Ordering::Relaxed);
@@ -59,18 +62,21 @@ impl Load {
         let client = Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
         while !self.stopping.load(Ordering::Relaxed) {
             let begin = Instant::now();
-            if let Some(order) = self.one_order(fleet, &client) {
-                self.orders.lock().unwrap().push(order);
-                self.delivered.fetch_add(1, Ordering::Relaxed);
-            }
+            let customer = self.next_customer.fetch_add(1, Ordering::Relaxed) + 1;
+            let _ = self.deliver(fleet, &client, customer, &an_order(customer));
             std::thread::park_timeout(pace.saturating_sub(begin.elapsed()));
         }
     }
 
-    fn one_order(&self, fleet: &Fleet, client: &Client) -> Option<i64> {
-        let customer = self.next_customer.fetch_add(1, Ordering::Relaxed) + 1;
+    /// One order that is none of the clients'; the customer must not be theirs.
+    pub(crate) fn one_more(&self, fleet: &Fleet, customer: i64, order: &Value) -> i64 {
+        let client = Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
+        self.deliver(fleet, &client, customer, order).expect("nothing is wrong with it")
+    }
+
+    fn deliver(&self, fleet: &Fleet, client: &Client, customer: i64, order: &Value) -> Option<i64> {
         let placed = self.until_heard(fleet, customer, |base| {
-            let request = client.post(format!("{base}/orders")).json(&an_order(customer));
+            let request = client.post(format!("{base}/orders")).json(order);
             request.header("Idempotency-Key", format!("{customer}-placed"))
         })?;
         let order = placed["id"].as_i64().unwrap();
@@ -82,6 +88,8 @@ impl Load {
             })?;
             assert_eq!((&moved["status"], &moved["id"]), (&json!(status), &json!(order)));
         }
+        self.orders.lock().unwrap().push(order);
+        self.delivered.fetch_add(1, Ordering::Relaxed);
         Some(order)
     }
 

@@ -17,6 +17,7 @@ mod down;
 mod faults;
 mod fleet;
 mod load;
+mod poison;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;
@@ -29,9 +30,10 @@ use order_testkit::databases::Database;
 /// A check on one database.
 type Check = fn(Database);
 
-const CHECKS: [(&str, Check); 2] = [
+const CHECKS: [(&str, Check); 3] = [
     ("faults_cost_no_event_and_no_order", faults::cost_no_event_and_no_order),
     ("brokers_that_are_down_are_not_noticed", down::brokers_are_not_noticed),
+    ("a_poisoned_order_among_a_thousand_waits_alone", poison::an_order_waits_alone),
 ];
 
 fn main() -> ExitCode {

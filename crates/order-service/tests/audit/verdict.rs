@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use order_testkit::audit::{Tables, audit};
+use order_testkit::audit::{Finding, Tables, audit};
 use order_testkit::databases::Scratch;
 use order_testkit::tables;
 
@@ -20,6 +20,12 @@ pub(crate) fn wait_until_drained(fleet: &Fleet) {
         assert!(begin.elapsed() < DRAINED_WITHIN, "{} events still wait", fleet.backlog());
         std::thread::park_timeout(Duration::from_millis(100));
     }
+}
+
+/// All that is to be said against tables and topic as they are now.
+pub(crate) fn findings(scratch: &Scratch, topic: &Topic) -> Vec<Finding> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    audit(&runtime.block_on(tables::read(&scratch.url)).unwrap(), &topic.read()).findings
 }
 
 /// Audits tables and topic, and what clients were told; says how much there was.
