@@ -120,7 +120,8 @@ impl Reader {
         for page in self.pages("outbox", "order_id").await? {
             let id = self.event_id;
             let query = format!(
-                "SELECT {id} AS id, order_id, sequence, event_type AS kind, data FROM outbox WHERE {page}"
+                "SELECT {id} AS id, order_id, sequence, event_type AS kind, data FROM outbox \
+                 WHERE {page} ORDER BY order_id, sequence"
             );
             let rows: Vec<Event> = rows!(&mut self.connection, query);
             all.extend(rows.into_iter().map(|row| EventRow {
@@ -138,7 +139,7 @@ impl Reader {
         let mut all = Vec::new();
         for page in self.pages("journal", "position").await? {
             let id = self.event_id;
-            let query = format!("SELECT position, {id} AS id FROM journal WHERE {page}");
+            let query = format!("SELECT position, {id} AS id FROM journal WHERE {page} ORDER BY 1");
             let rows: Vec<Place> = rows!(&mut self.connection, query);
             all.extend(rows.into_iter().map(|Place { position, id }| PlaceRow { position, id }));
         }
