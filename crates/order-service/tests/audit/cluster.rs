@@ -2,6 +2,7 @@
 //! ends and returns, and a topic of which everything is read.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::support::send_signal;
+use crate::support::{eventually, send_signal};
 
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 const PARTITIONS: i32 = 6;
@@ -56,8 +57,13 @@ impl<'a> Killed<'a> {
         let processes: Vec<u32> =
             brokers.iter().map(|broker| told(broker, "PID").parse().unwrap()).collect();
         let killed = Self(brokers);
+        let addresses = brokers.iter().map(|broker| told(broker, "URL")).collect::<Vec<_>>();
         for process in processes {
             send_signal("KILL", process);
+        }
+        // It takes a process a while to let go of what it has, and its successor wants the same.
+        for address in addresses {
+            assert!(eventually(|| TcpStream::connect(&address).is_err()), "{address} is closed");
         }
         killed
     }

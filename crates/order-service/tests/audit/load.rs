@@ -9,10 +9,9 @@ use reqwest::blocking::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
-use crate::is_full_size;
 use crate::support::an_order;
 
-/// As many as a small service has, and for the long form as many as make it work hard.
+/// With a pace, and as many as make the service work hard without.
 const CLIENTS: [usize; 2] = [8, 48];
 /// Longer than the service takes for any answer; a halted one gives none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -43,9 +42,9 @@ impl Load {
     pub(crate) fn run(&self, fleet: &Fleet, pace: Duration, enough: impl FnOnce(&Self)) {
         self.stopping.store(false, Ordering::Relaxed);
         std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..CLIENTS[usize::from(is_full_size())])
-                .map(|_| scope.spawn(|| self.one_client(fleet, pace)))
-                .collect();
+            let clients = 0..CLIENTS[usize::from(pace.is_zero())];
+            let clients: Vec<_> =
+                clients.map(|_| scope.spawn(|| self.one_client(fleet, pace))).collect();
             // Whatever comes of that, the clients end.
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| enough(self)));
             self.stopping.store(true, Ordering::Relaxed);
