@@ -13,7 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::cluster::{audit, publish_through};
-use super::rig::{a_topic, broker, publisher_to_new, until};
+use super::rig::{a_topic, broker, publisher, publisher_to_new, until};
 
 const PRODUCE: [u8; 2] = [0, 0];
 /// So many requests to produce come through between two cuts.
@@ -136,11 +136,11 @@ fn said(address: SocketAddr) -> Vec<u8> {
     said
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_that_are_cut_cost_no_event_and_no_order() {
+async fn cut_and_audit(properties: &[(&str, &str)]) {
     let cutter = Cutter::before(broker().parse().unwrap()).await;
     let topic = a_topic();
-    let publisher = publisher_to_new(&cutter.own.to_string(), &topic, 6).await;
+    publisher_to_new(&broker(), &topic, 6).await;
+    let publisher = publisher(&cutter.own.to_string(), &topic, properties);
     let runtime = tokio::runtime::Handle::current();
     let all = Arc::clone(&cutter);
     let last = publish_through(&publisher, move || {
@@ -149,4 +149,16 @@ async fn connections_that_are_cut_cost_no_event_and_no_order() {
     })
     .await;
     audit(&broker(), &topic, &last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_cost_no_event_and_no_order() {
+    cut_and_audit(&[]).await;
+}
+
+/// The client gives up before it is connected again, so that the caller sends again.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_for_too_long_cost_no_event_and_no_order() {
+    let slow = [("reconnect.backoff.ms", "2500"), ("reconnect.backoff.max.ms", "2500")];
+    cut_and_audit(&[&slow[..], &[("delivery.timeout.ms", "1000")]].concat()).await;
 }
