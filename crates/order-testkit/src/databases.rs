@@ -184,14 +184,14 @@ struct Count {
     count: i64,
 }
 
-enum Connection {
+pub(crate) enum Connection {
     Sqlite(SyncConnectionWrapper<diesel::SqliteConnection>),
     Postgres(Box<AsyncPgConnection>),
     Mysql(AsyncMysqlConnection),
 }
 
 impl Connection {
-    async fn to(url: &str) -> Result<Self, BoxError> {
+    pub(crate) async fn to(url: &str) -> Result<Self, BoxError> {
         Ok(if let Some(path) = url.strip_prefix("sqlite:") {
             Self::Sqlite(SyncConnectionWrapper::<_>::establish(path).await?)
         } else if url.starts_with("postgres") {

@@ -7,10 +7,12 @@
     reason = "in a test, a broken expectation ends it; that is what these functions are for"
 )]
 
+pub mod audit;
 pub mod contract;
 pub mod databases;
 pub mod examples;
 pub mod published;
+pub mod tables;
 
 mod clock;
 mod entropy;

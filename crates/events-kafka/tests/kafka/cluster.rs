@@ -54,7 +54,7 @@ fn signal(name: &str, process: &str) {
 /// Publishes one version after the other of many orders, one event per order under way, as the
 /// relay does. It begins before `fault` and goes on until that is over and has been followed by
 /// some more. Gives the last version of each order.
-async fn publish_through(
+pub(crate) async fn publish_through(
     publisher: &KafkaPublisher,
     fault: impl FnOnce() + Send + 'static,
 ) -> BTreeMap<i64, i64> {
@@ -96,7 +96,7 @@ async fn publish_through(
 
 /// Everything is there; of each order in one partition, first occurrences in sequence without a
 /// gap.
-fn audit(servers: &str, topic: &str, last: &BTreeMap<i64, i64>) {
+pub(crate) fn audit(servers: &str, topic: &str, last: &BTreeMap<i64, i64>) {
     let seen = read(servers, topic);
     let mut orders: BTreeMap<i64, (BTreeSet<i32>, Vec<i64>)> = BTreeMap::new();
     let mut known = BTreeSet::new();

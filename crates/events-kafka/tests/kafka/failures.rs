@@ -30,6 +30,22 @@ async fn what_has_timed_out_is_not_written_when_the_brokers_are_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn too_few_replicas_for_too_long_is_an_error_that_passes() {
+    let mock = Mock::with_partitions(1);
+    let publisher = mock.publisher(&[("delivery.timeout.ms", "1000")]);
+    for error in [
+        Broker::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        Broker::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    ] {
+        mock.refuse(error, 1000);
+        let results = publisher.publish(&events(5)).await;
+        assert_eq!(transient(&results), 5, "{results:?}");
+        mock.refuse_no_more();
+        publish_all(&publisher, events(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_an_error_that_passes() {
     let mock = Mock::with_partitions(1);
     mock.cluster.broker_down(ALL_BROKERS).unwrap();

@@ -1,0 +1,165 @@
+//! Two instances of the service on one database, with what stands between them and it, and the
+//! things that are done to them.
+
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use order_testkit::databases::{Scratch, count};
+use order_testkit::{Commit, Conduct, Proxy};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::cluster::Topic;
+use crate::support::{Service, eventually};
+
+/// What is held by whoever is halted in a transaction is locked until its server ends that: after
+/// 3 s on PostgreSQL and MariaDB, but MySQL knows of no other time than that for connections on
+/// which nothing is said, which is 60 s.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(80);
+
+/// Two instances that clients may go to in turn.
+pub(crate) struct Fleet {
+    instances: [Mutex<Service>; 2],
+    options: Vec<String>,
+    direct: String,
+    proxy: Option<Proxy>,
+    runtime: Runtime,
+}
+
+/// An instance that was halted (SIGSTOP), and goes on when this is dropped.
+pub(crate) struct Halted<'a>(MutexGuard<'a, Service>);
+
+impl Drop for Halted<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
+    }
+}
+
+impl Fleet {
+    /// Starts two instances on a database, through a proxy if it is a server.
+    pub(crate) fn on(scratch: &Scratch, topic: &Topic) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let proxy = scratch.address().map(|server| {
+            let proxy = Proxy::before(server, Commit::on(&scratch.url));
+            (server, runtime.block_on(proxy))
+        });
+        let url = proxy.as_ref().map_or(scratch.url.clone(), |(server, proxy)| {
+            scratch.url.replace(&server.to_string(), &proxy.address.to_string())
+        });
+        let options = vec![
+            format!("--spring.datasource.url={url}"),
+            format!("--spring.kafka.bootstrap-servers={}", topic.servers),
+            format!("--order.events.topic={}", topic.name),
+        ];
+        // One after the other: the first one makes the tables.
+        let instances = [(); 2].map(|()| Mutex::new(started(&options)));
+        let proxy = proxy.map(|(_, proxy)| proxy);
+        Self { instances, options, direct: scratch.url.clone(), proxy, runtime }
+    }
+
+    /// Where an instance listens now; any number names one.
+    pub(crate) fn base(&self, number: usize) -> Option<String> {
+        // One that something is done to is not there for its clients.
+        let instance = self.instances[number % self.instances.len()].try_lock();
+        instance.ok().map(|instance| instance.base.clone())
+    }
+
+    fn instance(&self, number: usize) -> MutexGuard<'_, Service> {
+        self.instances[number % self.instances.len()].lock().unwrap()
+    }
+
+    /// Kills an instance and starts another in its place.
+    pub(crate) fn kill_and_replace(&self, number: usize) {
+        let mut instance = self.instance(number);
+        instance.signal("KILL");
+        let _ = instance.wait();
+        *instance = started(&self.options);
+    }
+
+    /// Halts an instance until the other has taken over all that it held.
+    pub(crate) fn halt_beyond_its_lease(&self, number: usize) {
+        // Both hold something: otherwise nothing would be taken over.
+        assert!(eventually(|| self.holders() == 2), "both instances have leases");
+        let halted = Halted(self.instance(number));
+        halted.0.signal("STOP");
+        let begin = Instant::now();
+        while self.holders() > 1 {
+            assert!(begin.elapsed() < TAKEN_OVER_WITHIN, "the other instance takes over");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        drop(halted);
+        // It finds out that it has lost everything, and gets its share again.
+        assert!(eventually(|| self.holders() == 2), "the leases are shared again");
+    }
+
+    /// How many instances hold leases of shards.
+    fn holders(&self) -> i64 {
+        let holders = "(SELECT DISTINCT instance FROM leases \
+                       WHERE name LIKE 'publish-%' AND instance IS NOT NULL) AS holders";
+        self.runtime.block_on(count(&self.direct, holders)).unwrap()
+    }
+
+    /// Cuts all connections to the database, refuses new ones until somebody has tried, and lets
+    /// them be again. Says whether there are any.
+    pub(crate) fn cut_connections(&self, meanwhile: impl FnOnce()) -> bool {
+        let Some(proxy) = &self.proxy else { return false };
+        proxy.behave(Conduct::Down);
+        meanwhile();
+        proxy.behave(Conduct::Honest);
+        self.wait_until_ready();
+        true
+    }
+
+    /// Loses a commit or the answer to one, with the connection.
+    pub(crate) fn lose(&self, what: Conduct) -> bool {
+        let Some(proxy) = &self.proxy else { return false };
+        proxy.behave(what);
+        assert!(eventually(|| proxy.conduct() == Conduct::Honest), "somebody commits");
+        true
+    }
+
+    fn wait_until_ready(&self) {
+        (0..self.instances.len()).for_each(|number| self.instance(number).wait_until_ready());
+    }
+
+    /// How many committed events are not published.
+    pub(crate) fn backlog(&self) -> i64 {
+        let told: Value = serde_json::from_str(&self.told(&["backlog", "--json"])).unwrap();
+        told["waitingEvents"].as_i64().unwrap()
+    }
+
+    /// What the command line says about events.
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
+        let told = Command::new(env!("CARGO_BIN_EXE_order-service"))
+            .arg("events")
+            .args(arguments)
+            .args(&self.options)
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(told.status.success(), "{arguments:?}: {told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    }
+
+    /// Ends both in good order.
+    pub(crate) fn stop(self) {
+        let instances = self.instances.map(|instance| instance.into_inner().unwrap());
+        for instance in &instances {
+            instance.signal("TERM");
+        }
+        for instance in &instances {
+            assert_eq!(instance.wait().code(), Some(0), "{}", instance.log());
+        }
+    }
+}
+
+fn started(options: &[String]) -> Service {
+    let mut options: Vec<_> = options.iter().map(String::as_str).collect();
+    // Under load, a line for each request would be most of what is written.
+    options.push("--logging.level.access=off");
+    let service = Service::start(&options);
+    service.wait_until_ready();
+    service
+}

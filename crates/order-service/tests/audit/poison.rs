@@ -1,0 +1,61 @@
+//! One order among a thousand that no broker takes: the others flow, and when it has been mended,
+//! one redrive ends in the topic as it would have been without.
+
+use std::time::{Duration, Instant};
+
+use order_app::ports::Entropy as _;
+use order_testkit::RandomEntropy;
+use order_testkit::audit::Finding;
+use order_testkit::databases::Database;
+use serde_json::{Value, json};
+
+use crate::cluster::Topic;
+use crate::fleet::Fleet;
+use crate::load::Load;
+use crate::verdict;
+
+const OTHERS: usize = 999;
+/// An event of the poisoned order is larger than this, all others together with their headers are
+/// far smaller.
+const SMALL: &str = "6000";
+const LARGE: &str = "1000000";
+const POISONED_CUSTOMER: i64 = 1_000_000_000;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Texts that do not become smaller when they are compressed.
+fn poisoned() -> Value {
+    let name = || format!("{:032x}{:032x}", RandomEntropy.bits(), RandomEntropy.bits());
+    let item =
+        |product| json!({"productId": product, "name": name(), "quantity": 1, "unitPrice": "1.00"});
+    json!({"customerId": POISONED_CUSTOMER, "items": (1..=100).map(item).collect::<Vec<_>>()})
+}
+
+pub(crate) fn an_order_waits_alone(database: Database) {
+    let (scratch, topic) = (database.scratch(), Topic::taking(SMALL));
+    let fleet = Fleet::on(&scratch, &topic);
+    let load = Load::default();
+    let mut order = 0;
+    load.run(&fleet, Duration::ZERO, |load| {
+        load.delivers(OTHERS / 2);
+        order = load.one_more(&fleet, POISONED_CUSTOMER, &poisoned());
+        load.delivers(OTHERS / 2);
+    });
+    // Everything else is published, and all of its own waits.
+    let mut alone = vec![Finding::Parked(order)];
+    alone.extend((1..=4).map(|sequence| Finding::Lost(order, sequence)));
+    let begin = Instant::now();
+    while verdict::findings(&scratch, &topic) != alone {
+        let found = || verdict::findings(&scratch, &topic);
+        assert!(begin.elapsed() < PATIENCE, "{order} is poisoned; there are {:?}", found());
+    }
+    topic.take(LARGE);
+    let _ = fleet.told(&["parked", "redrive", &order.to_string()]);
+    verdict::wait_until_drained(&fleet);
+    let parked = || fleet.told(&["parked", "list", "--json"]);
+    while parked().contains(&order.to_string()) {
+        assert!(begin.elapsed() < 2 * PATIENCE, "{}", parked());
+    }
+    fleet.stop();
+    let seen = verdict::nothing_is_amiss(&scratch, &topic, &load);
+    eprintln!("{}: {seen}", database.name());
+}
