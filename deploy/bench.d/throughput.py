@@ -138,6 +138,12 @@ class Postgres:
         self.pid = int(re.search(r"STACK_POSTGRES_PID=(\d+)", environment)[1])
         return self
 
+    def restart_with(self, name, value):
+        """Sets a parameter of the server that it takes when it starts."""
+        self.query("postgres", f"ALTER SYSTEM SET {name} = '{value}'")
+        subprocess.run([self.stack, "down", "postgres"], stdout=sys.stderr, env=self.environment, check=True)
+        self.__enter__()
+
     def __exit__(self, *_):
         subprocess.run([self.stack, "down", "--data", "postgres"], env=self.environment, check=False)
 

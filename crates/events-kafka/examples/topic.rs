@@ -200,6 +200,8 @@ fn follow(brokers: &str, name: &str) -> Outcome {
         told.store(true, Ordering::Relaxed);
     });
     println!("ready");
+    // Told at the end: nobody reads meanwhile, and a full pipe would hold it up.
+    let mut came = Vec::new();
     while !over.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(BRIEFLY) else { continue };
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
@@ -207,7 +209,10 @@ fn follow(brokers: &str, name: &str) -> Outcome {
         let time = message.headers().and_then(|headers| {
             headers.iter().find(|header| header.key == "ce_time").and_then(|header| header.value)
         });
-        println!("{} {now}", std::str::from_utf8(time.unwrap_or_default())?);
+        came.push((std::str::from_utf8(time.unwrap_or_default())?.to_owned(), now));
+    }
+    for (taken, now) in came {
+        println!("{taken} {now}");
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub use crate::pool::PoolReport;
 
 use crate::backend::{mysql, postgres, sqlite};
 use crate::ids::OrderIds;
-use crate::line::Line;
+use crate::line::{Line, Turns};
 use crate::pool::{Manager, Reporter};
 use crate::retry::Retry;
 
@@ -122,7 +122,13 @@ macro_rules! stores {
             pool: writers.clone(),
             ids: ids.clone(),
             retry: retry.clone(),
-            batches: if $settings.group_commit { None } else { Some($settings.pool_size) },
+            turns: if !$settings.group_commit {
+                Turns { all: $settings.pool_size, of_a_batch: 1 }
+            } else if $writers.is_some() {
+                Turns::ONE_WRITER
+            } else {
+                Turns::SERVER
+            },
         };
         let pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync> = {
             let (readers, writers) = (readers.clone(), writers.clone());

@@ -13,22 +13,17 @@ use tokio::sync::Semaphore;
 use super::statements::{self, Obstacle};
 use super::{Backend, batch};
 use crate::ids::OrderIds;
-use crate::line::{Head, Waiting};
+use crate::line::{Head, Turns, Waiting};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
 use crate::rows::ChangeRows;
-
-/// How many batches are written at a time. One more than one, so that the database has work while
-/// it waits for its disk.
-const BATCHES_AT_A_TIME: usize = 2;
 
 /// Writes the changes of a line.
 pub(crate) struct Writer {
     pub(crate) pool: Pool<Manager<Backend>>,
     pub(crate) ids: Arc<OrderIds>,
     pub(crate) retry: Arc<Retry>,
-    /// How many batches are written at a time, if not the usual number.
-    pub(crate) batches: Option<u32>,
+    pub(crate) turns: Turns,
 }
 
 /// What came of writing some changes together.
@@ -46,18 +41,21 @@ impl Writer {
     /// Writes until the line is closed. A panic costs the batch it happens in, whose callers are
     /// told that its outcome is unknown, and not the line.
     pub(crate) async fn run(self, mut head: Head) {
-        let turns = self.batches.and_then(|batches| usize::try_from(batches).ok());
-        let turns = Arc::new(Semaphore::new(turns.unwrap_or(BATCHES_AT_A_TIME).max(1)));
+        let Turns { all, of_a_batch } = self.turns;
+        let turns = Arc::new(Semaphore::new(usize::try_from(all.max(1)).unwrap_or(1)));
         let writer = Arc::new(self);
-        // First a turn, then whoever waits by then: the more there is to do, the more goes together.
-        while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
-            let Some(batch) = head.next_batch().await else { return };
+        // First the turns, then whoever waits by then: the more there is to do, the more goes
+        // together.
+        while let Some(waiting) = head.somebody().await {
+            let wanted = u32::try_from(waiting).unwrap_or(of_a_batch).clamp(1, of_a_batch);
+            let Ok(taken) = Arc::clone(&turns).acquire_many_owned(wanted).await else { return };
+            let batch = head.next_batch();
             let writer = Arc::clone(&writer);
             tokio::spawn(async move {
                 if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
                     tracing::error!("a panic cost a batch of changes");
                 }
-                drop(turn);
+                drop(taken);
             });
         }
     }
