@@ -1,11 +1,16 @@
 # shellcheck shell=bash
 # Kafka, from Maven Central, without ZooKeeper: `kafka` is a broker by itself with Kafka's own defaults; kafka1, kafka2
 # and kafka3 are one cluster, for tests that kill and stop its members. See deploy/stack for what a server defines.
+#
+# With STACK_KAFKA_CREDENTIALS the broker `kafka` has one more listener, as brokers are reached in production: TLS, a
+# certificate of an authority of its own, and a password (SCRAM-SHA-512 or PLAIN). Who comes that way may do what access
+# rules say, at first nothing; who comes by the other listener may do everything, and give rights (deploy/kafka acls).
 # shellcheck disable=SC2034,SC2154
 
 kafka_on_request=(kafka1 kafka2 kafka3)
 
 kafka_port=${STACK_KAFKA_PORT:-9192} kafka_controller_port=${STACK_KAFKA_CONTROLLER_PORT:-9193}
+kafka_secure_port=${STACK_KAFKA_SECURE_PORT:-9194} kafka_credentials=${STACK_KAFKA_CREDENTIALS:-}
 kafka1_port=${STACK_KAFKA1_PORT:-9292} kafka1_controller_port=${STACK_KAFKA1_CONTROLLER_PORT:-9293}
 kafka2_port=${STACK_KAFKA2_PORT:-9294} kafka2_controller_port=${STACK_KAFKA2_CONTROLLER_PORT:-9295}
 kafka3_port=${STACK_KAFKA3_PORT:-9296} kafka3_controller_port=${STACK_KAFKA3_CONTROLLER_PORT:-9297}
@@ -18,7 +23,10 @@ kafka1_stop_signal=KILL kafka2_stop_signal=KILL kafka3_stop_signal=KILL
 kafka_packages() {
   maven_packages
   command -v python3 >/dev/null || echo python3
+  ! kafka_is_secured || command -v openssl >/dev/null || echo openssl
 }
+
+kafka_is_secured() { [ "$name" = kafka ] && [ -n "$kafka_credentials" ]; }
 
 kafka_prepare() {
   ensure_account kafka
@@ -73,14 +81,44 @@ broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 PROPERTIES
     fi
+    ! kafka_is_secured || kafka_secured_settings "$@"
   } >"$file"
   echo "$file"
 }
 
+# Of two lines for one setting the later one counts.
+kafka_secured_settings() { # DATA PORT
+  local modules=org.apache.kafka.common.security
+  cat <<PROPERTIES
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$kafka_controller_port,SECURE://127.0.0.1:$kafka_secure_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$2,SECURE://127.0.0.1:$kafka_secure_port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location=$1/broker.pem
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.secure.plain.sasl.jaas.config=$modules.plain.PlainLoginModule required user_${kafka_credentials%%:*}="${kafka_credentials#*:}";
+listener.name.secure.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+}
+
+# Makes an authority, and the broker's certificate, which is for its address and for no name.
+kafka_certificates() { # DATA
+  local new=("${as_server[@]}" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650)
+  "${new[@]}" -subj '/CN=order-stack authority' -keyout "$1/authority.key" -out "$1/authority.pem"
+  "${new[@]}" -subj '/CN=kafka' -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
+    -CA "$1/authority.pem" -CAkey "$1/authority.key" -keyout "$1/broker.pem" -out "$1/broker.pem"
+}
+
 kafka_initialise() { # DATA
-  local command
+  local command users=()
+  if kafka_is_secured; then
+    kafka_certificates "$1"
+    users=(--add-scram "SCRAM-SHA-512=[name=${kafka_credentials%%:*},password=${kafka_credentials#*:}]")
+  fi
   # Any id will do, as long as the members of a cluster have the same.
-  kafka_program kafka.tools.StorageTool format --cluster-id order-stack-kafka-AAAA --config \
+  kafka_program kafka.tools.StorageTool format --cluster-id order-stack-kafka-AAAA "${users[@]}" --config \
     "$(kafka_settings "$1" "$(setting "$name" port)")"
   "${as_server[@]}" "${command[@]}"
 }
@@ -94,3 +132,11 @@ kafka_answers() { # PORT
 }
 
 kafka_url() { echo "127.0.0.1:$1"; }
+
+kafka_exports() {
+  local authority=$STACK_DIR/kafka/data/authority.pem
+  ! kafka_is_secured || [ ! -e "$authority" ] || cat <<EXPORTS
+export STACK_KAFKA_SECURE_URL=127.0.0.1:$kafka_secure_port
+export STACK_KAFKA_AUTHORITY=$authority
+EXPORTS
+}

@@ -115,8 +115,8 @@ pub(crate) struct Prepared {
 const CLIENT: &[(&str, &str)] = &[
     ("client.id", "order-service"),
     ("socket.keepalive.enable", "true"),
-    // Brokers close idle connections; that is no news.
-    ("log.connection.close", "false"),
+    // Without it a broker that closes because it expects TLS is never heard of.
+    ("log.connection.close", "true"),
     // Brokers that come back are found within a second or so.
     ("reconnect.backoff.ms", "100"),
     ("reconnect.backoff.max.ms", "1000"),
@@ -142,6 +142,10 @@ const PRODUCER: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
+/// For producers where missing topics are created: with the partitions that were asked for, so not
+/// by the brokers, on an event that comes first.
+const CREATING: &[(&str, &str)] = &[("allow.auto.create.topics", "false")];
+
 /// For producers, always; `properties.rs` refuses anything else for them.
 const GUARANTEES: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
@@ -163,7 +167,9 @@ impl KafkaSettings {
         let mut client = config(CLIENT);
         client.extend(given.clone());
         let mut producer = config(CLIENT);
-        producer.extend(pairs(PRODUCER).chain(given).chain(pairs(GUARANTEES)));
+        let creating = if self.create_topics.is_some() { CREATING } else { &[] };
+        let defaults = pairs(PRODUCER).chain(pairs(creating));
+        producer.extend(defaults.chain(given).chain(pairs(GUARANTEES)));
         Ok(Prepared { client, producer, topic, delivery_timeout })
     }
 

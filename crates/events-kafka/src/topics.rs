@@ -3,7 +3,6 @@
 //! takes the brokers to answer.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,11 @@ use crate::topic::TopicTemplate;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What was just created is not known to every broker at once: so often it is looked for again,
+const SPREAD_LOOKS: usize = 25;
+/// with this pause.
+const SPREAD_PAUSE: Duration = Duration::from_millis(200);
 
 type Admin = AdminClient<DefaultClientContext>;
 /// The number of partitions of each topic, or what a broker says instead.
@@ -93,7 +96,13 @@ impl TopicCheck {
             if let Some(reason) = create(admin, &missing, how).await? {
                 return Ok(TopicsState::Amiss(reason));
             }
-            found = self.find(admin).await?;
+            for _ in 0..SPREAD_LOOKS {
+                found = self.find(admin).await?;
+                if found.values().all(Result::is_ok) {
+                    break;
+                }
+                tokio::time::sleep(SPREAD_PAUSE).await;
+            }
         }
         Ok(self.judge(&found))
     }
@@ -107,18 +116,14 @@ impl TopicCheck {
     }
 
     fn judge(&self, found: &Found) -> TopicsState {
-        let mut amiss = String::new();
+        let mut amiss = Vec::new();
         for (topic, partitions) in found {
             match partitions {
                 Ok(partitions) => self.compare(topic, *partitions),
-                Err(code) => {
-                    let join = if amiss.is_empty() { "" } else { "; " };
-                    // Writing to a text does not fail.
-                    let _ = write!(amiss, "{join}{topic}: {code}");
-                }
+                Err(code) => amiss.push(format!("{topic}: {}", explained(*code))),
             }
         }
-        if amiss.is_empty() { TopicsState::Present } else { TopicsState::Amiss(amiss) }
+        if amiss.is_empty() { TopicsState::Present } else { TopicsState::Amiss(amiss.join("; ")) }
     }
 
     fn compare(&self, topic: &str, partitions: usize) {
@@ -149,7 +154,36 @@ fn look_at(admin: &Admin, topic: &str) -> KafkaResult<(String, Result<usize, Cod
     Ok((topic.to_owned(), partitions))
 }
 
-/// Creates topics; says why one could not be created.
+/// What a broker says, and what to do about it.
+fn explained(code: Code) -> String {
+    let advice = match code {
+        Code::UnknownTopicOrPartition => "there is no such topic; create it, or have it created",
+        Code::TopicAuthorizationFailed => "this user has no right Describe to it",
+        _ => return code.to_string(),
+    };
+    format!("{advice}: {code}")
+}
+
+/// Why a topic could not be created, and what to do about it.
+fn refused(code: Code, how: CreateTopics) -> String {
+    let count = |count: Option<u16>| count.map_or("as many as usual".to_owned(), |n| n.to_string());
+    let advice = match code {
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+            "this user has no right Create to it".to_owned()
+        }
+        Code::InvalidReplicationFactor => {
+            format!("{} replicas are more than there are brokers", count(how.replication_factor))
+        }
+        Code::InvalidPartitions => {
+            format!("the brokers do not want {} partitions", count(how.partitions))
+        }
+        Code::PolicyViolation => "a policy of the brokers forbids it".to_owned(),
+        _ => return code.to_string(),
+    };
+    format!("{advice}: {code}")
+}
+
+/// Creates topics; says why some could not be created.
 async fn create(
     admin: &Admin,
     topics: &[String],
@@ -163,15 +197,16 @@ async fn create(
     let options = AdminOptions::new()
         .request_timeout(Some(ANSWER_WITHIN))
         .operation_timeout(Some(ANSWER_WITHIN));
+    let mut amiss = Vec::new();
     for created in admin.create_topics(&new, &options).await? {
         match created {
             Ok(topic) => tracing::info!(topic, "the topic was created"),
             // By another instance, at the same moment.
             Err((_, Code::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
-                return Ok(Some(format!("{topic} could not be created: {code}")));
+                amiss.push(format!("{topic} could not be created: {}", refused(code, how)));
             }
         }
     }
-    Ok(None)
+    Ok((!amiss.is_empty()).then(|| amiss.join("; ")))
 }

@@ -14,6 +14,7 @@ pub mod examples;
 pub mod published;
 pub mod tables;
 
+mod broker;
 mod clock;
 mod entropy;
 mod hooked_journal;
@@ -23,6 +24,7 @@ mod mocks;
 mod proxy;
 mod publisher;
 
+pub use broker::OwnBroker;
 pub use clock::FixedClock;
 pub use entropy::{RandomEntropy, SeededEntropy, SequentialEntropy};
 pub use hooked_journal::{HookedJournal, JournalHook, Moment};

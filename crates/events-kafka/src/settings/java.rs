@@ -43,10 +43,8 @@ const JAVA_ONLY: &[&str] = &[
     "metrics.sample.window.ms",
     "partitioner.adaptive.partitioning.enable",
     "partitioner.availability.timeout.ms",
-    "ssl.keystore.type",
     "ssl.protocol",
     "ssl.truststore.password",
-    "ssl.truststore.type",
     "value.deserializer",
     "value.serializer",
 ];
@@ -79,7 +77,8 @@ pub(super) fn meaning(
             is(&[("ssl.ca.location", value)])
         }
         "ssl.truststore.location" => Err("the Kafka client reads no Java keystores: export the \
-             certificates as PEM and name the file in ssl.ca.location"
+             certificates as PEM, and name the file here with ssl.truststore.type=PEM, or in \
+             ssl.ca.location"
             .to_owned()),
         "ssl.keystore.location" if store_is("PEM", "ssl.keystore.type") => {
             is(&[("ssl.certificate.location", value), ("ssl.key.location", value)])
@@ -88,6 +87,8 @@ pub(super) fn meaning(
             Err("the Kafka client reads no JKS: convert it to PKCS12 and set ssl.keystore.type"
                 .to_owned())
         }
+        // Whatever else they say is refused with the store.
+        "ssl.truststore.type" | "ssl.keystore.type" => is(&[]),
         "partitioner.class" => {
             Err("orders stay in their partitions by murmur2 of the key, as with \
              Java's default; another partitioner is not possible"

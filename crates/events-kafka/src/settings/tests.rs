@@ -32,6 +32,14 @@ fn without_properties_the_guarantees_hold() {
     }
     assert_eq!(prepared.delivery_timeout, Duration::from_secs(15));
     assert_eq!(prepared.client.get("enable.idempotence"), None);
+    assert_eq!(prepared.producer.get("allow.auto.create.topics"), None);
+}
+
+#[test]
+fn who_creates_topics_does_not_leave_it_to_the_brokers() {
+    let create_topics = Some(CreateTopics::default());
+    let prepared = KafkaSettings { create_topics, ..settings(&[]) }.prepare().unwrap();
+    assert_eq!(prepared.producer.get("allow.auto.create.topics"), Some("false"));
 }
 
 #[test]
@@ -119,6 +127,7 @@ fn pem_stores_are_translated_and_java_keystores_refused_with_what_to_do() {
     assert_eq!(prepared.producer.get("ssl.certificate.location"), Some("/me.pem"));
     assert_eq!(prepared.producer.get("ssl.key.location"), Some("/me.pem"));
     refused(&[("ssl.truststore.location", "/ca.jks")], "ssl.ca.location");
+    refused(&[("ssl.truststore.location", "/ca.pem")], "ssl.truststore.type=PEM");
     refused(&[("ssl.keystore.type", "JKS"), ("ssl.keystore.location", "/me.jks")], "PKCS12");
 }
 

@@ -16,3 +16,4 @@ mod failures;
 mod mock;
 mod refusals;
 mod rig;
+mod secured;
