@@ -153,6 +153,14 @@ pub(crate) fn run(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(settings.head_deadline)
         .client_disconnect_timeout(LINGER)
+        // Who closes its side of a connection is gone. TCP cannot tell a client that only says that
+        // it has no more to say (`nc -N`) from one that hung up, and a server that waits to see
+        // which it was finds out by its next write alone: for a stream of events that is the next
+        // sign of life, and until then it holds a place. Most clients never do the former, and
+        // proxies in front (nginx) take it for an abort as we do; those that do it lose the answer,
+        // not the effect: a write that has begun runs to its end, and can be asked for again under
+        // its idempotency key.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(whole_seconds(settings.shutdown_timeout))
         .listen(listener)?
         .run())

@@ -24,6 +24,9 @@ pub enum Conduct {
     GoesDownAfterCommit,
     /// Cuts the connection instead of handing a commit on, and is honest again.
     LosesCommit,
+    /// Instead of handing a commit on, hands on nothing more of that connection but keeps it open
+    /// to the server, as if its client were halted, and is honest again.
+    HaltsAtCommit,
 }
 
 /// How a client of a store tells its database to commit.
@@ -138,6 +141,11 @@ async fn requests(
             Conduct::LosesCommit if commits => {
                 conduct.send_replace(Conduct::Honest);
                 return;
+            }
+            Conduct::HaltsAtCommit if commits => {
+                conduct.send_replace(Conduct::Honest);
+                // Until the server has had enough.
+                return std::future::pending().await;
             }
             Conduct::LosesCommitAnswer | Conduct::GoesDownAfterCommit if commits => {
                 let then = match now {

@@ -29,7 +29,7 @@ pub use crate::pool::PoolReport;
 use crate::backend::{mysql, postgres, sqlite};
 use crate::ids::OrderIds;
 use crate::line::{Line, Turns};
-use crate::pool::{Manager, Reporter};
+use crate::pool::{Connect as _, Manager, Reporter};
 use crate::retry::Retry;
 
 /// Where the store is and how much of it one process may use.
@@ -101,6 +101,9 @@ pub struct Stores {
     pub pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
 }
 
+/// How often pools look for connections that nobody uses any more.
+const REAPER_RATE: Duration = Duration::from_secs(1);
+
 macro_rules! stores {
     ($backend:ident, $url:expr, $settings:expr, $writers:expr, $entropy:expr) => {{
         let pool = |size: u32| {
@@ -108,8 +111,11 @@ macro_rules! stores {
             bb8::Pool::builder()
                 .max_size(size.max(1))
                 .connection_timeout($settings.connection_timeout)
-                // Servers forget clients that say nothing; see what connections are told.
-                .idle_timeout(Some(Duration::from_secs(30)))
+                .idle_timeout(Some($backend::Backend::IDLE))
+                .reaper_rate(REAPER_RATE)
+                // The last one first: in turn, a few requests would keep all of them busy enough
+                // to stay, or so idle that each finds its own too old.
+                .queue_strategy(bb8::QueueStrategy::Lifo)
                 .error_sink(Box::new(Reporter::default()))
                 .build_unchecked(Manager::new(backend))
         };

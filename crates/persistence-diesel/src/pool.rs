@@ -19,6 +19,10 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// The connection.
     type Connection: Send + 'static;
 
+    /// How long one is kept that nobody uses. Servers cut connections on which nothing is said, so
+    /// it is clearly shorter than what ours is told to bear.
+    const IDLE: Duration;
+
     /// Opens one and makes it ours: isolation level, time-outs, time zone.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
 
@@ -31,9 +35,15 @@ pub(crate) struct Slot<C> {
     /// The connection itself.
     pub(crate) connection: C,
     busy: bool,
+    /// When somebody last had done with it.
+    rests_since: Instant,
 }
 
 impl<C> Slot<C> {
+    fn new(connection: C) -> Self {
+        Self { connection, busy: false, rests_since: Instant::now() }
+    }
+
     /// From here until [`Slot::done`] the connection is in an unknown state: whoever drops it in
     /// between, by a time-out or an error, closes it, and the database rolls back.
     pub(crate) fn begin(&mut self) -> &mut C {
@@ -44,6 +54,7 @@ impl<C> Slot<C> {
     /// Whatever was begun has ended, and no transaction is open.
     pub(crate) fn done(&mut self) {
         self.busy = false;
+        self.rests_since = Instant::now();
     }
 
     /// Whether nobody is in the middle of anything.
@@ -76,17 +87,27 @@ impl<B: Connect> ManageConnection for Manager<B> {
             .runtime
             .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
         let connection = opening.await???;
-        Ok(Slot { connection, busy: false })
+        Ok(Slot::new(connection))
     }
 
     async fn is_valid(&self, slot: &mut Self::Connection) -> Result<(), BoxError> {
-        if self.has_broken(slot) { Err("the connection is closed".into()) } else { Ok(()) }
+        if self.has_broken(slot) {
+            return Err("the connection is closed".into());
+        }
+        // The pool looks for idle ones from time to time only, and not at all while the process is
+        // halted.
+        if slot.rests_since.elapsed() >= B::IDLE { Err(Stale.into()) } else { Ok(()) }
     }
 
     fn has_broken(&self, slot: &mut Self::Connection) -> bool {
         slot.busy || B::is_closed(&mut slot.connection)
     }
 }
+
+/// A connection was given up because nobody used it for long: nothing is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was idle for too long")]
+struct Stale;
 
 /// Says in the log why connections cannot be opened: those who wait for one only learn that there
 /// is none. The same cause is said once, and again when it lasts.
@@ -98,6 +119,9 @@ const REPORTED_FOR: Duration = Duration::from_secs(10);
 
 impl ErrorSink<BoxError> for Reporter {
     fn sink(&self, error: BoxError) {
+        if error.is::<Stale>() {
+            return;
+        }
         let cause = format!("{error:?}");
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |(said, at): &(String, Instant)| *said == cause && at.elapsed() < REPORTED_FOR;
@@ -150,4 +174,55 @@ pub(crate) async fn connection<B: Connect>(
         RunError::User(error) => error,
         RunError::TimedOut => "no connection was free or could be opened in time".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Numbering(AtomicU32);
+
+    impl Connect for Numbering {
+        type Connection = u32;
+
+        const IDLE: Duration = Duration::from_secs(3);
+
+        async fn connect(&self) -> Result<u32, BoxError> {
+            Ok(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+
+        fn is_closed(_: &mut u32) -> bool {
+            false
+        }
+    }
+
+    async fn use_one(pool: &Pool<Manager<Numbering>>) -> u32 {
+        let mut slot = connection(pool).await.expect("a connection");
+        let number = *slot.begin();
+        slot.done();
+        number
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_was_idle_for_too_long_is_not_handed_out() {
+        let reporter = Reporter::default();
+        let pool = Pool::builder()
+            .error_sink(Box::new(reporter.clone()))
+            .build_unchecked(Manager::new(Numbering::default()));
+        assert_eq!(use_one(&pool).await, 0);
+        for _ in 0..3 {
+            advance(Duration::from_millis(2_900)).await;
+            assert_eq!(use_one(&pool).await, 0, "it is used often enough");
+        }
+        // The pool itself does not notice: its own clock does not move here, as in a process that
+        // was halted.
+        advance(Duration::from_secs(3)).await;
+        assert_eq!(use_one(&pool).await, 1);
+        assert!(reporter.0.lock().expect("nobody panics").is_none(), "nothing is wrong");
+    }
 }

@@ -1,7 +1,9 @@
 //! `GET /events` on one server: what is told before there is an event, and how a stream ends.
 
+use std::time::{Duration, Instant};
+
 use http_actix::{HttpSettings, Phase};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Connection, Service, head};
 
@@ -13,7 +15,7 @@ async fn read_until(connection: &mut Connection, text: &str) -> String {
             read.push(connection.0.read_u8().await.expect("the stream goes on"));
         }
     };
-    let patience = std::time::Duration::from_secs(30);
+    let patience = Duration::from_secs(30);
     tokio::time::timeout(patience, reading).await.expect("it comes");
     String::from_utf8(read).unwrap()
 }
@@ -59,6 +61,18 @@ async fn a_stream_ends_when_the_instance_is_draining_and_not_before() {
     }
     let refused = service.call("GET", "/events").await;
     assert_eq!((refused.status, refused.code().as_str()), (503, "draining"));
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_client_hangs_up() {
+    let service = Service::start();
+    let mut connection = listen(&service, "/events").await;
+    read_until(&mut connection, "id: 0\n\n\r\n").await;
+    let begin = Instant::now();
+    connection.0.shutdown().await.unwrap();
+    connection.closed().await;
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(5), "no sign of life was needed: {took:?}");
 }
 
 #[tokio::test]

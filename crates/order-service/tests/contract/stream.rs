@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::listener::{Listener, Told};
 use crate::stage::{Case, Stage, cases};
 use crate::steps::{a_body, fresh, id_of, line, with};
+use crate::support::eventually;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
@@ -176,7 +177,8 @@ fn a_storm_of_clients_that_come_back_loses_nothing(stage: &Stage) {
                         // Half of them come back at once, the others after everything is written.
                         let late = client % 2 == 1 && !written.load(Ordering::Relaxed);
                         if late && turn > client + 2 {
-                            std::thread::sleep(std::time::Duration::from_millis(50));
+                            let written = || written.load(Ordering::Relaxed);
+                            assert!(eventually(written), "everything is written");
                         }
                     }
                     heard

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB.
 
+use std::time::Duration;
+
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
@@ -62,12 +64,20 @@ const JOIN_EVENTS: &str = "STRAIGHT_JOIN outbox AS event FORCE INDEX (outbox_by_
 /// updates. The server gives up a little later than the client does, on statements and on
 /// transactions whose client is gone; only MariaDB understands the comments that begin with M, and
 /// only MySQL those with a number. The time zone is set by diesel-async.
+///
+/// MySQL has no time-out for a transaction in which nothing is said, so what ends the transaction
+/// of a halted client, and its locks, is the one for any connection on which nothing is said
+/// (`wait_timeout`), or in the middle of saying something (`net_read_timeout`,
+/// `net_write_timeout`). They are shorter than the lease of the relay, which is taken over under
+/// those locks, and longer than [`Connect::IDLE`].
 const SETUP: &str = "
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION autocommit = 1
         , SESSION innodb_lock_wait_timeout = 1
         , SESSION lock_wait_timeout = 2
-        , SESSION wait_timeout = 60
+        , SESSION wait_timeout = 5
+        , SESSION net_read_timeout = 5
+        , SESSION net_write_timeout = 5
         /*M! , SESSION max_statement_time = 1.5 */
         /*M! , SESSION idle_transaction_timeout = 3 */
         /*!80000 , SESSION max_execution_time = 1500 */
@@ -80,6 +90,8 @@ pub(crate) struct Backend {
 
 impl Connect for Backend {
     type Connection = Connection;
+
+    const IDLE: Duration = Duration::from_secs(3);
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let mut connection = AsyncMysqlConnection::establish(&self.url).await?;

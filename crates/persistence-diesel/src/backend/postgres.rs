@@ -1,5 +1,7 @@
 //! PostgreSQL.
 
+use std::time::Duration;
+
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -66,6 +68,8 @@ pub(crate) struct Backend {
 
 impl Connect for Backend {
     type Connection = Connection;
+
+    const IDLE: Duration = Duration::from_secs(30);
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let mut connection = AsyncPgConnection::establish(&self.url).await?;

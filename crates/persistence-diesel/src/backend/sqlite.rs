@@ -1,5 +1,7 @@
 //! SQLite, embedded.
 
+use std::time::Duration;
+
 use diesel::{Connection as _, SqliteConnection};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
@@ -69,6 +71,8 @@ pub(crate) struct Backend {
 
 impl Connect for Backend {
     type Connection = Connection;
+
+    const IDLE: Duration = Duration::from_secs(30);
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let mut connection = Connection::establish(&self.url).await?;

@@ -1,10 +1,11 @@
 //! The journal when answers get lost, when others are in the middle of something, and on databases
 //! that are older than it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use order_app::ports::{Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, shard};
 use order_app::ports::{OrderStore, StoreError};
+use order_app::relay::RelaySettings;
 use order_domain::{OrderId, Version};
 use order_testkit::Conduct;
 use order_testkit::databases::{self, Database};
@@ -79,6 +80,29 @@ pub(crate) async fn gone_after_an_arrangement(rig: Rig) {
     rig.proxy.behave(Conduct::Honest);
     let again = rig.journal.arrange(&lease, 100, soon()).await.expect("the database is back");
     assert!(matches!(again, Held::Done(0 | 5)), "{again:?}");
+    assert_placed_once(&rig).await;
+}
+
+/// Its server ends the transaction of a client that says nothing, and with it its locks, before a
+/// lease of the usual length is over.
+pub(crate) async fn holder_halted(rig: Rig) {
+    let lease = with_events(&rig).await;
+    let (duty, moment) = (lease.duty, Duration::from_millis(1));
+    let renewed = rig.journal.lease(duty, lease.instance, moment, soon()).await;
+    assert!(renewed.expect("the journal leases").is_some());
+    rig.proxy.behave(Conduct::HaltsAtCommit);
+    let halted = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
+    assert_eq!(rig.proxy.conduct(), Conduct::Honest, "a transaction was halted");
+    assert!(matches!(halted, Err(StoreError::OutcomeUnknown(_))), "{halted:?}");
+    let (begin, other) = (Instant::now(), Uuid::from_u128(8));
+    let taken = loop {
+        if let Ok(Some(taken)) = rig.journal.lease(duty, other, LONG, within(A_SECOND)).await {
+            break taken;
+        }
+        assert!(begin.elapsed() < RelaySettings::default().lease, "the lease is taken over");
+    };
+    assert!(taken.epoch > lease.epoch);
+    assert_eq!(rig.journal.arrange(&taken, 100, soon()).await.unwrap(), Held::Done(5));
     assert_placed_once(&rig).await;
 }
 

@@ -47,6 +47,9 @@ fn main() -> ExitCode {
         ("a_database_is_gone_after_an_arrangement", |rig| {
             Box::pin(journal::gone_after_an_arrangement(rig))
         }),
+        ("a_lease_whose_holder_is_halted_is_taken_over", |rig| {
+            Box::pin(journal::holder_halted(rig))
+        }),
         ("the_answer_to_progress_is_lost", |rig| Box::pin(journal::progress_answer_lost(rig))),
         ("a_database_is_gone_after_progress", |rig| Box::pin(journal::gone_after_progress(rig))),
         ("the_answer_to_a_skip_is_lost", |rig| Box::pin(journal::skip_answer_lost(rig))),
