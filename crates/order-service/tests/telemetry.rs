@@ -103,6 +103,29 @@ fn steps_of_orders_and_repeated_requests_are_counted() {
     assert!(number("process_files_open_files") < number("process_files_max_files"));
 }
 
+#[test]
+fn each_change_is_counted_once_in_the_sizes_of_batches() {
+    for (together, name) in [("true", "several at a time"), ("false", "one at a time")] {
+        let service = Service::start(&[&format!("--order.group-commit={together}")]);
+        service.wait_until_ready();
+        let many = || (0..8).for_each(|_| drop(service.placed(42)));
+        std::thread::scope(|scope| (0..24).for_each(|_| drop(scope.spawn(many))));
+        // Changes nothing, and so is in no batch.
+        assert_eq!(service.post("/orders", &serde_json::json!({})).status(), 400);
+        let text = service.get("/actuator/prometheus").text().unwrap();
+        let value = |name: &str| -> u32 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().parse().unwrap()
+        };
+        let changes = value("order_commit_batch_size_sum");
+        let batches = value("order_commit_batch_size_count");
+        let lone = value(r#"order_commit_batch_size_bucket{le="1"}"#);
+        assert_eq!(changes, 192, "{name}");
+        assert_eq!(batches < changes, together == "true", "{name}: {batches}");
+        assert_eq!(lone < batches, together == "true", "{name}: {lone} of {batches}");
+    }
+}
+
 /// The names of metrics in an expression of `PromQL`.
 fn named_in(expression: &str) -> BTreeSet<String> {
     const WORDS: &[&str] = &["by", "without", "on", "ignoring", "or", "and", "unless", "bool"];

@@ -123,6 +123,7 @@ macro_rules! stores {
             ids: ids.clone(),
             retry: retry.clone(),
             batches: if $settings.group_commit { None } else { Some($settings.pool_size) },
+            sizes: metrics::histogram!("order_commit_batch_size"),
         };
         let pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync> = {
             let (readers, writers) = (readers.clone(), writers.clone());
