@@ -4,6 +4,7 @@
 
 mod process;
 mod sources;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ impl Metrics {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS)?
             .set_buckets_for_metric(Matcher::Full("order_commit_batch_size".into()), BATCH_SIZES)?
             .install_recorder()?;
+        table::describe();
         Ok(Self { handle, lost_lines })
     }
 

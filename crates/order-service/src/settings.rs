@@ -400,7 +400,7 @@ fn stop(from: &mut Reader<'_>) -> Option<Stop> {
 }
 
 #[cfg(test)]
-mod docs_tests;
+pub(crate) mod docs_tests;
 #[cfg(test)]
 pub(crate) mod stub;
 #[cfg(test)]
