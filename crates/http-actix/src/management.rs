@@ -112,11 +112,11 @@ pub fn serve_management(
 }
 
 /// `GET /actuator`.
-pub(crate) async fn links(management: web::Data<Management>) -> HttpResponse {
+pub(crate) async fn links(request: HttpRequest, management: web::Data<Management>) -> HttpResponse {
     let refresh = management.refresh.as_ref().map(|_| ("refresh", "/refresh"));
     let events = management.operations.as_ref().map(|_| EVENTS).into_iter().flatten();
     let more: Vec<_> = refresh.into_iter().chain(events.copied()).collect();
-    actuator::linked(&more)
+    actuator::linked(&request, &more)
 }
 
 /// Read the settings again

@@ -52,7 +52,7 @@ async fn a_refresh_answers_the_keys_that_changed() {
         Ok(Refreshed { changed, needs_restart, not_answered: Vec::new() })
     });
     let links = service.call("GET", "/actuator").await.json();
-    assert_eq!(links["_links"]["refresh"]["href"], "/actuator/refresh");
+    assert_eq!(links["_links"]["refresh"]["href"], "http://orders/actuator/refresh");
     let reply = service.call("POST", "/actuator/refresh").await;
     assert_eq!((reply.status, reply.json()), (200, json!(["a.b", "c"])));
     assert_eq!(reply.header("x-needs-restart"), Some("c, d"));
