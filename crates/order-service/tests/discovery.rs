@@ -65,6 +65,28 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
     assert!(eventually(|| instances(&app).is_empty()), "{}", service.log());
 }
 
+#[test]
+fn an_instance_without_its_database_is_not_in_the_registry() {
+    let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
+    let nowhere = format!("postgres://u:p@127.0.0.1:{}/orders", support::free_port());
+    let service = Service::start(&[
+        &format!("--spring.application.name={app}"),
+        &format!("--spring.datasource.url={nowhere}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+    ]);
+    let tried = || service.log().contains("the migration of the database failed");
+    assert!(eventually(tried), "{}", service.log());
+    // Another one that registers meanwhile is seen: there was time for this one, too.
+    let other = format!("{app}-b");
+    let ready = Service::start(&[
+        &format!("--spring.application.name={other}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+    ]);
+    ready.wait_until_ready();
+    assert!(eventually(|| !instances(&other).is_empty()), "{}", ready.log());
+    assert_eq!(instances(&app), Vec::<Value>::new(), "{}", service.log());
+}
+
 /// As Spring Boot Admin does it: from the registry to the management port that the metadata names,
 /// and on along the links as they stand.
 #[test]
