@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{CONTENT_TYPE, HOST};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
@@ -92,16 +92,20 @@ impl Component {
 }
 
 /// `GET /actuator`.
-pub(crate) async fn links() -> HttpResponse {
-    linked(&[])
+pub(crate) async fn links(request: HttpRequest) -> HttpResponse {
+    linked(&request, &[])
 }
 
-/// The links to what every port has, and to more, each by its name and path.
-pub(crate) fn linked(more: &[(&str, &str)]) -> HttpResponse {
+/// The links to what every port has, and to more, each by its name and path. Clients such as Spring
+/// Boot Admin go where they point as they stand, so they begin with the address that was asked.
+pub(crate) fn linked(request: &HttpRequest, more: &[(&str, &str)]) -> HttpResponse {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let base = host.map(|host| format!("http://{host}")).unwrap_or_default();
     let all =
         [("self", ""), ("health", "/health"), ("info", "/info"), ("prometheus", "/prometheus")];
     let link = |(name, path): &(&str, &str)| {
-        let link = json!({"href": format!("/actuator{path}"), "templated": path.contains('{')});
+        let link =
+            json!({"href": format!("{base}/actuator{path}"), "templated": path.contains('{')});
         ((*name).to_owned(), link)
     };
     let links: Map<String, Value> = all.iter().chain(more).map(link).collect();

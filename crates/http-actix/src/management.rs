@@ -66,6 +66,9 @@ pub struct Refreshed {
     pub changed: Vec<String>,
     /// The keys whose values wait for a restart, since this refresh or an earlier one, sorted.
     pub needs_restart: Vec<String>,
+    /// Where settings come from that could be done without and did not answer: what they gave before
+    /// still applies. Each entry says why, without secrets.
+    pub not_answered: Vec<String>,
 }
 
 /// Why a refresh has changed nothing.
@@ -93,7 +96,7 @@ pub fn serve_management(
     // What is counted and limited is the load of the main port.
     http.in_flight = Arc::default();
     http.settings = HttpSettings {
-        max_in_flight: MOST_IN_FLIGHT,
+        max_in_flight: MOST_IN_FLIGHT.into(),
         workers: Some(1),
         shutdown_timeout: SHUTDOWN,
         health_details: http.settings.health_details.or(Some(true)),
@@ -109,17 +112,18 @@ pub fn serve_management(
 }
 
 /// `GET /actuator`.
-pub(crate) async fn links(management: web::Data<Management>) -> HttpResponse {
+pub(crate) async fn links(request: HttpRequest, management: web::Data<Management>) -> HttpResponse {
     let refresh = management.refresh.as_ref().map(|_| ("refresh", "/refresh"));
     let events = management.operations.as_ref().map(|_| EVENTS).into_iter().flatten();
     let more: Vec<_> = refresh.into_iter().chain(events.copied()).collect();
-    actuator::linked(&more)
+    actuator::linked(&request, &more)
 }
 
 /// Read the settings again
 ///
 /// As in Spring Cloud: answers the keys whose values have changed. All that can be changed is, or
-/// nothing. The header `x-needs-restart` names the keys whose values wait for a restart.
+/// nothing. The header `x-needs-restart` names the keys whose values wait for a restart;
+/// `x-not-answered` says which config servers gave nothing, where what they gave before still applies.
 #[utoipa::path(
     post,
     path = "/actuator/refresh",
@@ -145,12 +149,20 @@ pub(crate) async fn refresh(
     let refreshed = running.await.map_err(|panicked| {
         Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&panicked)
     })?;
-    let Refreshed { changed, needs_restart } = refreshed?;
+    let Refreshed { changed, needs_restart, not_answered } = refreshed?;
     let mut response = actuator::spring(StatusCode::OK, &json!(changed));
-    if let Ok(keys) = HeaderValue::from_str(&needs_restart.join(", ")) {
-        response.headers_mut().insert(HeaderName::from_static("x-needs-restart"), keys);
+    insert(&mut response, "x-needs-restart", &needs_restart.join(", "));
+    if !not_answered.is_empty() {
+        insert(&mut response, "x-not-answered", &not_answered.join("; "));
     }
     Ok(response)
+}
+
+fn insert(response: &mut HttpResponse, name: &'static str, value: &str) {
+    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    if let Ok(value) = HeaderValue::from_str(&value.chars().map(plain).collect::<String>()) {
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
 }
 
 impl From<RefreshRefused> for Problem {

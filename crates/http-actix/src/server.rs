@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// Requests that may be worked on at once; the next one is answered 503 `overloaded`.
-    pub max_in_flight: usize,
+    pub max_in_flight: Live<usize>,
     /// How long a request body may take to arrive in full.
     pub body_deadline: Live<Duration>,
     /// How long a request head may take to arrive.
@@ -51,7 +51,7 @@ pub struct HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            max_in_flight: 1_024,
+            max_in_flight: 1_024.into(),
             body_deadline: Duration::from_secs(10).into(),
             head_deadline: Duration::from_secs(10),
             workers: None,

@@ -4,6 +4,7 @@
 
 mod process;
 mod sources;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(crate) use sources::{Sources, watch_backlog};
 /// Seconds: around what a request takes, up to its largest budget.
 const BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0];
+/// Changes: up to the most that are written together.
+const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 /// How often collected samples are folded into their histograms when nobody asks for them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -37,7 +40,9 @@ impl Metrics {
     pub(crate) fn install(lost_lines: ErrorCounter) -> Result<Self, BuildError> {
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full("order_commit_batch_size".into()), BATCH_SIZES)?
             .install_recorder()?;
+        table::describe();
         Ok(Self { handle, lost_lines })
     }
 

@@ -1,6 +1,7 @@
 //! Reading the settings again while the service runs: on an interval, and when somebody asks. What
 //! is read is checked as a whole, as at the start. When anything is wrong with it, nothing changes;
-//! else what can apply applies, and what needs a restart is named until there is one.
+//! else what can apply applies, and what needs a restart is named until there is one. An optional
+//! import that nobody answers for stays as it was; it holds up neither the others nor the files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use crate::settings::{
 pub(crate) struct Holders {
     pub(crate) levels: Levels,
     pub(crate) orders: Orders,
+    pub(crate) max_in_flight: Live<usize>,
     pub(crate) body_deadline: Live<Duration>,
     pub(crate) stop: Live<Stop>,
 }
@@ -66,12 +68,15 @@ struct Outcome {
     waiting: Vec<Change>,
     /// Those of them that did not before.
     newly_waiting: Vec<Change>,
+    /// Why imports stayed as they were, of those that may be done without.
+    not_answered: Vec<String>,
 }
 
 impl Holders {
     fn apply(&self, settings: &Settings) {
         self.levels.set(&settings.logging);
         self.orders.adjust(settings.currencies.clone(), settings.requests.budget);
+        self.max_in_flight.set(settings.requests.places());
         self.body_deadline.set(settings.requests.body_deadline);
         self.stop.set(settings.stop);
     }
@@ -82,7 +87,7 @@ impl Refresher {
     pub(crate) fn new(inputs: Inputs, loaded: Loaded, holders: Holders) -> Self {
         let Loaded { settings, effective, warnings, given, keep } = loaded;
         let now = (inputs.now)();
-        keep_copy(&keep, now);
+        keep_copy(&keep);
         let state = State {
             applies: by_key(effective),
             waiting: BTreeMap::new(),
@@ -125,9 +130,9 @@ impl Refresher {
         let inputs = Inputs { tell: |how| tracing::warn!("{how}"), ..self.0.inputs.clone() };
         let kept = Arc::clone(&self.state().keep);
         let load = move || {
-            let loaded = settings::load(&inputs, Occasion::Refresh)?;
+            let loaded = settings::load(&inputs, Occasion::Refresh { last: &kept })?;
             if loaded.keep.differs(&kept) {
-                keep_copy(&loaded.keep, (inputs.now)());
+                keep_copy(&loaded.keep);
             }
             Ok(loaded)
         };
@@ -176,6 +181,10 @@ impl Refresher {
         metrics::counter!("order_config_refreshes_total", "outcome" => outcome).increment(1);
         let changed = u64::try_from(applied.len()).unwrap_or(u64::MAX);
         metrics::counter!("order_config_changes_total").increment(changed);
+        let not_answered: Vec<_> = given.iter().filter_map(not_answered).collect();
+        if not_answered.is_empty() && !state.given.iter().all(is_from_server) {
+            tracing::info!("all config servers answer again");
+        }
         if state.given != given {
             state.since = now;
         }
@@ -186,7 +195,7 @@ impl Refresher {
             let asked = settings.config_server.refresh_interval;
             std::mem::replace(interval, asked) != asked
         });
-        Outcome { applied, waiting, newly_waiting }
+        Outcome { applied, waiting, newly_waiting, not_answered }
     }
 
     /// Nothing changes. What is wrong is logged when it is news.
@@ -248,14 +257,27 @@ impl Refresh for Refresher {
         let mut changed = keys(&outcome.applied);
         changed.extend(keys(&outcome.newly_waiting));
         changed.sort_unstable();
-        Ok(Refreshed { changed, needs_restart: keys(&outcome.waiting) })
+        let needs_restart = keys(&outcome.waiting);
+        Ok(Refreshed { changed, needs_restart, not_answered: outcome.not_answered })
     }
 }
 
 /// Whether what was read is what the config servers say.
 fn is_current(state: &State) -> bool {
-    let from_server = |given: &Given| matches!(given.from, ImportedFrom::Server { .. });
-    state.refused.is_none() && state.given.iter().all(from_server)
+    state.refused.is_none() && state.given.iter().all(is_from_server)
+}
+
+fn is_from_server(given: &Given) -> bool {
+    matches!(given.from, ImportedFrom::Server { .. })
+}
+
+fn not_answered(given: &Given) -> Option<String> {
+    match &given.from {
+        ImportedFrom::Server { .. } => None,
+        ImportedFrom::Copy { because, .. } | ImportedFrom::Nowhere { because } => {
+            Some(because.clone())
+        }
+    }
 }
 
 fn import(given: &Given) -> Value {
@@ -282,8 +304,8 @@ fn measure(state: &State) {
     metrics::gauge!("order_config_restart_needed").set(f64::from(waiting));
 }
 
-fn keep_copy(keep: &Keep, now: DateTime<Utc>) {
-    for cause in keep.write(now) {
+fn keep_copy(keep: &Keep) {
+    for cause in keep.write() {
         tracing::warn!(cause, "there will be no last good copy of the settings");
     }
 }

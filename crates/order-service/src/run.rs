@@ -253,6 +253,7 @@ fn holders(log: &Log, orders: &Orders, http: &HttpSettings, stop: &Live<Stop>) -
     Holders {
         levels: log.levels(),
         orders: orders.clone(),
+        max_in_flight: http.max_in_flight.clone(),
         body_deadline: http.body_deadline.clone(),
         stop: stop.clone(),
     }
@@ -372,7 +373,7 @@ pub(crate) fn store_settings(storage: &Storage) -> StoreSettings {
 
 fn http_settings(settings: &Settings) -> HttpSettings {
     HttpSettings {
-        max_in_flight: usize::try_from(settings.requests.max_in_flight).unwrap_or(usize::MAX),
+        max_in_flight: settings.requests.places().into(),
         body_deadline: settings.requests.body_deadline.into(),
         // Ours is over first, whatever it will be by then, and says so.
         shutdown_timeout: Duration::from_hours(1),

@@ -161,6 +161,14 @@ pub struct Requests {
     pub max_streams: u32,
 }
 
+impl Requests {
+    /// How many run at once, for those who count them.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        usize::try_from(self.max_in_flight).unwrap_or(usize::MAX)
+    }
+}
+
 /// Where orders are kept.
 #[derive(Debug, Clone)]
 pub struct Storage {
@@ -193,7 +201,7 @@ pub struct Stop {
 ///
 /// # Errors
 /// Everything that is wrong, at once; or that a config server does not give what is needed.
-pub fn load(inputs: &Inputs, occasion: Occasion) -> Result<Loaded, LoadError> {
+pub fn load(inputs: &Inputs, occasion: Occasion<'_>) -> Result<Loaded, LoadError> {
     let world =
         World { environment: &inputs.environment, folder: &inputs.folder, random: inputs.random };
     let mut problems = Vec::new();
@@ -392,7 +400,7 @@ fn stop(from: &mut Reader<'_>) -> Option<Stop> {
 }
 
 #[cfg(test)]
-mod docs_tests;
+pub(crate) mod docs_tests;
 #[cfg(test)]
 pub(crate) mod stub;
 #[cfg(test)]

@@ -66,6 +66,65 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
 }
 
 #[test]
+fn an_instance_without_its_database_is_not_in_the_registry() {
+    let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
+    let nowhere = format!("postgres://u:p@127.0.0.1:{}/orders", support::free_port());
+    let service = Service::start(&[
+        &format!("--spring.application.name={app}"),
+        &format!("--spring.datasource.url={nowhere}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+    ]);
+    let tried = || service.log().contains("the migration of the database failed");
+    assert!(eventually(tried), "{}", service.log());
+    // Another one that registers meanwhile is seen: there was time for this one, too.
+    let other = format!("{app}-b");
+    let ready = Service::start(&[
+        &format!("--spring.application.name={other}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+    ]);
+    ready.wait_until_ready();
+    assert!(eventually(|| !instances(&other).is_empty()), "{}", ready.log());
+    assert_eq!(instances(&app), Vec::<Value>::new(), "{}", service.log());
+}
+
+/// As Spring Boot Admin does it: from the registry to the management port that the metadata names,
+/// and on along the links as they stand.
+#[test]
+fn from_the_registry_tools_find_their_way_to_the_management_port() {
+    let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
+    let management = support::free_port().to_string();
+    let service = Service::start(&[
+        &format!("--spring.application.name={app}"),
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+        "--eureka.instance.hostname=localhost",
+        &format!("--management.server.port={management}"),
+    ]);
+    service.wait_until_ready();
+    assert!(eventually(|| !instances(&app).is_empty()), "{}", service.log());
+    let instance = instances(&app).remove(0);
+    assert_eq!(instance["metadata"]["management.port"], management.as_str());
+    let read = |url: &str| client().get(url).send().unwrap();
+    let health = instance["healthCheckUrl"].as_str().unwrap();
+    assert_eq!(health, format!("http://localhost:{management}/actuator/health"));
+    assert_eq!(read(instance["statusPageUrl"].as_str().unwrap()).status(), StatusCode::OK);
+
+    let index: Value = read(health.trim_end_matches("/health")).json().unwrap();
+    let links = index["_links"].as_object().unwrap();
+    for name in ["self", "health", "info", "prometheus", "refresh"] {
+        assert!(links.contains_key(name), "{index}");
+    }
+    for (name, link) in links.iter().filter(|(_, link)| link["templated"] == false) {
+        let status = read(link["href"].as_str().unwrap()).status();
+        // The one that changes something is not to be read.
+        let expected = if name == "refresh" { 405 } else { 200 };
+        assert_eq!(status.as_u16(), expected, "{name} {link}");
+    }
+    let health: Value = read(health).json().unwrap();
+    assert_eq!(health["status"], "UP", "{health}");
+    assert!(health["components"]["eureka"]["details"].is_object(), "{health}");
+}
+
+#[test]
 fn a_registry_that_is_down_keeps_nobody_from_ordering() {
     let down = support::free_port();
     let zone =

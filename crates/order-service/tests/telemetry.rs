@@ -53,7 +53,11 @@ fn with_all_peers() -> Service {
 /// Names and kinds, as the service tells them.
 fn exported(service: &Service) -> BTreeMap<String, String> {
     let text = service.get("/actuator/prometheus").text().unwrap();
-    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let told = |what: &'static str| {
+        text.lines().filter_map(move |line| line.strip_prefix(what)?.split_once(' '))
+    };
+    let explained: BTreeSet<_> = told("# HELP ").map(|(name, _)| name).collect();
+    let kinds = told("# TYPE ").inspect(|(name, _)| assert!(explained.contains(name), "{name}"));
     kinds.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
 }
 
@@ -101,6 +105,32 @@ fn steps_of_orders_and_repeated_requests_are_counted() {
     assert!(number(r#"hikaricp_connections_max{pool="writer"}"#) >= 1.0);
     assert!(number("process_resident_memory_bytes") > 1e6);
     assert!(number("process_files_open_files") < number("process_files_max_files"));
+}
+
+#[test]
+fn each_change_is_counted_once_in_the_sizes_of_batches() {
+    for (together, name) in [("true", "several at a time"), ("false", "one at a time")] {
+        let batches = format!("--order.group-commit={together}");
+        let unhurried =
+            ["--order.request-budget=10s", "--spring.datasource.hikari.connection-timeout=10s"];
+        let service = Service::start(&[&batches, unhurried[0], unhurried[1]]);
+        service.wait_until_ready();
+        let many = || (0..6).for_each(|_| drop(service.placed(42)));
+        std::thread::scope(|scope| (0..16).for_each(|_| drop(scope.spawn(many))));
+        // Changes nothing, and so is in no batch.
+        assert_eq!(service.post("/orders", &serde_json::json!({})).status(), 400);
+        let text = service.get("/actuator/prometheus").text().unwrap();
+        let value = |name: &str| -> u32 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().parse().unwrap()
+        };
+        let changes = value("order_commit_batch_size_sum");
+        let batches = value("order_commit_batch_size_count");
+        let lone = value(r#"order_commit_batch_size_bucket{le="1"}"#);
+        assert_eq!(changes, 96, "{name}");
+        assert_eq!(batches < changes, together == "true", "{name}: {batches}");
+        assert_eq!(lone < batches, together == "true", "{name}: {lone} of {batches}");
+    }
 }
 
 /// The names of metrics in an expression of `PromQL`.

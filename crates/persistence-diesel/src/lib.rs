@@ -135,6 +135,7 @@ macro_rules! stores {
             } else {
                 Turns::SERVER
             },
+            sizes: metrics::histogram!("order_commit_batch_size"),
         };
         let pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync> = {
             let (readers, writers) = (readers.clone(), writers.clone());

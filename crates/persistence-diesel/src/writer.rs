@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bb8::Pool;
 use futures_util::FutureExt as _;
+use metrics::Histogram;
 use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
 use tokio::sync::Semaphore;
 
@@ -24,6 +25,9 @@ pub(crate) struct Writer {
     pub(crate) ids: Arc<OrderIds>,
     pub(crate) retry: Arc<Retry>,
     pub(crate) turns: Turns,
+    /// How many changes each transaction held that was committed. Looked up once: to find it anew for
+    /// each batch takes longer than to record in it.
+    pub(crate) sizes: Histogram,
 }
 
 /// What came of writing some changes together.
@@ -78,6 +82,7 @@ impl Writer {
                     Ok(Together::Landed { stale }) => {
                         let is_stale = |one: &Waiting| stale.contains(&one.rows.order.id);
                         let (left, landed): (Vec<_>, Vec<_>) = part.into_iter().partition(is_stale);
+                        self.measure(landed.len());
                         for one in landed {
                             one.tell(Ok(()));
                         }
@@ -114,7 +119,10 @@ impl Writer {
         loop {
             match tries.run(attempt_alone(&self.pool, &waiting.rows, &mut in_doubt)).await {
                 Ok(None) => {}
-                Ok(Some(Ok(()))) => return Ok(()),
+                Ok(Some(Ok(()))) => {
+                    self.measure(1);
+                    return Ok(());
+                }
                 Ok(Some(Err(conflict))) => {
                     if conflict == Conflict::OrderId {
                         self.ids.forget().await;
@@ -123,6 +131,13 @@ impl Writer {
                 }
                 Err(error) => return Err(unfinished(error, in_doubt)),
             }
+        }
+    }
+
+    /// A batch of which nothing could be written was none.
+    fn measure(&self, landed: usize) {
+        if let Some(size) = u32::try_from(landed).ok().filter(|size| *size > 0) {
+            self.sizes.record(size);
         }
     }
 }

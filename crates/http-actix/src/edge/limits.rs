@@ -47,8 +47,8 @@ pub(super) fn enter(
 
 /// Takes a place.
 pub(crate) fn place(app: &web::Data<App>) -> Result<Slot, Code> {
-    let most = app.http.settings.max_in_flight;
-    let more = |now: usize| (now < most).then(|| now.saturating_add(1));
+    let most = app.http.settings.max_in_flight.get();
+    let more = |now: usize| (now < *most).then(|| now.saturating_add(1));
     let before = take(&app.in_flight, more).ok_or(Code::Overloaded)?;
     gauge(app, before.saturating_add(1));
     Ok(Slot { _place: Rc::new(Place(app.clone())) })

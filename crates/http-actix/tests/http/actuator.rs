@@ -29,6 +29,26 @@ async fn a_ready_instance_is_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_links_lead_to_the_address_that_was_asked() {
+    let links = Service::start().call("GET", "/actuator").await.json()["_links"].clone();
+    let expected = json!({
+        "self": {"href": "http://orders/actuator", "templated": false},
+        "health": {"href": "http://orders/actuator/health", "templated": false},
+        "info": {"href": "http://orders/actuator/info", "templated": false},
+        "prometheus": {"href": "http://orders/actuator/prometheus", "templated": false},
+    });
+    assert_eq!(links, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn info_tells_of_the_build_and_the_commit() {
+    let info = Service::start().call("GET", "/actuator/info").await.json();
+    assert_eq!(info["app"]["name"], "order-service");
+    assert_eq!(info["build"]["version"], "1.2.3");
+    assert_eq!(info["git"]["commit"]["id"], "c0ffee");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_is_down_shows_and_takes_nobody_away() {
     let service = Service::start();
     let health = service.call("GET", "/actuator/health").await;
@@ -91,13 +111,8 @@ async fn an_instance_out_of_service_still_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn info_links_and_metrics_are_served() {
+async fn metrics_are_served_as_prometheus_reads_them() {
     let service = Service::start();
-    let info = service.call("GET", "/actuator/info").await.json();
-    assert_eq!(info["app"]["name"], "order-service");
-    assert_eq!(info["build"]["version"], "1.2.3");
-    let links = service.call("GET", "/actuator").await.json();
-    assert_eq!(links["_links"]["health"]["href"], "/actuator/health");
     let metrics = service.call("GET", "/actuator/prometheus").await;
     assert_eq!(metrics.text(), "up 1\n");
     assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));

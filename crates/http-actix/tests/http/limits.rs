@@ -4,6 +4,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use http_actix::HttpSettings;
+use order_app::live::Live;
 use order_app::ports::StoreError;
 use order_testkit::MockStore;
 
@@ -119,7 +120,8 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
         Err(StoreError::Unavailable("nothing here".into()))
     });
     store.expect_order().returning(|_, _| Ok(None));
-    let settings = HttpSettings { max_in_flight: 1, ..HttpSettings::default() };
+    let places = Live::new(1);
+    let settings = HttpSettings { max_in_flight: places.clone(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
     let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
     let length = body.len().to_string();
@@ -137,6 +139,11 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     let write = service.write("POST", "/orders", &[], &body).await;
     assert_eq!(write.code(), "overloaded");
     assert_eq!(service.call("GET", "/actuator/info").await.status, 200);
+    // Another limit counts from the next request on.
+    places.set(2);
+    assert_eq!(service.call("GET", "/orders/9").await.code(), "order_not_found");
+    places.set(1);
+    assert_eq!(service.call("GET", "/orders/9").await.code(), "overloaded");
 
     open.send(()).unwrap();
     assert_eq!(first.reply("POST").await.code(), "unavailable");
@@ -146,7 +153,7 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_bodies_take_no_places() {
     let service =
-        Service::with_settings(HttpSettings { max_in_flight: 1, ..HttpSettings::default() });
+        Service::with_settings(HttpSettings { max_in_flight: 1.into(), ..HttpSettings::default() });
     let headers = [JSON, ("content-length", "100"), ("expect", "100-continue")];
     let mut slow = Vec::new();
     for _ in 0..20 {

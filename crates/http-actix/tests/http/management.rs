@@ -48,15 +48,29 @@ async fn the_actuator_is_served_and_orders_are_not() {
 async fn a_refresh_answers_the_keys_that_changed() {
     let (service, refresh) = with_refresh(|| {
         let changed = vec!["a.b".to_owned(), "c".to_owned()];
-        Ok(Refreshed { changed, needs_restart: vec!["c".to_owned(), "d".to_owned()] })
+        let needs_restart = vec!["c".to_owned(), "d".to_owned()];
+        Ok(Refreshed { changed, needs_restart, not_answered: Vec::new() })
     });
     let links = service.call("GET", "/actuator").await.json();
-    assert_eq!(links["_links"]["refresh"]["href"], "/actuator/refresh");
+    assert_eq!(links["_links"]["refresh"]["href"], "http://orders/actuator/refresh");
     let reply = service.call("POST", "/actuator/refresh").await;
     assert_eq!((reply.status, reply.json()), (200, json!(["a.b", "c"])));
     assert_eq!(reply.header("x-needs-restart"), Some("c, d"));
+    assert_eq!(reply.header("x-not-answered"), None);
     assert_eq!(reply.header("content-type"), Some("application/vnd.spring-boot.actuator.v3+json"));
     assert_eq!(refresh.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_says_who_did_not_answer() {
+    let (service, _) = with_refresh(|| {
+        let not_answered = vec!["http://one: 500".to_owned(), "http://zwölf:\r\nx: y".to_owned()];
+        Ok(Refreshed { not_answered, ..Refreshed::default() })
+    });
+    let reply = service.call("POST", "/actuator/refresh").await;
+    assert_eq!((reply.status, reply.json()), (200, json!([])));
+    assert_eq!(reply.header("x-not-answered"), Some("http://one: 500; http://zw?lf:??x: y"));
+    assert_eq!(reply.header("x"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

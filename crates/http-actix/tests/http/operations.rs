@@ -315,7 +315,7 @@ async fn every_documented_operation_is_routed_and_the_other_way_round() {
         assert_eq!(routed, documented, "{path}");
     }
     let links = port.service.call("GET", "/actuator").await.json();
-    assert_eq!(links["_links"]["events"]["href"], "/actuator/events");
+    assert_eq!(links["_links"]["events"]["href"], "http://orders/actuator/events");
     assert_eq!(links["_links"]["events-parked-orderId"]["templated"], true);
 }
 

@@ -26,7 +26,7 @@ async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
             Ok(())
         }
     });
-    let settings = HttpSettings { max_in_flight: MOST, ..HttpSettings::default() };
+    let settings = HttpSettings { max_in_flight: MOST.into(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
     let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
     let length = body.len().to_string();

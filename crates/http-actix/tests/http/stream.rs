@@ -77,7 +77,7 @@ async fn a_stream_ends_when_its_client_hangs_up() {
 
 #[tokio::test]
 async fn a_stream_holds_no_place_among_the_requests() {
-    let settings = HttpSettings { max_in_flight: 1, ..HttpSettings::default() };
+    let settings = HttpSettings { max_in_flight: 1.into(), ..HttpSettings::default() };
     let service = Service::with_settings(settings);
     let mut streams = Vec::new();
     for _ in 0..5 {

@@ -74,7 +74,7 @@ impl Service {
             about: About {
                 name: "order-service".to_owned(),
                 version: "1.2.3".to_owned(),
-                commit: None,
+                commit: Some("c0ffee".to_owned()),
             },
             settings,
             dependencies: Arc::new(peers),

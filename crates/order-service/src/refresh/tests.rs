@@ -17,6 +17,7 @@ struct Case {
     folder: TempDir,
     orders: Orders,
     levels: Levels,
+    max_in_flight: Live<usize>,
     body_deadline: Live<Duration>,
     stop: Live<Stop>,
     refresher: Refresher,
@@ -47,16 +48,18 @@ impl Case {
         };
         let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
         let levels = Levels::new(&settings.logging);
+        let max_in_flight = Live::new(settings.requests.places());
         let body_deadline = Live::new(settings.requests.body_deadline);
         let stop = Live::new(settings.stop);
         let holders = Holders {
             levels: levels.clone(),
             orders: orders.clone(),
+            max_in_flight: max_in_flight.clone(),
             body_deadline: body_deadline.clone(),
             stop: stop.clone(),
         };
         let refresher = Refresher::new(inputs, loaded, holders);
-        Self { folder, orders, levels, body_deadline, stop, refresher }
+        Self { folder, orders, levels, max_in_flight, body_deadline, stop, refresher }
     }
 
     fn file(&self, text: &str) {
@@ -90,7 +93,7 @@ async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
 
     case.file(
         "spring.datasource.password=two\nserver.port=1\norder.currencies=USD,EUR\n\
-         order.body-deadline=3s\norder.shutdown.delay=2s\nlogging.level.order_app=debug\n\
+         order.max-in-flight=7\norder.body-deadline=3s\norder.shutdown.delay=2s\nlogging.level.order_app=debug\n\
          eureka.instance.instance-id=x:${random.uuid}\n",
     );
     let done = case.refresher.now().await.unwrap();
@@ -100,6 +103,7 @@ async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
             r#"logging.level.order_app: - -> "debug""#,
             r#"order.body-deadline: "10s" -> "3s""#,
             r#"order.currencies: "USD" -> "USD,EUR""#,
+            r#"order.max-in-flight: "512" -> "7""#,
             r#"order.shutdown.delay: "0s" -> "2s""#,
         ]
     );
@@ -108,6 +112,7 @@ async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
     assert_eq!(told(&done.waiting), waiting);
     assert_eq!(done.newly_waiting, done.waiting);
     assert!(case.takes("EUR"));
+    assert_eq!(*case.max_in_flight.get(), 7);
     assert_eq!(*case.body_deadline.get(), Duration::from_secs(3));
     assert_eq!(case.stop.get().delay, Duration::from_secs(2));
     assert_eq!(case.levels.of("order_app"), LevelFilter::DEBUG);
@@ -125,7 +130,7 @@ async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
     assert_eq!(component.details["needsRestart"], keys);
     case.file(start);
     let back = case.refresher.now().await.unwrap();
-    assert_eq!((back.applied.len(), back.waiting.len()), (4, 0));
+    assert_eq!((back.applied.len(), back.waiting.len()), (5, 0));
     assert!(!case.takes("EUR"));
     assert_eq!(case.levels.of("order_app"), LevelFilter::INFO);
     assert_eq!(case.refresher.component(), None);
@@ -189,10 +194,33 @@ async fn the_state_tells_where_the_settings_come_from() {
     assert!(matches!(restarted.given[0].from, ImportedFrom::Copy { .. }));
     assert_eq!(restarted.settings.currencies.choose(None).unwrap().code(), "USD");
 
-    case.refresher.now().await.unwrap_err();
+    let done = case.refresher.refresh().await.unwrap();
+    let [because] = &done.not_answered[..] else { panic!("{done:?}") };
+    assert!(because.ends_with("it answered 500"), "{because}");
     let component = case.refresher.component().unwrap();
-    assert_eq!((component.status, import()["from"].as_str()), (Status::Down, Some("server")));
+    assert_eq!((component.status, import()["from"].as_str()), (Status::Down, Some("lastGoodCopy")));
+    assert_eq!(import()["because"], because.as_str());
     assert!(case.takes("EUR"), "what applied still does");
+    stub.answers(Reply::Settings(""));
+    assert_eq!(case.refresher.refresh().await.unwrap().changed, ["order.currencies"]);
+    assert_eq!(case.refresher.component().unwrap().status, Status::Up);
+}
+
+#[tokio::test]
+async fn a_needed_server_that_does_not_answer_changes_nothing() {
+    let stub = Stub::that_answers(Reply::Settings(r#""order.currencies": "USD,EUR""#));
+    let import = format!("spring.config.import=configserver:{}\n", stub.url());
+    let case = Case::new(&import);
+    stub.answers(Reply::Status(500));
+    case.file(&format!("{import}order.max-in-flight=7\n"));
+    let refused = case.refresher.refresh().await;
+    assert!(matches!(refused, Err(RefreshRefused::Unavailable(_))), "{refused:?}");
+    let component = case.refresher.component().unwrap();
+    assert_eq!(component.details["imports"][0]["from"], "server");
+    assert!(component.details["notRefreshed"].as_str().unwrap().ends_with("it answered 500"));
+    assert_eq!(component.status, Status::Down);
+    assert!(case.takes("EUR"), "what applied still does");
+    assert_eq!(*case.max_in_flight.get(), 512);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ pub(super) const LIVE: &[&str] = &[
     "order.currencies",
     "order.default-currency",
     "order.request-budget",
+    "order.max-in-flight",
     "order.body-deadline",
     "order.shutdown.delay",
     "spring.lifecycle.timeout-per-shutdown-phase",

@@ -1,5 +1,6 @@
 //! The table of keys in docs/settings.md is the table of `table.rs`, and the list of those that may
-//! change in docs/configuration-server.md is that of `changes.rs`. To write them anew:
+//! change in docs/configuration-server.md is that of `changes.rs`; likewise what others document with
+//! `check`. To write them anew:
 //! `UPDATE_DOCS=1 cargo test -p order-service --lib`.
 
 use std::fs;
@@ -40,7 +41,7 @@ fn live() -> String {
     rows.collect()
 }
 
-fn with_section(page: &str, (start, end): (&str, &str), content: &str) -> String {
+pub(crate) fn with_section(page: &str, (start, end): (&str, &str), content: &str) -> String {
     let (before, rest) = page.split_once(start).expect("the section begins");
     let (_, after) = rest.split_once(end).expect("the section ends");
     format!("{before}{start}{content}{end}{after}")
@@ -61,7 +62,7 @@ fn the_documentation_names_every_key_that_may_change() {
     check("configuration-server.md", |page| with_section(page, LIVE_KEYS, &live()));
 }
 
-fn check(name: &str, right: impl Fn(&str) -> String) {
+pub(crate) fn check(name: &str, right: impl Fn(&str) -> String) {
     let text = fs::read_to_string(page(name)).unwrap();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(page(name), right(&text)).unwrap();

@@ -1,6 +1,7 @@
-//! Settings from Spring Cloud Config: fetched at the start and at each refresh, or taken from the
-//! last good copy when that is allowed. What a config server may not set is taken out here. How its
-//! documents rank among the other sources is in `settings.rs`.
+//! Settings from Spring Cloud Config: fetched at the start and at each refresh; where an import is
+//! optional and nobody answers, taken from the last good copy, or as they were given before. What a
+//! config server may not set is taken out here. How its documents rank among the other sources is in
+//! `settings.rs`.
 
 mod copy;
 mod document;
@@ -11,7 +12,7 @@ mod source;
 
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 
@@ -30,12 +31,16 @@ use fetch::Fetcher;
 use server::Failures;
 
 /// Why settings are loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
+#[derive(Debug, Clone, Copy)]
+pub enum Occasion<'a> {
     /// The process starts: it may wait for a config server, or do without where that is allowed.
     Start,
-    /// It runs: without a config server, everything stays as it is.
-    Refresh,
+    /// It runs, and waits for nobody.
+    Refresh {
+        /// What an import that may be done without stays at when nobody answers. Not what is on the
+        /// disk: that may have been lost, or could never be written.
+        last: &'a Keep,
+    },
 }
 
 /// What the client needs of its surroundings.
@@ -97,25 +102,41 @@ pub enum From {
     },
 }
 
-/// Documents that were fetched, to be kept for a start without a server.
+/// What the imports gave: for a start without a server, and for a refresh without one.
 #[derive(Default)]
-pub struct Keep(Vec<(Place, Document)>);
+pub struct Keep(Vec<Held>);
+
+/// What one import gave.
+struct Held {
+    place: Place,
+    /// Just now, and so worth keeping on the disk.
+    fresh: bool,
+    /// The document, and when a server gave it; `None` while local settings alone apply.
+    given: Option<(Document, DateTime<Utc>)>,
+}
 
 impl Keep {
-    /// Writes them; answers with what went wrong.
+    /// Writes what is fresh; answers with what went wrong.
     #[must_use]
-    pub fn write(&self, now: DateTime<Utc>) -> Vec<String> {
-        let write = |(place, document): &(Place, Document)| {
-            let written = place.write(document, now);
+    pub fn write(&self) -> Vec<String> {
+        let write = |Held { place, given, .. }: &Held| {
+            let (document, at) = given.as_ref()?;
+            let written = place.write(document, *at);
             written.err().map(|error| format!("{place} cannot be kept: {error}"))
         };
-        self.0.iter().filter_map(write).collect()
+        self.0.iter().filter(|held| held.fresh).filter_map(write).collect()
     }
 
-    /// Whether there is anything else to keep than in another, or elsewhere.
+    /// Whether there is anything fresh to keep that is not in another.
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
-        self.0 != other.0
+        let document = |held: &Held| held.given.as_ref().map(|(document, _)| document.clone());
+        let known = |held: &Held| other.of(&held.place).and_then(document) == document(held);
+        self.0.iter().any(|held| held.fresh && !known(held))
+    }
+
+    fn of(&self, place: &Place) -> Option<&Held> {
+        self.0.iter().find(|held| held.place == *place)
     }
 }
 
@@ -131,7 +152,7 @@ impl std::fmt::Debug for Keep {
 /// When something is missing that the service needs.
 pub(crate) fn import(
     source: &ConfigServer,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     around: Around<'_>,
 ) -> Result<Imported, Problem> {
     // Only here, lest a start without a config server pay for it.
@@ -142,18 +163,23 @@ pub(crate) fn import(
 
 async fn import_all(
     source: &ConfigServer,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     around: Around<'_>,
 ) -> Result<Imported, Problem> {
     let mut imported = Imported::default();
     for (number, import) in source.imports.iter().enumerate() {
-        let may_do_without = import.optional && !source.fail_fast && occasion == Occasion::Start;
+        let may_do_without = import.optional && !source.fail_fast;
         // An answer that the start does not depend on is not worth a wait.
-        let patient = occasion == Occasion::Start && !may_do_without;
+        let patient = matches!(occasion, Occasion::Start) && !may_do_without;
         let place = place(source, import, number, around.folder);
         match fetched(source, import, patient, around).await {
-            Ok((document, server)) => imported.take(source, place, document, &server),
-            Err(because) if may_do_without => imported.do_without(source, &place, &because),
+            Ok((document, server)) => {
+                imported.take(source, place, (document, (around.now)()), &server);
+            }
+            Err(because) if may_do_without => {
+                let done = imported.do_without(source, place, occasion, &because);
+                done.map_err(|because| missing(source, &because))?;
+            }
             Err(because) => return Err(missing(source, &because)),
         }
     }
@@ -213,6 +239,15 @@ fn place(source: &ConfigServer, import: &Import, number: usize, folder: &Path) -
     Place::new(&folder.join(&source.cache), &source.question, &servers, number)
 }
 
+/// The copy on the disk, and when it was kept; in words why there is none that can be used.
+fn copy(place: &Place) -> Result<Option<(Document, DateTime<Utc>)>, String> {
+    let copy = place.read()?;
+    Ok(copy.map(|copy| {
+        let kept_at = copy.kept_at();
+        (copy.document, kept_at)
+    }))
+}
+
 fn missing(source: &ConfigServer, because: &str) -> Problem {
     Problem {
         subject: table::CONFIG_IMPORT.row.name.to_owned(),
@@ -223,34 +258,62 @@ fn missing(source: &ConfigServer, because: &str) -> Problem {
 }
 
 impl Imported {
-    fn take(&mut self, source: &ConfigServer, place: Place, document: Document, server: &Server) {
+    fn take(
+        &mut self,
+        source: &ConfigServer,
+        place: Place,
+        (document, at): (Document, DateTime<Utc>),
+        server: &Server,
+    ) {
         let asked = &source.question;
         if document.is_empty() {
             self.warnings.push(format!("the config server {server} has no settings of {asked}"));
         }
         let (server, version) = (server.to_string(), document.version.clone());
         self.add(source, From::Server { server, version }, document.layers(false));
-        self.keep.0.push((place, document));
+        self.keep.0.push(Held { place, fresh: true, given: Some((document, at)) });
     }
 
-    fn do_without(&mut self, source: &ConfigServer, place: &Place, because: &str) {
-        match place.read() {
-            Ok(Some(copy)) => {
-                let kept_at = copy.kept_at();
-                let kept = kept_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-                self.warnings.push(format!(
-                    "settings are taken from {place}, the last good copy, of {kept}: {because}"
-                ));
-                let because = because.to_owned();
-                self.add(source, From::Copy { kept_at, because }, copy.document.layers(true));
+    /// Makes do with what there is of an import that nobody answers for.
+    ///
+    /// # Errors
+    /// In words, when a refresh would take away what applies and has nothing to put in its place.
+    fn do_without(
+        &mut self,
+        source: &ConfigServer,
+        place: Place,
+        occasion: Occasion<'_>,
+        because: &str,
+    ) -> Result<(), String> {
+        let known = match occasion {
+            Occasion::Start => None,
+            Occasion::Refresh { last } => last.of(&place).map(|held| held.given.clone()),
+        };
+        let at_start = matches!(occasion, Occasion::Start);
+        let in_place = known.is_some();
+        let (given, no_copy) = match known.map_or_else(|| copy(&place), Ok) {
+            Ok(given) => (given, "there is no copy of them".to_owned()),
+            Err(unusable) => (None, unusable),
+        };
+        if let Some((document, kept_at)) = &given {
+            let at = kept_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            self.warnings.push(if in_place {
+                format!("settings stay as they were last given, at {at}: {because}")
+            } else {
+                format!("settings are taken from {place}, the last good copy, of {at}: {because}")
+            });
+            let from = From::Copy { kept_at: *kept_at, because: because.to_owned() };
+            self.add(source, from, document.layers(true));
+        } else {
+            let because = format!("{because}; {no_copy}");
+            if !at_start && !in_place {
+                return Err(because);
             }
-            other => {
-                let no_copy = other.err().unwrap_or_else(|| "there is no copy of them".to_owned());
-                let because = format!("{because}; {no_copy}");
-                self.warnings.push(format!("only local settings apply: {because}"));
-                self.add(source, From::Nowhere { because }, Vec::new());
-            }
+            self.warnings.push(format!("only local settings apply: {because}"));
+            self.add(source, From::Nowhere { because }, Vec::new());
         }
+        self.keep.0.push(Held { place, fresh: false, given });
+        Ok(())
     }
 
     fn add(&mut self, source: &ConfigServer, from: From, mut layers: Vec<Layer>) {

@@ -61,6 +61,14 @@ impl Shop {
         self.service.post("/orders", &order).status().as_u16()
     }
 
+    /// What an order without a currency is in.
+    fn default_currency(&self) -> String {
+        let mut order = support::an_order(42);
+        order.as_object_mut().unwrap().remove("currency");
+        let placed: Value = self.service.post("/orders", &order).json().unwrap();
+        placed["currency"].as_str().unwrap().to_owned()
+    }
+
     fn metric(&self, line: &str) -> bool {
         let metrics = client().get(format!("{}/prometheus", self.operators)).send().unwrap();
         metrics.text().unwrap().lines().any(|one| one == line)
@@ -245,6 +253,63 @@ fn a_refresh_applies_what_it_can_and_a_broken_one_nothing() {
 }
 
 #[test]
+fn a_server_that_dies_holds_up_a_refresh_only_where_it_is_needed() {
+    let (app, own) = (App::shared(), OwnServer::start("ann:s3cret"));
+    let theirs = app.also_on(&own);
+    app.file(".yml", "order.currencies: USD,EUR\norder.default-currency: USD\n");
+    theirs.file(".yml", "order.body-deadline: 2s\norder.default-currency: EUR\n");
+    let (shared, dying) = (&app.server, &theirs.server);
+    let with_password = dying.replace("http://", "http://ann:s3cret@");
+    let with = |import: &str| Shop::start(&fresh_folder(), &app.options(import));
+    let without = with(&format!("configserver:{shared},optional:configserver:{with_password}"));
+    let needing = with(&format!("optional:configserver:{shared},configserver:{with_password}"));
+    for shop in [&without, &needing] {
+        assert_eq!((shop.settings()["status"].as_str(), shop.order_in("GBP")), (Some("UP"), 422));
+        assert_eq!(shop.default_currency(), "EUR", "the later import wins");
+    }
+    own.kill();
+    app.file(".yml", "order.currencies: USD,EUR,GBP\norder.default-currency: GBP\n");
+
+    let (status, problem, _) = needing.refresh();
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
+    assert_eq!((needing.order_in("GBP"), needing.default_currency()), (422, "EUR".to_owned()));
+    let details = needing.settings()["details"].clone();
+    assert_eq!(
+        (&details["imports"][0]["from"], &details["imports"][1]["from"]),
+        (&json!("server"), &json!("server"))
+    );
+    assert!(details["notRefreshed"].as_str().unwrap().contains(&**dying), "{details}");
+    assert!(needing.service.log().contains("the settings were not refreshed"));
+    assert!(needing.metric(r#"order_config_refreshes_total{outcome="failed"} 1"#));
+
+    let (status, changed, _) = without.refresh();
+    assert_eq!((status, changed), (StatusCode::OK, json!(["order.currencies"])));
+    assert_eq!((without.order_in("GBP"), without.default_currency()), (201, "EUR".to_owned()));
+    let settings = without.settings();
+    let imports = &settings["details"]["imports"];
+    assert_eq!((&settings["status"], &imports[0]["from"]), (&json!("DOWN"), &json!("server")));
+    assert_eq!(imports[1]["from"], "lastGoodCopy");
+    assert!(imports[1]["because"].as_str().unwrap().contains(&**dying), "{settings}");
+    assert!(without.metric(r#"order_config_refreshes_total{outcome="applied"} 1"#));
+    assert!(without.metric("order_config_current 0"));
+    let log = || without.service.log();
+    assert!(log().contains("settings stay as they were last given, at 20"), "{}", log());
+
+    // It goes on so, and is said once.
+    assert_eq!(without.refresh().1, json!([]));
+    assert_eq!(log().matches("settings stay as they were last given").count(), 1, "{}", log());
+    own.start_again();
+    assert_eq!(without.refresh().0, StatusCode::OK);
+    assert_eq!(without.settings()["status"], "UP");
+    assert!(log().contains("all config servers answer again"), "{}", log());
+    assert_eq!(needing.refresh().1, json!(["order.currencies"]));
+    assert!(!log().contains("s3cret"), "{}", log());
+}
+
+#[test]
 fn settings_are_read_again_on_an_interval() {
     let app = App::shared();
     app.file(".yml", "order.currencies: USD\n");
@@ -316,16 +381,13 @@ fn a_server_that_dies_leaves_the_settings_and_the_last_good_copy() {
     let shop = Shop::start(&folder, &with(&right));
     assert_eq!((shop.settings()["status"].as_str(), shop.order_in("EUR")), (Some("UP"), 201));
     own.kill();
-    let (status, problem, _) = shop.refresh();
-    assert_eq!(
-        (status, &problem["code"]),
-        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
-    );
+    let (status, changed, _) = shop.refresh();
+    assert_eq!((status, changed), (StatusCode::OK, json!([])));
     assert_eq!(shop.order_in("EUR"), 201, "what applied still does");
     let settings = shop.settings();
     assert_eq!(
         (&settings["status"], &settings["details"]["imports"][0]["from"]),
-        (&json!("DOWN"), &json!("server"))
+        (&json!("DOWN"), &json!("lastGoodCopy"))
     );
     shop.service.signal("KILL");
     let _ = shop.service.wait();

@@ -30,6 +30,12 @@ impl App {
         Self::on(&server, Path::new(&variable("STACK_CONFIG_DIR")))
     }
 
+    /// The same application on another server.
+    pub(crate) fn also_on(&self, other: &OwnServer) -> Self {
+        let App { server, served, .. } = &other.app;
+        Self { name: self.name.clone(), server: server.clone(), served: served.clone() }
+    }
+
     fn on(server: &str, folder: &Path) -> Self {
         let name = format!("shop{:08x}", RandomEntropy.bits() >> 96);
         Self { name, server: server.to_owned(), served: folder.to_owned() }
@@ -110,6 +116,11 @@ impl OwnServer {
         let pid = fs::read_to_string(self.folder.join("config/pid")).unwrap();
         let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Starts it once more, on the same port.
+    pub(crate) fn start_again(&self) {
+        self.stack(&["up"]);
     }
 
     fn stack(&self, words: &[&str]) {

@@ -60,11 +60,16 @@ impl Case {
     /// Loads, and keeps what proved right.
     fn kept(&self) -> Loaded {
         let loaded = self.loaded();
-        assert_eq!(loaded.keep.write(DateTime::UNIX_EPOCH), [""; 0]);
+        assert_eq!(loaded.keep.write(), [""; 0]);
         loaded
     }
 
-    fn missing(&self, occasion: Occasion) -> String {
+    fn refreshed(&self, last: &Loaded) -> Loaded {
+        let occasion = Occasion::Refresh { last: &last.keep };
+        load(&self.inputs, occasion).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    fn missing(&self, occasion: Occasion<'_>) -> String {
         match load(&self.inputs, occasion) {
             Err(error @ LoadError::Missing(_)) => error.to_string(),
             Err(error) => panic!("{error}"),
@@ -284,7 +289,9 @@ fn an_optional_import_falls_back_to_the_last_good_copy_and_then_to_local_setting
     let copy = case.folder.path().join("config-cache/order%2Dservice-default-.json");
     let start = format!("settings are taken from {}, the last good copy, of 1970-", copy.display());
     assert!(warning.starts_with(&start), "{warning}");
-    assert_eq!(loaded.keep.write(DateTime::UNIX_EPOCH), [""; 0], "a copy is not kept again");
+    let _ = fs::remove_file(&copy);
+    assert_eq!(loaded.keep.write(), [""; 0]);
+    assert!(!copy.exists(), "a copy is not kept again");
 
     // What asks for something else is not answered from it.
     let other = case.option("spring.profiles.active", "prod");
@@ -302,12 +309,62 @@ fn fail_fast_makes_an_optional_import_necessary() {
 
 #[test]
 fn a_refresh_needs_an_answer_and_does_not_wait_for_one() {
-    let stub = Stub::that_answers(Reply::Settings(""));
-    let case = optional(&stub);
-    case.kept();
+    let (stub, case) = stub("");
+    let last = case.kept();
     stub.answers(Reply::Status(500));
-    case.missing(Occasion::Refresh);
+    case.missing(Occasion::Refresh { last: &last.keep });
     assert_eq!(stub.heard().len(), 2);
+}
+
+#[test]
+fn at_a_refresh_an_optional_import_stays_as_it_was_and_the_others_are_refreshed() {
+    let one = Stub::that_answers(Reply::Settings(r#""server.port": 1, "order.max-in-flight": 7"#));
+    let two = Stub::that_answers(Reply::Settings(r#""server.port": 2"#));
+    let (one_url, two_url) = (one.url(), two.url());
+    let import = format!("optional:configserver:{one_url},configserver:{two_url}");
+    let case = Case::new(&import);
+    let first = case.kept();
+    // It does not take what is on the disk, which may be lost, for what applies.
+    fs::remove_dir_all(case.folder.path().join("config-cache")).unwrap();
+    one.answers(Reply::Status(500));
+    two.answers(Reply::Settings(r#""server.port": 3"#));
+    let mut last = first;
+    for _ in 0..2 {
+        last = case.refreshed(&last);
+        let settings = &last.settings;
+        assert_eq!((settings.listen.port(), settings.requests.max_in_flight), (3, 7));
+        let because =
+            format!("no settings of order-service/default after 1 try: {one_url}: it answered 500");
+        let [warning] = &last.warnings[..] else { panic!("{:?}", last.warnings) };
+        let stays = "settings stay as they were last given, at 1970-01-01T00:00:00Z: ";
+        assert_eq!(*warning, format!("{stays}{because}"));
+        let kept_at = DateTime::UNIX_EPOCH;
+        assert_eq!(last.given[0].from, From::Copy { kept_at, because });
+        assert!(matches!(&last.given[1].from, From::Server { server, .. } if *server == two_url));
+    }
+    // The one that has to answer does not.
+    two.answers(Reply::Status(500));
+    case.missing(Occasion::Refresh { last: &last.keep });
+    one.answers(Reply::Settings(""));
+    two.answers(Reply::Settings(""));
+    assert_eq!(case.refreshed(&last).settings.requests.max_in_flight, 512);
+}
+
+#[test]
+fn a_refresh_takes_nothing_away_because_nobody_answers() {
+    let stub = Stub::that_answers(Reply::Settings(r#""order.max-in-flight": 7"#));
+    let case = optional(&stub);
+    let last = case.kept();
+    stub.answers(Reply::Status(500));
+    // What was never asked for cannot stay as it was.
+    let other = case.option("spring.cloud.config.label", "next");
+    let said = other.missing(Occasion::Refresh { last: &last.keep });
+    assert!(said.ends_with("it answered 500; there is no copy of them"), "{said}");
+    // Who runs on local settings alone goes on with them.
+    let start = other.loaded();
+    let again = other.refreshed(&start);
+    assert_eq!(again.given, start.given);
+    assert!(matches!(again.given[0].from, From::Nowhere { .. }));
 }
 
 #[test]

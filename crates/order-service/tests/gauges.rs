@@ -1,0 +1,127 @@
+//! The numbers tell the truth: what stands in `/actuator/prometheus` while peers are up, while they
+//! are down, and at rest. Which numbers there are is in `telemetry.rs`; those of the settings are in
+//! `config_server/`.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+mod support;
+
+use order_app::ports::Entropy as _;
+use order_testkit::RandomEntropy;
+use serde_json::json;
+
+use crate::support::{Service, client, eventually, free_port};
+
+/// A server of `deploy/stack`, unless another one is named.
+fn server(variable: &str, usual: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    std::env::var(variable).unwrap_or_else(|_| usual.to_owned())
+}
+
+fn started(options: &[String]) -> Service {
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    Service::start(&options)
+}
+
+/// The value of a series, by all that stands before it.
+fn value(service: &Service, series: &str) -> Option<f64> {
+    let text = service.get("/actuator/prometheus").text().unwrap();
+    let of_it = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+    text.lines().find_map(of_it)
+}
+
+#[track_caller]
+fn expect(service: &Service, all: &[(&str, f64)]) {
+    for &(series, expected) in all {
+        let is_so = || value(service, series) == Some(expected);
+        assert!(eventually(is_so), "{series} is {:?}, not {expected}", value(service, series));
+    }
+}
+
+#[test]
+fn while_all_peers_are_down_the_numbers_say_so() {
+    let closed = || format!("127.0.0.1:{}", free_port());
+    let service = started(&[
+        format!("--spring.kafka.bootstrap-servers={}", closed()),
+        format!("--eureka.client.service-url.defaultZone=http://{}/eureka", closed()),
+        format!("--spring.config.import=optional:configserver:http://{}", closed()),
+    ]);
+    service.wait_until_ready();
+    let placed: Vec<_> = (0..3).map(|_| service.placed(42)).collect();
+    let path = format!("/orders/{}/status", placed.first().unwrap()["id"]);
+    assert_eq!(service.put(&path, &json!({"status": "CANCELLED"})).status(), 200);
+    expect(
+        &service,
+        &[
+            ("order_kafka_reachable", 0.0),
+            ("order_eureka_registered", 0.0),
+            ("order_config_current", 0.0),
+            ("order_relay_arranges", 1.0),
+            ("order_relay_shards", 16.0),
+            ("order_events_placed_total", 4.0),
+            ("order_events_published_total", 0.0),
+            ("order_events_parked_orders", 0.0),
+            // Counted every 15 s.
+            ("order_outbox_backlog", 4.0),
+            ("order_outbox_parked_orders", 0.0),
+        ],
+    );
+    let age = value(&service, "order_outbox_oldest_seconds").unwrap();
+    assert!(age > 0.0 && age < 60.0, "{age}");
+}
+
+#[test]
+fn while_the_peers_are_up_the_numbers_say_so() {
+    let unique = RandomEntropy.bits();
+    let eureka = server("STACK_EUREKA_URL", "http://127.0.0.1:8761/eureka");
+    let service = started(&[
+        format!("--spring.application.name=gauges-{unique:032x}"),
+        format!("--order.events.topic=gauges-{unique:032x}"),
+        format!("--spring.kafka.bootstrap-servers={}", server("STACK_KAFKA_URL", "127.0.0.1:9192")),
+        format!("--eureka.client.service-url.defaultZone={eureka}"),
+    ]);
+    service.wait_until_ready();
+    (0..3).for_each(|_| drop(service.placed(42)));
+    expect(
+        &service,
+        &[
+            ("order_events_published_total", 3.0),
+            ("order_events_failed_total", 0.0),
+            ("order_kafka_reachable", 1.0),
+            ("order_eureka_registered", 1.0),
+            ("order_outbox_backlog", 0.0),
+        ],
+    );
+    let lag = value(&service, "order_events_lag_seconds").unwrap();
+    assert!(lag > 0.0 && lag < 20.0, "{lag}");
+    // At rest nobody has or wants a connection, nor a place.
+    for pool in ["readers", "writer"] {
+        let of_pool = |name: &str| value(&service, &format!("{name}{{pool=\"{pool}\"}}"));
+        let at_rest = || of_pool("hikaricp_connections_active") == Some(0.0);
+        assert!(eventually(at_rest), "{pool}");
+        assert!(of_pool("hikaricp_connections_idle").unwrap() >= 1.0, "{pool}");
+        assert_eq!(of_pool("hikaricp_connections_pending"), Some(0.0), "{pool}");
+        assert_eq!(of_pool("hikaricp_connections_timeout_total"), Some(0.0), "{pool}");
+    }
+    expect(&service, &[("http_server_requests_in_flight", 0.0)]);
+}
+
+#[test]
+fn answers_are_counted_by_what_they_are() {
+    let nowhere = format!("postgres://u:p@127.0.0.1:{}/orders", free_port());
+    let service = started(&[format!("--spring.datasource.url={nowhere}")]);
+    let alive = service.url("/actuator/health/liveness");
+    assert!(eventually(|| client().get(&alive).send().is_ok_and(|answer| answer.status() == 200)));
+    assert_eq!(service.get("/orders/1").status(), 503);
+    assert_eq!(service.get("/orders/x").status(), 400);
+    let count = |status: u16, outcome: &str| {
+        let labels = format!(r#"method="GET",uri="/orders/{{id}}",status="{status}","#);
+        format!(r#"http_server_requests_seconds_count{{{labels}outcome="{outcome}"}}"#)
+    };
+    let (failed, refused) = (count(503, "SERVER_ERROR"), count(400, "CLIENT_ERROR"));
+    expect(&service, &[(&failed, 1.0), (&refused, 1.0)]);
+    let health = r#"http_server_requests_seconds_count{method="GET",uri="/actuator/health/liveness",status="200",outcome="SUCCESS"}"#;
+    assert!(value(&service, health).unwrap() >= 1.0);
+    let waits = r#"hikaricp_connections_timeout_total{pool="connections"}"#;
+    assert!(value(&service, waits).unwrap() >= 1.0, "nobody got a connection");
+}
