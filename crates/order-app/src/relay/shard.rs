@@ -88,7 +88,7 @@ impl Shard {
         }
     }
 
-    /// Starts whatever can be started. `tail` is how far the journal is known to reach.
+    /// Starts whatever can be started. `tail` is up to where the shard reads for itself.
     pub(super) fn work(&mut self, tail: i64, desk: &mut Desk) {
         if self.stage == Stage::Released {
             return;
@@ -114,6 +114,11 @@ impl Shard {
     /// Whether all events up to a position are in, and there is room for more.
     pub(super) fn follows(&self, position: i64) -> bool {
         self.is_open() && self.window.read() >= position && self.window.room() > 0
+    }
+
+    /// Whether it takes events in, and has room for so many.
+    pub(super) fn has_room(&self, events: usize) -> bool {
+        self.is_open() && self.window.room() >= events
     }
 
     /// Takes in the next event of the shard, if there is room.

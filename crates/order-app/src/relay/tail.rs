@@ -1,21 +1,37 @@
-//! Watching the end of the journal. An instance that holds most shards reads the new events of all
-//! of them with one question and hands them out; the others only look how far the journal reaches,
-//! and each shard that is behind reads for itself.
+//! Reading the journal for most shards at once. An instance that holds most of them asks one question
+//! for the next events of all, in the order in which they are stored, and hands them out: at the
+//! end of the journal as well as in a backlog. A shard that is behind the others reads for itself
+//! until it has caught up; and an instance with few shards only looks how far the journal reaches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::calls::{Answer, Call};
-use super::desk::{Desk, Pace};
+use super::desk::{Desk, Pace, later};
 use super::shard::Shard;
 use super::window::at;
 use crate::ports::{Placed, SHARDS, StoreError, Unreadable, shard};
 
 /// At most so many events are read at once.
 const PAGE: u32 = 1_000;
+/// What a page may bring a shard, with a margin.
+const SHARE: usize = 128;
+/// Of so many shards it is worth to read all events.
+const MOST: usize = SHARDS as usize / 2;
+/// For so long it is waited until most shards have room for their share; then each that has reads
+/// for itself.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// See the head of the file.
 pub(super) struct Tail {
-    position: Option<i64>,
+    /// How far the journal is known to reach.
+    head: i64,
+    /// Most shards have read up to here, and are served from here on.
+    front: Option<i64>,
+    /// When most shards last had room.
+    roomy: Instant,
     wanted: bool,
     busy: bool,
     reads: Pace,
@@ -23,12 +39,13 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(desk: &Desk) -> Self {
-        Self { position: None, wanted: true, busy: false, reads: Pace::new(desk.now) }
+        let reads = Pace::new(desk.now);
+        Self { head: 0, front: None, roomy: desk.now, wanted: true, busy: false, reads }
     }
 
-    /// How far the journal is known to reach.
+    /// Up to where shards read for themselves.
     pub(super) fn position(&self) -> i64 {
-        self.position.unwrap_or(0)
+        self.front.unwrap_or(self.head)
     }
 
     /// There is something new.
@@ -37,23 +54,41 @@ impl Tail {
     }
 
     pub(super) fn work(&mut self, shards: &BTreeMap<u16, Shard>, desk: &mut Desk) {
-        let idle = desk.journal_is_out() || !shards.values().any(Shard::is_open);
-        let hurry = self.wanted && self.reads.is_well();
-        if idle || self.busy || !(hurry || desk.is_due(self.reads.next())) {
+        let has_room = self.look_for_front(shards, desk);
+        if desk.journal_is_out() || self.busy || !shards.values().any(Shard::is_open) {
+            return;
+        }
+        if self.front.is_some() && !has_room {
+            desk.is_due(later(self.roomy, PATIENCE));
+            return;
+        }
+        let behind = self.front.is_some_and(|front| front < self.head);
+        let hurry = (self.wanted || behind) && self.reads.is_well();
+        if !(hurry || desk.is_due(self.reads.next())) {
             return;
         }
         (self.wanted, self.busy) = (false, true);
-        let follow = self.position.filter(|position| {
-            let followers = shards.values().filter(|shard| shard.follows(*position)).count();
-            followers.saturating_mul(2) >= usize::from(SHARDS)
-        });
-        let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
-        desk.calls.start(Call::Tail(follow), async move {
-            match follow {
+        let (journal, deadline, front) = (desk.ports.journal.clone(), desk.deadline(), self.front);
+        desk.calls.start(Call::Tail(front), async move {
+            match front {
                 Some(after) => Answer::Page(journal.after(after, None, PAGE, deadline).await),
                 None => Answer::Head(journal.head(deadline).await),
             }
         });
+    }
+
+    /// Finds out up to where most shards have read; says whether most have room.
+    fn look_for_front(&mut self, shards: &BTreeMap<u16, Shard>, desk: &Desk) -> bool {
+        let (now, share) = (desk.now, SHARE.min(desk.settings.window.div_ceil(4)));
+        let roomy = shards.values().filter(|shard| shard.has_room(share));
+        let mut reads: Vec<i64> = roomy.map(|shard| shard.window.read()).collect();
+        reads.sort_unstable_by(|one, other| other.cmp(one));
+        match MOST.checked_sub(1).and_then(|most| reads.get(most)) {
+            Some(front) => (self.front, self.roomy) = (Some(*front), now),
+            None if later(self.roomy, PATIENCE) <= now => self.front = None,
+            None => return false,
+        }
+        true
     }
 
     /// How far the journal reaches.
@@ -61,7 +96,7 @@ impl Tail {
         self.busy = false;
         match answer {
             Ok(head) => {
-                self.position = Some(self.position().max(head));
+                self.head = self.head.max(head);
                 self.reads.worked(desk.after(desk.settings.poll));
             }
             Err(error) => desk.journal_failed("reading the journal", &mut self.reads, &error),
@@ -81,7 +116,10 @@ impl Tail {
             Err(error) => return self.seen(Err(error), desk),
         };
         let full = u32::try_from(page.len()).is_ok_and(|events| events >= PAGE);
-        let head = page.last().map_or(after, |entry| at(entry).position);
+        let last = page.last().map_or(after, |entry| at(entry).position);
+        // What is not full is all that there was when it was read. Places whose events were skipped
+        // are not on it.
+        let head = if full { last } else { last.max(self.head) };
         // Whoever has no room for one event takes none of the later ones either.
         let following = |(number, shard): (&u16, &Shard)| shard.follows(after).then_some(*number);
         let mut following: BTreeSet<u16> = shards.iter().filter_map(following).collect();
