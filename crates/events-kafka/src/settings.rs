@@ -94,7 +94,8 @@ impl SettingsError {
             KafkaError::ClientCreation(reason) => reason.clone(),
             error => error.to_string(),
         };
-        Self { problems: vec![Problem::new("", reason)] }
+        let key = if reason.contains("SASL mechanism") { "sasl.mechanism" } else { "" };
+        Self { problems: vec![Problem::new(key, reason)] }
     }
 }
 

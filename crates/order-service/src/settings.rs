@@ -9,6 +9,7 @@ mod database;
 mod durations;
 mod environment;
 mod files;
+mod kafka;
 mod layers;
 mod logging;
 mod mask;
@@ -35,11 +36,10 @@ pub use changes::{ByKey, Change, by_key, changes};
 pub use command_line::{NoValue, Setting, split};
 pub use database::{Database, Server};
 pub use environment::of_this_process;
+pub use kafka::Kafka;
 pub use layers::Origin;
 pub use logging::{Format, Logging};
-pub use peers::{
-    Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Kafka, Management, Protocol,
-};
+pub use peers::{Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts, Management};
 pub use problems::{Problem, Problems};
 pub use reader::Effective;
 pub use remote::{ConfigServer, From as ImportedFrom, Given, Keep, Occasion};
@@ -310,7 +310,7 @@ fn settings(
     let currencies = currencies(from);
     let events_topic = from.read(&table::EVENTS_TOPIC);
     let logging = logging::read(from);
-    let kafka = peers::kafka(from);
+    let kafka = kafka::read(from);
     let eureka = peers::eureka(from);
     from.effective.extend(of_config_server);
     let management = peers::management(from);
@@ -319,6 +319,8 @@ fn settings(
     let (storage, mut warnings) = storage?;
     let logging = logging?;
     warnings.extend(logging::warning(&logging));
+    let kafka = kafka?;
+    warnings.extend(kafka::warning(&kafka, from));
     let settings = Settings {
         name: name?,
         profiles: profiles?,
@@ -329,7 +331,7 @@ fn settings(
         events_topic: events_topic?,
         stop: stop?,
         logging,
-        kafka: kafka?,
+        kafka,
         eureka: eureka?,
         config_server: config_server?,
         management: management?,

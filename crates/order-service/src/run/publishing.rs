@@ -4,18 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use events_kafka::{KafkaPublisher, KafkaSettings};
+use anyhow::anyhow;
+use events_kafka::KafkaPublisher;
 use order_app::ports::{Clock, Entropy, EventPublisher, uuid_v7};
 use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
 use persistence_diesel::Stores;
-use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::settings::{Protocol, Settings};
+use crate::settings::Settings;
 
 /// After a panic of the relay; its leases are its own again when it is back.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,9 +55,12 @@ impl Publishing {
         placed: Bell,
         stats: Arc<RelayStats>,
     ) -> anyhow::Result<Self> {
-        let client = || KafkaPublisher::new(&kafka_settings(settings)).map(Arc::new);
+        let client = || {
+            let client = KafkaPublisher::new(&settings.kafka.client(&settings.events_topic));
+            client.map(Arc::new).map_err(|error| anyhow!(settings.kafka.complaint(&error)))
+        };
         let wanted = !settings.kafka.servers.is_empty();
-        let kafka = wanted.then(client).transpose().context("wrong settings under spring.kafka")?;
+        let kafka = wanted.then(client).transpose()?;
         ports.publisher = kafka.clone().map(|kafka| -> Arc<dyn EventPublisher> { kafka });
         let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
         Ok(Self { ports, kafka, instance, bell, placed, stats })
@@ -111,25 +113,5 @@ impl Running {
         self.tell.send_replace(true);
         // A panic has been reported where it happened.
         let _ = self.relay.await;
-    }
-}
-
-pub(super) fn kafka_settings(settings: &Settings) -> KafkaSettings {
-    let kafka = &settings.kafka;
-    let protocol = match kafka.protocol {
-        Protocol::Plaintext => "PLAINTEXT",
-        Protocol::Ssl => "SSL",
-        Protocol::SaslPlaintext => "SASL_PLAINTEXT",
-        Protocol::SaslSsl => "SASL_SSL",
-    };
-    let exposed = |(name, value): (&String, &secrecy::SecretString)| {
-        (name.clone(), value.expose_secret().to_owned())
-    };
-    KafkaSettings {
-        bootstrap_servers: kafka.servers.clone(),
-        security_protocol: Some(protocol.to_owned()),
-        properties: kafka.properties.iter().map(exposed).collect(),
-        topic: settings.events_topic.clone(),
-        create_topics: None,
     }
 }

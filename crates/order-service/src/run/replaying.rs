@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use events_kafka::{KafkaPublisher, KafkaSettings};
+use events_kafka::KafkaPublisher;
 use order_app::events::EventRecord;
 use order_app::operations::{Operations, OperationsPorts};
 use order_app::ports::{Clock, Entropy, EventReplayer, PublishError};
@@ -12,11 +12,11 @@ use persistence_diesel::Stores;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
-use super::publishing::kafka_settings;
-use crate::settings::Settings;
+use crate::settings::{Kafka, Settings};
 
 struct Replayer {
-    settings: KafkaSettings,
+    settings: Kafka,
+    topic: String,
     client: OnceCell<KafkaPublisher>,
 }
 
@@ -50,7 +50,11 @@ pub(crate) fn ports(
 /// Replays to the brokers of the settings; nothing without any.
 fn replayer(settings: &Settings) -> Option<Arc<dyn EventReplayer>> {
     let wanted = !settings.kafka.servers.is_empty();
-    let replayer = || Replayer { settings: kafka_settings(settings), client: OnceCell::new() };
+    let replayer = || Replayer {
+        settings: settings.kafka.clone(),
+        topic: settings.events_topic.clone(),
+        client: OnceCell::new(),
+    };
     wanted.then(|| -> Arc<dyn EventReplayer> { Arc::new(replayer()) })
 }
 
@@ -58,10 +62,10 @@ impl Replayer {
     /// Starting a client reads files and starts threads.
     async fn client(&self) -> Result<&KafkaPublisher, String> {
         let start = || async {
-            let settings = self.settings.clone();
+            let settings = self.settings.client(&self.topic);
             let started = spawn_blocking(move || KafkaPublisher::new(&settings)).await;
             let started = started.map_err(|panicked| panicked.to_string())?;
-            started.map_err(|error| format!("wrong settings under spring.kafka: {error}"))
+            started.map_err(|error| self.settings.complaint(&error))
         };
         self.client.get_or_try_init(start).await
     }

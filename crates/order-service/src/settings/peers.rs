@@ -1,5 +1,5 @@
-//! The settings of the peers: Kafka and Eureka, and of the management port. Those of the config
-//! server are in `remote/source.rs`.
+//! The settings of Eureka and of the management port. Those of Kafka are in `kafka.rs`, those of the
+//! config server in `remote/source.rs`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,28 +9,7 @@ use secrecy::SecretString;
 use super::catalogue::Key;
 use super::reader::Reader;
 use super::table;
-use super::values::{self, Fault, Read, one_of};
-
-/// Where events are to be published.
-#[derive(Debug, Clone)]
-pub struct Kafka {
-    /// `host:port`; empty: events stay in the outbox.
-    pub servers: Vec<String>,
-    /// How to talk to them.
-    pub protocol: Protocol,
-    /// Settings of the client, by its own names. Any of them may be a secret.
-    pub properties: BTreeMap<String, SecretString>,
-}
-
-/// How to talk to the brokers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "these are Kafka's own words")]
-pub enum Protocol {
-    Plaintext,
-    Ssl,
-    SaslPlaintext,
-    SaslSsl,
-}
+use super::values::{self, Fault, Read};
 
 /// Where to register this instance.
 #[derive(Debug, Clone)]
@@ -126,13 +105,6 @@ pub struct Management {
     pub address: Option<IpAddr>,
 }
 
-pub(super) fn kafka(from: &mut Reader<'_>) -> Option<Kafka> {
-    let servers = from.read(&table::KAFKA_SERVERS);
-    let protocol = from.read(&table::KAFKA_PROTOCOL);
-    let properties = from.family(&table::KAFKA_PROPERTIES);
-    Some(Kafka { servers: servers?, protocol: protocol?, properties: properties? })
-}
-
 pub(super) fn eureka(from: &mut Reader<'_>) -> Option<Eureka> {
     let enabled = from.read(&table::EUREKA_ENABLED);
     let register = from.read(&table::EUREKA_REGISTER);
@@ -223,16 +195,6 @@ pub(super) fn management(from: &mut Reader<'_>) -> Option<Management> {
     let port = from.read(&table::MANAGEMENT_PORT);
     let address = from.read(&table::MANAGEMENT_ADDRESS);
     Some(Management { port: port?, address: address? })
-}
-
-pub(super) fn protocol(text: &str) -> Read<Protocol> {
-    const PROTOCOLS: &[(&str, Protocol)] = &[
-        ("plaintext", Protocol::Plaintext),
-        ("ssl", Protocol::Ssl),
-        ("sasl_plaintext", Protocol::SaslPlaintext),
-        ("sasl_ssl", Protocol::SaslSsl),
-    ];
-    one_of(text, PROTOCOLS)
 }
 
 pub(super) fn host(text: &str) -> Read<String> {

@@ -15,9 +15,19 @@ const FIXED_FILES: &str = "settings files are found by fixed names, or named by 
 const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
 
+const ONE_KAFKA_CLIENT: &str = "one client publishes: what stands directly under spring.kafka, and in spring.kafka.properties, applies to it";
+const JAAS: &str = "user and password are read from spring.kafka.properties.sasl.jaas.config";
+const KAFKA_FILES: &str = "certificates are named by the other keys of spring.kafka.ssl";
+const CREATED: &str = "order.events.create-topics says whether topics are created";
+
 /// Keys, or families of keys (`.*`), and what holds instead.
 pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.cloud.config.multiple-uri-strategy", ALWAYS_NEXT),
+    ("spring.kafka.producer.*", ONE_KAFKA_CLIENT),
+    ("spring.kafka.jaas.*", JAAS),
+    ("spring.kafka.ssl.bundle", KAFKA_FILES),
+    ("spring.kafka.ssl.protocol", "the newest TLS that both know is spoken"),
+    ("spring.kafka.admin.*", CREATED),
     ("server.ssl.*", NO_TLS),
     ("management.server.ssl.*", NO_TLS),
     ("server.servlet.context-path", FIXED_PATHS),

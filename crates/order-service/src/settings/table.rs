@@ -12,8 +12,9 @@ use secrecy::SecretString;
 
 use super::catalogue::{Exposure, Key, Row};
 use super::database::{self, Location};
+use super::kafka::{self, Protocol};
 use super::logging::{self, Format};
-use super::peers::{self, Protocol};
+use super::peers;
 use super::remote::{self, Import, Server};
 use super::tracing;
 use super::values::{self, Fault, Read, list, optional};
@@ -87,6 +88,18 @@ keys! {
     EVENTS_TOPIC: String = "order.events.topic", "order.events", Plain,
         "a Kafka topic name of letters, digits and . _ -; {type} in it stands for the event's type",
         "The topic of the events; {type} alone gives each type its own.", values::topic;
+    CREATE_TOPICS: bool = "order.events.create-topics", "false", Plain,
+        "true or false",
+        "Whether topics that are missing at the start are created; one that is there stays as it is.",
+        values::flag;
+    TOPIC_PARTITIONS: Option<u16> = "order.events.topic-partitions", "", Plain,
+        "a whole number from 1 to 10000",
+        "How many partitions a topic is created with; unless set, as the brokers do.",
+        |text| optional(text, |text| kafka::count(text, 10_000));
+    TOPIC_REPLICAS: Option<u16> = "order.events.topic-replication-factor", "", Plain,
+        "a whole number from 1 to 100",
+        "On how many brokers a topic is created; unless set, as the brokers do.",
+        |text| optional(text, |text| kafka::count(text, 100));
     EVENTS_RETENTION: Option<Duration> = "order.events.retention", "30d", Plain,
         "a duration from 1s to 36500d, or forever",
         "How long published events are kept before they are purged; the newest of each order stays.",
@@ -145,10 +158,37 @@ keys! {
         |text| list(text, values::host_and_port);
     KAFKA_PROTOCOL: Protocol = "spring.kafka.security.protocol", "PLAINTEXT", Plain,
         "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
-        "How to talk to the brokers.", peers::protocol;
+        "How to talk to the brokers.", kafka::protocol;
     KAFKA_PROPERTIES: SecretString = "spring.kafka.properties.*", "", Plain,
         "what the Kafka client takes",
         "Handed to the Kafka client as they are.", values::secret;
+    KAFKA_TRUST_LOCATION: Option<SecretString> = "spring.kafka.ssl.trust-store-location", "", Plain,
+        "the path of a file, with or without file: before it",
+        "Whose signature on a broker's certificate is trusted; with trust-store-type=PEM.",
+        |text| optional(text, kafka::resource);
+    KAFKA_TRUST_CERTIFICATES: Option<SecretString> = "spring.kafka.ssl.trust-store-certificates", "", Plain,
+        "certificates in PEM", "What trust-store-location is, but not in a file.", |text| optional(text, values::secret);
+    KAFKA_TRUST_TYPE: Option<SecretString> = "spring.kafka.ssl.trust-store-type", "", Plain,
+        "PEM", "What trust-store-location is written in.", |text| optional(text, values::secret);
+    KAFKA_TRUST_PASSWORD: Option<SecretString> = "spring.kafka.ssl.trust-store-password", "", Secret,
+        "a password, or file:PATH of the file that holds it", "The password of a Java trust store; of no use for PEM.", |text| optional(text, values::secret);
+    KAFKA_KEY_LOCATION: Option<SecretString> = "spring.kafka.ssl.key-store-location", "", Plain,
+        "the path of a file, with or without file: before it",
+        "The certificate of this service and its key, where the brokers want one.",
+        |text| optional(text, kafka::resource);
+    KAFKA_KEY_CHAIN: Option<SecretString> = "spring.kafka.ssl.key-store-certificate-chain", "", Plain,
+        "certificates in PEM", "The certificate of this service, not in a file.", |text| optional(text, values::secret);
+    KAFKA_KEY: Option<SecretString> = "spring.kafka.ssl.key-store-key", "", Secret,
+        "a key in PEM, or file:PATH of the file that holds it", "The key of that certificate.",
+        |text| optional(text, values::secret);
+    KAFKA_KEY_TYPE: Option<SecretString> = "spring.kafka.ssl.key-store-type", "", Plain,
+        "PEM or PKCS12", "What key-store-location is written in.", |text| optional(text, values::secret);
+    KAFKA_KEY_STORE_PASSWORD: Option<SecretString> = "spring.kafka.ssl.key-store-password", "", Secret,
+        "a password, or file:PATH of the file that holds it", "The password of key-store-location, if it is PKCS12.",
+        |text| optional(text, values::secret);
+    KAFKA_KEY_PASSWORD: Option<SecretString> = "spring.kafka.ssl.key-password", "", Secret,
+        "a password, or file:PATH of the file that holds it", "The password of a key in PEM.",
+        |text| optional(text, values::secret);
 
     EUREKA_ENABLED: bool = "eureka.client.enabled", "true", Plain,
         "true or false",
