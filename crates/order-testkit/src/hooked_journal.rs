@@ -19,6 +19,8 @@ use crate::BoxFuture;
 pub enum Moment {
     /// Before a call. If the hook fails, the call does not happen.
     Before,
+    /// Before a call that reads events, of one shard or of all, and before its [`Moment::Before`].
+    Reads(Option<u16>),
     /// After a call that did something, with the lease under which it did, if it was under one. If
     /// the hook fails, the answer is lost, not what was done.
     After(Option<Lease>),
@@ -110,6 +112,7 @@ impl EventJournal for HookedJournal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
+        (self.hook)(Moment::Reads(shard)).await?;
         self.around(self.inner.after(position, shard, limit, deadline)).await
     }
 

@@ -1,15 +1,15 @@
 //! The normal course: places, order, progress, waking up, stopping, and life without a broker.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Duty, EventJournal as _, SHARDS};
 use order_app::relay::{Bell, Relay, RelaySettings, RelayStats, Step};
-use order_testkit::FixedClock;
-use order_testkit::SeededEntropy;
-use order_testkit::examples::{a_place_command, a_write_request, soon};
+use order_testkit::examples::{a_place_command, a_write_request, an_order_id, soon};
+use order_testkit::{Fate, FixedClock, HookedJournal, Moment, SeededEntropy};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -62,6 +62,58 @@ async fn a_backlog_larger_than_every_bound_is_published_in_sequence() {
     for id in 1..=60 {
         assert_eq!(world.published(id), (1..=30).collect::<Vec<i64>>());
     }
+    assert_eq!(instance.publisher.offenders(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
+    let world = World::default();
+    for id in 1..=8_000 {
+        world.commit(id, 1).await;
+    }
+    let mut arranging = world.instance(1);
+    arranging.publisher.pause();
+    arranging.work_until(|report| report.arranged == 8_000).await;
+    drop(arranging);
+    let by_shards = Arc::new(AtomicUsize::new(0));
+    let pages = Arc::new(AtomicUsize::new(0));
+    let counts = (by_shards.clone(), pages.clone());
+    let journal = HookedJournal::new(world.memory.clone(), move |moment| {
+        match moment {
+            Moment::Reads(Some(_)) => counts.0.fetch_add(1, Ordering::Relaxed),
+            Moment::Reads(None) => counts.1.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        std::future::ready(Ok(()))
+    });
+    let settings = RelaySettings::default();
+    let mut instance = world.instance_with(2, settings, Arc::new(journal));
+    instance.work_until(|report| report.published >= 8_000).await;
+    assert_eq!(world.topic.len(), 8_000);
+    let (by_shards, pages) = (by_shards.load(Ordering::Relaxed), pages.load(Ordering::Relaxed));
+    assert!(pages >= 8, "{pages} pages");
+    assert!(by_shards <= 8, "{by_shards} reads of single shards");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shards_that_are_full_hold_the_others_up_for_a_moment_only() {
+    let world = World::default();
+    let settings = RelaySettings { window: 20, batch: 3, ..RelaySettings::default() };
+    let mut instance = world.instance_with(1, settings, world.memory.clone());
+    // In twelve of the sixteen shards nothing is confirmed, and there is more than they hold.
+    let stuck = (16..1_000).filter(|id| id % 16 < 12);
+    for id in stuck {
+        instance.publisher.always_for(an_order_id(id), Fate::Lost);
+        world.commit(id, 1).await;
+    }
+    instance.drain().await;
+    let start = Instant::now();
+    for id in (16..1_000).filter(|id| id % 16 >= 12) {
+        world.commit(id, 1).await;
+    }
+    instance.bell.ring();
+    instance.work_until(|report| report.published == 244).await;
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(instance.publisher.offenders(), []);
 }
 
