@@ -126,6 +126,20 @@ async fn long_histories_come_in_sequence_whatever_fails_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_published_meanwhile_does_not_come_without_what_was_not() {
+    let world = World::new();
+    world.commit(1, 450).await;
+    world.arrange().await;
+    world.publish().await;
+    let mut shaky = Shaky::before(&world, |_| None);
+    shaky.unpublished = Some(|page| (page == 0).then_some(5));
+    let plan = ReplayPlan { selection: of_orders([1]), ..everything() };
+    let progress = world.replay_through(Arc::new(shaky), plan).await;
+    assert_complete(&progress, 4);
+    assert_eq!((progress.unpublished, world.replayed(1)), (446, vec![1, 2, 3, 4]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_interrupted_begins_again() {
     let world = World::published(6, 3).await;
     let plan = ReplayPlan { selection: of_orders([2, 3]), rate: 1, ..everything() };

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use order_app::ports::{
     Deadline, Holding, JournalInspection, OfOrder, Parked, Selected, Selection, Skipped, StoreError,
 };
-use order_domain::{CustomerId, OrderId};
+use order_domain::{CustomerId, OrderId, Version};
 use order_testkit::InMemoryStore;
 
 use crate::world::World;
@@ -17,12 +17,15 @@ pub(crate) struct Shaky {
     inner: Arc<InMemoryStore>,
     asked: AtomicU32,
     fails: fn(u32) -> Option<StoreError>,
+    /// What of an order it takes for unpublished, by the number of the page.
+    pub(crate) unpublished: Option<fn(u32) -> Option<i64>>,
 }
 
 impl Shaky {
     /// Before the journal of a world: says which page fails, counted from 0.
     pub(crate) fn before(world: &World, fails: fn(u32) -> Option<StoreError>) -> Self {
-        Self { inner: world.memory.clone(), asked: AtomicU32::new(0), fails }
+        let (inner, asked) = (world.memory.clone(), AtomicU32::new(0));
+        Self { inner, asked, fails, unpublished: None }
     }
 }
 
@@ -82,6 +85,11 @@ impl JournalInspection for Shaky {
         limit: u32,
         deadline: Deadline,
     ) -> Result<OfOrder, StoreError> {
-        self.inner.of_order(order, after, limit, deadline).await
+        let mut found = self.inner.of_order(order, after, limit, deadline).await?;
+        if let Some(unpublished) = self.unpublished {
+            let first = unpublished(self.asked.fetch_add(1, Ordering::Relaxed));
+            found.unpublished = first.map(|first| Version::new(first).unwrap());
+        }
+        Ok(found)
     }
 }

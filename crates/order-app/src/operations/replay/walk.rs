@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 
 use super::super::deadline;
 use super::pace::Pace;
@@ -82,9 +82,9 @@ impl Replay {
         done(0);
         let mut due = Vec::new();
         for (before, order) in (0..).zip(orders) {
-            let mut next = Some(0);
-            while let Some(after) = next {
-                next = self.some_of(*order, after, most, &mut due).await?;
+            let mut at = OrderWalk { order: *order, after: 0, unpublished: None, ended: false };
+            while !at.ended {
+                self.walk_on(&mut at, most, &mut due).await?;
                 if due.len() >= most {
                     self.deliver(std::mem::take(&mut due), pace).await?;
                     done(before);
@@ -96,24 +96,24 @@ impl Replay {
         Ok(())
     }
 
-    /// Finds the next events of an order, no more than are held with those that are due; says
-    /// after which one to go on, and nothing when there are no more.
-    async fn some_of(
+    /// Finds the next events of an order, no more than are held with those that are due.
+    async fn walk_on(
         &self,
-        order: OrderId,
-        after: i64,
+        at: &mut OrderWalk,
         most: usize,
         due: &mut Vec<Due>,
-    ) -> Result<Option<i64>, String> {
+    ) -> Result<(), String> {
         let inspection = &self.ports.inspection;
+        let OrderWalk { order, after, .. } = *at;
         let room = u32::try_from(most.saturating_sub(due.len())).unwrap_or(PAGE);
         let found = self.ask(|| inspection.of_order(order, after, room, deadline())).await?;
         let OfOrder { events, unpublished } = found;
-        let is_full = u32::try_from(events.len()).is_ok_and(|events| events >= room);
-        let last = events.last().map(|(sequence, _)| sequence.get()).filter(|_| is_full);
+        at.ended = u32::try_from(events.len()).is_ok_and(|events| events < room);
+        at.unpublished = at.unpublished.or(unpublished);
         let mut waiting = 0_usize;
         for (sequence, event) in events {
-            let is_published = unpublished.is_none_or(|first| sequence < first);
+            at.after = sequence.get();
+            let is_published = at.unpublished.is_none_or(|first| sequence < first);
             match event {
                 Ok(event) if !self.plan.selection.takes(&event) => {}
                 _ if !is_published => waiting = waiting.saturating_add(1),
@@ -122,6 +122,16 @@ impl Replay {
             }
         }
         self.progress.send_modify(|progress| add(&mut progress.unpublished, waiting));
-        Ok(last)
+        Ok(())
     }
+}
+
+/// How far an order's events are found.
+struct OrderWalk {
+    order: OrderId,
+    after: i64,
+    /// The first one that was not published when it was met. What is published meanwhile is left
+    /// out with it: later ones must not come without it.
+    unpublished: Option<Version>,
+    ended: bool,
 }
