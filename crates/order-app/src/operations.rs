@@ -24,7 +24,7 @@ pub use overview::{Overview, ShardState};
 pub use parked::{
     Inspection, ParkedPage, Reason, RedriveError, RedrivenAll, SkipError, SkippedPage, Waiting,
 };
-pub use replay::{Replay, ReplayPace, ReplayPlan, ReplayProgress, ReplayState};
+pub use replay::{LeftOut, Replay, ReplayPace, ReplayPlan, ReplayProgress, ReplayState};
 pub use replays::{ReplayJob, Replays, StartError};
 
 /// How long one call to a database may take.

@@ -13,7 +13,9 @@ use crate::idempotency::{IdempotencyKey, RecordedAnswer};
 
 mod inspection;
 
-pub use inspection::{EventReplayer, Holding, JournalInspection, Selected, Selection, Skipped};
+pub use inspection::{
+    EventReplayer, Holding, JournalInspection, OfOrder, Selected, Selection, Skipped,
+};
 
 /// When an answer is due. Adapters give up before it and say so; they never overrun it by more
 /// than the time it takes to notice.
@@ -311,6 +313,8 @@ pub enum Duty {
     Arrange,
     /// Publish the events of a shard.
     Publish(u16),
+    /// Publish past events once more. Its position means nothing.
+    Replay,
 }
 
 /// The right to do something, until somebody else has taken it.

@@ -314,6 +314,8 @@ impl Relay {
                     tracing::info!(shard = number, "gave a shard back");
                 }
             }
+            // Nothing of the relay's.
+            Duty::Replay => {}
         }
     }
 

@@ -27,10 +27,11 @@ Exit codes:
   0  done
   1  the database or the brokers failed, or refused an event
   2  settings or arguments are wrong
-  3  the order is not parked, or the event cannot be skipped
+  3  the order is not parked, the event cannot be skipped, or another replay is running
+  4  the replay is done, but some events cannot be read
   130, 143  interrupted by Ctrl-C or SIGTERM";
 
-/// The exit code when something cannot be done to an order as it stands.
+/// The exit code when something cannot be done as things stand.
 const REFUSED: u8 = 3;
 
 /// Does what was asked; answers with the exit code.

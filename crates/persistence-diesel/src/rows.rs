@@ -60,9 +60,9 @@ pub(crate) struct EventRow {
 /// A row of `journal`, with the row of `outbox` that it stands for as far as there is one.
 #[derive(Debug, Queryable)]
 pub(crate) struct PlacedRow {
-    position: i64,
+    pub position: i64,
     order_id: i64,
-    sequence: i64,
+    pub sequence: i64,
     event_id: Option<Lenient<Guid>>,
     owner: Option<i64>,
     version: Option<i64>,
@@ -298,7 +298,12 @@ impl PlacedRow {
         })
     }
 
-    fn into_event(self, order: OrderId, sequence: Version) -> Result<EventRecord, BoxError> {
+    /// The event that the order should have at this place, or what is wrong with it.
+    pub(crate) fn into_event(
+        self,
+        order: OrderId,
+        sequence: Version,
+    ) -> Result<EventRecord, BoxError> {
         let row = EventRow {
             event_id: whole("event_id", self.event_id)?,
             order_id: self.owner.ok_or("there is no row")?,

@@ -6,7 +6,8 @@ mod requests;
 use chrono::{DateTime, Utc};
 use order_app::events::timestamp;
 use order_app::operations::{
-    Inspection, Overview, ParkedPage, RedrivenAll, ReplayJob, ReplayState, SkippedPage, Waiting,
+    Inspection, LeftOut, Overview, ParkedPage, RedrivenAll, ReplayJob, ReplayState, SkippedPage,
+    Waiting,
 };
 use order_app::ports::{Backlog, Parked, Selection, Skipped, shard};
 use order_domain::OrderId;
@@ -166,6 +167,10 @@ pub(crate) struct ReplayBody {
     events: u64,
     /// Selected events that were left out because they are not published yet.
     unpublished: u64,
+    /// Events that were left out because they cannot be read.
+    unreadable: u64,
+    /// The first 100 of them.
+    unreadable_events: Vec<UnreadableBody>,
     /// Why it failed, or what keeps it from going on at the moment.
     problem: Option<String>,
     #[schema(schema_with = time_out)]
@@ -176,6 +181,20 @@ pub(crate) struct ReplayBody {
     events_per_second: f64,
     /// How long it will take from now, if it goes on like this.
     remaining_seconds: Option<f64>,
+}
+
+/// An event that was left out of a replay because it cannot be read.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnreadableEvent)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnreadableBody {
+    #[schema(schema_with = id)]
+    order_id: i64,
+    sequence: i64,
+    /// Its place in the journal; null when it was found by its order.
+    position: Option<i64>,
+    /// What is wrong with it.
+    reason: String,
 }
 
 /// The replays of this instance, the newest first.
@@ -265,6 +284,17 @@ impl From<&SkippedPage> for SkippedPageBody {
     }
 }
 
+impl From<&LeftOut> for UnreadableBody {
+    fn from(LeftOut { order, sequence, position, reason }: &LeftOut) -> Self {
+        Self {
+            order_id: order.get(),
+            sequence: sequence.get(),
+            position: *position,
+            reason: reason.clone(),
+        }
+    }
+}
+
 impl RedrivenBody {
     /// For one order.
     pub(crate) const fn one() -> Self {
@@ -308,6 +338,8 @@ impl ReplayBody {
             percent: pace.percent,
             events: progress.events,
             unpublished: progress.unpublished,
+            unreadable: progress.unreadable,
+            unreadable_events: progress.left_out.iter().map(UnreadableBody::from).collect(),
             problem,
             started_at: timestamp(progress.started_at),
             ended_at: progress.ended_at.map(timestamp),

@@ -16,7 +16,7 @@ use crate::server::App;
 /// Publish past events once more
 ///
 /// Only events that are published already, each order's in sequence, with the header `ce_replay`.
-/// One replay runs at a time on an instance.
+/// One replay runs at a time, on whichever instance; dry runs count for their instance only.
 #[utoipa::path(
     post,
     path = "/actuator/events/replays",
@@ -39,7 +39,9 @@ pub(crate) async fn start_replay(
     Query::refuse_any(&request)?;
     let plan = body::replay(&bytes)?;
     let operations = wired(&management)?;
-    let job = operations.replays().start(plan)?;
+    let asked = operations.clone();
+    let start = async move { asked.replays().start(plan).await };
+    let job: ReplayJob = run(&request, start).await?;
     let location = format!("/actuator/events/replays/{}", job.id);
     let now = operations.now();
     Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(ReplayBody::of(&job, now)))

@@ -176,6 +176,12 @@ impl From<StartError> for Problem {
                 let detail = format!("Replay {id} is running; one at a time is.");
                 Self::new(Code::ReplayInProgress, detail).member("replayId", id.to_string())
             }
+            StartError::Elsewhere => Self::new(
+                Code::ReplayInProgress,
+                "Another instance or a command line runs a replay, or was killed while it did, \
+                 within the last 10 s; one at a time is.",
+            ),
+            StartError::Store(error) => error.into(),
             StartError::NoBrokers => Self::new(
                 Code::NoBrokers,
                 "This instance has no brokers to replay to; a dry run is possible.",

@@ -243,6 +243,34 @@ async fn a_replay_is_cancelled_and_says_where_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_another_instance_is_not_disturbed() {
+    let port = Port::start().await;
+    let other = port.memory.lease(Duty::Replay, Uuid::from_u128(9), EVER, soon()).await.unwrap();
+    let refused = port.post("/replays", "{}").await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "replay_in_progress"));
+    assert_eq!(refused.json().get("replayId"), None);
+    let dry = port.post("/replays", r#"{"dryRun": true}"#).await;
+    assert_eq!(port.ended(&dry.json()).await["events"], 9);
+    port.memory.release(&other.unwrap(), soon()).await.unwrap();
+    assert_eq!(port.post("/replays", "{}").await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_cannot_be_read_are_named() {
+    let port = Port::start().await;
+    port.memory.spoil(an_order_id(2), 2);
+    for (body, position) in [("{}", json!(5)), (r#"{"orders": [2]}"#, Value::Null)] {
+        let job = port.post("/replays", body).await.json();
+        let ended = port.ended(&job).await;
+        let named = json!([
+            {"orderId": 2, "sequence": 2, "position": position, "reason": "spoiled"}
+        ]);
+        assert_eq!((&ended["state"], &ended["unreadable"]), (&json!("COMPLETED"), &json!(1)));
+        assert_eq!(ended["unreadableEvents"], named);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_wrong_with_a_replay_is_told_at_once() {
     let port = Port::start().await;
     let body = r#"{"orders": [1, 0, "2"], "customers": 7, "types": ["order.lost"], "from": "now",

@@ -47,7 +47,7 @@ impl Operations {
         let waits = |since: DateTime<Utc>| at.signed_duration_since(since).max(TimeDelta::zero());
         let arranging = holdings.iter().find(|holding| holding.duty == Duty::Arrange);
         let shards = holdings.iter().filter_map(|holding| match holding.duty {
-            Duty::Arrange => None,
+            Duty::Arrange | Duty::Replay => None,
             Duty::Publish(shard) => {
                 let (holder, position) = (holding.holder, holding.position);
                 Some(ShardState { shard, holder, position })

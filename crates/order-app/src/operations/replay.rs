@@ -1,38 +1,45 @@
-//! Publishing past events once more. One walk through the journal, page by page; within a page each
-//! order's events go one after the other, different orders together. Only what is published already
-//! is replayed, as things stood at the start: an event that the relay has yet to publish would
-//! otherwise appear behind later ones of its order.
+//! Publishing past events once more, each order's one after the other, different orders together.
+//! Only what is published already is replayed: an event that the relay has yet to publish would
+//! otherwise appear behind later ones of its order. How events are found is in `replay/walk.rs`,
+//! how they are sent in `replay/sending.rs`.
 //!
 //! A replay can be resumed: everything that is selected up to its position is confirmed, so another
 //! one that starts after that position misses nothing, and may repeat a little. The position is in
 //! its progress from the start to the end, however it ends.
+//!
+//! One replay sends at a time, whoever began it: it has a lease. That is for the sake of brokers,
+//! subscribers and operators; nothing breaks when one that was halted for longer than its lease
+//! sends for a moment more, until it finds that another has begun.
 
 mod estimate;
+mod few;
 mod pace;
 mod published;
+mod sending;
+mod walk;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use order_domain::{OrderId, Version};
 use tokio::sync::watch;
 use tokio::time::sleep;
+use uuid::Uuid;
 
+use super::replays::StartError;
 use super::{OperationsPorts, deadline};
-use crate::backoff::Backoff;
-use crate::events::EventRecord;
-use crate::ports::{EventReplayer, Placed, PublishError, Selected, Selection, StoreError};
-use pace::Pace;
-use published::Published;
+use crate::ports::{Duty, EventJournal, Lease, Selection, Unreadable, uuid_v7};
 
 pub use estimate::ReplayPace;
 
-/// At most so many events are held at a time; they may be large.
-const PAGE: u32 = 200;
-/// Between two attempts.
-const PAUSES: Backoff =
-    Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
+/// How long the lease lasts without being renewed, which it is after a third of that: after a kill,
+/// so long nobody can begin another replay.
+const LEASE: Duration = Duration::from_secs(10);
+/// How long a replay that has ended tries to give its lease back.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);
+/// So many events that could not be read are told one by one; beyond, they are counted.
+const TOLD: usize = 100;
 
 /// What is to be replayed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +78,13 @@ pub struct ReplayProgress {
     pub events: u64,
     /// Selected events that were left out because they are not published yet.
     pub unpublished: u64,
+    /// Events that were left out because they cannot be read.
+    pub unreadable: u64,
+    /// Which these are, as far as there are not too many.
+    pub left_out: Vec<LeftOut>,
+    /// How many orders are done, and of how many, when it goes by orders and not by places: then
+    /// the position is at the start until all are done.
+    pub orders: Option<(u64, u64)>,
     /// What keeps it from going on at the moment; it tries again.
     pub trouble: Option<String>,
     /// When it began.
@@ -92,28 +106,72 @@ pub enum ReplayState {
     Failed(String),
 }
 
+/// An event that could not be read, and was left out: the later ones of its order were not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whose event it is.
+    pub order: OrderId,
+    /// The order's version that it made.
+    pub sequence: Version,
+    /// Its place in the journal; not known when it was found by its order.
+    pub position: Option<i64>,
+    /// What is wrong with it; for operators.
+    pub reason: String,
+}
+
+impl From<Unreadable> for LeftOut {
+    fn from(Unreadable { position, order, sequence, reason }: Unreadable) -> Self {
+        Self { order, sequence, position: Some(position), reason }
+    }
+}
+
 /// One replay.
 pub struct Replay {
+    id: Uuid,
     ports: OperationsPorts,
     plan: ReplayPlan,
     progress: Arc<watch::Sender<ReplayProgress>>,
+    /// What it sends under; nothing when it only counts.
+    lease: Option<Lease>,
 }
 
 impl Replay {
-    /// Prepares a replay; its progress can be watched from now on.
-    #[must_use]
-    pub fn new(ports: OperationsPorts, plan: ReplayPlan) -> Self {
+    /// Prepares a replay, which must be run then; its progress can be watched from now on. From now
+    /// on no other one can be begun, unless this one only counts.
+    ///
+    /// # Errors
+    /// [`StartError`], each case by its name.
+    pub async fn begin(ports: OperationsPorts, plan: ReplayPlan) -> Result<Self, StartError> {
+        if ports.replayer.is_none() && !plan.dry_run {
+            return Err(StartError::NoBrokers);
+        }
+        let started_at = ports.clock.now();
+        let id = uuid_v7(started_at, &*ports.entropy);
+        let mut lease = None;
+        if !plan.dry_run {
+            lease = ports.journal.lease(Duty::Replay, id, LEASE, deadline()).await?;
+            lease.ok_or(StartError::Elsewhere)?;
+        }
         let progress = ReplayProgress {
             state: ReplayState::Running,
             position: plan.after,
             end: None,
             events: 0,
             unpublished: 0,
+            unreadable: 0,
+            left_out: Vec::new(),
+            orders: None,
             trouble: None,
-            started_at: ports.clock.now(),
+            started_at,
             ended_at: None,
         };
-        Self { ports, plan, progress: Arc::new(watch::Sender::new(progress)) }
+        Ok(Self { id, ports, plan, progress: Arc::new(watch::Sender::new(progress)), lease })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Shows how it stands, for as long as anybody likes to look.
@@ -123,15 +181,20 @@ impl Replay {
     }
 
     /// Runs until all is done, it cannot go on, or it is told to stop.
-    pub async fn run(self, told: impl Future<Output = ()>) -> ReplayProgress {
+    pub async fn run(mut self, told: impl Future<Output = ()>) -> ReplayProgress {
+        let mut lease = self.lease.take();
         let state = tokio::select! {
             biased;
             () = told => ReplayState::Cancelled,
+            () = keep(&*self.ports.journal, &mut lease) => {
+                ReplayState::Failed("another replay has begun".to_owned())
+            }
             walked = self.walk() => match walked {
                 Ok(()) => ReplayState::Completed,
                 Err(reason) => ReplayState::Failed(reason),
             },
         };
+        self.give_back(lease).await;
         let now = self.ports.clock.now();
         self.progress.send_modify(|progress| {
             progress.state = state;
@@ -141,137 +204,51 @@ impl Replay {
         self.progress.borrow().clone()
     }
 
-    async fn walk(&self) -> Result<(), String> {
-        let replayer = match (&self.ports.replayer, self.plan.dry_run) {
-            (_, true) => None,
-            (Some(replayer), false) => Some(Arc::clone(replayer)),
-            (None, false) => return Err("there are no brokers to replay to".to_owned()),
-        };
-        let published = Published::now(&*self.ports.inspection).await.map_err(|e| chain(&e))?;
-        let end = self.plan.up_to.unwrap_or(i64::MAX).min(published.last());
-        self.progress.send_modify(|progress| progress.end = Some(end));
-        let mut pace = Pace::new(self.plan.rate);
-        let mut at = self.plan.after;
-        while at < end {
-            let Selected { mut events, through } = self.page(at).await?;
-            if through <= at {
-                return Err(format!("the journal does not go on after position {at}"));
-            }
-            let through = through.min(end);
-            events.retain(|placed| placed.position <= end);
-            let selected = events.len();
-            events.retain(|placed| published.has(placed));
-            let left_out = selected.saturating_sub(events.len());
-            let counted = events.len();
-            match &replayer {
-                Some(replayer) => self.send(&**replayer, events, &mut pace).await?,
-                None => self.progress.send_modify(|progress| add(&mut progress.events, counted)),
-            }
-            self.progress.send_modify(|progress| {
-                progress.position = through;
-                add(&mut progress.unpublished, left_out);
-            });
-            at = through;
-        }
-        // Nothing is left to do up to the end, wherever it began.
-        self.progress.send_modify(|progress| progress.position = progress.position.max(end));
-        Ok(())
+    /// Gives up before it has begun.
+    pub(super) async fn abandon(mut self) {
+        let lease = self.lease.take();
+        self.give_back(lease).await;
     }
 
-    /// The next page. A database that does not answer is asked again.
-    async fn page(&self, after: i64) -> Result<Selected, String> {
-        let mut failures = 0;
-        loop {
-            let inspection = &self.ports.inspection;
-            match inspection.select(&self.plan.selection, after, PAGE, deadline()).await {
-                Ok(page) => {
-                    self.goes_on(failures);
-                    return Ok(page);
-                }
-                Err(error @ StoreError::Corrupt(_)) => return Err(chain(&error)),
-                Err(error) => self.pause(&mut failures, chain(&error)).await,
-            }
+    /// Lets others begin. When nobody hears of it, they can when the lease is over.
+    async fn give_back(&self, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            let now = tokio::time::Instant::now();
+            let soon = now.checked_add(GIVEN_BACK_WITHIN).unwrap_or(now);
+            let _ = self.ports.journal.release(&lease, soon).await;
         }
     }
 
-    /// Publishes the events of a page. An event that is refused for good ends the replay, but not
-    /// before all that have earlier places are confirmed: it can be resumed right before it, or
-    /// right after it.
-    async fn send(
-        &self,
-        replayer: &dyn EventReplayer,
-        mut pending: Vec<Placed>,
-        pace: &mut Pace,
-    ) -> Result<(), String> {
-        let mut refused: Option<(i64, String)> = None;
-        let mut failures = 0;
-        while !pending.is_empty() {
-            let (positions, wave) = wave(&pending, pace.room());
-            pace.wait(wave.len()).await;
-            let results = replayer.replay(self.plan.topic.as_deref(), &wave).await;
-            let (mut confirmed, mut trouble) = (HashSet::new(), None);
-            for ((position, event), result) in positions.into_iter().zip(&wave).zip(results) {
-                match result {
-                    Ok(()) => drop(confirmed.insert(position)),
-                    Err(PublishError::Transient(cause)) => trouble = Some(chain(&*cause)),
-                    Err(error @ PublishError::Permanent(_)) => {
-                        if refused.as_ref().is_none_or(|(first, _)| position < *first) {
-                            refused = Some((position, refusal(position, event, &error)));
-                        }
-                    }
-                }
-            }
-            let before = refused.as_ref().map_or(i64::MAX, |(position, _)| *position);
-            pending.retain(|p| p.position < before && !confirmed.contains(&p.position));
-            self.confirmed(&pending, confirmed.len(), before);
-            match trouble {
-                Some(trouble) if confirmed.is_empty() => self.pause(&mut failures, trouble).await,
-                _ => {
-                    self.goes_on(failures);
-                    failures = 0;
-                }
-            }
-        }
-        refused.map_or(Ok(()), |(_, reason)| Err(reason))
-    }
-
-    fn confirmed(&self, pending: &[Placed], events: usize, refused: i64) {
-        let first = pending.first().map(|placed| placed.position);
-        let open = first.or((refused < i64::MAX).then_some(refused));
+    /// Tells of an event that is left out.
+    fn leave_out(&self, event: LeftOut) {
         self.progress.send_modify(|progress| {
-            add(&mut progress.events, events);
-            if let Some(open) = open {
-                progress.position = progress.position.max(open.saturating_sub(1));
+            add(&mut progress.unreadable, 1);
+            if progress.left_out.len() < TOLD {
+                let LeftOut { order, sequence, position, reason } = &event;
+                tracing::error!(
+                    replay = %self.id, order.id = order.get(), sequence = sequence.get(), position,
+                    reason, "an event is left out of a replay: it cannot be read"
+                );
+                progress.left_out.push(event);
             }
         });
     }
+}
 
-    async fn pause(&self, failures: &mut u32, trouble: String) {
-        tracing::debug!(trouble, "a replay waits");
-        self.progress.send_modify(|progress| progress.trouble = Some(trouble));
-        sleep(PAUSES.pause(*failures, &*self.ports.entropy)).await;
-        *failures = failures.saturating_add(1);
+/// Renews a lease for as long as nobody else has it. A journal that does not answer is asked again:
+/// nobody else can take the lease of it meanwhile. When another replay has come and gone in between,
+/// it is no obstacle any more.
+async fn keep(journal: &dyn EventJournal, lease: &mut Option<Lease>) {
+    if lease.is_none() {
+        std::future::pending::<()>().await;
     }
-
-    fn goes_on(&self, failures: u32) {
-        if failures > 0 {
-            self.progress.send_modify(|progress| progress.trouble = None);
+    while let Some(held) = *lease {
+        sleep(LEASE.checked_div(3).unwrap_or(LEASE)).await;
+        match journal.lease(held.duty, held.instance, LEASE, deadline()).await {
+            Ok(renewed) => *lease = renewed,
+            Err(error) => tracing::debug!(%error, "the lease of a replay is not renewed"),
         }
     }
-}
-
-/// The first pending event of each order, at most so many, with their positions.
-fn wave(pending: &[Placed], most: usize) -> (Vec<i64>, Vec<EventRecord>) {
-    let mut orders = HashSet::new();
-    let first = |placed: &&Placed| orders.insert(placed.event.order_id);
-    let wave = pending.iter().filter(first).take(most);
-    wave.map(|placed| (placed.position, placed.event.clone())).unzip()
-}
-
-fn refusal(position: i64, event: &EventRecord, error: &PublishError) -> String {
-    let (order, sequence) = (event.order_id, event.sequence);
-    let cause = chain(error);
-    format!("event {sequence} of order {order}, at position {position}, is refused: {cause}")
 }
 
 fn add(count: &mut u64, more: usize) {

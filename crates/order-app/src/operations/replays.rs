@@ -1,5 +1,5 @@
-//! The replays of a process that serves: one at a time, in a task of its own, so that whoever asked
-//! for it may go away. How it stands is in the log from time to time, so that it can be resumed even
+//! The replays of a process that serves: one at a time, counting ones included, in a task of its own,
+//! so that whoever asked for it may go away. How it stands is in the log from time to time, so that it can be resumed even
 //! if the process is killed.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::OperationsPorts;
 use super::replay::{Replay, ReplayPlan, ReplayProgress, ReplayState};
-use crate::ports::uuid_v7;
+use crate::ports::StoreError;
 
 /// So many are remembered.
 const REMEMBERED: usize = 20;
@@ -30,6 +30,8 @@ struct Inner {
     ports: OperationsPorts,
     runtime: Handle,
     jobs: Mutex<Jobs>,
+    /// Who begins one.
+    beginning: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -59,17 +61,23 @@ pub struct ReplayJob {
 }
 
 /// Why a replay was not started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another one is running.
+    /// Another one of this process is running.
     #[error("replay {0} is running")]
     Running(Uuid),
+    /// One of another instance is running, or of a command line; or one was killed a moment ago.
+    #[error("another replay is running, or was killed within the last 10 s")]
+    Elsewhere,
     /// There are no brokers.
     #[error("there are no brokers to replay to")]
     NoBrokers,
     /// The process is about to end.
     #[error("this instance is stopping")]
     Stopping,
+    /// The journal did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Job {
@@ -96,37 +104,50 @@ impl Job {
 impl Replays {
     pub(super) fn new(ports: OperationsPorts) -> Self {
         let (runtime, jobs) = (Handle::current(), Mutex::default());
-        Self(Arc::new(Inner { ports, runtime, jobs }))
+        Self(Arc::new(Inner { ports, runtime, jobs, beginning: tokio::sync::Mutex::default() }))
     }
 
-    /// Starts a replay.
+    /// Starts a replay. Whoever drops this before it answers may have started it.
     ///
     /// # Errors
     /// [`StartError`], each case by its name.
-    pub fn start(&self, plan: ReplayPlan) -> Result<ReplayJob, StartError> {
-        let ports = &self.0.ports;
-        if ports.replayer.is_none() && !plan.dry_run {
-            return Err(StartError::NoBrokers);
-        }
-        let mut jobs = self.jobs();
-        if jobs.stopping {
-            return Err(StartError::Stopping);
-        }
-        if let Some(running) = jobs.all.iter().find(|job| job.is_running()) {
-            return Err(StartError::Running(running.id));
-        }
-        let replay = Replay::new(ports.clone(), plan.clone());
+    pub async fn start(&self, plan: ReplayPlan) -> Result<ReplayJob, StartError> {
+        let _beginning = self.0.beginning.lock().await;
+        self.is_free()?;
+        let replay = Replay::begin(self.0.ports.clone(), plan.clone()).await?;
         let job = Job {
-            id: uuid_v7(ports.clock.now(), &*ports.entropy),
+            id: replay.id(),
             plan: Arc::new(plan),
             progress: replay.progress(),
             tell: Arc::new(watch::Sender::new(false)),
         };
+        if let Err(stopping) = self.remember(&job) {
+            replay.abandon().await;
+            return Err(stopping);
+        }
         tracing::info!(replay = %job.id, plan = ?job.plan, "a replay starts");
         self.0.runtime.spawn(supervise(replay, job.clone(), self.0.ports.clone()));
+        Ok(job.look())
+    }
+
+    fn is_free(&self) -> Result<(), StartError> {
+        let jobs = self.jobs();
+        if jobs.stopping {
+            return Err(StartError::Stopping);
+        }
+        let running = jobs.all.iter().find(|job| job.is_running());
+        running.map_or(Ok(()), |running| Err(StartError::Running(running.id)))
+    }
+
+    /// From here on a stop waits for it.
+    fn remember(&self, job: &Job) -> Result<(), StartError> {
+        let mut jobs = self.jobs();
+        if jobs.stopping {
+            return Err(StartError::Stopping);
+        }
         jobs.all.push_front(job.clone());
         jobs.all.truncate(REMEMBERED);
-        Ok(job.look())
+        Ok(())
     }
 
     /// The replays, the newest first; the last ones only.
@@ -194,7 +215,7 @@ async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
             progress.ended_at = Some(now);
         });
     }
-    let ReplayProgress { state, position, events, .. } = job.look().progress;
+    let ReplayProgress { state, position, events, unreadable, .. } = job.look().progress;
     match state {
         ReplayState::Failed(cause) => {
             tracing::error!(replay = %job.id, position, events, cause, "a replay has failed; it can go on after this position");
@@ -202,6 +223,6 @@ async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
         ReplayState::Cancelled => {
             tracing::warn!(replay = %job.id, position, events, "a replay was stopped; it can go on after this position");
         }
-        _ => tracing::info!(replay = %job.id, position, events, "a replay is complete"),
+        _ => tracing::info!(replay = %job.id, position, events, unreadable, "a replay is complete"),
     }
 }

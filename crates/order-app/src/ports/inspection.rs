@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, Parked, Placed, PublishError, StoreError};
+use super::{Deadline, Duty, Parked, Placed, PublishError, StoreError, Unreadable};
 use crate::events::EventRecord;
 
 /// Looks into the journal. Nothing here changes anything.
@@ -14,8 +14,8 @@ use crate::events::EventRecord;
 /// answers was so at one moment.
 #[async_trait]
 pub trait JournalInspection: Send + Sync {
-    /// Who does what, and how far it is done: each duty once, [`Duty::Arrange`] first, then the
-    /// shards.
+    /// Who does what of the relay, and how far it is done: each duty once, [`Duty::Arrange`] first,
+    /// then the shards.
     async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError>;
 
     /// The parked orders with an id above `after`, by their ids, at most `limit`; of one shard, or
@@ -41,9 +41,8 @@ pub trait JournalInspection: Send + Sync {
     /// The selected events with places after `after`, in the order of their places, at most
     /// `limit`; skipped ones are left out, as in [`EventJournal::after`](super::EventJournal::after).
     /// It looks at as many places at a time as it can in a short time, and says how far it came:
-    /// up to there, nothing is missing. An event that cannot be read is
-    /// [`StoreError::Corrupt`] when it is the first one that is selected; else it is where a page
-    /// ends.
+    /// up to there, nothing is missing. An event that cannot be read stands at its place by its
+    /// name, unless what can be read of it says that it is not selected.
     async fn select(
         &self,
         selection: &Selection,
@@ -51,6 +50,26 @@ pub trait JournalInspection: Send + Sync {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Selected, StoreError>;
+
+    /// The orders of a customer, oldest first, at most `limit`.
+    async fn orders_of(
+        &self,
+        customer: CustomerId,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<OrderId>, StoreError>;
+
+    /// The events of one order with a sequence above `after`, in sequence, at most `limit`, and
+    /// from which on they are not published; skipped ones are left out. They are found by their
+    /// order: however long the journal is, nothing else of it is looked at but what the order's
+    /// shard has yet to publish. What a purge has left of the order is among them.
+    async fn of_order(
+        &self,
+        order: OrderId,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<OfOrder, StoreError>;
 }
 
 /// Publishes past events once more.
@@ -105,12 +124,33 @@ pub struct Selection {
     pub to: Option<DateTime<Utc>>,
 }
 
+impl Selection {
+    /// Whether an event's kind and time are among those that are meant. Of whom it is, is another
+    /// question.
+    #[must_use]
+    pub fn takes(&self, event: &EventRecord) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && self.from.is_none_or(|from| event.occurred_at >= from)
+            && self.to.is_none_or(|to| event.occurred_at < to)
+    }
+}
+
 /// One page of selected events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
     /// The events.
-    pub events: Vec<Placed>,
+    pub events: Vec<Result<Placed, Unreadable>>,
     /// Up to which place everything was looked at: the last event's, or farther; above `after`
     /// unless that is the last place given.
     pub through: i64,
+}
+
+/// Some events of one order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfOrder {
+    /// Each by its sequence, or why it cannot be read.
+    pub events: Vec<(Version, Result<EventRecord, String>)>,
+    /// Its first event that is not published; later ones are not, either. `None` when all that
+    /// there were at that moment are.
+    pub unpublished: Option<Version>,
 }

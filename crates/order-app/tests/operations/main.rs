@@ -7,8 +7,10 @@
     reason = "a broken expectation ends a test; that is its job"
 )]
 
+mod few;
 mod overview;
 mod parked;
 mod replay;
 mod replays;
+mod shaky;
 mod world;

@@ -1,19 +1,16 @@
 //! Past events once more: complete, in sequence, no faster than asked, and resumable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayState};
-use order_app::ports::{
-    Deadline, Holding, JournalInspection, Parked, Selected, Selection, Skipped, StoreError,
-};
-use order_domain::{OrderEventKind, OrderId};
+use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayState, StartError};
+use order_app::ports::{Selection, StoreError};
+use order_domain::OrderEventKind;
+use order_testkit::Fate;
 use order_testkit::examples::an_order_id;
-use order_testkit::{Fate, InMemoryStore};
 use tokio::time::{Instant, sleep};
 
+use crate::shaky::Shaky;
 use crate::world::{World, assert_complete, everything};
 
 #[tokio::test(start_paused = true)]
@@ -57,8 +54,8 @@ async fn a_dry_run_counts_and_sends_nothing() {
     let world = World::published(20, 5).await;
     let plan = ReplayPlan { dry_run: true, ..everything() };
     let ports = OperationsPorts { replayer: None, ..world.ports() };
-    let progress = Replay::new(ports, plan).run(std::future::pending()).await;
-    assert_complete(&progress, 100);
+    let counting = Replay::begin(ports, plan).await.unwrap();
+    assert_complete(&counting.run(std::future::pending()).await, 100);
     assert!(world.topic.is_empty());
 }
 
@@ -66,8 +63,8 @@ async fn a_dry_run_counts_and_sends_nothing() {
 async fn without_brokers_nothing_is_replayed() {
     let world = World::published(1, 1).await;
     let ports = OperationsPorts { replayer: None, ..world.ports() };
-    let progress = Replay::new(ports, everything()).run(std::future::pending()).await;
-    assert!(matches!(progress.state, ReplayState::Failed(reason) if reason.contains("brokers")));
+    let refused = Replay::begin(ports, everything()).await;
+    assert!(matches!(refused, Err(StartError::NoBrokers)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +97,7 @@ async fn an_interrupted_replay_is_resumed_where_it_ended() {
     let (mut after, mut runs) = (0, 0);
     loop {
         let plan = ReplayPlan { rate: 50, after, ..everything() };
-        let replay = Replay::new(world.ports(), plan);
+        let replay = Replay::begin(world.ports(), plan).await.unwrap();
         let progress = replay.run(sleep(Duration::from_millis(470))).await;
         assert!(progress.position >= after, "it never goes back");
         (after, runs) = (progress.position, runs + 1);
@@ -134,7 +131,7 @@ async fn failures_that_pass_are_waited_out_and_nothing_overtakes() {
 async fn a_broker_that_is_down_shows_and_is_asked_with_pauses() {
     let world = World::published(3, 2).await;
     world.broker.always(Fate::Lost);
-    let replay = Replay::new(world.ports(), everything());
+    let replay = Replay::begin(world.ports(), everything()).await.unwrap();
     let progress = replay.progress();
     let running = tokio::spawn(replay.run(std::future::pending()));
     sleep(Duration::from_mins(10)).await;
@@ -184,70 +181,34 @@ async fn all_before_a_refused_event_is_confirmed_first() {
     assert_eq!((progress.position, world.replayed(1)), (6, vec![1, 2, 3, 4, 5, 6]));
 }
 
-/// A journal whose pages fail now and then.
-struct Shaky {
-    inner: Arc<InMemoryStore>,
-    asked: AtomicU32,
-    fails: fn(u32) -> Option<StoreError>,
-}
-
-#[async_trait]
-impl JournalInspection for Shaky {
-    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError> {
-        self.inner.holdings(deadline).await
-    }
-
-    async fn parked_after(
-        &self,
-        after: i64,
-        shard: Option<u16>,
-        limit: u32,
-        deadline: Deadline,
-    ) -> Result<Vec<Parked>, StoreError> {
-        self.inner.parked_after(after, shard, limit, deadline).await
-    }
-
-    async fn skipped_after(
-        &self,
-        after: (i64, i64),
-        order: Option<OrderId>,
-        limit: u32,
-        deadline: Deadline,
-    ) -> Result<Vec<Skipped>, StoreError> {
-        self.inner.skipped_after(after, order, limit, deadline).await
-    }
-
-    async fn select(
-        &self,
-        selection: &Selection,
-        after: i64,
-        limit: u32,
-        deadline: Deadline,
-    ) -> Result<Selected, StoreError> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        match (self.fails)(asked) {
-            Some(error) => Err(error),
-            None => self.inner.select(selection, after, limit, deadline).await,
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_gone_for_a_while_is_waited_for() {
     let world = World::published(10, 4).await;
     let fails = |asked| (asked % 2 == 0).then(|| StoreError::Unavailable("gone".into()));
-    let shaky = Shaky { inner: world.memory.clone(), asked: AtomicU32::new(0), fails };
+    let shaky = Shaky::before(&world, fails);
     assert_complete(&world.replay_through(Arc::new(shaky), everything()).await, 40);
     world.assert_replayed(10, 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_cannot_be_read_ends_the_replay_before_it() {
-    let world = World::published(10, 4).await;
-    let fails =
-        |asked| (asked == 2).then(|| StoreError::Corrupt("the event at position 15".into()));
-    let shaky = Shaky { inner: world.memory.clone(), asked: AtomicU32::new(0), fails };
-    let progress = world.replay_through(Arc::new(shaky), everything()).await;
-    assert_eq!(progress.position, 14);
-    assert!(matches!(progress.state, ReplayState::Failed(why) if why.contains("position 15")));
+async fn an_event_that_cannot_be_read_is_named_and_the_rest_is_replayed() {
+    for selection in [Selection::default(), but(11)] {
+        let world = World::published(10, 4).await;
+        world.memory.spoil(an_order_id(5), 2);
+        world.memory.spoil(an_order_id(6), 4);
+        // It is not published, so it is no matter of a replay.
+        world.park(7, 4).await;
+        world.memory.spoil(an_order_id(7), 4);
+        let by_orders = !selection.orders.is_empty();
+        let progress = world.replay(ReplayPlan { selection, ..everything() }).await;
+        let replayed = if by_orders { 22 } else { 37 };
+        assert_eq!((progress.unreadable, progress.unpublished), (2, u64::from(!by_orders)));
+        assert_complete(&progress, replayed);
+        let named = progress.left_out.iter();
+        let named = named.map(|event| (event.order.get(), event.sequence.get(), event.position));
+        let places = if by_orders { [None, None] } else { [Some(15), Some(36)] };
+        assert_eq!(named.collect::<Vec<_>>(), [(5, 2, places[0]), (6, 4, places[1])]);
+        assert!(progress.left_out.iter().all(|event| event.reason.contains("spoiled")));
+        assert_eq!((world.replayed(5), world.replayed(6)), (vec![1, 3, 4], vec![1, 2, 3]));
+    }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use order_app::events::EventRecord;
-use order_app::operations::{Operations, OperationsPorts, ReplayPlan, ReplayState, StartError};
+use order_app::operations::{
+    Operations, OperationsPorts, Replay, ReplayPlan, ReplayState, StartError,
+};
 use order_app::ports::{EventReplayer, PublishError};
 use tokio::time::sleep;
 
@@ -16,7 +18,7 @@ async fn a_replay_runs_beside_and_is_remembered() {
     let world = World::published(5, 2).await;
     let operations = world.operations();
     let replays = operations.replays();
-    let job = replays.start(everything()).unwrap();
+    let job = replays.start(everything()).await.unwrap();
     assert_eq!(job.progress.state, ReplayState::Running);
     sleep(Duration::from_secs(1)).await;
     let found = replays.find(&job.id.to_string()).unwrap();
@@ -32,15 +34,16 @@ async fn one_runs_at_a_time_until_it_is_cancelled() {
     let operations = world.operations();
     let replays = operations.replays();
     let slow = ReplayPlan { rate: 1, ..everything() };
-    let first = replays.start(slow.clone()).unwrap();
-    assert_eq!(replays.start(slow.clone()), Err(StartError::Running(first.id)));
+    let first = replays.start(slow.clone()).await.unwrap();
+    let refused = replays.start(slow.clone()).await;
+    assert!(matches!(refused, Err(StartError::Running(id)) if id == first.id), "{refused:?}");
     sleep(Duration::from_millis(3_500)).await;
     let ended = replays.cancel(&first.id.to_string()).await.unwrap();
     assert_eq!((ended.progress.state, ended.progress.position), (ReplayState::Cancelled, 4));
     let again = replays.cancel(&first.id.to_string()).await.unwrap();
     assert_eq!(again.progress.position, 4);
     let rest = ReplayPlan { after: 4, ..everything() };
-    replays.start(rest).unwrap();
+    replays.start(rest).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     world.assert_replayed(5, 2);
     assert_eq!(replays.cancel("nonsense").await, None);
@@ -51,10 +54,10 @@ async fn a_stop_ends_what_runs_and_nothing_starts_any_more() {
     let world = World::published(5, 2).await;
     let operations = world.operations();
     let replays = operations.replays();
-    replays.start(ReplayPlan { rate: 1, ..everything() }).unwrap();
+    replays.start(ReplayPlan { rate: 1, ..everything() }).await.unwrap();
     replays.stop().await;
     assert_eq!(replays.list().first().unwrap().progress.state, ReplayState::Cancelled);
-    assert_eq!(replays.start(everything()), Err(StartError::Stopping));
+    assert!(matches!(replays.start(everything()).await, Err(StartError::Stopping)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +65,7 @@ async fn only_the_last_ones_are_remembered() {
     let world = World::published(1, 1).await;
     let operations = world.operations();
     for _ in 0..30 {
-        operations.replays().start(everything()).unwrap();
+        operations.replays().start(everything()).await.unwrap();
         sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(operations.replays().list().len(), 20);
@@ -72,8 +75,10 @@ async fn only_the_last_ones_are_remembered() {
 async fn without_brokers_only_a_dry_run_starts() {
     let world = World::published(5, 2).await;
     let operations = Operations::new(OperationsPorts { replayer: None, ..world.ports() });
-    assert_eq!(operations.replays().start(everything()), Err(StartError::NoBrokers));
-    operations.replays().start(ReplayPlan { dry_run: true, ..everything() }).unwrap();
+    let refused = operations.replays().start(everything()).await;
+    assert!(matches!(refused, Err(StartError::NoBrokers)));
+    let dry = ReplayPlan { dry_run: true, ..everything() };
+    operations.replays().start(dry).await.unwrap();
 }
 
 struct Broken;
@@ -90,8 +95,77 @@ async fn a_replay_that_panics_has_failed() {
     let world = World::published(5, 2).await;
     let broken = OperationsPorts { replayer: Some(Arc::new(Broken)), ..world.ports() };
     let operations = Operations::new(broken);
-    operations.replays().start(everything()).unwrap();
+    operations.replays().start(everything()).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     let state = operations.replays().list().first().unwrap().progress.state.clone();
     assert!(matches!(state, ReplayState::Failed(_)), "{state:?}");
+}
+
+fn slow() -> ReplayPlan {
+    ReplayPlan { rate: 1, ..everything() }
+}
+
+fn is_elsewhere<T>(refused: &Result<T, StartError>) -> bool {
+    matches!(refused, Err(StartError::Elsewhere))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_sends_at_a_time_wherever_it_was_begun() {
+    let world = World::published(60, 1).await;
+    let (one, other) = (world.operations(), world.operations());
+    let job = one.replays().start(slow()).await.unwrap();
+    // Far longer than its lease lasts without being renewed.
+    for _ in 0..5 {
+        assert!(is_elsewhere(&other.replays().start(slow()).await));
+        assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+        sleep(Duration::from_secs(8)).await;
+    }
+    let dry = ReplayPlan { dry_run: true, ..everything() };
+    other.replays().start(dry).await.unwrap();
+    one.replays().cancel(&job.id.to_string()).await.unwrap();
+    let next = other.replays().start(slow()).await.unwrap();
+    assert!(is_elsewhere(&one.replays().start(slow()).await));
+    other.replays().stop().await;
+    assert_eq!(other.replays().find(&next.id.to_string()).unwrap().progress.state, CANCELLED);
+    // One that has come to its end is in nobody's way, either.
+    for _ in 0..3 {
+        one.replays().start(everything()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+const CANCELLED: ReplayState = ReplayState::Cancelled;
+
+#[tokio::test(start_paused = true)]
+async fn after_a_kill_another_one_begins_when_the_lease_is_over() {
+    let world = World::published(60, 1).await;
+    let replay = Replay::begin(world.ports(), slow()).await.unwrap();
+    let progress = replay.progress();
+    let running = tokio::spawn(replay.run(std::future::pending()));
+    sleep(Duration::from_secs(30)).await;
+    running.abort();
+    assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+    sleep(Duration::from_secs(10)).await;
+    let after = progress.borrow().position;
+    assert!((29..=31).contains(&after), "{after}");
+    let rest = Replay::begin(world.ports(), ReplayPlan { after, ..everything() }).await.unwrap();
+    assert_eq!(rest.run(std::future::pending()).await.state, ReplayState::Completed);
+    world.assert_replayed(60, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_finds_that_another_has_begun_ends() {
+    let world = World::published(60, 1).await;
+    let halted = Replay::begin(world.ports(), slow()).await.unwrap();
+    // It was prepared, and then its process was halted for longer than its lease lasts.
+    sleep(Duration::from_secs(11)).await;
+    let other = Replay::begin(world.ports(), slow()).await.unwrap();
+    let other = tokio::spawn(other.run(std::future::pending()));
+    let ended = halted.run(std::future::pending()).await;
+    let ReplayState::Failed(reason) = &ended.state else { panic!("{ended:?}") };
+    assert_eq!(reason, "another replay has begun");
+    assert!(ended.events <= 5, "{}", ended.events);
+    // The other one has lost nothing by that.
+    assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+    assert_eq!(other.await.unwrap().state, ReplayState::Completed);
 }

@@ -24,13 +24,15 @@ pub(crate) struct World {
     pub(crate) memory: Arc<InMemoryStore>,
     pub(crate) topic: Topic,
     pub(crate) broker: Arc<ScriptedPublisher>,
+    /// One for all, as no two replays have the same name.
+    entropy: Arc<SeededEntropy>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let topic = Topic::default();
         let broker = Arc::new(ScriptedPublisher::new(topic.clone()));
-        Self { memory: Arc::default(), topic, broker }
+        Self { memory: Arc::default(), topic, broker, entropy: Arc::new(SeededEntropy::new(7)) }
     }
 
     /// Orders 1 to `orders`, each with so many versions, all published; one version of each order
@@ -54,7 +56,7 @@ impl World {
             store: self.memory.clone(),
             replayer: Some(self.broker.clone()),
             clock: Arc::new(FixedClock::default()),
-            entropy: Arc::new(SeededEntropy::new(7)),
+            entropy: self.entropy.clone(),
         }
     }
 
@@ -116,7 +118,7 @@ impl World {
 
     /// Replays to the end.
     pub(crate) async fn replay(&self, plan: ReplayPlan) -> ReplayProgress {
-        Replay::new(self.ports(), plan).run(std::future::pending()).await
+        self.replay_through(self.memory.clone(), plan).await
     }
 
     /// The same, with another view of the journal.
@@ -126,7 +128,7 @@ impl World {
         plan: ReplayPlan,
     ) -> ReplayProgress {
         let ports = OperationsPorts { inspection, ..self.ports() };
-        Replay::new(ports, plan).run(std::future::pending()).await
+        Replay::begin(ports, plan).await.unwrap().run(std::future::pending()).await
     }
 
     pub(crate) fn replayed(&self, id: i64) -> Vec<i64> {

@@ -5,18 +5,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState};
+use order_app::operations::{
+    OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState, StartError,
+};
 use order_app::ports::Clock as _;
 use tokio::sync::oneshot;
 use tokio::time::interval;
 
 use super::arguments::ReplayArguments;
-use super::show;
+use super::{REFUSED, show};
 use crate::cli::{complain, print};
 use crate::run::signals::Signals;
 use crate::system::SystemClock;
 
 const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// The exit code of a replay that is done, but for events that cannot be read.
+const INCOMPLETE: u8 = 4;
 
 pub(super) async fn run(
     asked: ReplayArguments,
@@ -25,7 +29,11 @@ pub(super) async fn run(
     let json = asked.json;
     let plan = asked.plan();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let replay = Replay::new(ports, plan.clone());
+    let replay = match Replay::begin(ports, plan.clone()).await {
+        Ok(replay) => replay,
+        Err(refused @ StartError::Elsewhere) => return Ok(complain(&refused.to_string(), REFUSED)),
+        Err(error) => return Err(error.into()),
+    };
     let progress = replay.progress();
     let (tell, told) = oneshot::channel();
     let mut tell = Some(tell);
@@ -55,6 +63,9 @@ pub(super) async fn run(
         _ => 0,
     };
     let told = print(&show::replay(&plan, &ended, json));
+    if code == 0 && ended.unreadable > 0 {
+        return Ok(complain("some events cannot be read, and were left out", INCOMPLETE));
+    }
     if code == 0 {
         return Ok(told);
     }

@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use order_app::events::{EventRecord, timestamp};
 use order_app::operations::{
-    Inspection, Overview, ParkedPage, ReplayPlan, ReplayProgress, ReplayState, SkippedPage, Waiting,
+    Inspection, LeftOut, Overview, ParkedPage, ReplayPlan, ReplayProgress, ReplayState,
+    SkippedPage, Waiting,
 };
 use order_app::ports::{Backlog, Parked, shard};
 use order_domain::OrderId;
@@ -181,9 +182,12 @@ pub(super) fn progress(plan: &ReplayPlan, progress: &ReplayProgress, now: DateTi
     let end = progress.end.map_or_else(|| "?".to_owned(), |end| end.to_string());
     let left = pace.remaining.map(|left| format!(", {} s left", left.as_secs()));
     let trouble = progress.trouble.as_ref().map(|trouble| format!("; waiting: {}", shown(trouble)));
+    let way = match progress.orders {
+        Some((done, of)) => format!("order {done} of {of}"),
+        None => format!("position {} of {end}", progress.position),
+    };
     format!(
-        "position {} of {end} ({:.1} %), {} events, {:.0} in a second{}{}",
-        progress.position,
+        "{way} ({:.1} %), {} events, {:.0} in a second{}{}",
         pace.percent,
         progress.events,
         pace.events_per_second,
@@ -206,6 +210,8 @@ pub(super) fn replay(plan: &ReplayPlan, ended: &ReplayProgress, as_json: bool) -
             "dryRun": plan.dry_run,
             "events": ended.events,
             "unpublished": ended.unpublished,
+            "unreadable": ended.unreadable,
+            "unreadableEvents": ended.left_out.iter().map(left_out_json).collect::<Vec<_>>(),
             "position": ended.position,
             "end": ended.end,
         }));
@@ -215,5 +221,24 @@ pub(super) fn replay(plan: &ReplayPlan, ended: &ReplayProgress, as_json: bool) -
         0 => String::new(),
         events => format!("; {events} were left out, as they are not published yet"),
     };
-    format!("{} events {what}, up to position {}{left_out}\n", ended.events, ended.position)
+    let rows = ended.left_out.iter().map(|event| {
+        let position = event.position.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        [event.order.to_string(), event.sequence.to_string(), position, shown(&event.reason)]
+    });
+    let rows = aligned(["order", "event", "position", "reason"], rows);
+    let unreadable = match ended.unreadable {
+        0 => String::new(),
+        events => format!("{events} were left out, as they cannot be read:\n{rows}"),
+    };
+    let (events, position) = (ended.events, ended.position);
+    format!("{events} events {what}, up to position {position}{left_out}\n{unreadable}")
+}
+
+fn left_out_json(event: &LeftOut) -> Value {
+    json!({
+        "orderId": event.order.get(),
+        "sequence": event.sequence.get(),
+        "position": event.position,
+        "reason": event.reason,
+    })
 }

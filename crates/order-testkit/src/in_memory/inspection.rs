@@ -1,11 +1,12 @@
 //! What operators ask of the store in memory.
 
 use async_trait::async_trait;
+use order_app::events::EventRecord;
 use order_app::ports::{
-    Deadline, Duty, Holding, JournalInspection, Parked, Placed, SHARDS, Selected, Selection,
-    Skipped, StoreError, shard,
+    Deadline, Duty, Holding, JournalInspection, OfOrder, Parked, Placed, SHARDS, Selected,
+    Selection, Skipped, StoreError, Unreadable, shard,
 };
-use order_domain::OrderId;
+use order_domain::{CustomerId, OrderId, Version};
 use tokio::time::Instant;
 
 use super::{InMemoryStore, Tables};
@@ -14,16 +15,13 @@ use super::{InMemoryStore, Tables};
 const WINDOW: usize = 7;
 
 impl Tables {
-    fn is_selected(&self, selection: &Selection, placed: &Placed) -> bool {
-        let Selection { orders, customers, kinds, from, to } = selection;
-        let event = &placed.event;
+    fn is_selected(&self, selection: &Selection, event: &EventRecord) -> bool {
+        let Selection { orders, customers, .. } = selection;
         let order = self.orders.get(&event.order_id);
         let customer = order.map(|order| order.snapshot().customer_id);
         (orders.is_empty() || orders.contains(&event.order_id))
             && (customers.is_empty() || customer.is_some_and(|id| customers.contains(&id)))
-            && (kinds.is_empty() || kinds.contains(&event.kind))
-            && from.is_none_or(|from| event.occurred_at >= from)
-            && to.is_none_or(|to| event.occurred_at < to)
+            && selection.takes(event)
     }
 }
 
@@ -88,10 +86,56 @@ impl JournalInspection for InMemoryStore {
             }
             through = position;
             let seen = !tables.journal.skipped.contains_key(key);
-            let event = tables.events.get(key).filter(|_| seen).cloned();
-            let placed = event.map(|event| Placed { position, event });
-            events.extend(placed.filter(|placed| tables.is_selected(selection, placed)));
+            let event = tables.events.get(key).filter(|_| seen);
+            let Some(event) = event.filter(|event| tables.is_selected(selection, event)) else {
+                continue;
+            };
+            let (order, sequence) = (event.order_id, event.sequence);
+            let reason = "spoiled".to_owned();
+            let spoiled = tables.spoiled.contains(key);
+            let unreadable = Unreadable { position, order, sequence, reason };
+            let placed = || Placed { position, event: event.clone() };
+            events.push(if spoiled { Err(unreadable) } else { Ok(placed()) });
         }
         Ok(Selected { events, through })
+    }
+
+    async fn orders_of(
+        &self,
+        customer: CustomerId,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let tables = self.tables();
+        let orders = tables.orders.values().map(order_domain::Order::snapshot);
+        let theirs = orders.filter(|order| order.customer_id == customer);
+        let mut theirs: Vec<_> = theirs.map(|order| (order.created_at, order.id)).collect();
+        theirs.sort_unstable();
+        theirs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(theirs.into_iter().map(|(_, id)| id).collect())
+    }
+
+    async fn of_order(
+        &self,
+        order: OrderId,
+        after: i64,
+        limit: u32,
+        _: Deadline,
+    ) -> Result<OfOrder, StoreError> {
+        let tables = self.tables();
+        let journal = &tables.journal;
+        let seen = |key: &(OrderId, i64)| !journal.skipped.contains_key(key);
+        let later = tables.events.range((order, after.saturating_add(1))..=(order, i64::MAX));
+        let events = later.filter(|(key, _)| seen(key)).map(|(key, event)| match event {
+            _ if tables.spoiled.contains(key) => (event.sequence, Err("spoiled".to_owned())),
+            event => (event.sequence, Ok(event.clone())),
+        });
+        let waits = journal.parked.get(&order).map(|parked| parked.from);
+        let waiting = tables.waiting().into_iter().filter(|(whose, _)| *whose == order);
+        let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());
+        Ok(OfOrder {
+            events: events.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect(),
+            unpublished: waiting.chain(waits).min(),
+        })
     }
 }

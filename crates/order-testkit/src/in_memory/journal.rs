@@ -162,7 +162,7 @@ impl Tables {
         Purged { events: u32::try_from(events).unwrap_or(u32::MAX), more }
     }
 
-    fn waiting(&self) -> Vec<EventKey> {
+    pub(super) fn waiting(&self) -> Vec<EventKey> {
         let journal = &self.journal;
         let unpublished = journal.places_after(0).filter(|(position, event)| {
             let seen = !journal.skipped.contains_key(*event);

@@ -4,6 +4,7 @@
 //! in its backend.
 
 use chrono::NaiveDateTime;
+use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Nullable, Timestamp};
@@ -11,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
 use super::{Connection, Dialect, REMOVE};
+use crate::schema::outbox_incoming;
 use crate::types::SHARD_SPAN;
 
 /// Gives the places after `last` to at most `limit` events. The caller holds the lease, so what is
@@ -69,6 +71,12 @@ impl QueryFragment<Dialect> for Remove {
         out.push_sql(after);
         Ok(())
     }
+}
+
+/// The first event of an order that is among them.
+pub(super) async fn first_of(connection: &mut Connection, order: i64) -> QueryResult<Option<i64>> {
+    let its = outbox_incoming::table.filter(outbox_incoming::order_id.eq(order));
+    its.select(min(outbox_incoming::sequence)).get_result(connection).await
 }
 
 /// How many there are, and when the oldest of them happened; of at most so many.

@@ -1,15 +1,15 @@
-//! What operators ask of the journal. Nothing here writes.
+//! What operators ask of the journal. Nothing here writes. How events are selected is in
+//! `inspection/selecting.rs`, how they are found by their order in `inspection/of_order.rs`.
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{
-    BoxError, Deadline, Duty, Holding, JournalInspection, Parked, Placed, SHARDS, Selected,
+    BoxError, Deadline, Duty, Holding, JournalInspection, OfOrder, Parked, SHARDS, Selected,
     Selection, Skipped, StoreError,
 };
-use order_domain::{OrderId, Version};
+use order_domain::{CustomerId, OrderId, Version};
 
 use super::super::statements::Running;
 use super::super::{Connection, Dialect};
@@ -17,21 +17,14 @@ use super::Journal;
 use super::clock::now;
 use super::leases::name;
 use super::parking::{ParkedRow, shard_column};
-use super::places::head;
-use crate::rows::EventRow;
-use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
+use crate::schema::{leases, parked_orders, skipped_events};
 use crate::types::Guid;
+use selecting::Selecting;
 
-/// So many places are looked at in one statement, whatever is selected: it answers in a fraction of
-/// a second even when nothing of it is in memory.
-const WINDOW: i64 = 20_000;
-
-/// Which events are asked for.
-struct Selecting {
-    selection: Selection,
-    after: i64,
-    limit: u32,
-}
+#[path = "inspection/of_order.rs"]
+mod of_order;
+#[path = "inspection/selecting.rs"]
+mod selecting;
 
 /// Which parked orders are asked for.
 struct ParkedAfter {
@@ -49,8 +42,6 @@ struct SkippedAfter {
 
 type LeaseRow = (String, Option<Guid>, bool, i64);
 type SkippedRow = (i64, i64, String, NaiveDateTime);
-/// How far the journal reached, and what was found then.
-type Found = (i64, Vec<(i64, EventRow)>);
 
 #[async_trait]
 impl JournalInspection for Journal {
@@ -97,25 +88,44 @@ impl JournalInspection for Journal {
         deadline: Deadline,
     ) -> Result<Selected, StoreError> {
         let about = Selecting { selection: selection.clone(), after, limit };
-        let (head, rows) = self.read(deadline, list_selected, about).await?;
+        let (head, rows) = self.read(deadline, selecting::list, about).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
-        let window = after.saturating_add(WINDOW).min(head).max(after);
-        let mut events = Vec::with_capacity(rows.len());
-        for (position, row) in rows {
-            match row.into_event() {
-                Ok(event) => events.push(Placed { position, event }),
-                Err(error) if events.is_empty() => {
-                    let error = format!("the event at position {position}: {error}");
-                    return Err(StoreError::Corrupt(error.into()));
-                }
-                Err(_) => {
-                    let through = events.last().map_or(after, |placed| placed.position);
-                    return Ok(Selected { events, through });
-                }
-            }
-        }
-        let last = events.last().filter(|_| full).map(|placed| placed.position);
-        Ok(Selected { events, through: last.unwrap_or(window) })
+        let last = rows.last().filter(|_| full).map(|row| row.position);
+        let events = rows.into_iter().map(|row| row.into_placed().map_err(StoreError::Corrupt));
+        let window = after.saturating_add(selecting::WINDOW).min(head).max(after);
+        Ok(Selected { events: events.collect::<Result<_, _>>()?, through: last.unwrap_or(window) })
+    }
+
+    async fn orders_of(
+        &self,
+        customer: CustomerId,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let ids = self.read(deadline, of_order::orders_of, (customer.get(), limit)).await?;
+        // An order whose id cannot be has no events.
+        Ok(ids.into_iter().filter_map(|id| OrderId::new(id).ok()).collect())
+    }
+
+    async fn of_order(
+        &self,
+        order: OrderId,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<OfOrder, StoreError> {
+        let about = of_order::Asked { order, after, limit };
+        let of_order::Found { rows, unpublished } =
+            self.read(deadline, of_order::list, about).await?;
+        let events = rows.into_iter().map(|row| {
+            let sequence = Version::new(row.sequence).map_err(|e| StoreError::Corrupt(e.into()))?;
+            let event = row.into_event(order, sequence).map_err(|error| error.to_string());
+            Ok((sequence, event))
+        });
+        let events = events.collect::<Result<_, StoreError>>()?;
+        let unpublished = unpublished.map(Version::new).transpose();
+        let unpublished = unpublished.map_err(|error| StoreError::Corrupt(error.into()))?;
+        Ok(OfOrder { events, unpublished })
     }
 }
 
@@ -163,56 +173,4 @@ fn list_skipped<'c>(
 fn skipped((order, sequence, reason, at): SkippedRow) -> Result<Skipped, BoxError> {
     let (order, sequence) = (OrderId::new(order)?, Version::new(sequence)?);
     Ok(Skipped { order, sequence, reason, at: at.and_utc() })
-}
-
-/// First how far the journal reaches, then what is selected: what is given a place in between is
-/// for the next page.
-fn list_selected<'c>(connection: &'c mut Connection, about: &'c Selecting) -> Running<'c, Found> {
-    Box::pin(async move {
-        let head = head(connection, &()).await?;
-        let rows = list_window(connection, about, head).await?;
-        Ok((head, rows))
-    })
-}
-
-/// The selected events of one window.
-fn list_window<'c>(
-    connection: &'c mut Connection,
-    about: &'c Selecting,
-    head: i64,
-) -> Running<'c, Vec<(i64, EventRow)>> {
-    let skipped = skipped_events::table
-        .filter(skipped_events::order_id.eq(journal::order_id))
-        .filter(skipped_events::sequence.eq(journal::sequence));
-    let end = about.after.saturating_add(WINDOW).min(head);
-    let mut rows = journal::table
-        .inner_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
-        .filter(not(exists(skipped)))
-        .filter(journal::position.gt(about.after))
-        .filter(journal::position.le(end))
-        .order(journal::position.asc())
-        .limit(i64::from(about.limit))
-        .select((journal::position, EventRow::as_select()))
-        .into_boxed::<Dialect>();
-    let Selection { orders: ids, customers, kinds, from, to } = &about.selection;
-    if !ids.is_empty() {
-        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-        rows = rows.filter(journal::order_id.eq_any(ids));
-    }
-    if !customers.is_empty() {
-        let customers: Vec<i64> = customers.iter().map(|id| id.get()).collect();
-        let theirs = orders::table.filter(orders::customer_id.eq_any(customers));
-        rows = rows.filter(journal::order_id.eq_any(theirs.select(orders::id)));
-    }
-    if !kinds.is_empty() {
-        let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
-        rows = rows.filter(outbox::event_type.eq_any(kinds));
-    }
-    if let Some(from) = from {
-        rows = rows.filter(outbox::occurred_at.ge(from.naive_utc()));
-    }
-    if let Some(to) = to {
-        rows = rows.filter(outbox::occurred_at.lt(to.naive_utc()));
-    }
-    Box::pin(rows.load(connection))
 }

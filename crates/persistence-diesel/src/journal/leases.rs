@@ -24,6 +24,7 @@ pub(super) fn name(duty: Duty) -> String {
     match duty {
         Duty::Arrange => "arrange".to_owned(),
         Duty::Publish(shard) => format!("publish-{shard}"),
+        Duty::Replay => "replay".to_owned(),
     }
 }
 

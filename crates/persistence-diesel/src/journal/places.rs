@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use diesel::dsl::{exists, not};
+use diesel::dsl::{Nullable, exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Held, Lease};
@@ -72,6 +72,35 @@ pub(super) struct After {
     pub(super) limit: u32,
 }
 
+/// The columns of a [`PlacedRow`].
+type Columns = (
+    journal::position,
+    journal::order_id,
+    journal::sequence,
+    Nullable<outbox::event_id>,
+    Nullable<outbox::order_id>,
+    Nullable<outbox::sequence>,
+    Nullable<outbox::event_type>,
+    Nullable<outbox::occurred_at>,
+    Nullable<outbox::context>,
+    Nullable<outbox::data>,
+);
+
+pub(super) fn columns() -> Columns {
+    (
+        journal::position,
+        journal::order_id,
+        journal::sequence,
+        outbox::event_id.nullable(),
+        outbox::order_id.nullable(),
+        outbox::sequence.nullable(),
+        outbox::event_type.nullable(),
+        outbox::occurred_at.nullable(),
+        outbox::context.nullable(),
+        outbox::data.nullable(),
+    )
+}
+
 /// The places after a position, with their events; but for those that somebody skipped. A place of
 /// an order that cannot be is nobody's.
 pub(super) fn list<'c>(
@@ -87,18 +116,7 @@ pub(super) fn list<'c>(
         .filter(journal::order_id.between(1, MAX_ID))
         .filter(journal::sequence.between(1, MAX_ID))
         .limit(i64::from(about.limit))
-        .select((
-            journal::position,
-            journal::order_id,
-            journal::sequence,
-            outbox::event_id.nullable(),
-            outbox::order_id.nullable(),
-            outbox::sequence.nullable(),
-            outbox::event_type.nullable(),
-            outbox::occurred_at.nullable(),
-            outbox::context.nullable(),
-            outbox::data.nullable(),
-        ));
+        .select(columns());
     if let Some(shard) = about.shard {
         let range = in_shard(shard, about.position);
         let found = found

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use order_app::ports::{
-    Duty, EventJournal, Held, OrderStore, Placed, StoreError, Unreadable, shard,
+    Duty, EventJournal, Held, JournalInspection, OrderStore, Placed, Selection, StoreError,
+    Unreadable, shard,
 };
+use order_domain::OrderEventKind;
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
 use persistence_diesel::{Stores, migrate};
@@ -82,7 +84,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
-        let Stores { orders, journal, .. } = with_events(url).await;
+        let Stores { orders, journal, inspection, .. } = with_events(url).await;
         let whole = read(&*journal, 0, None, 100).await;
         assert!(whole.len() == 8 && whole.iter().all(Result::is_ok), "{whole:?}");
         for (breaks, corrects, said) in defects(database) {
@@ -102,12 +104,31 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
             // It counts as one of a page.
             assert_eq!(read(&*journal, 1, None, 2).await, &read_now[1..3]);
             assert_eq!(read(&*journal, 2, None, 1).await, &read_now[2..3]);
+            assert_eq!(selected(&*inspection).await, read_now, "{breaks}");
+            if breaks.contains("event_type") || breaks.contains("occurred_at") {
+                let found = inspection.of_order(an_order_id(3), 0, 10, soon()).await;
+                let found = found.expect("the journal finds events").events;
+                let [(sequence, Err(reason))] = &found[..] else { panic!("{breaks}: {found:?}") };
+                assert!(sequence.get() == 1 && reason.contains(said), "{said}: {reason}");
+            }
             databases::execute(url, &corrects).await.expect(&corrects);
             let mended = read(&*journal, 2, None, 1).await;
             assert!(mended[0].is_ok(), "{corrects}: {mended:?}");
         }
         history_is_not_cut_short(&*orders, url).await;
     });
+}
+
+/// What a selection finds by which all are meant: the broken one, too, as far as can be known.
+async fn selected(inspection: &dyn JournalInspection) -> Vec<Result<Placed, Unreadable>> {
+    let kinds = vec![OrderEventKind::Created];
+    let selection = Selection { kinds, ..Selection::default() };
+    let page = inspection.select(&selection, 0, 100, soon()).await.expect("the journal selects");
+    assert_eq!(page.through, EVENTS);
+    // It counts as one of a page.
+    let page_of_three = inspection.select(&selection, 0, 3, soon()).await;
+    assert_eq!(page_of_three.expect("the journal selects").through, 3);
+    page.events
 }
 
 /// Whoever reads one order's history is told that it cannot be read as a whole.

@@ -1,5 +1,5 @@
 //! How far a replay is, how fast it goes, and when it will be done: by the places it has walked
-//! through, which are known without counting.
+//! through, which are known without counting, or by the orders.
 
 use std::time::Duration;
 
@@ -27,10 +27,12 @@ impl ReplayProgress {
         let took = until.signed_duration_since(self.started_at).to_std().unwrap_or_default();
         let done = self.position.saturating_sub(plan.after);
         let way = self.end.map(|end| end.saturating_sub(plan.after).max(0));
-        let share = match way {
-            None => 0.0,
-            Some(0) => 1.0,
-            Some(way) => share(done, way),
+        let share = match (self.orders, way) {
+            // When all are done, the position is at the end.
+            (Some((done, of)), _) if self.ended_at.is_none() => share(done, of),
+            (_, None) => 0.0,
+            (_, Some(0)) => 1.0,
+            (_, Some(way)) => share(done, way),
         };
         let events = f64::from(u32::try_from(self.events).unwrap_or(u32::MAX));
         let seconds = took.as_secs_f64();
@@ -47,11 +49,12 @@ impl ReplayProgress {
 }
 
 /// A part of a whole, in millionths, 0 to 1.
-fn share(part: i64, whole: i64) -> f64 {
+fn share(part: impl Into<i128>, whole: impl Into<i128>) -> f64 {
     const MILLION: u32 = 1_000_000;
-    let millionths = i128::from(part)
+    let millionths = part
+        .into()
         .saturating_mul(i128::from(MILLION))
-        .checked_div(i128::from(whole))
+        .checked_div(whole.into())
         .unwrap_or_default()
         .clamp(0, i128::from(MILLION));
     f64::from(u32::try_from(millionths).unwrap_or_default()) / f64::from(MILLION)
@@ -80,6 +83,9 @@ mod tests {
             end: Some(2_000),
             events: 50,
             unpublished: 0,
+            unreadable: 0,
+            left_out: Vec::new(),
+            orders: None,
             trouble: None,
             started_at: DateTime::UNIX_EPOCH,
             ended_at: None,

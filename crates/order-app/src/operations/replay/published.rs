@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 
 use super::super::deadline;
-use crate::ports::{Duty, JournalInspection, Placed, StoreError, shard};
+use crate::ports::{Duty, JournalInspection, Placed, StoreError, Unreadable, shard};
 
 const PAGE: u32 = 1_000;
 
@@ -15,6 +15,27 @@ pub(super) struct Published {
     parked: HashMap<OrderId, i64>,
 }
 
+/// Which event stands where in the journal.
+pub(super) struct Spot {
+    pub(super) order: OrderId,
+    pub(super) sequence: Version,
+    pub(super) position: i64,
+}
+
+impl Spot {
+    /// Also of an event that cannot be read.
+    pub(super) fn of(entry: &Result<Placed, Unreadable>) -> Self {
+        match entry {
+            Ok(Placed { position, event }) => {
+                Self { order: event.order_id, sequence: event.sequence, position: *position }
+            }
+            Err(Unreadable { position, order, sequence, .. }) => {
+                Self { order: *order, sequence: *sequence, position: *position }
+            }
+        }
+    }
+}
+
 impl Published {
     /// First how far the shards are, then who is parked: what a shard had passed by then is
     /// published, or its order is still parked.
@@ -22,7 +43,7 @@ impl Published {
         let holdings = inspection.holdings(deadline()).await?;
         let shards = holdings.iter().filter_map(|holding| match holding.duty {
             Duty::Publish(shard) => Some((shard, holding.position)),
-            Duty::Arrange => None,
+            Duty::Arrange | Duty::Replay => None,
         });
         let mut published = Self { shards: shards.collect(), parked: HashMap::new() };
         let mut after = 0;
@@ -41,11 +62,10 @@ impl Published {
     }
 
     /// Whether an event is published.
-    pub(super) fn has(&self, placed: &Placed) -> bool {
-        let order = placed.event.order_id;
-        let passed = self.shards.get(&shard(order)).is_some_and(|at| placed.position <= *at);
-        let waits =
-            self.parked.get(&order).is_some_and(|from| placed.event.sequence.get() >= *from);
+    pub(super) fn has(&self, spot: &Spot) -> bool {
+        let Spot { order, sequence, position } = *spot;
+        let passed = self.shards.get(&shard(order)).is_some_and(|at| position <= *at);
+        let waits = self.parked.get(&order).is_some_and(|from| sequence.get() >= *from);
         passed && !waits
     }
 }

@@ -3,18 +3,20 @@
 #![expect(clippy::indexing_slicing, reason = "a broken expectation ends a test")]
 
 use chrono::TimeDelta;
+use order_app::events::EventRecord;
 use order_app::ports::{
-    Duty, Parking, Placed, Progress, SHARDS, Selected, Selection, Skipped, shard,
+    Duty, OfOrder, Parking, Placed, Progress, SHARDS, Selected, Selection, Skipped, Unreadable,
+    shard,
 };
-use order_domain::{OrderEventKind, OrderId, Version};
+use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
-use super::super::steps::in_time;
+use super::super::steps::{a_fresh_customer, a_fresh_order, commit, in_time};
 use super::Instance;
 use super::steps::{
-    ALL, SHORT, a_name, a_short_time, advance, after, an_order_of_version, an_order_on,
+    ALL, SHORT, a_name, a_short_time, advance, after, an_order_of_version, an_order_on, arrange,
     arrange_all, ask, head, parked, publishing, release, take,
 };
-use crate::examples::noon;
+use crate::examples::{a_change, noon, placed};
 
 async fn holder(instance: &Instance, duty: Duty) -> (Option<uuid::Uuid>, i64) {
     let holdings = instance.inspection.holdings(in_time()).await;
@@ -126,12 +128,17 @@ async fn select(instance: &Instance, selection: &Selection, after: i64, limit: u
     selected.expect("the journal selects")
 }
 
+fn readable(events: Vec<Result<Placed, Unreadable>>) -> Vec<Placed> {
+    events.into_iter().collect::<Result<_, _>>().expect("all events can be read")
+}
+
 /// All that is selected, in pages.
 async fn select_all(instance: &Instance, selection: &Selection, limit: u32) -> Vec<Placed> {
     let (mut all, mut after) = (Vec::new(), 0);
     let head = head(instance).await;
     while after < head {
         let Selected { events, through } = select(instance, selection, after, limit).await;
+        let events: Vec<Placed> = readable(events);
         assert!(through > after && through <= head, "{through} after {after}");
         assert!(events.len() <= usize::try_from(limit).expect("a small number"));
         let inside = |placed: &Placed| placed.position > after && placed.position <= through;
@@ -216,7 +223,7 @@ pub(super) async fn whoever_reads_on_misses_nothing_of_a_selection([one, other]:
     let (mut found, mut at) = (Vec::new(), first.through);
     while at < head(&other).await {
         let next = select(&other, &selection, at, 1).await;
-        found.extend(next.events.iter().map(|placed| placed.event.sequence.get()));
+        found.extend(readable(next.events).iter().map(|placed| placed.event.sequence.get()));
         at = next.through;
     }
     assert_eq!(found, [3]);
@@ -231,4 +238,99 @@ pub(super) async fn a_skipped_event_is_not_selected([one, other]: [Instance; 2])
     let found = select_all(&other, &selection, ALL).await;
     let sequences: Vec<_> = found.iter().map(|placed| placed.event.sequence.get()).collect();
     assert_eq!(sequences, [2, 3]);
+}
+
+/// Some events of an order, and its first event that is not published.
+async fn of_order(
+    instance: &Instance,
+    order: OrderId,
+    after: i64,
+    limit: u32,
+) -> (Vec<i64>, Option<i64>) {
+    let found = instance.inspection.of_order(order, after, limit, in_time()).await;
+    let OfOrder { events, unpublished } = found.expect("the journal finds events");
+    let sequence = |(sequence, event): (Version, Result<EventRecord, String>)| {
+        let event = event.expect("all events can be read");
+        assert_eq!((event.order_id, event.sequence), (order, sequence));
+        sequence.get()
+    };
+    let sequences = events.into_iter().map(sequence).collect();
+    (sequences, unpublished.map(Version::get))
+}
+
+pub(super) async fn an_orders_events_are_found_by_the_order([one, other]: [Instance; 2]) {
+    an_order_of_version(&one, 2).await;
+    let order = an_order_of_version(&one, 4).await.id();
+    an_order_of_version(&one, 3).await;
+    assert_eq!(of_order(&other, order, 0, ALL).await.0, [1, 2, 3, 4]);
+    assert_eq!(of_order(&other, order, 0, 3).await.0, [1, 2, 3]);
+    assert_eq!(of_order(&other, order, 3, 3).await.0, [4]);
+    assert_eq!(of_order(&other, order, 4, 3).await, (vec![], Some(1)));
+    arrange_all(&one).await;
+    park(&one, order).await;
+    skip(&one, order, 1, "nobody wants it").await;
+    assert_eq!(of_order(&other, order, 0, ALL).await.0, [2, 3, 4]);
+    let unknown = OrderId::new(order_domain::MAX_ID).expect("an id");
+    assert_eq!(of_order(&other, unknown, 0, ALL).await, (vec![], None));
+}
+
+pub(super) async fn an_order_tells_from_where_on_it_is_not_published([one, other]: [Instance; 2]) {
+    let order = an_order_of_version(&one, 2).await;
+    let unpublished = async || of_order(&other, order.id(), 0, ALL).await.1;
+    assert_eq!(unpublished().await, Some(1), "without places");
+    let lease = take(&one, Duty::Arrange).await;
+    arrange(&one, &lease, ALL).await;
+    assert_eq!(unpublished().await, Some(1), "nobody has passed it");
+    // The publishers of other shards do not matter.
+    publish(&one, shard(order.id()) ^ 1, head(&one).await).await;
+    assert_eq!(unpublished().await, Some(1));
+    publish(&one, shard(order.id()), 1).await;
+    assert_eq!(unpublished().await, Some(2));
+    publish(&one, shard(order.id()), 2).await;
+    assert_eq!(unpublished().await, None);
+    // Other orders of the shard that wait do not matter.
+    let mut neighbour = an_order_on(&one).await;
+    while shard(neighbour.id()) != shard(order.id()) {
+        neighbour = an_order_on(&one).await;
+    }
+    assert_eq!(unpublished().await, None);
+    arrange(&one, &lease, ALL).await;
+    assert_eq!(unpublished().await, None);
+    let order = super::steps::progress(&one, &order).await;
+    assert_eq!(unpublished().await, Some(3));
+    arrange(&one, &lease, ALL).await;
+    assert_eq!(unpublished().await, Some(3));
+    // What is passed as parked is not published.
+    park(&one, order.id()).await;
+    publish(&one, shard(order.id()), head(&one).await).await;
+    assert_eq!(unpublished().await, Some(1));
+}
+
+/// Says that all of a shard is published up to a place.
+async fn publish(instance: &Instance, shard: u16, position: i64) {
+    let lease = take(instance, Duty::Publish(shard)).await;
+    advance(instance, &lease, &Progress { position, ..Progress::default() }).await;
+    release(instance, &lease).await;
+}
+
+pub(super) async fn a_customers_orders_are_found([one, other]: [Instance; 2]) {
+    let (customer, stranger) = (a_fresh_customer(), a_fresh_customer());
+    let mut orders = Vec::new();
+    for whose in [customer, stranger, customer, customer] {
+        let event = placed(a_fresh_order(&one.orders, whose).await, noon());
+        orders.push((whose, event.order.id()));
+        commit(&one.orders, a_change(event)).await;
+    }
+    let mut theirs: Vec<_> =
+        orders.iter().filter(|(whose, _)| *whose == customer).map(|(_, order)| *order).collect();
+    theirs.sort_unstable();
+    let orders_of = async |customer: i64, limit| {
+        let customer = CustomerId::new(customer).expect("an id");
+        let found = other.inspection.orders_of(customer, limit, in_time()).await;
+        found.expect("the journal finds orders")
+    };
+    // All were placed at the same moment.
+    assert_eq!(orders_of(customer, ALL).await, theirs);
+    assert_eq!(orders_of(customer, 2).await, theirs[..2]);
+    assert_eq!(orders_of(a_fresh_customer(), ALL).await, []);
 }

@@ -24,7 +24,7 @@ pub(super) async fn a_lease_has_one_holder([one, other]: [Instance; 2]) {
 
 pub(super) async fn duties_are_leased_apart([one, other]: [Instance; 2]) {
     let mut instances = [&one, &other].into_iter().cycle();
-    for duty in (0..SHARDS).map(Duty::Publish).chain([Duty::Arrange]) {
+    for duty in (0..SHARDS).map(Duty::Publish).chain([Duty::Arrange, Duty::Replay]) {
         let lease = take(instances.next().expect("a cycle"), duty).await;
         assert_eq!((lease.duty, lease.epoch), (duty, 1));
     }

@@ -65,6 +65,23 @@ impl QueryFragment<Pg> for Place {
     }
 }
 
+/// The first event of an order that is among them. They are few, unless nobody gives places.
+pub(super) async fn first_of(connection: &mut Connection, order: i64) -> QueryResult<Option<i64>> {
+    let its = diesel::sql_query(
+        "SELECT MIN(sequence) AS sequence FROM outbox_incoming, \
+         unnest(order_ids, sequences) AS event (order_id, sequence) \
+         WHERE $1 = ANY (order_ids) AND order_id = $1",
+    );
+    let first: First = its.bind::<BigInt, _>(order).get_result(connection).await?;
+    Ok(first.sequence)
+}
+
+#[derive(QueryableByName)]
+struct First {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    sequence: Option<i64>,
+}
+
 /// How many there are, and when the oldest of them happened; of at most so many.
 pub(super) async fn waiting(
     connection: &mut Connection,

@@ -1,6 +1,6 @@
 //! What operators do about events, with the real program, a real broker and each database: an order
-//! that no broker takes, seen, mended, published again or skipped; past events once more, interrupted
-//! and resumed. Over the management port and from the command line.
+//! that no broker takes, seen, mended, published again or skipped; past events once more, in
+//! `replays.rs`. Over the management port and from the command line.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -9,10 +9,11 @@
     reason = "a broken expectation ends a test"
 )]
 
+mod replays;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
-use crate::support::{Service, client, eventually, send_signal};
+use crate::support::{Service, client, eventually};
 
 /// An event of the poisoned order is larger than this, all others together with their headers are
 /// far smaller.
@@ -300,83 +301,4 @@ fn an_event_that_nobody_can_publish_is_skipped_with_a_reason() {
         let reasonless = instance.tell(&["parked", "skip", &id, "--reason", " "]);
         assert_eq!(reasonless.status.code(), Some(2), "{reasonless:?}");
     }
-}
-
-#[test]
-fn past_events_are_replayed_interrupted_and_resumed() {
-    const ORDERS: i64 = 20;
-    const EVENTS: usize = 80;
-    for database in Database::ALL {
-        let (scratch, topic, elsewhere) =
-            (database.scratch(), Topic::new(LARGE), Topic::new(LARGE));
-        let instance = Instance::start(&scratch, &topic);
-        let orders: Vec<_> = (0..ORDERS).map(|_| instance.delivered(&small())).collect();
-        let waits = || instance.get("")["waitingEvents"].as_i64();
-        assert!(eventually(|| waits() == Some(0)), "{}", instance.service.log());
-
-        let counted = instance.told(&["replay", "--dry-run", "--json"]);
-        assert_eq!((&counted["events"], &counted["unpublished"]), (&json!(EVENTS), &json!(0)));
-        let selected = ["replay", "--dry-run", "--json", "--type", "order.created", "--order"];
-        let first = orders[0].to_string();
-        let one = [&selected[..], &[first.as_str()]].concat();
-        assert_eq!(instance.told(&one)["events"], 1);
-        let mut reader = elsewhere.reader();
-        reader.read();
-        assert_eq!(reader.events, 0, "a dry run sends nothing");
-
-        let after = interrupted_on_the_command_line(&instance, &elsewhere);
-        let after = cancelled_over_http(&instance, &elsewhere, &after);
-        let rest =
-            instance.told(&["replay", "--topic", &elsewhere.name, "--after", &after, "--json"]);
-        assert_eq!((&rest["state"], &rest["position"]), (&json!("COMPLETED"), &json!(EVENTS)));
-        for order in &orders {
-            reader.until(*order, &[1, 2, 3, 4]);
-        }
-        assert_eq!(reader.replays, reader.events, "all are marked");
-        let repeated = reader.events - EVENTS;
-        assert!(repeated <= 40, "{repeated} came twice");
-        // The topic of the events themselves has each of them once.
-        let mut live = topic.reader();
-        let arrived = eventually(|| {
-            live.read();
-            live.events >= EVENTS
-        });
-        assert!(arrived, "{:?}", live.sequences);
-        assert_eq!((live.events, live.replays), (EVENTS, 0));
-    }
-}
-
-/// Starts a slow replay, interrupts it when it has sent something, and answers where to go on.
-fn interrupted_on_the_command_line(instance: &Instance, to: &Topic) -> String {
-    let slow = ["replay", "--topic", &to.name, "--rate", "10"];
-    let mut replay = instance.command(&slow).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
-    let replay = replay.as_mut().unwrap();
-    let errors = BufReader::new(replay.stderr.take().unwrap());
-    let mut last = String::new();
-    for line in errors.lines().map(Result::unwrap) {
-        if line.starts_with("position ") && !line.contains(" 0 events") {
-            send_signal("INT", replay.id());
-        }
-        last = line;
-    }
-    assert_eq!(replay.wait().unwrap().code(), Some(130));
-    let after = last.strip_prefix("order-service: interrupted; to go on: --after ").unwrap();
-    assert!((1..80).contains(&after.parse::<i64>().unwrap()), "{after}");
-    after.to_owned()
-}
-
-/// Starts a slow replay, cancels it when it has sent something, and answers where to go on.
-fn cancelled_over_http(instance: &Instance, to: &Topic, after: &str) -> String {
-    let after: i64 = after.parse().unwrap();
-    let body = json!({"topic": to.name, "after": after, "rate": 10});
-    let job = instance.post("/replays", &body);
-    let path = format!("/replays/{}", job["id"].as_str().unwrap());
-    let events = || instance.get(&path)["events"].as_i64();
-    assert!(eventually(|| events() > Some(0)), "{}", instance.service.log());
-    let cancelled = instance.ask("DELETE", &path, &Value::Null);
-    let cancelled: Value = cancelled.json().unwrap();
-    assert_eq!(cancelled["state"], "CANCELLED");
-    let position = cancelled["position"].as_i64().unwrap();
-    assert!((after..80).contains(&position) && position > after, "{cancelled}");
-    position.to_string()
 }

@@ -1,0 +1,161 @@
+//! Replays of few orders: found by the orders, and the same as the journal has of them.
+
+use std::sync::Arc;
+
+use order_app::operations::{Replay, ReplayPlan, ReplayState};
+use order_app::ports::{OrderStore as _, Selection, StoreError};
+use order_domain::{CustomerId, OrderEventKind};
+use order_testkit::Fate;
+use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, noon_plus, soon};
+use tokio::time::sleep;
+
+use crate::shaky::Shaky;
+use crate::world::{World, assert_complete, everything};
+
+fn of_orders(ids: impl IntoIterator<Item = i64>) -> Selection {
+    Selection { orders: ids.into_iter().map(an_order_id).collect(), ..Selection::default() }
+}
+
+fn of_customer(id: i64) -> Selection {
+    Selection { customers: vec![CustomerId::new(id).unwrap()], ..Selection::default() }
+}
+
+/// Orders 1 to 6 of customer 42 with three events each, and 7 of customer 8.
+async fn a_world() -> World {
+    let world = World::published(6, 3).await;
+    let change = a_change_placing(a_new_order(7, 8));
+    world.memory.commit(change, soon()).await.unwrap();
+    world.arrange().await;
+    world.publish().await;
+    world
+}
+
+fn selections() -> Vec<(Selection, u64)> {
+    let kinds = vec![OrderEventKind::Created];
+    vec![
+        (of_orders([2]), 3),
+        (of_orders([2, 5, 5]), 6),
+        (of_orders([99]), 0),
+        (of_customer(8), 1),
+        (of_customer(42), 18),
+        (of_customer(9), 0),
+        (Selection { customers: of_customer(42).customers, ..of_orders([3, 7]) }, 3),
+        (Selection { kinds, ..of_orders([2, 7]) }, 2),
+        (Selection { from: Some(noon_plus(1)), ..of_orders([2]) }, 0),
+        (Selection { to: Some(noon_plus(1)), ..of_orders([2]) }, 3),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_is_not_walked_through_for_few_orders() {
+    for (selection, events) in selections() {
+        let world = a_world().await;
+        let fails = |_| Some(StoreError::Corrupt("it was walked through".into()));
+        let no_walk = Arc::new(Shaky::before(&world, fails));
+        let plan = ReplayPlan { selection: selection.clone(), ..everything() };
+        assert_complete(&world.replay_through(no_walk.clone(), plan.clone()).await, events);
+        assert_eq!(u64::try_from(world.topic.len()).unwrap(), events, "{selection:?}");
+        let dry = ReplayPlan { dry_run: true, ..plan };
+        assert_complete(&world.replay_through(no_walk, dry).await, events);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_through_the_journal_finds_the_same() {
+    for (selection, events) in selections() {
+        let (world, other) = (a_world().await, a_world().await);
+        let plan = ReplayPlan { selection, ..everything() };
+        let by_orders = world.replay(plan.clone()).await;
+        // Places are known to the journal alone.
+        let by_places = other.replay(ReplayPlan { up_to: Some(1_000), ..plan }).await;
+        assert_eq!((by_orders.events, by_places.events), (events, events));
+        for id in 1..=7 {
+            assert_eq!(world.replayed(id), other.replayed(id), "order {id}");
+        }
+        assert_eq!(by_orders.position, by_places.position);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_orders_the_journal_is_walked_through() {
+    let world = World::published(1_001, 1).await;
+    let fails = |_| Some(StoreError::Corrupt("it was walked through".into()));
+    for (selection, walks) in
+        [(of_orders(1..=1_000), false), (of_orders(1..=1_001), true), (of_customer(42), true)]
+    {
+        let plan = ReplayPlan { selection, dry_run: true, ..everything() };
+        let ended = world.replay_through(Arc::new(Shaky::before(&world, fails)), plan).await;
+        assert_eq!(matches!(ended.state, ReplayState::Failed(_)), walks, "{:?}", ended.state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_published_yet_is_left_out() {
+    let world = World::published(4, 3).await;
+    // Parked from its second version on, with a place that nobody has passed, and without a place.
+    world.park(1, 2).await;
+    world.commit(2, 1).await;
+    world.arrange().await;
+    world.commit(3, 2).await;
+    let plan = ReplayPlan { selection: of_orders(1..=4), ..everything() };
+    let progress = world.replay(plan).await;
+    assert_complete(&progress, 10);
+    assert_eq!(progress.unpublished, 2 + 1 + 2);
+    let replayed = [1, 2, 3, 4].map(|id| world.replayed(id));
+    assert_eq!(replayed, [vec![1], vec![1, 2, 3], vec![1, 2, 3], vec![1, 2, 3]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_histories_come_in_sequence_whatever_fails_meanwhile() {
+    let world = World::new();
+    for (id, versions) in [(1, 450), (2, 3), (3, 199), (4, 201)] {
+        world.commit(id, versions).await;
+    }
+    world.arrange().await;
+    world.publish().await;
+    world.broker.script(|number, _| if number % 5 == 0 { Fate::Lost } else { Fate::Confirmed });
+    let plan = ReplayPlan { selection: of_orders(1..=4), ..everything() };
+    let progress = world.replay(plan).await;
+    assert_complete(&progress, 853);
+    assert_eq!(progress.orders, Some((4, 4)));
+    for (id, versions) in [(1, 450), (2, 3), (3, 199), (4, 201)] {
+        let mut seen = world.replayed(id);
+        seen.dedup();
+        assert_eq!(seen, (1..=versions).collect::<Vec<_>>(), "order {id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_published_meanwhile_does_not_come_without_what_was_not() {
+    let world = World::new();
+    world.commit(1, 450).await;
+    world.arrange().await;
+    world.publish().await;
+    let mut shaky = Shaky::before(&world, |_| None);
+    shaky.unpublished = Some(|page| (page == 0).then_some(5));
+    let plan = ReplayPlan { selection: of_orders([1]), ..everything() };
+    let progress = world.replay_through(Arc::new(shaky), plan).await;
+    assert_complete(&progress, 4);
+    assert_eq!((progress.unpublished, world.replayed(1)), (446, vec![1, 2, 3, 4]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_interrupted_begins_again() {
+    let world = World::published(6, 3).await;
+    let plan = ReplayPlan { selection: of_orders([2, 3]), rate: 1, ..everything() };
+    let replay = Replay::begin(world.ports(), plan.clone()).await.unwrap();
+    let ended = replay.run(sleep(std::time::Duration::from_millis(2_500))).await;
+    assert_eq!((ended.state, ended.position, ended.events), (ReplayState::Cancelled, 0, 3));
+    assert_complete(&world.replay(ReplayPlan { rate: 1_000, ..plan }).await, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_event_ends_it_by_its_name() {
+    let world = World::published(6, 3).await;
+    world.broker.always_for(an_order_id(3), Fate::Refused);
+    let plan = ReplayPlan { selection: of_orders([2, 3, 4]), ..everything() };
+    let progress = world.replay(plan).await;
+    let ReplayState::Failed(reason) = &progress.state else { panic!("{progress:?}") };
+    assert!(reason.starts_with("event 1 of order 3 is refused: "), "{reason}");
+    assert_eq!((progress.position, world.replayed(2)), (0, vec![1, 2, 3]));
+}

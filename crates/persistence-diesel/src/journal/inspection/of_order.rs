@@ -1,0 +1,104 @@
+//! The events of one order, by indexes that begin with it: the journal itself is sorted by places,
+//! and an index of its own by orders would cost every event that is written.
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+use order_app::ports::{Duty, shard};
+use order_domain::{MAX_ID, OrderId};
+
+use super::super::super::statements::Running;
+use super::super::super::{Connection, incoming};
+use super::super::leases::name;
+use super::super::places::in_shard;
+use crate::rows::PlacedRow;
+use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
+
+/// Which events are asked for.
+pub(super) struct Asked {
+    pub(super) order: OrderId,
+    pub(super) after: i64,
+    pub(super) limit: u32,
+}
+
+/// What is found.
+pub(super) struct Found {
+    /// The events; no places.
+    pub(super) rows: Vec<PlacedRow>,
+    /// The first sequence that is not published.
+    pub(super) unpublished: Option<i64>,
+}
+
+/// The orders of a customer, in the order of the index that is there for their list.
+pub(super) fn orders_of<'c>(
+    connection: &'c mut Connection,
+    (customer, limit): &'c (i64, u32),
+) -> Running<'c, Vec<i64>> {
+    let theirs = orders::table
+        .filter(orders::customer_id.eq(*customer))
+        .order((orders::created_at.asc(), orders::id.asc()))
+        .limit(i64::from(*limit));
+    Box::pin(theirs.select(orders::id).load(connection))
+}
+
+/// First the events; then what of the order waits for its place, what has one that its shard's
+/// publisher has not passed, and whether the order is parked. An event only ever goes from each of
+/// these to the next, so one that is found in none of them is published.
+pub(super) fn list<'c>(connection: &'c mut Connection, asked: &'c Asked) -> Running<'c, Found> {
+    Box::pin(async move {
+        let order = asked.order.get();
+        let rows = events(connection, asked).await?;
+        let without_place = incoming::first_of(connection, order).await?;
+        let waiting = first_waiting(connection, asked.order).await?;
+        let parked = parked_orders::table.filter(parked_orders::order_id.eq(order));
+        let parked = parked.select(parked_orders::sequence).first(connection).await.optional()?;
+        let unpublished = [without_place, waiting, parked].into_iter().flatten().min();
+        Ok(Found { rows, unpublished })
+    })
+}
+
+async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<PlacedRow>> {
+    let skipped = skipped_events::table
+        .filter(skipped_events::order_id.eq(outbox::order_id))
+        .filter(skipped_events::sequence.eq(outbox::sequence));
+    outbox::table
+        .filter(outbox::order_id.eq(asked.order.get()))
+        .filter(outbox::sequence.gt(asked.after))
+        .filter(outbox::sequence.le(MAX_ID))
+        .filter(not(exists(skipped)))
+        .order(outbox::sequence.asc())
+        .limit(i64::from(asked.limit))
+        .select((
+            0_i64.into_sql::<BigInt>(),
+            outbox::order_id,
+            outbox::sequence,
+            outbox::event_id.nullable(),
+            outbox::order_id.nullable(),
+            outbox::sequence.nullable(),
+            outbox::event_type.nullable(),
+            outbox::occurred_at.nullable(),
+            outbox::context.nullable(),
+            outbox::data.nullable(),
+        ))
+        .load(connection)
+        .await
+}
+
+/// The first event of an order with a place that its shard's publisher has not passed: in what the
+/// shard has yet to publish, and nowhere else.
+async fn first_waiting(connection: &mut Connection, order: OrderId) -> QueryResult<Option<i64>> {
+    let number = shard(order);
+    let publisher = leases::table.filter(leases::name.eq(name(Duty::Publish(number))));
+    let passed: i64 = publisher.select(leases::position).first(connection).await?;
+    let range = in_shard(number, passed);
+    journal::table
+        .filter(journal::shard_position.ge(range.start))
+        .filter(journal::shard_position.lt(range.end))
+        .filter(journal::order_id.eq(order.get()))
+        .order(journal::shard_position.asc())
+        .select(journal::sequence)
+        .first(connection)
+        .await
+        .optional()
+}
