@@ -1,34 +1,40 @@
-//! A log that nobody reads: the sink blocks, lines are lost and counted, and requests notice nothing.
+//! A log that nobody reads: the sink blocks, lines are lost and counted, and requests notice nothing,
+//! also when everything else is down that they can do without.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+#[path = "support/collector.rs"]
+#[expect(dead_code, reason = "nobody looks at what this one hears")]
+mod collector;
 mod support;
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{client, eventually, free_port, fresh_folder, send_signal};
+use serde_json::Value;
+
+use crate::collector::Collector;
+use crate::support::{an_order, client, eventually, free_port, fresh_folder, send_signal};
 
 /// More lines than a pipe and the queue before it hold.
 const REQUESTS: usize = 12_000;
 /// What asks at the same time.
 const CLIENTS: usize = 4;
+/// The longest that any answer may take.
+const SOON: Duration = Duration::from_millis(1_500);
 
-/// Ends the process with the test.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A service whose log nobody reads; it ends with the test.
+struct Unread {
+    child: Child,
+    base: String,
 }
 
-#[test]
-fn a_sink_that_blocks_costs_lines_and_no_request() {
-    let port = free_port();
-    let base = format!("http://127.0.0.1:{port}");
-    let mut service = Ends(
-        Command::new(env!("CARGO_BIN_EXE_order-service"))
+impl Unread {
+    fn start(options: &[String]) -> Self {
+        let port = free_port();
+        let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
             .arg(format!("--server.port={port}"))
+            .args(options)
             .env_remove("DATABASE_URL")
             .current_dir(fresh_folder())
             .stdin(Stdio::null())
@@ -36,28 +42,106 @@ fn a_sink_that_blocks_costs_lines_and_no_request() {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap(),
-    );
-    let ready = format!("{base}/actuator/health/readiness");
-    assert!(eventually(|| client().get(&ready).send().is_ok_and(|answer| answer.status() == 200)));
-    let liveness = format!("{base}/actuator/health/liveness");
-    std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                for _ in 0..REQUESTS / CLIENTS {
-                    let began = Instant::now();
-                    assert_eq!(client().get(&liveness).send().unwrap().status(), 200);
-                    assert!(began.elapsed() < Duration::from_millis(1_500));
-                }
-            });
-        }
-    });
-    let metrics = format!("{base}/actuator/prometheus");
-    let text = client().get(&metrics).send().unwrap().text().unwrap();
-    let lost = text.lines().find_map(|line| line.strip_prefix("log_lines_lost_total "));
-    assert!(lost.unwrap().parse::<u64>().unwrap() > 0, "{lost:?}");
-    let began = Instant::now();
-    send_signal("TERM", service.0.id());
-    assert_eq!(service.0.wait().unwrap().code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(10));
+            .unwrap();
+        let unread = Self { child, base: format!("http://127.0.0.1:{port}") };
+        let ready = unread.url("/actuator/health/readiness");
+        let is_ready = || client().get(&ready).send().is_ok_and(|answer| answer.status() == 200);
+        assert!(eventually(is_ready));
+        unread
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn read(&self, path: &str) -> (u16, String) {
+        let began = Instant::now();
+        let answer = client().get(self.url(path)).send().unwrap();
+        assert!(began.elapsed() < SOON, "{path} took {:?}", began.elapsed());
+        (answer.status().as_u16(), answer.text().unwrap())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let (_, text) = self.read("/actuator/prometheus");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap().parse().unwrap()
+    }
+
+    /// Has it say more than its log takes.
+    fn fill_the_log(&self) {
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    for _ in 0..REQUESTS / CLIENTS {
+                        assert_eq!(self.read("/actuator/health/liveness").0, 200);
+                    }
+                });
+            }
+        });
+        assert!(self.number("log_lines_lost_total") > 0);
+    }
+
+    fn stop(mut self) {
+        let began = Instant::now();
+        send_signal("TERM", self.child.id());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_sink_that_blocks_costs_lines_and_no_request() {
+    let service = Unread::start(&[]);
+    service.fill_the_log();
+    service.stop();
+}
+
+#[test]
+fn when_everything_is_down_orders_are_taken_and_health_tells_the_truth() {
+    let closed = || format!("127.0.0.1:{}", free_port());
+    let silent = Collector::that_answers(None);
+    let service = Unread::start(&[
+        format!("--spring.kafka.bootstrap-servers={}", closed()),
+        format!("--eureka.client.service-url.defaultZone=http://{}/eureka", closed()),
+        format!("--spring.config.import=optional:configserver:http://{}", closed()),
+        format!("--management.otlp.tracing.endpoint={}", silent.endpoint()),
+        "--management.otlp.tracing.timeout=300ms".to_owned(),
+        "--management.tracing.sampling.probability=1.0".to_owned(),
+    ]);
+    service.fill_the_log();
+    for _ in 0..50 {
+        let began = Instant::now();
+        let answer = client().post(service.url("/orders")).json(&an_order(42)).send().unwrap();
+        assert_eq!(answer.status(), 201);
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        let order: Value = answer.json().unwrap();
+        let path = format!("/orders/{}", order["id"]);
+        assert_eq!(service.read(&path).0, 200);
+    }
+    // Whoever sends requests is told to go on, and whoever watches is told what is down.
+    let told = |path: &str| {
+        let (status, text) = service.read(path);
+        (status, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let of = |health: &Value, name: &str| health["components"][name]["status"].clone();
+    let peers = ["kafka", "eureka", "clientConfigServer"];
+    let all_down = || {
+        let (status, health) = told("/actuator/health/dependencies");
+        status == 503 && peers.iter().all(|peer| of(&health, peer) == "DOWN")
+    };
+    assert!(eventually(all_down), "{:?}", told("/actuator/health/dependencies"));
+    let (status, health) = told("/actuator/health");
+    assert_eq!((status, &health["status"], of(&health, "db")), (200, &"UP".into(), "UP".into()));
+    assert!(peers.iter().all(|peer| of(&health, peer) == "DOWN"), "{health}");
+    assert_eq!(told("/actuator/health/readiness").0, 200);
+    assert!(eventually(|| service.number("trace_exports_failed_total") > 0));
+    assert_eq!(service.number("trace_spans_sent_total"), 0);
+    service.stop();
 }

@@ -1,5 +1,6 @@
 //! Rolling restarts: two instances in a real Eureka registry, clients who balance between whatever
-//! instances it names, and ten restarts, one after the other, in which no request fails.
+//! instances it names, and ten restarts, one after the other, in which no request fails. And what is
+//! under way when an instance stops at once, without the time in which clients turn away.
 
 #![expect(
     clippy::expect_used,
@@ -10,6 +11,8 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::time::Duration;
@@ -166,4 +169,32 @@ fn ten_rolling_restarts_under_load_fail_no_request() {
     let failed = heard.failed.lock().unwrap();
     assert!(failed.is_empty(), "{} failed, such as {:?}", failed.len(), failed.first());
     assert!(heard.placed.load(Ordering::Relaxed) >= RESTARTS, "there was a load");
+}
+
+#[test]
+fn a_request_that_is_under_way_is_answered_before_its_instance_ends() {
+    let service = Service::start(&["--order.shutdown.delay=0s"]);
+    service.wait_until_ready();
+    let address = service.base.trim_start_matches("http://").to_owned();
+    let mut sending = TcpStream::connect(&address).unwrap();
+    let mut answers = BufReader::new(sending.try_clone().unwrap());
+    let body = an_order(7).to_string();
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    sending.write_all(head.as_bytes()).unwrap();
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 100 "), "the server asks for the body: {line}");
+    service.signal("TERM");
+    assert!(eventually(|| TcpStream::connect(&address).is_err()), "it takes nobody in any more");
+    assert_eq!(service.ended(), None, "it waits for the request under way");
+    sending.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    while !answer.contains("HTTP/1.1 201 ") {
+        assert!(answers.read_line(&mut answer).unwrap() > 0, "unanswered: {answer:?}");
+    }
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
 }

@@ -15,10 +15,13 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use order_app::ports::Entropy as _;
 use order_app::traces::TraceContext;
 use order_testkit::RandomEntropy;
+use prost::Message as _;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
@@ -160,6 +163,47 @@ fn one_trace_leads_from_the_request_to_the_published_event_and_on_to_its_consume
         assert!(head.contains("content-type: application/x-protobuf"), "{head}");
         assert!(head.contains("x-tenant: shop"), "{head}");
     });
+    for order in &orders[..2] {
+        is_one_tree_with_its_consumer(&collector, &of_event(*order), &topic);
+    }
+}
+
+/// With what a consumer reports of itself, a trace is one tree, from the request to the consumed
+/// event.
+fn is_one_tree_with_its_consumer(collector: &Collector, event: &TraceContext, topic: &str) {
+    report_consumption(collector, event, topic);
+    let trace_id = event.trace_id.to_be_bytes();
+    collector.heard(|heard| {
+        let spans: Vec<_> = heard.spans.iter().filter(|span| span.trace_id == trace_id).collect();
+        let is_here = |id: &[u8]| spans.iter().any(|span| span.span_id == id);
+        let mut tops = spans.iter().filter(|span| !is_here(&span.parent_span_id));
+        assert_eq!(tops.next().unwrap().name, "POST /orders");
+        assert_eq!(tops.next(), None);
+        let mut kinds: Vec<_> = spans.iter().map(|span| span.kind).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, [1, 1, 2, 4, CONSUMER]);
+    });
+}
+
+/// OpenTelemetry's number.
+const CONSUMER: i32 = 5;
+
+/// What a consumer tells the collector: its step, below the one that the event names.
+fn report_consumption(collector: &Collector, event: &TraceContext, topic: &str) {
+    let span = Span {
+        trace_id: event.trace_id.to_be_bytes().to_vec(),
+        span_id: RandomEntropy.bits().to_be_bytes()[..8].to_vec(),
+        parent_span_id: event.span_id.to_be_bytes().to_vec(),
+        name: format!("process {topic}"),
+        kind: CONSUMER,
+        ..Span::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+    let resource = Some(Resource::default());
+    let of_consumer = ResourceSpans { resource, scope_spans, ..ResourceSpans::default() };
+    let request = ExportTraceServiceRequest { resource_spans: vec![of_consumer] };
+    let sent = client().post(collector.endpoint()).body(request.encode_to_vec()).send();
+    assert_eq!(sent.unwrap().status(), 200);
 }
 
 #[test]

@@ -14,6 +14,10 @@ const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
 const FIXED_FILES: &str = "settings files are found by fixed names, or named by --config";
 const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
+const ONE_ZONE: &str = "servers are taken in the order of eureka.client.service-url.defaultZone";
+const MACHINES_CERTIFICATES: &str = "servers are checked against the certificates of the machine";
+const UP_FROM_READY: &str = "an instance is UP in the registry from ready to its stop";
+const FIXED_GROUPS: &str = "the groups of health are fixed";
 
 const ONE_KAFKA_CLIENT: &str = "one client publishes: what stands directly under spring.kafka, and in spring.kafka.properties, applies to it";
 const JAAS: &str = "user and password are read from spring.kafka.properties.sasl.jaas.config";
@@ -43,6 +47,13 @@ pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.profiles.include", FIXED_FILES),
     ("spring.profiles.group.*", FIXED_FILES),
     ("logging.file.*", ONLY_STDOUT),
+    ("eureka.client.availability-zones.*", ONE_ZONE),
+    ("eureka.client.region", ONE_ZONE),
+    ("eureka.client.tls.*", MACHINES_CERTIFICATES),
+    ("spring.cloud.config.tls.*", MACHINES_CERTIFICATES),
+    ("eureka.client.healthcheck.enabled", UP_FROM_READY),
+    ("eureka.instance.initial-status", UP_FROM_READY),
+    ("management.endpoint.health.group.*", FIXED_GROUPS),
     ("management.otlp.tracing.compression", PLAIN_OTLP),
     ("management.otlp.tracing.transport", PLAIN_OTLP),
 ];
