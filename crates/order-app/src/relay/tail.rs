@@ -18,8 +18,6 @@ use crate::ports::{Placed, SHARDS, StoreError, Unreadable, shard};
 const PAGE: u32 = 1_000;
 /// What a page may bring a shard, with a margin.
 const SHARE: usize = 128;
-/// Of so many shards it is worth to read all events.
-const MOST: usize = SHARDS as usize / 2;
 /// For so long it is waited until most shards have room for their share; then each that has reads
 /// for itself.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -83,7 +81,9 @@ impl Tail {
         let roomy = shards.values().filter(|shard| shard.has_room(share));
         let mut reads: Vec<i64> = roomy.map(|shard| shard.window.read()).collect();
         reads.sort_unstable_by(|one, other| other.cmp(one));
-        match MOST.checked_sub(1).and_then(|most| reads.get(most)) {
+        // Of half of the shards it is worth to read all events.
+        let half = usize::from(SHARDS).div_ceil(2);
+        match reads.get(half.saturating_sub(1)) {
             Some(front) => (self.front, self.roomy) = (Some(*front), now),
             None if later(self.roomy, PATIENCE) <= now => self.front = None,
             None => return false,

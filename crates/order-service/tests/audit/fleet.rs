@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use order_testkit::databases::{Scratch, count};
+use order_testkit::databases::{Scratch, count, execute};
 use order_testkit::{Commit, Conduct, Proxy};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -81,8 +81,7 @@ impl Fleet {
     pub(crate) fn halt_beyond_its_lease(&self, number: usize) {
         // Both hold something: otherwise nothing would be taken over.
         assert!(eventually(|| self.holders() == 2), "both instances have leases");
-        let halted = Halted(self.instance(number));
-        halted.0.signal("STOP");
+        let halted = self.halt(number);
         let begin = Instant::now();
         while self.holders() > 1 {
             assert!(begin.elapsed() < TAKEN_OVER_WITHIN, "the other instance takes over");
@@ -91,6 +90,25 @@ impl Fleet {
         drop(halted);
         // It finds out that it has lost everything, and gets its share again.
         assert!(eventually(|| self.holders() == 2), "the leases are shared again");
+    }
+
+    /// Halts an instance where the other can go on. Whoever is halted in the middle of writing to
+    /// SQLite has the lock of the file, which no server takes away: then it goes on, and is halted
+    /// again.
+    fn halt(&self, number: usize) -> Halted<'_> {
+        loop {
+            let halted = Halted(self.instance(number));
+            halted.0.signal("STOP");
+            if self.is_writable() {
+                return halted;
+            }
+        }
+    }
+
+    /// Whether somebody can write; the transactions of those who run are short.
+    fn is_writable(&self) -> bool {
+        let of_nothing = "PRAGMA busy_timeout = 1000; UPDATE leases SET epoch = epoch WHERE 1 = 0";
+        self.proxy.is_some() || self.runtime.block_on(execute(&self.direct, of_nothing)).is_ok()
     }
 
     /// How many instances hold leases of shards.
