@@ -48,12 +48,15 @@ impl Writer {
         let Turns { all, of_a_batch } = self.turns;
         let turns = Arc::new(Semaphore::new(usize::try_from(all.max(1)).unwrap_or(1)));
         let writer = Arc::new(self);
+        let mut usual = 0_usize;
         // First the turns, then whoever waits by then: the more there is to do, the more goes
-        // together.
+        // together. As many turns as for the batches before it: under load, those who are answered
+        // first come back first, one by one, and should meet each other.
         while let Some(waiting) = head.somebody().await {
-            let wanted = u32::try_from(waiting).unwrap_or(of_a_batch).clamp(1, of_a_batch);
+            let wanted = u32::try_from(waiting.max(usual)).unwrap_or(u32::MAX).clamp(1, of_a_batch);
             let Ok(taken) = Arc::clone(&turns).acquire_many_owned(wanted).await else { return };
             let batch = head.next_batch();
+            usual = usual.saturating_mul(3).saturating_add(batch.len()).div_euclid(4);
             let writer = Arc::clone(&writer);
             tokio::spawn(async move {
                 if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
