@@ -108,6 +108,10 @@ async fn pass(
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
+    // Otherwise each statement of a transaction waits for the acknowledgement of the one before.
+    if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
+        return;
+    }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut watching = conduct.subscribe();
