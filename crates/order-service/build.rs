@@ -2,11 +2,7 @@
 //! says, where these sources are in a repository of their own. Other builds are not made anew for
 //! each commit, so they name one only when they are told.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "so do build scripts ask cargo, and tell it"
-)]
+#![expect(clippy::disallowed_methods, reason = "so do build scripts ask cargo")]
 
 use std::env;
 use std::process::Command;
