@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
-use order_app::ports::{Duty, EventJournal as _, SHARDS};
+use order_app::ports::{Duty, EventJournal as _, Parking, Progress, SHARDS, shard};
 use order_app::relay::{Bell, Relay, RelaySettings, RelayStats, Step};
+use order_domain::Version;
 use order_testkit::examples::{a_place_command, a_write_request, an_order_id, soon};
 use order_testkit::{Fate, FixedClock, HookedJournal, Moment, SeededEntropy};
 use tokio::time::Instant;
@@ -93,6 +94,49 @@ async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
     let (by_shards, pages) = (by_shards.load(Ordering::Relaxed), pages.load(Ordering::Relaxed));
     assert!(pages >= 8, "{pages} pages");
     assert!(by_shards <= 8, "{by_shards} reads of single shards");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
+    let world = World::default();
+    for id in 1..=16 {
+        world.commit(id, 1).await;
+    }
+    let mut arranging = world.instance(1);
+    arranging.publisher.pause();
+    arranging.work_until(|report| report.arranged == 16).await;
+    drop(arranging);
+    tokio::time::advance(LEASE * 2).await;
+    // Its publisher has not come there when the last event is skipped.
+    let (journal, last) = (&world.memory, an_order_id(16));
+    let duty = Duty::Publish(shard(last));
+    let lease = journal.lease(duty, OTHER, LEASE, soon()).await.unwrap().unwrap();
+    let parking = Parking { order: last, from: Version::FIRST, reason: "a test".to_owned() };
+    let progress = Progress { park: vec![parking], ..Progress::default() };
+    journal.advance(&lease, &progress, soon()).await.unwrap();
+    journal.release(&lease, soon()).await.unwrap();
+    assert!(world.redrive(last, Some("nobody wants it")).await);
+
+    let pages = Arc::new(AtomicUsize::new(0));
+    let count = pages.clone();
+    let journal = HookedJournal::new(world.memory.clone(), move |moment| {
+        count.fetch_add(usize::from(moment == Moment::Reads(None)), Ordering::Relaxed);
+        std::future::ready(Ok(()))
+    });
+    let mut instance = world.instance_with(2, RelaySettings::default(), Arc::new(journal));
+    let start = Instant::now();
+    // Whoever never rests does not let the time pass, either.
+    for _step in 0..2_000 {
+        if let Step::Idle { until } = instance.relay.step().await {
+            tokio::time::sleep_until(until.unwrap()).await;
+        }
+        if start.elapsed() > Duration::from_secs(5) {
+            break;
+        }
+    }
+    assert_eq!(world.topic.len(), 15);
+    let pages = pages.load(Ordering::Relaxed);
+    assert!(pages < 50, "{pages} pages in five seconds, of which each has five polls");
 }
 
 #[tokio::test(start_paused = true)]
