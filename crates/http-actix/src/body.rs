@@ -23,6 +23,7 @@ pub(crate) use events::{EventBody, batch as event_batch};
 pub(crate) use lines::LineBody;
 pub(crate) use order::{
     LineOutBody, OrderBody, OrderPageBody, answer as order_answer, changed, created,
+    page as order_page,
 };
 pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as place_order};
 pub(crate) use replace_lines::{

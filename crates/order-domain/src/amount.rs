@@ -14,11 +14,21 @@ const SCALE: u32 = 4;
 const WHOLE_DIGITS: i64 = 15;
 /// The longest text that is looked at; an honest amount has at most 20 digits.
 const LONGEST_TEXT: usize = 64;
+/// Fifteen digits, the point and four decimals.
+const LONGEST_SPELLING: usize = 20;
+
+/// So many ten-thousandths are one.
+const ONE: u64 = 10_000;
+/// Ten-thousandths of the largest amount: nineteen nines.
+const MOST: u64 = 9_999_999_999_999_999_999;
 
 /// An exact amount from 0 to 999,999,999,999,999.9999 (`DECIMAL(19,4)`), in the unit of the
 /// order's currency.
+///
+/// It is a whole number of ten-thousandths, of which the largest just fits into 64 bits: so sums and
+/// products are those of whole numbers, and an order, which is full of amounts, is cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount(Decimal);
+pub struct Amount(u64);
 
 /// Why a text or number is no [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,55 +43,24 @@ pub enum AmountError {
     #[error("must have at most {SCALE} decimals")]
     TooManyDecimals,
     /// Above [`Amount::MAX`].
-    #[error("must not be above {}", Amount::MAX.0)]
+    #[error("must not be above {}", Amount::MAX.as_decimal())]
     TooLarge,
 }
 
 impl Amount {
     /// Nothing.
-    pub const ZERO: Self = Self(Decimal::ZERO);
+    pub const ZERO: Self = Self(0);
     /// The largest `DECIMAL(19,4)`: 999,999,999,999,999.9999.
-    pub const MAX: Self = Self(Decimal::from_parts(0x89E7_FFFF, 0x8AC7_2304, 0, false, SCALE));
+    pub const MAX: Self = Self(MOST);
 
     /// Reads an amount from the text of a JSON number; exponents are allowed, so `1.5e1` is 15.
     ///
     /// # Errors
     /// [`AmountError`], each case by its name.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
-        let number = Number::read(text).ok_or(AmountError::NotANumber)?;
-        let digits = || number.whole.bytes().chain(number.fraction.bytes());
-        let is_zero = |digit: &u8| *digit == b'0';
-        let all = number.whole.len().saturating_add(number.fraction.len());
-        let leading = digits().take_while(is_zero).count();
-        let trailing = digits().rev().take_while(is_zero).count();
-        let significant = all.saturating_sub(leading).saturating_sub(trailing);
-        // Where the last digit that is no zero stands, counted from the point, and likewise the
-        // first one: known before any arithmetic, so that nothing can overflow or be rounded.
-        let decimals = number
-            .shift
-            .saturating_add(signed(number.fraction.len()))
-            .saturating_sub(signed(trailing));
-        let before_point = signed(significant).saturating_sub(decimals);
-        if leading == all {
-            Ok(Self::ZERO)
-        } else if number.negative {
-            Err(AmountError::Negative)
-        } else if before_point > WHOLE_DIGITS {
-            Err(AmountError::TooLarge)
-        } else if decimals > i64::from(SCALE) {
-            Err(AmountError::TooManyDecimals)
-        } else {
-            // At most 19 digits, zeros for a positive exponent included.
-            let mantissa = digits()
-                .skip(leading)
-                .take(significant)
-                .map(|digit| i128::from(digit.saturating_sub(b'0')))
-                .fold(0_i128, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
-            let zeros = u32::try_from(decimals.saturating_neg()).unwrap_or(0);
-            let mantissa = mantissa.saturating_mul(10_i128.saturating_pow(zeros));
-            let scale = u32::try_from(decimals).unwrap_or(0);
-            Decimal::try_from_i128_with_scale(mantissa, scale)
-                .map_or(Err(AmountError::TooLarge), Self::new)
+        match usual(text) {
+            Some(count) => Ok(Self(count)),
+            None => any(text),
         }
     }
 
@@ -90,40 +69,53 @@ impl Amount {
     /// # Errors
     /// [`AmountError`], each case by its name, but never `NotANumber`.
     pub fn new(value: Decimal) -> Result<Self, AmountError> {
-        let value = value.normalize();
         if value.is_sign_negative() && !value.is_zero() {
-            Err(AmountError::Negative)
-        } else if value > Self::MAX.0 {
-            Err(AmountError::TooLarge)
-        } else if value.scale() > SCALE {
-            Err(AmountError::TooManyDecimals)
-        } else {
-            Ok(Self(value))
+            return Err(AmountError::Negative);
+        }
+        // Trailing zeros matter only where there are more decimals than are kept.
+        let value = if value.scale() > SCALE { value.normalize() } else { value };
+        let missing = SCALE.checked_sub(value.scale());
+        let count = missing.map(|zeros| {
+            let count = value.mantissa().saturating_mul(10_i128.saturating_pow(zeros));
+            u64::try_from(count).ok().filter(|count| *count <= MOST)
+        });
+        match count {
+            Some(Some(count)) => Ok(Self(count)),
+            Some(None) => Err(AmountError::TooLarge),
+            None if value > Self::MAX.as_decimal() => Err(AmountError::TooLarge),
+            None => Err(AmountError::TooManyDecimals),
         }
     }
 
     /// The exact decimal number, without trailing zeros.
     #[must_use]
-    pub const fn as_decimal(self) -> Decimal {
-        self.0
+    pub fn as_decimal(self) -> Decimal {
+        Decimal::from_i128_with_scale(self.0.into(), SCALE).normalize()
     }
 
     /// How many decimals this amount really has: 2 for 0.10 + 0.25, none for 3.00.
     #[must_use]
     pub const fn decimals(self) -> u32 {
-        self.0.scale()
+        match self.0 % ONE {
+            0 => 0,
+            fraction if fraction % 1_000 == 0 => 1,
+            fraction if fraction % 100 == 0 => 2,
+            fraction if fraction % 10 == 0 => 3,
+            _ => SCALE,
+        }
     }
 
     /// The exact sum; `None` above [`Amount::MAX`].
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).and_then(|sum| Self::new(sum).ok())
+        self.0.checked_add(other.0).filter(|sum| *sum <= MOST).map(Self)
     }
 
     /// The exact product; `None` above [`Amount::MAX`].
     #[must_use]
     pub fn checked_times(self, quantity: Quantity) -> Option<Self> {
-        self.0.checked_mul(Decimal::from(quantity.get())).and_then(|value| Self::new(value).ok())
+        let product = self.0.checked_mul(quantity.get().into());
+        product.filter(|product| *product <= MOST).map(Self)
     }
 
     /// Spells the amount with exactly the currency's decimals: `149.97`, JPY `150`, KWD `1.500`.
@@ -142,21 +134,16 @@ pub struct AmountText {
 
 impl fmt::Display for AmountText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Amount(value) = self.amount;
-        let power = |exponent: u32| 10_i128.saturating_pow(exponent);
+        let Amount(count) = self.amount;
         // Never fewer than the amount has: spelling must not round.
-        let decimals = self.currency.decimals().max(value.scale());
-        let missing = power(decimals.saturating_sub(value.scale()));
-        let digits = value.mantissa().saturating_mul(missing);
-        // In 64 bits, where division is cheap: at most 19 digits, so they fit.
-        let (Ok(mut rest), Ok(decimals)) = (u64::try_from(digits), usize::try_from(decimals))
-        else {
-            return Err(fmt::Error);
-        };
+        let decimals = self.currency.decimals().max(self.amount.decimals()).min(SCALE);
+        let unit = 10_u64.saturating_pow(SCALE.saturating_sub(decimals));
+        let mut rest = count.checked_div(unit).unwrap_or(count);
         // By hand, from the last digit to the first: an order is full of amounts, and format
         // strings take several times as long. One digit before the point is always there.
+        let decimals = usize::try_from(decimals).map_err(|_| fmt::Error)?;
         let least = if decimals == 0 { 1 } else { decimals.saturating_add(2) };
-        let mut text = [b'0'; LONGEST_TEXT];
+        let mut text = [b'0'; LONGEST_SPELLING];
         let mut length = 0_usize;
         for character in text.iter_mut().rev() {
             if length == decimals && decimals > 0 {
@@ -173,6 +160,61 @@ impl fmt::Display for AmountText {
         let text = text.get(unused..).and_then(|text| std::str::from_utf8(text).ok());
         f.write_str(text.ok_or(fmt::Error)?)
     }
+}
+
+/// The ten-thousandths of an amount as nearly everybody spells it: up to fifteen digits, and up to
+/// four decimals. `None` for whatever else there is, right or wrong.
+fn usual(text: &str) -> Option<u64> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) if (1..=4).contains(&fraction.len()) => (whole, fraction),
+        Some(_) => return None,
+        None => (text, ""),
+    };
+    let is_spelled = whole.len() <= 15 && (!whole.starts_with('0') || whole.len() == 1);
+    if !is_spelled || whole.is_empty() {
+        return None;
+    }
+    let mut count = 0_u64;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        count = count.saturating_mul(10).saturating_add(digit.into());
+    }
+    let missing = SCALE.saturating_sub(u32::try_from(fraction.len()).ok()?);
+    Some(count.saturating_mul(10_u64.saturating_pow(missing)))
+}
+
+/// Reads an amount as JSON may spell it.
+fn any(text: &str) -> Result<Amount, AmountError> {
+    let number = Number::read(text).ok_or(AmountError::NotANumber)?;
+    let digits = || number.whole.bytes().chain(number.fraction.bytes());
+    let is_zero = |digit: &u8| *digit == b'0';
+    let all = number.whole.len().saturating_add(number.fraction.len());
+    let leading = digits().take_while(is_zero).count();
+    let trailing = digits().rev().take_while(is_zero).count();
+    let significant = all.saturating_sub(leading).saturating_sub(trailing);
+    // Where the last digit that is no zero stands, counted from the point, and likewise the
+    // first one: known before any arithmetic, so that nothing can overflow or be rounded.
+    let decimals =
+        number.shift.saturating_add(signed(number.fraction.len())).saturating_sub(signed(trailing));
+    let before_point = signed(significant).saturating_sub(decimals);
+    if leading == all {
+        return Ok(Amount::ZERO);
+    }
+    if number.negative {
+        return Err(AmountError::Negative);
+    }
+    if before_point > WHOLE_DIGITS {
+        return Err(AmountError::TooLarge);
+    }
+    let missing = i64::from(SCALE).saturating_sub(decimals);
+    let missing = u32::try_from(missing).map_err(|_| AmountError::TooManyDecimals)?;
+    // At most 19 digits, the zeros that are missing included.
+    let count = digits()
+        .skip(leading)
+        .take(significant)
+        .map(|digit| u64::from(digit.saturating_sub(b'0')))
+        .fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+    Ok(Amount(count.saturating_mul(10_u64.saturating_pow(missing))))
 }
 
 /// The parts of a JSON number: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
@@ -233,7 +275,7 @@ pub struct UnitPriceTooLarge;
 
 impl UnitPrice {
     /// The largest unit price: 9,999,999.9999.
-    pub const MAX: Self = Self(Amount(Decimal::from_parts(0x4876_E7FF, 0x17, 0, false, SCALE)));
+    pub const MAX: Self = Self(Amount(99_999_999_999));
 
     /// Checks the range; the currency's decimals are checked with the lines of the order.
     ///

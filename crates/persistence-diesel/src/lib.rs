@@ -15,6 +15,7 @@ mod pool;
 mod retry;
 mod rows;
 mod schema;
+mod turns;
 mod types;
 
 use std::fmt;
@@ -28,9 +29,10 @@ pub use crate::pool::PoolReport;
 
 use crate::backend::{mysql, postgres, sqlite};
 use crate::ids::OrderIds;
-use crate::line::{Line, Turns};
+use crate::line::Line;
 use crate::pool::{Connect as _, Manager, Reporter};
 use crate::retry::Retry;
+use crate::turns::Turns;
 
 /// Where the store is and how much of it one process may use.
 #[derive(Clone)]
@@ -129,7 +131,7 @@ macro_rules! stores {
             ids: ids.clone(),
             retry: retry.clone(),
             turns: if !$settings.group_commit {
-                Turns { all: $settings.pool_size, of_a_batch: 1 }
+                Turns::apart($settings.pool_size)
             } else if $writers.is_some() {
                 Turns::ONE_WRITER
             } else {

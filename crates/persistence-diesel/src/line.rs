@@ -21,23 +21,6 @@ const MOST_BYTES: usize = 1 << 20;
 /// Changes that could not be written in time are given up when their deadline is nearer than this.
 pub(crate) const HASTE: Duration = Duration::from_millis(100);
 
-/// How much is written at a time. A batch takes a turn for each of its changes, but no more than
-/// `of_a_batch`. So large batches are few at a time, because more of them would each be smaller;
-/// and while there are only few changes, each goes at once.
-#[derive(Clone, Copy)]
-pub(crate) struct Turns {
-    pub(crate) all: u32,
-    pub(crate) of_a_batch: u32,
-}
-
-impl Turns {
-    /// For a server that can write several batches at a time: two large ones, so that it has work
-    /// while it waits for its disk, or eight changes by themselves.
-    pub(crate) const SERVER: Self = Self { all: 8, of_a_batch: 4 };
-    /// Where one transaction writes at a time: one batch, and the next one ready.
-    pub(crate) const ONE_WRITER: Self = Self { all: 2, of_a_batch: 1 };
-}
-
 /// Where callers line up.
 pub(crate) struct Line(mpsc::UnboundedSender<Waiting>);
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bb8::Pool;
 use order_app::ports::{Deadline, StoreError};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 
 use super::store::read_until;
@@ -15,14 +15,11 @@ use super::{Backend, statements};
 use crate::pool::Manager;
 use crate::retry::Retry;
 use crate::rows::OrderRow;
+use crate::turns::{Turns, UnderWay};
 
 /// The most orders that are read together.
 const MOST_ORDERS: usize = 128;
-/// How many such reads run at a time. One more than one, so that the database has work while an
-/// answer is on its way.
-const READS_AT_A_TIME: usize = 2;
-
-type Found = Result<Option<OrderRow>, StoreError>;
+type Found = Result<Option<Arc<OrderRow>>, StoreError>;
 
 /// Where readers line up.
 pub(crate) struct Lookups(mpsc::UnboundedSender<Lookup>);
@@ -63,10 +60,10 @@ impl Lookups {
 }
 
 async fn serve(mut waiting: mpsc::UnboundedReceiver<Lookup>, reader: Reader) {
-    let turns = Arc::new(Semaphore::new(READS_AT_A_TIME));
-    // First a turn, then whoever waits by then: the more there is to do, the more goes together.
-    while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
-        let Some(first) = waiting.recv().await else { return };
+    let mut under_way = UnderWay::new(Turns::SERVER);
+    // First the turns, then whoever waits by then: the more there is to do, the more goes together.
+    while let Some(first) = waiting.recv().await {
+        let turns = under_way.turns_for(waiting.len().saturating_add(1)).await;
         let mut together = vec![first];
         while together.len() < MOST_ORDERS
             && let Ok(next) = waiting.try_recv()
@@ -75,10 +72,7 @@ async fn serve(mut waiting: mpsc::UnboundedReceiver<Lookup>, reader: Reader) {
         }
         together.retain(|lookup| !lookup.answer.is_closed());
         let reader = reader.clone();
-        tokio::spawn(async move {
-            reader.look_up(together).await;
-            drop(turn);
-        });
+        under_way.start(turns, together.len(), async move { reader.look_up(together).await });
     }
 }
 
@@ -92,7 +86,7 @@ impl Reader {
         let query = statements::find_orders;
         let rows = read_until(deadline, &self.readers, &self.retry, query, &ids).await;
         let rows = rows.map(|rows| {
-            rows.into_iter().map(|row| (row.id, row)).collect::<HashMap<i64, OrderRow>>()
+            rows.into_iter().map(|row| (row.id, Arc::new(row))).collect::<HashMap<_, _>>()
         });
         for lookup in together {
             let found = match &rows {

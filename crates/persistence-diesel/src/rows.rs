@@ -1,5 +1,7 @@
 //! Rows, and how they become domain values and back. Statements are not here.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use order_app::events::EventRecord;
@@ -114,15 +116,15 @@ struct LineOut<'a> {
     unit_price: String,
 }
 
+/// `P` is the text of the price: an amount is never a floating-point number on its way.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LineIn<'a> {
+struct LineIn<'a, P> {
     product_id: i64,
-    name: Option<String>,
-    quantity: i64,
-    /// The text itself: an amount is never a floating-point number on its way.
     #[serde(borrow)]
-    unit_price: &'a RawValue,
+    name: Option<Cow<'a, str>>,
+    quantity: i64,
+    unit_price: P,
 }
 
 impl ChangeRows {
@@ -219,21 +221,26 @@ impl OrderRow {
     }
 
     /// The order that this row holds.
-    pub(crate) fn into_order(self) -> Result<Order, BoxError> {
+    pub(crate) fn order(&self) -> Result<Order, BoxError> {
         let currency = Currency::from_code(&self.currency)?;
-        let items = self.items.ok_or("items is NULL")?;
+        let items = self.items.as_ref().ok_or("items is NULL")?;
         let lines = OrderLines::new(currency, lines(&items.0)?)?;
-        if self.total_amount != Some(Money(lines.total().as_decimal())) {
+        let total = self.total_amount.and_then(|Money(total)| Amount::new(total).ok());
+        if total != Some(lines.total()) {
             return Err("the total is not the sum of the lines".into());
         }
         let order = Order::restore(OrderSnapshot {
             id: OrderId::new(self.id)?,
             customer_id: CustomerId::new(self.customer_id)?,
             lines,
-            status: self.status.ok_or("status is NULL")?.parse()?,
+            status: self.status.as_ref().ok_or("status is NULL")?.parse()?,
             version: Version::new(self.version)?,
-            client_reference: self.client_reference.map(ClientReference::new).transpose()?,
-            cancel_reason: self.cancel_reason.map(|reason| reason.parse()).transpose()?,
+            client_reference: self
+                .client_reference
+                .clone()
+                .map(ClientReference::new)
+                .transpose()?,
+            cancel_reason: self.cancel_reason.as_ref().map(|reason| reason.parse()).transpose()?,
             created_at: time(self.created_at).ok_or("created_at is no time")?,
             updated_at: time(self.updated_at).ok_or("updated_at is no time")?,
         });
@@ -246,22 +253,30 @@ pub(crate) fn time(stored: Option<Time>) -> Option<DateTime<Utc>> {
     stored.and_then(|time| time.0).map(|time| time.and_utc())
 }
 
+/// The lines in a document: first as we write it, with prices as strings, and then as others may
+/// have, with numbers.
 fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {
-    let items: Vec<LineIn<'_>> = serde_json::from_str(items)?;
-    items.into_iter().map(line).collect()
+    if let Ok(ours) = serde_json::from_str::<Vec<LineIn<'_, &str>>>(items) {
+        return ours.into_iter().map(|item| line(item, |price| price)).collect();
+    }
+    let items: Vec<LineIn<'_, &RawValue>> = serde_json::from_str(items)?;
+    items.into_iter().map(|item| line(item, bare)).collect()
 }
 
-fn line(item: LineIn<'_>) -> Result<OrderLine, BoxError> {
-    let price = item.unit_price.get();
-    let price = match price.strip_prefix('"') {
+/// The text of a number or a string.
+fn bare(value: &RawValue) -> &str {
+    match value.get().strip_prefix('"') {
         Some(quoted) => quoted.trim_end_matches('"'),
-        None => price,
-    };
+        None => value.get(),
+    }
+}
+
+fn line<'a, P>(item: LineIn<'a, P>, text: impl Fn(P) -> &'a str) -> Result<OrderLine, BoxError> {
     Ok(OrderLine {
         product_id: ProductId::new(item.product_id)?,
-        name: item.name.map(ProductName::new).transpose()?,
+        name: item.name.map(|name| ProductName::new(name.into_owned())).transpose()?,
         quantity: Quantity::new(item.quantity)?,
-        unit_price: UnitPrice::new(Amount::parse(price)?)?,
+        unit_price: UnitPrice::new(Amount::parse(text(item.unit_price))?)?,
     })
 }
 

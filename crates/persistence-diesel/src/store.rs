@@ -154,7 +154,7 @@ impl OrderStore for Store {
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
         let row = self.lookups.find(id.get(), deadline).await?;
-        row.map(|row| row.into_order().map_err(StoreError::Corrupt)).transpose()
+        row.map(|row| row.order().map_err(StoreError::Corrupt)).transpose()
     }
 
     async fn customer_orders(
@@ -172,10 +172,10 @@ impl OrderStore for Store {
         };
         // From the last readable one: rather an order twice than one never.
         let next = rows.iter().rev().find_map(place).filter(|_| more);
-        let readable = rows.into_iter().filter_map(|row| {
+        let readable = rows.iter().filter_map(|row| {
             let id = row.id;
             let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");
-            row.into_order().map_err(report).ok()
+            row.order().map_err(report).ok()
         });
         Ok(OrderPage { orders: readable.collect(), next })
     }

@@ -2,22 +2,20 @@
 //! that cannot be written fails alone; the others are written without it. Compiled once as a part
 //! of each backend, like `statements.rs`.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bb8::Pool;
-use futures_util::FutureExt as _;
 use metrics::Histogram;
 use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
-use tokio::sync::Semaphore;
 
 use super::statements::{self, Obstacle};
 use super::{Backend, batch};
 use crate::ids::OrderIds;
-use crate::line::{Head, Turns, Waiting};
+use crate::line::{Head, Waiting};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
 use crate::rows::ChangeRows;
+use crate::turns::{Turns, UnderWay};
 
 /// Writes the changes of a line.
 pub(crate) struct Writer {
@@ -45,25 +43,15 @@ impl Writer {
     /// Writes until the line is closed. A panic costs the batch it happens in, whose callers are
     /// told that its outcome is unknown, and not the line.
     pub(crate) async fn run(self, mut head: Head) {
-        let Turns { all, of_a_batch } = self.turns;
-        let turns = Arc::new(Semaphore::new(usize::try_from(all.max(1)).unwrap_or(1)));
+        let mut under_way = UnderWay::new(self.turns);
         let writer = Arc::new(self);
-        let mut usual = 0_usize;
         // First the turns, then whoever waits by then: the more there is to do, the more goes
-        // together. As many turns as for the batches before it: under load, those who are answered
-        // first come back first, one by one, and should meet each other.
+        // together.
         while let Some(waiting) = head.somebody().await {
-            let wanted = u32::try_from(waiting.max(usual)).unwrap_or(u32::MAX).clamp(1, of_a_batch);
-            let Ok(taken) = Arc::clone(&turns).acquire_many_owned(wanted).await else { return };
+            let turns = under_way.turns_for(waiting).await;
             let batch = head.next_batch();
-            usual = usual.saturating_mul(3).saturating_add(batch.len()).div_euclid(4);
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move {
-                if AssertUnwindSafe(writer.write(batch)).catch_unwind().await.is_err() {
-                    tracing::error!("a panic cost a batch of changes");
-                }
-                drop(taken);
-            });
+            under_way.start(turns, batch.len(), async move { writer.write(batch).await });
         }
     }
 

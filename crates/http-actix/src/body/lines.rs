@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::fields;
-use super::reader::{Errors, Fields, Noted, Wrong};
+use super::reader::{At, Errors, Fields, Noted, Wrong};
 
 /// One line of an order.
 #[derive(ToSchema)]
@@ -41,15 +41,14 @@ pub(super) fn read(
         body.required("items", errors, |value| fields::array(1, OrderLines::MAX)(value))?;
     let mut lines = Vec::with_capacity(values.len());
     for (position, value) in values.iter().copied().enumerate() {
-        let at = body.pointer("items");
-        lines.push(line(value, format!("{at}/{position}"), currency, errors));
+        lines.push(line(value, At::Entry { of: "items", position }, currency, errors));
     }
     lines.into_iter().collect()
 }
 
 fn line(
     value: &RawValue,
-    at: String,
+    at: At,
     currency: Option<Currency>,
     errors: &mut Errors,
 ) -> Result<OrderLine, Noted> {

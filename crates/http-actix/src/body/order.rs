@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use crate::request::etag;
 
-/// Enough for an order of a few lines.
-const FIRST_RESERVE: usize = 1024;
+/// Reserved for each order, and once more: enough for one of a few lines.
+const RESERVE: usize = 640;
 
 /// An order.
 #[derive(Serialize, ToSchema)]
@@ -92,10 +92,10 @@ pub(crate) struct LineOutBody<'a> {
 pub(crate) struct OrderPageBody<'a> {
     /// The orders.
     #[schema(max_items = 100)]
-    pub(crate) orders: Vec<OrderBody<'a>>,
+    orders: Vec<OrderBody<'a>>,
     /// Where the next page starts; null on the last page.
     #[schema(schema_with = crate::openapi::cursor_or_null)]
-    pub(crate) next_cursor: Option<String>,
+    next_cursor: Option<String>,
 }
 
 /// Anything that is written as text, straight into the body.
@@ -157,13 +157,19 @@ pub(crate) fn answer(order: &Order, status: StatusCode) -> Answer {
             (CONTENT_TYPE.as_str().to_owned(), "application/json".to_owned()),
             (ETAG.as_str().to_owned(), etag(order.version())),
         ],
-        body: json(&OrderBody::from(order)),
+        body: json(&OrderBody::from(order), 1),
     }
 }
 
+/// A page of orders.
+pub(crate) fn page(orders: &[Order], next_cursor: Option<String>) -> Vec<u8> {
+    let body = OrderPageBody { orders: orders.iter().map(OrderBody::from).collect(), next_cursor };
+    json(&body, orders.len())
+}
+
 /// Bodies are plain texts and numbers, so writing them to memory cannot fail.
-fn json(body: &OrderBody<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(FIRST_RESERVE);
+fn json<T: Serialize>(body: &T, orders: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(orders.saturating_add(1).saturating_mul(RESERVE));
     let _ = serde_json::to_writer(&mut bytes, body);
     bytes
 }

@@ -29,9 +29,32 @@ pub(super) struct Noted;
 #[derive(Default)]
 pub(super) struct Errors(Vec<FieldError>);
 
+/// Where an object stands in the body. It is spelled (RFC 6901) only when something is wrong.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// It is the body.
+    Top,
+    /// It is an entry of an array of the body.
+    Entry {
+        /// The field that holds the array.
+        of: &'static str,
+        /// From 0.
+        position: usize,
+    },
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => Ok(()),
+            Self::Entry { of, position } => write!(f, "/{of}/{position}"),
+        }
+    }
+}
+
 /// The fields of one object that nobody has read yet.
 pub(super) struct Fields<'a> {
-    at: String,
+    at: At,
     left: Vec<(Cow<'a, str>, &'a RawValue)>,
     known: Vec<&'static str>,
 }
@@ -78,20 +101,20 @@ impl<'a> Fields<'a> {
     pub(super) fn of_body(bytes: &'a [u8]) -> Result<Self, Problem> {
         let malformed = || Problem::new(Code::MalformedJson, "The body must be one JSON object.");
         let text = std::str::from_utf8(bytes).map_err(|_| malformed())?;
-        Self::of_text(text, String::new()).ok_or_else(malformed)
+        Self::of_text(text, At::Top).ok_or_else(malformed)
     }
 
     /// The fields of an object inside a body.
     pub(super) fn of_value(
         value: &'a RawValue,
-        at: String,
+        at: At,
         errors: &mut Errors,
     ) -> Result<Self, Noted> {
-        let fields = Self::of_text(value.get(), at.clone());
-        fields.ok_or_else(|| errors.note(at, Wrong::new("invalid_type", "must be an object")))
+        let wrong = || Wrong::new("invalid_type", "must be an object");
+        Self::of_text(value.get(), at).ok_or_else(|| errors.note(at.to_string(), wrong()))
     }
 
-    fn of_text(text: &'a str, at: String) -> Option<Self> {
+    fn of_text(text: &'a str, at: At) -> Option<Self> {
         let Object(left) = serde_json::from_str(text).ok()?;
         let known = Vec::new();
         Some(Self { at, left, known })

@@ -1,10 +1,10 @@
 //! `GET /orders/customer/{customerId}`.
 
-use actix_web::http::header::LINK;
+use actix_web::http::header::{ContentType, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::run;
-use crate::body::{OrderBody, OrderPageBody};
+use crate::body::{self, OrderPageBody};
 use crate::openapi::{CustomerPath, ListQuery};
 use crate::problem::Problem;
 use crate::request::{self, Page};
@@ -39,8 +39,5 @@ pub(crate) async fn list(
     if let Some(cursor) = &next {
         response.insert_header((LINK, format!("<{}>; rel=\"next\"", page.link(cursor))));
     }
-    Ok(response.json(OrderPageBody {
-        orders: found.orders.iter().map(OrderBody::from).collect(),
-        next_cursor: next,
-    }))
+    Ok(response.content_type(ContentType::json()).body(body::order_page(&found.orders, next)))
 }
