@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
+use std::time::Duration;
 
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -99,6 +101,10 @@ impl Log {
     }
 }
 
+/// How long the thread of the log rests when it has written whatever there was. To wake it for each
+/// line would cost those who answer requests more than the line itself.
+const REST: Duration = Duration::from_millis(2);
+
 /// Standard output, whose errors end here: with an error the thread of the log would not end.
 struct Sink(BufWriter<File>);
 
@@ -108,8 +114,10 @@ impl Write for Sink {
         Ok(bytes.len())
     }
 
+    /// Called whenever there is no more to write.
     fn flush(&mut self) -> io::Result<()> {
         let _ = self.0.flush();
+        thread::sleep(REST);
         Ok(())
     }
 }
