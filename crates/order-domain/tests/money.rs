@@ -9,6 +9,7 @@
 
 use order_domain::{Amount, AmountError, Currency, Quantity, UnitPrice, UnitPriceTooLarge};
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 /// Ten-thousandths of the largest amount and of the largest unit price.
 const MAX: i128 = 9_999_999_999_999_999_999;
@@ -294,6 +295,21 @@ proptest! {
         let exponent = if e { "e0" } else { "" };
         let text = format!("{}{}1{exponent}", spell(number), "0".repeat(zeros));
         prop_assert_eq!(Amount::parse(&text), Err(AmountError::TooManyDecimals));
+    }
+
+    #[test]
+    fn a_decimal_number_is_taken_exactly_or_not_at_all(number in 0..=MAX, zeros in 0..=9_u32) {
+        let exact = Decimal::from_i128_with_scale(number * 10_i128.pow(zeros), 4 + zeros);
+        prop_assert_eq!(Amount::new(exact), Ok(amount(number)));
+        prop_assert_eq!(amount(number).as_decimal(), exact);
+        prop_assert_eq!(amount(number).as_decimal().scale(), amount(number).decimals());
+        let finer = Decimal::from_i128_with_scale(number * 10 + 1, 5);
+        prop_assert_eq!(Amount::new(finer), Err(AmountError::TooManyDecimals));
+        let larger = Decimal::from_i128_with_scale(MAX + 1 + number, 4);
+        prop_assert_eq!(Amount::new(larger), Err(AmountError::TooLarge));
+        if number > 0 {
+            prop_assert_eq!(Amount::new(-exact), Err(AmountError::Negative));
+        }
     }
 
     #[test]

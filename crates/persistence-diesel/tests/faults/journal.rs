@@ -234,6 +234,45 @@ pub(crate) fn events_from_before_the_journal(database: Database) {
     });
 }
 
+/// A page of events costs what its events cost, however many follow, also on tables of which the
+/// server has no statistics: right after a start with an empty database there are none, and the
+/// server took the whole backlog for a handful of events, which it read and sorted for each page.
+pub(crate) fn a_page_costs_no_more_for_what_follows_it(database: Database) {
+    const BACKLOG: i64 = 20_000;
+    const PAGE: u32 = 10;
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        execute(
+            url,
+            &format!(
+                "ALTER TABLE outbox SET (autovacuum_enabled = false);
+                 ALTER TABLE journal SET (autovacuum_enabled = false);
+                 INSERT INTO outbox SELECT CAST(LPAD(TO_HEX(n), 32, '0') AS UUID), n, 1, \
+                 'order.created', now(), '{{}}', '{{}}' FROM generate_series(1, {BACKLOG}) AS n;
+                 INSERT INTO journal SELECT sequence, sequence, order_id, 1, event_id FROM \
+                 (SELECT order_id, order_id AS sequence, event_id FROM outbox) AS placed"
+            ),
+        )
+        .await;
+        let page = stores(url).journal.after(0, None, PAGE, soon()).await.expect("it reads");
+        assert_eq!(page.len(), 10);
+        // The server reports within seconds what its connections have done.
+        let looked_up = "(SELECT generate_series(1, idx_tup_fetch + seq_tup_read) \
+                         FROM pg_stat_user_tables WHERE relname = 'journal') AS looked_up";
+        let begin = Instant::now();
+        let rows = loop {
+            let rows = databases::count(url, looked_up).await.expect("it counts");
+            if rows > 0 || begin.elapsed() > LONG {
+                break rows;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert_eq!(rows, i64::from(PAGE), "rows that were read for a page");
+    });
+}
+
 /// Runs the last migration again.
 async fn migrate_again(url: &str) {
     execute(url, "DELETE FROM __diesel_schema_migrations WHERE version = '0006'").await;

@@ -82,6 +82,14 @@ fn main() -> ExitCode {
                 Ok(())
             }));
         }
+        if database == Database::Postgres {
+            let check = journal::a_page_costs_no_more_for_what_follows_it;
+            let name = "postgres::a_page_costs_no_more_for_what_follows_it";
+            trials.push(Trial::test(name, move || {
+                check(database);
+                Ok(())
+            }));
+        }
         if database == Database::Sqlite {
             // There is nothing between the store and a file.
             continue;
