@@ -135,7 +135,7 @@ macro_rules! stores {
             } else if $writers.is_some() {
                 Turns::ONE_WRITER
             } else {
-                Turns::SERVER
+                Turns::shared($settings.pool_size)
             },
             sizes: metrics::histogram!("order_commit_batch_size"),
         };
@@ -150,7 +150,7 @@ macro_rules! stores {
         };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
-        let lookups = $backend::Lookups::over(readers.clone(), retry.clone());
+        let lookups = $backend::Lookups::over(readers.clone(), retry.clone(), $settings.pool_size);
         let journal = Arc::new($backend::Journal {
             readers: readers.clone(),
             writers: writers.clone(),

@@ -39,9 +39,13 @@ struct Reader {
 
 impl Lookups {
     /// Must be called on the runtime on which connections live.
-    pub(crate) fn over(readers: Pool<Manager<Backend>>, retry: Arc<Retry>) -> Self {
+    pub(crate) fn over(
+        readers: Pool<Manager<Backend>>,
+        retry: Arc<Retry>,
+        connections: u32,
+    ) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(serve(receiver, Reader { readers, retry }));
+        tokio::spawn(serve(receiver, Reader { readers, retry }, Turns::shared(connections)));
         Self(sender)
     }
 
@@ -59,8 +63,8 @@ impl Lookups {
     }
 }
 
-async fn serve(mut waiting: mpsc::UnboundedReceiver<Lookup>, reader: Reader) {
-    let mut under_way = UnderWay::new(Turns::SERVER);
+async fn serve(mut waiting: mpsc::UnboundedReceiver<Lookup>, reader: Reader, turns: Turns) {
+    let mut under_way = UnderWay::new(turns);
     // First the turns, then whoever waits by then: the more there is to do, the more goes together.
     while let Some(first) = waiting.recv().await {
         let turns = under_way.turns_for(waiting.len().saturating_add(1)).await;

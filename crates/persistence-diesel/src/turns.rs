@@ -18,20 +18,28 @@ pub(crate) struct Turns {
     pub(crate) of_a_batch: u32,
     /// For how long at least a batch keeps its turns when it is not done; for twice as long at most.
     pub(crate) patience: Duration,
+    /// So many batches are under way at most, with or without turns.
+    pub(crate) batches: usize,
 }
 
 impl Turns {
     /// For writing to a server that can write several batches at a time, and for reading: one large
     /// batch, or four members by themselves. A second large one beside it has the server at work
     /// while the first one waits for the disk, but each is half as large then, and what a batch
-    /// costs beside its members is paid twice as often: that took a fifth of the throughput.
-    pub(crate) const SERVER: Self = Self { all: 4, of_a_batch: 4, patience: PATIENCE };
+    /// costs beside its members is paid twice as often: that took a fifth of the throughput. Those
+    /// that wait for long leave half of the connections to others.
+    pub(crate) fn shared(connections: u32) -> Self {
+        let batches = usize::try_from(connections).unwrap_or(usize::MAX).div_euclid(2).max(1);
+        Self { all: 4, of_a_batch: 4, patience: PATIENCE, batches }
+    }
+
     /// Where one transaction writes at a time: one batch, and the next one ready.
-    pub(crate) const ONE_WRITER: Self = Self { all: 2, of_a_batch: 1, patience: A_DAY };
+    pub(crate) const ONE_WRITER: Self =
+        Self { all: 2, of_a_batch: 1, patience: A_DAY, batches: usize::MAX };
 
     /// A transaction for each change, as many at a time as there are connections.
     pub(crate) const fn apart(connections: u32) -> Self {
-        Self { all: connections, of_a_batch: 1, patience: A_DAY }
+        Self { all: connections, of_a_batch: 1, patience: A_DAY, batches: usize::MAX }
     }
 }
 
@@ -70,7 +78,7 @@ impl UnderWay {
         while let Some(done) = self.batches.try_join_next_with_id() {
             self.ended(done);
         }
-        while !self.holders.is_empty() && self.free() < wanted {
+        while self.is_full() || self.free() < wanted {
             tokio::select! {
                 biased;
                 Some(done) = self.batches.join_next_with_id() => self.ended(done),
@@ -107,9 +115,23 @@ impl UnderWay {
         self.holders.retain(|(holder, _, _)| *holder != id);
     }
 
+    fn is_full(&self) -> bool {
+        self.batches.len() >= self.turns.batches
+    }
+
     fn free(&self) -> u32 {
+        if self.holders.is_empty() {
+            return u32::MAX;
+        }
         let taken = self.holders.iter().map(|(_, turns, _)| *turns);
         self.turns.all.saturating_sub(taken.fold(0, u32::saturating_add))
+    }
+}
+
+/// What is under way runs to its end: dropped in the middle, it would cost its connection.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.batches.detach_all();
     }
 }
 
@@ -118,8 +140,6 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-
-    const SERVER: Turns = Turns::SERVER;
 
     async fn lasting(milliseconds: u64) {
         sleep(Duration::from_millis(milliseconds)).await;
@@ -134,7 +154,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn few_go_at_once_and_many_wait_for_each_other() {
-        let mut under_way = UnderWay::new(SERVER);
+        let mut under_way = UnderWay::new(Turns::shared(10));
         for _ in 0..4 {
             assert_eq!(waits(&mut under_way, 1).await, (1, 0));
             under_way.start(1, 1, lasting(3));
@@ -147,12 +167,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_the_database_waits_others_go_on_beside() {
-        let mut under_way = UnderWay::new(SERVER);
+        let mut under_way = UnderWay::new(Turns::shared(10));
         under_way.start(4, 30, lasting(600));
         let (turns, waited) = waits(&mut under_way, 30).await;
         assert!(turns == 4 && (5..=10).contains(&waited), "{waited} ms");
         under_way.start(4, 30, lasting(600));
         assert!((5..=10).contains(&waits(&mut under_way, 30).await.1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_of_the_connections_are_left_to_others() {
+        let mut under_way = UnderWay::new(Turns::shared(4));
+        for _ in 0..2 {
+            assert!(waits(&mut under_way, 30).await.1 <= 10);
+            under_way.start(4, 30, lasting(600));
+        }
+        let (_, waited) = waits(&mut under_way, 30).await;
+        assert!((590..=600).contains(&waited), "{waited} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_runs_to_its_end_when_nobody_asks_any_more() {
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let mut under_way = UnderWay::new(Turns::shared(10));
+        under_way.start(1, 1, async {
+            lasting(3).await;
+            end.send(()).unwrap();
+        });
+        drop(under_way);
+        ended.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -166,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_gives_its_turns_back() {
-        let mut under_way = UnderWay::new(SERVER);
+        let mut under_way = UnderWay::new(Turns::shared(10));
         under_way.start(4, 30, async { panic!("on purpose") });
         assert_eq!(waits(&mut under_way, 30).await, (4, 0));
     }
