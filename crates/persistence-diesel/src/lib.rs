@@ -135,7 +135,7 @@ macro_rules! stores {
             } else if $writers.is_some() {
                 Turns::ONE_WRITER
             } else {
-                Turns::shared($settings.pool_size)
+                Turns::up_to($settings.pool_size.div_euclid(2))
             },
             sizes: metrics::histogram!("order_commit_batch_size"),
         };
@@ -150,7 +150,11 @@ macro_rules! stores {
         };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
-        let lookups = $backend::Lookups::over(readers.clone(), retry.clone(), $settings.pool_size);
+        let lookups = $backend::Lookups::over(
+            readers.clone(),
+            retry.clone(),
+            $settings.pool_size.div_euclid(4),
+        );
         let journal = Arc::new($backend::Journal {
             readers: readers.clone(),
             writers: writers.clone(),

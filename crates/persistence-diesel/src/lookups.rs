@@ -38,14 +38,14 @@ struct Reader {
 }
 
 impl Lookups {
-    /// Must be called on the runtime on which connections live.
+    /// Uses so many connections at most. Must be called on the runtime on which they live.
     pub(crate) fn over(
         readers: Pool<Manager<Backend>>,
         retry: Arc<Retry>,
         connections: u32,
     ) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(serve(receiver, Reader { readers, retry }, Turns::shared(connections)));
+        tokio::spawn(serve(receiver, Reader { readers, retry }, Turns::up_to(connections)));
         Self(sender)
     }
 
@@ -75,6 +75,9 @@ async fn serve(mut waiting: mpsc::UnboundedReceiver<Lookup>, reader: Reader, tur
             together.push(next);
         }
         together.retain(|lookup| !lookup.answer.is_closed());
+        if together.is_empty() {
+            continue;
+        }
         let reader = reader.clone();
         under_way.start(turns, together.len(), async move { reader.look_up(together).await });
     }

@@ -27,9 +27,9 @@ impl Turns {
     /// batch, or four members by themselves. A second large one beside it has the server at work
     /// while the first one waits for the disk, but each is half as large then, and what a batch
     /// costs beside its members is paid twice as often: that took a fifth of the throughput. Those
-    /// that wait for long leave half of the connections to others.
-    pub(crate) fn shared(connections: u32) -> Self {
-        let batches = usize::try_from(connections).unwrap_or(usize::MAX).div_euclid(2).max(1);
+    /// that wait for long leave the rest of the pool to others.
+    pub(crate) fn up_to(connections: u32) -> Self {
+        let batches = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
         Self { all: 4, of_a_batch: 4, patience: PATIENCE, batches }
     }
 
@@ -82,8 +82,9 @@ impl UnderWay {
             tokio::select! {
                 biased;
                 Some(done) = self.batches.join_next_with_id() => self.ended(done),
-                now = self.ticks.tick() => {
-                    let patience = self.turns.patience;
+                // It may say when it should have ticked, rather than what time it is.
+                _ = self.ticks.tick() => {
+                    let (now, patience) = (Instant::now(), self.turns.patience);
                     self.holders.retain(|(_, _, since)| now.duration_since(*since) < patience);
                 }
             }
@@ -108,7 +109,9 @@ impl UnderWay {
         let id = match done {
             Ok((id, ())) => id,
             Err(error) => {
-                tracing::error!(%error, "a panic cost those who asked together");
+                if error.is_panic() {
+                    tracing::error!(%error, "a panic cost those who asked together");
+                }
                 error.id()
             }
         };
@@ -154,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn few_go_at_once_and_many_wait_for_each_other() {
-        let mut under_way = UnderWay::new(Turns::shared(10));
+        let mut under_way = UnderWay::new(Turns::up_to(5));
         for _ in 0..4 {
             assert_eq!(waits(&mut under_way, 1).await, (1, 0));
             under_way.start(1, 1, lasting(3));
@@ -167,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_the_database_waits_others_go_on_beside() {
-        let mut under_way = UnderWay::new(Turns::shared(10));
+        let mut under_way = UnderWay::new(Turns::up_to(5));
         under_way.start(4, 30, lasting(600));
         let (turns, waited) = waits(&mut under_way, 30).await;
         assert!(turns == 4 && (5..=10).contains(&waited), "{waited} ms");
@@ -176,8 +179,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn half_of_the_connections_are_left_to_others() {
-        let mut under_way = UnderWay::new(Turns::shared(4));
+    async fn the_other_connections_are_left_to_others() {
+        let mut under_way = UnderWay::new(Turns::up_to(2));
         for _ in 0..2 {
             assert!(waits(&mut under_way, 30).await.1 <= 10);
             under_way.start(4, 30, lasting(600));
@@ -189,7 +192,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_under_way_runs_to_its_end_when_nobody_asks_any_more() {
         let (end, ended) = tokio::sync::oneshot::channel();
-        let mut under_way = UnderWay::new(Turns::shared(10));
+        let mut under_way = UnderWay::new(Turns::up_to(5));
         under_way.start(1, 1, async {
             lasting(3).await;
             end.send(()).unwrap();
@@ -209,7 +212,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_gives_its_turns_back() {
-        let mut under_way = UnderWay::new(Turns::shared(10));
+        let mut under_way = UnderWay::new(Turns::up_to(5));
         under_way.start(4, 30, async { panic!("on purpose") });
         assert_eq!(waits(&mut under_way, 30).await, (4, 0));
     }

@@ -193,6 +193,8 @@ impl FromSql<sql::Money, Pg> for Money {
 /// takes several times as long. `None` for what is no amount, or has more decimals.
 fn ten_thousandths(bytes: &[u8]) -> Option<i128> {
     const MOST_DIGITS: usize = 6;
+    /// Of nineteen digits, as many as an amount has.
+    const MORE_THAN_ANY: i128 = 10_000_000_000_000_000_000;
     let mut parts = bytes.chunks_exact(2).map(|part| match part {
         [high, low] => u16::from_be_bytes([*high, *low]),
         _ => 0,
@@ -207,7 +209,8 @@ fn ten_thousandths(bytes: &[u8]) -> Option<i128> {
         parts.fold(0_i128, |sum, digit| sum.saturating_mul(10_000).saturating_add(digit.into()));
     let missing = i32::from(first).checked_add(2)?.checked_sub(i32::try_from(count).ok()?)?;
     let missing = u32::try_from(missing).ok().filter(|missing| *missing <= 6)?;
-    Some(digits.saturating_mul(10_000_i128.saturating_pow(missing)))
+    let number = digits.checked_mul(10_000_i128.saturating_pow(missing))?;
+    (number < MORE_THAN_ANY).then_some(number)
 }
 
 impl FromSql<sql::Money, Mysql> for Money {
@@ -266,7 +269,9 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_left_to_the_general_reading() {
-        for other in ["-1", "0.00001", "1.23456", "79228162514264337593543950335"] {
+        let larger = ["1000000000000000", "1234567800000000000000000000"];
+        let largest = "79228162514264337593543950335";
+        for other in larger.into_iter().chain(["-1", "0.00001", "1.23456", largest]) {
             assert_eq!(ten_thousandths(&sent(other)), None, "{other}");
         }
         // NaN, infinity, and what is cut off.

@@ -67,6 +67,7 @@ const SETUP: &str = "
     SET enable_sort = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
+    SET enable_material = off;
     SET jit = off;
     SET timezone = 'UTC';";
 
