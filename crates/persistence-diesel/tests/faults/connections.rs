@@ -1,12 +1,15 @@
 //! Connections that are cut, or hang, and databases that are away.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use order_app::ports::StoreError;
-use order_domain::OrderId;
+use order_domain::{OrderId, OrderStatus};
 use order_testkit::Conduct;
-use order_testkit::examples::{a_change_placing, a_new_order, soon, within};
+use order_testkit::examples::{
+    a_change, a_change_placing, a_new_order, an_order_id, moved, noon, soon, within,
+};
 
 use crate::journal::ask_everything;
 use crate::rig::{POOL_SIZE, Rig};
@@ -106,4 +109,35 @@ pub(crate) async fn down_at_first(rig: Rig) {
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     rig.proxy.behave(Conduct::Honest);
     place(&rig).await.expect("the database is there now");
+}
+
+/// A batch that waits for a lock somebody else holds lets the next one go beside it.
+pub(crate) async fn a_lock_is_held(rig: Rig) {
+    const ORDERS: i64 = 30;
+    let ids: Vec<OrderId> = (1..=ORDERS).map(an_order_id).collect();
+    let placed = join_all(ids.iter().map(|id| place_as(&rig, *id))).await;
+    assert!(placed.iter().all(Result::is_ok), "{placed:?}");
+    let mut holder = rig.session().await;
+    holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
+    // The locked one last: the first may go by itself, the others go together.
+    let mut changes = Vec::new();
+    for id in ids.iter().rev() {
+        let order = rig.store.order(*id, soon()).await.expect("it reads").expect("it is there");
+        changes.push(a_change(moved(&order, OrderStatus::Confirmed, noon())));
+    }
+    let store = Arc::clone(&rig.store);
+    let changing = tokio::spawn(async move {
+        join_all(changes.into_iter().map(|change| store.commit(change, soon()))).await
+    });
+    while rig.lock_waits().await == 0 {
+        assert!(!changing.is_finished(), "nobody waits for the lock");
+        tokio::task::yield_now().await;
+    }
+    let beside = a_change_placing(a_new_order(ORDERS + 1, 7));
+    rig.store.commit(beside, within(2 * HASTE)).await.expect("nobody holds it up");
+    assert!(!changing.is_finished(), "the others wait on");
+    holder.run("ROLLBACK").await.expect("the lock is given back");
+    let results = changing.await.expect("no panic");
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(rig.count("outbox").await, 2 * ORDERS + 1);
 }

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         ("a_database_hangs_under_the_journal", |rig| {
             Box::pin(connections::hung_under_the_journal(rig))
         }),
+        ("a_lock_is_held", |rig| Box::pin(connections::a_lock_is_held(rig))),
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
     ];

@@ -64,6 +64,21 @@ impl Rig {
         databases::count(&self.url, of).await.expect("the database counts")
     }
 
+    /// How many of our database's transactions wait for a lock.
+    pub(crate) async fn lock_waits(&self) -> i64 {
+        let database = self.url.rsplit('/').next().unwrap_or_default();
+        self.count(&if self.url.starts_with("postgres") {
+            format!("pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'")
+        } else {
+            format!(
+                "information_schema.innodb_trx AS waiting JOIN information_schema.processlist AS \
+                 connection ON connection.id = waiting.trx_mysql_thread_id \
+                 WHERE connection.db = '{database}' AND waiting.trx_state = 'LOCK WAIT'"
+            )
+        })
+        .await
+    }
+
     /// How many connections the server has open for our database.
     pub(crate) async fn connections(&self) -> i64 {
         databases::connections(&self.url).await.expect("the server counts")
