@@ -1,13 +1,17 @@
 //! SQLite, embedded.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::result::{Error, QueryResult};
 use diesel::{Connection as _, SqliteConnection};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use order_app::ports::BoxError;
 
+use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
@@ -85,15 +89,15 @@ impl Connect for Backend {
     }
 }
 
+/// How long a process rests that found the file locked.
+const REST: Duration = Duration::from_millis(10);
+
 /// Migrates; several processes at once take turns.
 pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
     let url = url.to_owned();
     let migrating = tokio::task::spawn_blocking(move || {
         let mut connection = SqliteConnection::establish(&url)?;
-        diesel::connection::SimpleConnection::batch_execute(
-            &mut connection,
-            &SETUP.replace("100", "60000"),
-        )?;
+        set_up(&mut connection)?;
         // The write lock of the file is the lock: whoever comes second finds all done.
         connection.immediate_transaction(|connection| {
             let done = connection.run_pending_migrations(MIGRATIONS)?;
@@ -101,4 +105,19 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
         })
     });
     migrating.await?
+}
+
+/// Who turns a new file to WAL needs it alone, and SQLite does not wait for that, whatever the
+/// busy time-out is, when others want the same.
+fn set_up(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let setup = SETUP.replace("100", "60000");
+    let begin = Instant::now();
+    loop {
+        let done = connection.batch_execute(&setup);
+        let is_locked = |error: &Error| error.to_string() == "database is locked";
+        match done {
+            Err(error) if is_locked(&error) && begin.elapsed() < LOCK_TIMEOUT => sleep(REST),
+            done => return done,
+        }
+    }
 }
