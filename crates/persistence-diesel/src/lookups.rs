@@ -19,6 +19,7 @@ use crate::turns::{Turns, UnderWay};
 
 /// The most orders that are read together.
 const MOST_ORDERS: usize = 128;
+
 type Found = Result<Option<Arc<OrderRow>>, StoreError>;
 
 /// Where readers line up.
