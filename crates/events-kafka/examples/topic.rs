@@ -106,7 +106,8 @@ fn watch(brokers: &str, name: &str, count: i64) -> Outcome {
                 return Ok(());
             }
         }
-        std::thread::park_timeout(Duration::from_millis(5));
+        // A question takes time that the broker does not have for events.
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) enum Purpose {
 impl Message {
     /// Fails when the stored context is not what `EventRecord::freeze` wrote.
     pub(crate) fn of(event: &EventRecord, purpose: Purpose) -> serde_json::Result<Self> {
-        let context: Context = serde_json::from_str(&event.context)?;
+        let context: Context<'_> = serde_json::from_str(&event.context)?;
         let key = event.order_id.to_string();
         let attributes = [
             ("ce_specversion", "1.0"),

@@ -45,10 +45,10 @@ impl EventRecord {
     pub fn freeze(event: &OrderEvent, id: Uuid, origin: &Origin) -> serde_json::Result<Self> {
         let order = event.order.snapshot();
         let context = Context {
-            dataschema: DATA_SCHEMA.to_owned(),
-            correlationid: origin.correlation_id.clone(),
-            causationid: origin.correlation_id.clone(),
-            traceparent: origin.traceparent.clone(),
+            dataschema: DATA_SCHEMA.into(),
+            correlationid: origin.correlation_id.as_str().into(),
+            causationid: origin.correlation_id.as_str().into(),
+            traceparent: origin.traceparent.as_deref().map(Into::into),
         };
         Ok(Self {
             id,
@@ -66,7 +66,7 @@ impl EventRecord {
     /// # Errors
     /// When the stored text is not the JSON that [`EventRecord::freeze`] wrote.
     pub fn cloud_event(&self) -> serde_json::Result<CloudEvent<'_>> {
-        let context: Context = serde_json::from_str(&self.context)?;
+        let context: Context<'_> = serde_json::from_str(&self.context)?;
         Ok(CloudEvent {
             specversion: "1.0".into(),
             id: self.id,
@@ -77,10 +77,10 @@ impl EventRecord {
             datacontenttype: "application/json".into(),
             sequence: self.sequence.to_string().into(),
             partitionkey: self.order_id.to_string().into(),
-            dataschema: context.dataschema.into(),
-            correlationid: context.correlationid.into(),
-            causationid: context.causationid.into(),
-            traceparent: context.traceparent.map(Into::into),
+            dataschema: context.dataschema,
+            correlationid: context.correlationid,
+            causationid: context.causationid,
+            traceparent: context.traceparent,
             data: serde_json::from_str(&self.data)?,
         })
     }

@@ -19,16 +19,19 @@ pub const DATA_SCHEMA: &str = "urn:order-service:events:order:v1";
 
 /// `CloudEvents` attributes that are frozen with the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Context {
+pub struct Context<'a> {
     /// The schema of the data.
-    pub dataschema: String,
+    #[serde(borrow)]
+    pub dataschema: Cow<'a, str>,
     /// Joins everything that one request or conversation caused.
-    pub correlationid: String,
+    #[serde(borrow)]
+    pub correlationid: Cow<'a, str>,
     /// The request or message that caused the event.
-    pub causationid: String,
+    #[serde(borrow)]
+    pub causationid: Cow<'a, str>,
     /// W3C Trace Context of the request (`CloudEvents` Distributed Tracing extension).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
+    pub traceparent: Option<Cow<'a, str>>,
 }
 
 /// An event in the JSON format of CloudEvents 1.0 ("structured mode").

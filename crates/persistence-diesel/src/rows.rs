@@ -59,15 +59,13 @@ pub(crate) struct EventRow {
     pub data: String,
 }
 
-/// A row of `journal`, with the row of `outbox` that it stands for as far as there is one.
+/// A row of `journal`, with the row of `outbox` that it stands for, if that is there.
 #[derive(Debug, Queryable)]
 pub(crate) struct PlacedRow {
     pub position: i64,
     order_id: i64,
     pub sequence: i64,
     event_id: Option<Lenient<Guid>>,
-    owner: Option<i64>,
-    version: Option<i64>,
     event_type: Option<Lenient<String>>,
     occurred_at: Option<Lenient<NaiveDateTime>>,
     context: Option<Lenient<String>>,
@@ -289,17 +287,21 @@ impl EventRow {
 
     /// The event that this row holds.
     pub(crate) fn into_event(self) -> Result<EventRecord, BoxError> {
-        let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == self.event_type);
         Ok(EventRecord {
             id: self.event_id.0,
             order_id: OrderId::new(self.order_id)?,
             sequence: Version::new(self.sequence)?,
-            kind: kind.ok_or("an unknown type of event")?,
+            kind: event_kind(&self.event_type)?,
             occurred_at: self.occurred_at.and_utc(),
             context: self.context,
             data: self.data,
         })
     }
+}
+
+fn event_kind(name: &str) -> Result<OrderEventKind, BoxError> {
+    let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+    kind.ok_or_else(|| "an unknown type of event".into())
 }
 
 impl PlacedRow {
@@ -319,26 +321,22 @@ impl PlacedRow {
         order: OrderId,
         sequence: Version,
     ) -> Result<EventRecord, BoxError> {
-        let row = EventRow {
-            event_id: whole("event_id", self.event_id)?,
-            order_id: self.owner.ok_or("there is no row")?,
-            sequence: self.version.ok_or("there is no row")?,
-            event_type: whole("event_type", self.event_type)?,
-            occurred_at: whole("occurred_at", self.occurred_at)?,
+        let kind = whole("event_type", self.event_type)?;
+        Ok(EventRecord {
+            id: whole("event_id", self.event_id)?.0,
+            order_id: order,
+            sequence,
+            kind: event_kind(&kind)?,
+            occurred_at: whole("occurred_at", self.occurred_at)?.and_utc(),
             context: whole("context", self.context)?,
             data: whole("data", self.data)?,
-        };
-        let event = row.into_event()?;
-        if (event.order_id, event.sequence) != (order, sequence) {
-            return Err("it is the event of another order or version".into());
-        }
-        Ok(event)
+        })
     }
 }
 
 /// The value of a column.
 fn whole<T>(column: &str, value: Option<Lenient<T>>) -> Result<T, BoxError> {
-    let Lenient(value) = value.ok_or("there is no row")?;
+    let Lenient(value) = value.ok_or("there is no row of this order and version with its id")?;
     value.map_err(|error| format!("{column}: {error}").into())
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use diesel::dsl::{Nullable, exists, not};
+use diesel::dsl::{Nullable, auto_type, exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Held, Lease};
@@ -78,8 +78,6 @@ type Columns = (
     journal::order_id,
     journal::sequence,
     Nullable<outbox::event_id>,
-    Nullable<outbox::order_id>,
-    Nullable<outbox::sequence>,
     Nullable<outbox::event_type>,
     Nullable<outbox::occurred_at>,
     Nullable<outbox::context>,
@@ -92,13 +90,36 @@ pub(super) fn columns() -> Columns {
         journal::order_id,
         journal::sequence,
         outbox::event_id.nullable(),
-        outbox::order_id.nullable(),
-        outbox::sequence.nullable(),
         outbox::event_type.nullable(),
         outbox::occurred_at.nullable(),
         outbox::context.nullable(),
         outbox::data.nullable(),
     )
+}
+
+/// Places, each with the event that it is for, if it is there.
+#[auto_type]
+pub(super) fn with_events() -> _ {
+    journal::table.left_join(
+        outbox::table.on(outbox::event_id
+            .eq(journal::event_id)
+            .and(outbox::order_id.eq(journal::order_id))
+            .and(outbox::sequence.eq(journal::sequence))),
+    )
+}
+
+/// Nobody decided not to publish the event of a place. As a rule there are no such events at all,
+/// which is found out once for all rows: looking each of them up was a seventh of what a page cost.
+/// Two bounds stand for one equation, because of which PostgreSQL would read all of those events
+/// into a table of its own, for every page.
+#[auto_type]
+pub(super) fn is_not_skipped() -> _ {
+    let this_one = skipped_events::table
+        .filter(skipped_events::order_id.eq(journal::order_id))
+        .filter(skipped_events::sequence.ge(journal::sequence))
+        .filter(skipped_events::sequence.le(journal::sequence));
+    let any = skipped_events::table.select(skipped_events::order_id);
+    not(exists(any)).or(not(exists(this_one)))
 }
 
 /// The places after a position, with their events; but for those that somebody skipped. A place of
@@ -107,12 +128,8 @@ pub(super) fn list<'c>(
     connection: &'c mut Connection,
     about: &'c After,
 ) -> Running<'c, Vec<PlacedRow>> {
-    let skipped = skipped_events::table
-        .filter(skipped_events::order_id.eq(journal::order_id))
-        .filter(skipped_events::sequence.eq(journal::sequence));
-    let found = journal::table
-        .left_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
-        .filter(not(exists(skipped)))
+    let found = with_events()
+        .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
         .filter(journal::sequence.between(1, MAX_ID))
         .limit(i64::from(about.limit))

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::rig::{settings, stores};
 
 const EVENTS: i64 = 8;
+const NO_ROW: &str = "there is no row of this order and version";
 
 /// What can be wrong with the event of order 3, how it is corrected, and what is said of it.
 fn defects(database: Database) -> Vec<(String, String, &'static str)> {
@@ -29,8 +30,8 @@ fn defects(database: Database) -> Vec<(String, String, &'static str)> {
     let noon = "'2026-11-22 12:00:00'";
     let mut defects = vec![
         defect("event_type", "'order.lost'", "'order.created'", "an unknown type of event"),
-        defect("sequence", "7", "1", "another order or version"),
-        defect("order_id", "99", "3", "another order or version"),
+        defect("sequence", "7", "1", NO_ROW),
+        defect("order_id", "99", "3", NO_ROW),
     ];
     match database {
         Database::Sqlite => {
@@ -50,7 +51,7 @@ fn defects(database: Database) -> Vec<(String, String, &'static str)> {
          DELETE FROM outbox WHERE order_id = 3"
             .to_owned(),
         "INSERT INTO outbox SELECT * FROM kept".to_owned(),
-        "there is no row",
+        NO_ROW,
     ));
     defects
 }

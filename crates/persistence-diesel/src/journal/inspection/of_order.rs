@@ -74,8 +74,6 @@ async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<P
             outbox::order_id,
             outbox::sequence,
             outbox::event_id.nullable(),
-            outbox::order_id.nullable(),
-            outbox::sequence.nullable(),
             outbox::event_type.nullable(),
             outbox::occurred_at.nullable(),
             outbox::context.nullable(),

@@ -1,6 +1,5 @@
 //! Which events of a window of the journal are selected.
 
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::Selection;
@@ -8,9 +7,9 @@ use order_domain::{MAX_ID, OrderEventKind};
 
 use super::super::super::statements::Running;
 use super::super::super::{Connection, Dialect};
-use super::super::places::{columns, head};
+use super::super::places::{columns, head, is_not_skipped, with_events};
 use crate::rows::PlacedRow;
-use crate::schema::{journal, orders, outbox, skipped_events};
+use crate::schema::{journal, orders, outbox};
 
 /// So many places are looked at in one statement, whatever is selected: it answers in a fraction of
 /// a second even when nothing of it is in memory.
@@ -43,13 +42,9 @@ fn list_window<'c>(
     about: &'c Selecting,
     head: i64,
 ) -> Running<'c, Vec<PlacedRow>> {
-    let skipped = skipped_events::table
-        .filter(skipped_events::order_id.eq(journal::order_id))
-        .filter(skipped_events::sequence.eq(journal::sequence));
     let end = about.after.saturating_add(WINDOW).min(head);
-    let mut rows = journal::table
-        .left_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
-        .filter(not(exists(skipped)))
+    let mut rows = with_events()
+        .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
         .filter(journal::sequence.between(1, MAX_ID))
         .filter(journal::position.gt(about.after))
