@@ -32,7 +32,7 @@ use order_app::relay::{Bell, RelayStats};
 use persistence_diesel::{StoreSettings, Stores};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
@@ -79,14 +79,15 @@ pub(crate) struct Begun<'a> {
 pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
     let metrics = Metrics::install(begun.log.lost()).context("the metrics cannot be collected")?;
-    let runtime = runtime()?;
-    let done = runtime.block_on(live(begun, metrics));
+    let (runtime, relay) = (runtime()?, runtime_of_relay()?);
+    let done = runtime.block_on(live(begun, metrics, relay.handle()));
     // What still runs now has had its time.
     runtime.shutdown_background();
+    relay.shutdown_background();
     done
 }
 
-async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
+async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Result<u8> {
     let Begun { inputs, loaded, log, unsent, started } = begun;
     let settings = loaded.settings.clone();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
@@ -150,13 +151,13 @@ async fn live(begun: Begun<'_>, metrics: Metrics) -> anyhow::Result<u8> {
     beside.spawn(refresher.run(entropy));
     beside.spawn({
         let (lifecycle, storage) = (lifecycle.clone(), settings.storage.clone());
-        let registration = registration.clone();
+        let (registration, relay) = (registration.clone(), relay.clone());
         let kept = retention(&storage);
         let housekeeping = Housekeeping::new(stores.orders, stores.journal, kept, clock);
         async move {
             get_ready(&storage, &orders, &lifecycle, registration.as_ref(), started).await;
             // The other end is kept for as long as the process is to live.
-            let _ = publish.send(publishing.start());
+            let _ = publish.send(publishing.start(&relay));
             keep_house(housekeeping, &storage).await;
         }
     });
@@ -357,8 +358,18 @@ fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<std::net::TcpListen
 /// Writes and the store run here; requests are read and answered by the server's own threads.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
+    threads(cores.clamp(2, 8), "main")
+}
+
+/// The relay runs on a thread of its own. Turning a backlog into messages takes half a millisecond at
+/// a time, and on the threads of the other runtime requests would wait for that.
+fn runtime_of_relay() -> anyhow::Result<Runtime> {
+    threads(1, "relay")
+}
+
+fn threads(number: usize, name: &str) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(cores.clamp(2, 8)).thread_name("main").enable_all();
+    builder.worker_threads(number).thread_name(name).enable_all();
     builder.build().context("the runtime does not start")
 }
 

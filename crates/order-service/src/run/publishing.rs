@@ -9,6 +9,7 @@ use events_kafka::KafkaPublisher;
 use order_app::ports::{Clock, Entropy, EventPublisher, uuid_v7};
 use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
 use persistence_diesel::Stores;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
@@ -71,14 +72,14 @@ impl Publishing {
         self.kafka.clone()
     }
 
-    /// Starts publishing.
-    pub(super) fn start(self) -> Running {
+    /// Starts publishing, on the runtime of the relay.
+    pub(super) fn start(self, relay: &Handle) -> Running {
         let (tell, told) = watch::channel(false);
         let mut topics = JoinSet::new();
         if let Some(kafka) = self.kafka.clone() {
             topics.spawn(async move { kafka.check_topics().await });
         }
-        Running { tell, relay: tokio::spawn(self.run(told)), _topics: topics }
+        Running { tell, relay: relay.spawn(self.run(told)), _topics: topics }
     }
 
     async fn run(self, told: watch::Receiver<bool>) {
