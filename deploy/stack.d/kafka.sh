@@ -11,6 +11,7 @@ kafka_on_request=(kafka1 kafka2 kafka3)
 
 kafka_port=${STACK_KAFKA_PORT:-9192} kafka_controller_port=${STACK_KAFKA_CONTROLLER_PORT:-9193}
 kafka_secure_port=${STACK_KAFKA_SECURE_PORT:-9194} kafka_credentials=${STACK_KAFKA_CREDENTIALS:-}
+kafka_mutual_port=${STACK_KAFKA_MUTUAL_PORT:-9195} kafka_password_port=${STACK_KAFKA_PASSWORD_PORT:-9196}
 kafka1_port=${STACK_KAFKA1_PORT:-9292} kafka1_controller_port=${STACK_KAFKA1_CONTROLLER_PORT:-9293}
 kafka2_port=${STACK_KAFKA2_PORT:-9294} kafka2_controller_port=${STACK_KAFKA2_CONTROLLER_PORT:-9295}
 kafka3_port=${STACK_KAFKA3_PORT:-9296} kafka3_controller_port=${STACK_KAFKA3_CONTROLLER_PORT:-9297}
@@ -88,19 +89,32 @@ PROPERTIES
 
 # Of two lines for one setting the later one counts.
 kafka_secured_settings() { # DATA PORT
-  local modules=org.apache.kafka.common.security
+  local modules=org.apache.kafka.common.security user=${kafka_credentials%%:*} password=${kafka_credentials#*:} listener
+  local addresses=PLAINTEXT://127.0.0.1:$2,SECURE://127.0.0.1:$kafka_secure_port
+  addresses+=,MUTUAL://127.0.0.1:$kafka_mutual_port,PASSWORD://127.0.0.1:$kafka_password_port
   cat <<PROPERTIES
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$kafka_controller_port,SECURE://127.0.0.1:$kafka_secure_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$2,SECURE://127.0.0.1:$kafka_secure_port
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
-listener.name.secure.ssl.keystore.type=PEM
-listener.name.secure.ssl.keystore.location=$1/broker.pem
-listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
-listener.name.secure.plain.sasl.jaas.config=$modules.plain.PlainLoginModule required user_${kafka_credentials%%:*}="${kafka_credentials#*:}";
-listener.name.secure.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+listeners=CONTROLLER://127.0.0.1:$kafka_controller_port,$addresses
+advertised.listeners=$addresses
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL,PASSWORD:SASL_PLAINTEXT
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location=$1/authority.pem
+listener.name.mutual.ssl.client.auth=required
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 PROPERTIES
+  for listener in secure mutual; do
+    cat <<PROPERTIES
+listener.name.$listener.ssl.keystore.type=PEM
+listener.name.$listener.ssl.keystore.location=$1/broker.pem
+PROPERTIES
+  done
+  for listener in secure password; do
+    cat <<PROPERTIES
+listener.name.$listener.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.$listener.plain.sasl.jaas.config=$modules.plain.PlainLoginModule required user_$user="$password";
+listener.name.$listener.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+PROPERTIES
+  done
 }
 
 # Makes an authority, and the broker's certificate, which is for its address and for no name.

@@ -79,6 +79,10 @@ impl Failure {
                 "look at sasl.mechanism, and at user and password in sasl.jaas.config (or \
                  sasl.username and sasl.password)",
             ),
+            _ if is_about_our_certificate(reason) => Some(
+                "look at the client's certificate in ssl.keystore.location (or \
+                 ssl.certificate.location): the brokers do not take it, or want one",
+            ),
             Code::SSL => Some(
                 "look at security.protocol, and at the certificates in ssl.truststore.location (or \
                  ssl.ca.location), which must be of who signed the brokers' own",
@@ -202,6 +206,15 @@ impl Monitor {
     }
 }
 
+/// Whether a broker has refused the client's certificate, or that it has none. With TLS 1.3 it says so
+/// when the client takes the connection to stand, so that it is no error of TLS to librdkafka.
+fn is_about_our_certificate(reason: &str) -> bool {
+    reason.contains("SSL alert number")
+        && ["alert bad certificate", "alert certificate", "alert unknown ca"]
+            .iter()
+            .any(|alert| reason.contains(alert))
+}
+
 /// Whether a broker has closed a connection on the first question, as one does that expects TLS, or on
 /// the next one, as one does that expects a password.
 fn hangs_up_at_once(reason: &str) -> bool {
@@ -267,6 +280,22 @@ mod tests {
         monitor.reached();
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
         assert_eq!(why(), "1/1 brokers are down", "what was before is over");
+    }
+
+    #[test]
+    fn what_a_broker_says_of_our_certificate_is_told_from_what_we_say_of_its() {
+        let alert =
+            |what| format!("a:1: Receive failed: error:0A: SSL routines::{what}: SSL alert");
+        for (what, is_ours) in [
+            ("sslv3 alert bad certificate", true),
+            ("sslv3 alert certificate unknown", true),
+            ("tlsv1 alert unknown ca", true),
+            ("tlsv13 alert certificate required", true),
+            ("tlsv1 alert protocol version", false),
+        ] {
+            assert_eq!(is_about_our_certificate(&format!("{} number 1", alert(what))), is_ours);
+        }
+        assert!(!is_about_our_certificate("a:1: SSL handshake failed: certificate verify failed"));
     }
 
     #[test]

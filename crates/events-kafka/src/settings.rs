@@ -110,6 +110,8 @@ pub(crate) struct Prepared {
     pub(crate) topic: TopicTemplate,
     /// How long librdkafka tries to deliver a message.
     pub(crate) delivery_timeout: Duration,
+    /// Properties that mean something to Java's client only.
+    pub(crate) set_aside: Vec<String>,
 }
 
 /// For every client.
@@ -152,9 +154,19 @@ const GUARANTEES: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
 impl KafkaSettings {
+    /// Looks for what is wrong, without reading a file or starting anything.
+    ///
+    /// # Errors
+    /// All that can be said at once. Starting a client may find more: a key file that is missing, a
+    /// password that does not open it.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        self.prepare().map(drop)
+    }
+
     pub(crate) fn prepare(&self) -> Result<Prepared, SettingsError> {
         let mut problems = Vec::new();
-        let mut given = properties::read(&self.properties, &mut problems);
+        let mut set_aside = Vec::new();
+        let mut given = properties::read(&self.properties, &mut problems, &mut set_aside);
         self.read_addresses(&mut given, &mut problems);
         let topic = TopicTemplate::parse(&self.topic);
         if topic.is_none() {
@@ -171,7 +183,7 @@ impl KafkaSettings {
         let creating = if self.create_topics.is_some() { CREATING } else { &[] };
         let defaults = pairs(PRODUCER).chain(pairs(creating));
         producer.extend(defaults.chain(given).chain(pairs(GUARANTEES)));
-        Ok(Prepared { client, producer, topic, delivery_timeout })
+        Ok(Prepared { client, producer, topic, delivery_timeout, set_aside })
     }
 
     fn read_addresses(&self, given: &mut BTreeMap<String, String>, problems: &mut Vec<Problem>) {
@@ -182,7 +194,7 @@ impl KafkaSettings {
         given.insert("bootstrap.servers".to_owned(), servers);
         if let Some(protocol) = &self.security_protocol {
             let one = BTreeMap::from([("security.protocol".to_owned(), protocol.clone())]);
-            for (key, value) in properties::read(&one, problems) {
+            for (key, value) in properties::read(&one, problems, &mut Vec::new()) {
                 given.entry(key).or_insert(value);
             }
         }

@@ -310,7 +310,7 @@ fn settings(
     let currencies = currencies(from);
     let events_topic = from.read(&table::EVENTS_TOPIC);
     let logging = logging::read(from);
-    let kafka = kafka::read(from);
+    let kafka = kafka::read(from, events_topic.as_deref());
     let eureka = peers::eureka(from);
     from.effective.extend(of_config_server);
     let management = peers::management(from);

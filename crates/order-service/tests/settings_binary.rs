@@ -52,6 +52,36 @@ fn wrong_settings_end_it_with_code_2_and_one_message() {
 }
 
 #[test]
+fn properties_of_kafka_are_checked_with_everything_else_and_not_shown() {
+    let wrong = [
+        "config",
+        "--spring.kafka.bootstrap-servers=localhost:9092",
+        "--spring.kafka.properties.acks=1",
+        "--spring.kafka.properties.sasl.pasword=hunter2",
+        "--order.events.topic=no topic",
+    ];
+    let output = run(&wrong, &[("SERVER_PORT", "many")]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = err(&output);
+    assert!(
+        message.starts_with("order-service: the settings are wrong in 4 places:\n"),
+        "{message}"
+    );
+    for part in [
+        "server.port = \"many\"",
+        "spring.kafka.properties.acks: is always all",
+        "spring.kafka.properties.sasl.pasword: the Kafka client (librdkafka) has no such property",
+        "order.events.topic = \"no topic\" (command line)",
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert!(!message.contains("hunter2"), "{message}");
+    // Nobody is talked to without servers.
+    let output = run(&["config", "--spring.kafka.properties.acks=1"], &[]);
+    assert!(output.status.success(), "{}", err(&output));
+}
+
+#[test]
 fn wrong_arguments_end_it_with_code_2() {
     for arguments in [&["--sever-port=1"][..], &["nothing"], &["--server.port"]] {
         let output = run(arguments, &[]);

@@ -1,5 +1,5 @@
 //! A Kafka broker of a test's own, on the programs that `deploy/stack` starts the shared one with. It
-//! can be reached with TLS and a password, as brokers are in production, and gives rights.
+//! can be reached with TLS, with a password or a certificate, as brokers are in production, and gives rights.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::RandomEntropy;
 #[derive(Debug)]
 pub struct OwnBroker {
     folder: PathBuf,
-    /// Plain, of the controller, secure.
-    ports: [u16; 3],
+    /// Plain, of the controller, secure, for certificates, for the password alone.
+    ports: [u16; 5],
 }
 
 impl OwnBroker {
@@ -22,6 +22,8 @@ impl OwnBroker {
     pub const USER: &str = "shop";
     /// with this password, which is to be found nowhere else.
     pub const PASSWORD: &str = "pl4nted-kafka-password";
+    /// Who may come by the listener for certificates: whoever has one for this name.
+    pub const CLIENT: &str = "CN=client";
 
     /// Chooses its addresses. It runs after [`start`](Self::start).
     #[must_use]
@@ -51,18 +53,31 @@ impl OwnBroker {
         address(self.ports[2])
     }
 
+    /// Where it wants TLS and a certificate of the client by the same authority.
+    #[must_use]
+    pub fn mutual(&self) -> String {
+        address(self.ports[3])
+    }
+
+    /// Where it wants the password, without TLS.
+    #[must_use]
+    pub fn password_alone(&self) -> String {
+        address(self.ports[4])
+    }
+
     /// The file with the certificate of the authority that has signed the broker's, once it runs.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.folder.join("kafka/data/authority.pem")
     }
 
-    /// Gives the user rights on all topics that begin so, such as `Write`.
+    /// Gives the user, and the client, rights on all topics that begin so, such as `Write`.
     pub fn grant(&self, prefix: &str, rights: &[&str]) {
         let plain = self.plain();
-        let user = format!("User:{}", Self::USER);
+        let [user, client] = [Self::USER, Self::CLIENT].map(|name| format!("User:{name}"));
         let mut words = vec!["acls", "--bootstrap-server", &plain, "--add"];
-        words.extend(["--allow-principal", &user, "--topic", prefix]);
+        words.extend(["--allow-principal", &user, "--allow-principal", &client]);
+        words.extend(["--topic", prefix]);
         words.extend(["--resource-pattern-type", "prefixed"]);
         words.extend(rights.iter().flat_map(|right| ["--operation", right]));
         self.run("kafka", &words);
@@ -76,13 +91,15 @@ impl OwnBroker {
 
     fn command(&self, script: &str) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(script);
-        let [plain, controller, secure] = self.ports.map(|port| port.to_string());
+        let [plain, controller, secure, mutual, password] = self.ports.map(|port| port.to_string());
         let mut command = Command::new(script);
         command
             .env("STACK_DIR", &self.folder)
             .env("STACK_KAFKA_PORT", plain)
             .env("STACK_KAFKA_CONTROLLER_PORT", controller)
             .env("STACK_KAFKA_SECURE_PORT", secure)
+            .env("STACK_KAFKA_MUTUAL_PORT", mutual)
+            .env("STACK_KAFKA_PASSWORD_PORT", password)
             .env("STACK_KAFKA_CREDENTIALS", format!("{}:{}", Self::USER, Self::PASSWORD));
         command
     }
@@ -106,8 +123,8 @@ fn address(port: u16) -> String {
 }
 
 /// Different ones: all are held until the last is found.
-fn free_ports() -> [u16; 3] {
-    let held: [TcpListener; 3] = std::array::from_fn(|_| on_free_port());
+fn free_ports() -> [u16; 5] {
+    let held: [TcpListener; 5] = std::array::from_fn(|_| on_free_port());
     held.map(|held| held.local_addr().expect("an address").port())
 }
 

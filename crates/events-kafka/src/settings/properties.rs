@@ -32,13 +32,14 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("statistics.interval.ms", &["0"], "is always 0: nobody reads them"),
 ];
 
-/// Puts properties into librdkafka's words.
+/// Puts properties into librdkafka's words. Those that mean something to Java's client only are set
+/// aside.
 pub(super) fn read(
     properties: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
+    set_aside: &mut Vec<String>,
 ) -> BTreeMap<String, String> {
     let mut read = BTreeMap::new();
-    let mut set_aside = Vec::new();
     for (key, value) in properties {
         match java::meaning(key, value, properties) {
             Ok(Meaning::Is(pairs)) => {
@@ -49,13 +50,9 @@ pub(super) fn read(
                     }
                 }
             }
-            Ok(Meaning::Nothing) => set_aside.push(key.as_str()),
+            Ok(Meaning::Nothing) => set_aside.push(key.clone()),
             Err(reason) => problems.push(Problem::new(key, reason)),
         }
-    }
-    if !set_aside.is_empty() {
-        let keys = set_aside.join(", ");
-        tracing::warn!(keys, "these properties mean something to Java's client only");
     }
     read
 }

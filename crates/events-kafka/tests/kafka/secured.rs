@@ -1,7 +1,7 @@
 //! On a real broker that wants TLS and a password and knows rights: what is right works, and what is
 //! wrong is told with the setting to look at, and without the password.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::rig::{
 };
 
 const SOON: Duration = Duration::from_secs(20);
+const KEY_PASSWORD: &str = "open-sesame";
 /// Topics that begin so may be written, and not created.
 const PREFIX: &str = "open.";
 
@@ -84,15 +85,47 @@ async fn says(case: &str, settings: KafkaSettings, words: &[&str]) {
 }
 
 /// An authority that has nothing to do with the broker.
-fn another_authority(folder: &Path) -> std::path::PathBuf {
+fn another_authority(folder: &Path) -> PathBuf {
     let file = folder.join("other.pem");
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-subj", "/CN=another authority", "-keyout", "/dev/null", "-out"])
-        .arg(&file)
-        .output();
-    assert!(made.unwrap().status.success());
+    let key = file.with_extension("key");
+    let new =
+        ["-nodes", "-subj", "/CN=another authority", "-keyout", key.to_str().unwrap(), "-out"];
+    new_certificate(&new, &file);
     file
+}
+
+/// A client's key, which needs a password, and its certificate, signed by an authority.
+fn a_client(authority: &Path, folder: &Path) -> PathBuf {
+    let signed_by = authority.file_stem().unwrap().to_str().unwrap();
+    let file = folder.join(format!("client-of-{signed_by}.pem"));
+    let key = authority.with_extension("key");
+    let pass = format!("pass:{KEY_PASSWORD}");
+    let subject = format!("/{}", OwnBroker::CLIENT);
+    let new = ["-passout", &pass, "-subj", &subject, "-addext", "basicConstraints=CA:FALSE"];
+    let by = ["-CA", authority.to_str().unwrap(), "-CAkey", key.to_str().unwrap()];
+    let to = ["-keyout", file.to_str().unwrap(), "-out"];
+    new_certificate(&[&new[..], &by, &to].concat(), &file);
+    file
+}
+
+fn new_certificate(how: &[&str], file: &Path) {
+    let new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    openssl(&[&new[..], how, &[file.to_str().unwrap()]].concat());
+}
+
+/// The same key and certificate as PKCS #12.
+fn as_pkcs12(client: &Path) -> PathBuf {
+    let file = client.with_extension("p12");
+    let pass = format!("pass:{KEY_PASSWORD}");
+    let (from, to) = (client.to_str().unwrap(), file.to_str().unwrap());
+    let how = ["-export", "-in", from, "-passin", &pass, "-out", to, "-passout", &pass];
+    openssl(&[&["pkcs12"][..], &how].concat());
+    file
+}
+
+fn openssl(arguments: &[&str]) {
+    let done = Command::new("openssl").args(arguments).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 async fn right_settings_work(broker: &OwnBroker) {
@@ -115,12 +148,58 @@ async fn right_settings_work(broker: &OwnBroker) {
     ];
     let topic = an_open_topic(broker).await;
     works(broker, settings(&server, &topic, &own)).await;
+    // Within a network that is trusted.
+    let topic = an_open_topic(broker).await;
+    let but = [("security.protocol", "SASL_PLAINTEXT")];
+    let with = properties(&authority, &right, &but);
+    works(broker, settings(&broker.password_alone(), &topic, &with)).await;
 }
 
-async fn wrong_settings_are_named(broker: &OwnBroker) {
+/// Where a broker wants a certificate of the client.
+async fn client_certificates_are_shown(broker: &OwnBroker, folder: &Path) {
+    let (authority, server) = (broker.authority(), broker.mutual());
+    let topic = an_open_topic(broker).await;
+    let with = |keys: &[(&str, &str)]| {
+        let mut all = vec![
+            ("security.protocol", "SSL"),
+            ("ssl.truststore.type", "PEM"),
+            ("ssl.truststore.location", authority.to_str().unwrap()),
+            ("delivery.timeout.ms", "2000"),
+        ];
+        all.extend(keys);
+        settings(&server, &topic, &all)
+    };
+    let [client, stranger] = [true, false].map(|is_ours| {
+        let signed_by = if is_ours { authority.clone() } else { another_authority(folder) };
+        a_client(&signed_by, folder)
+    });
+    let pkcs12 = as_pkcs12(&client);
+    let pem = |file| [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", file)];
+    let pem_with = |file, password| [&pem(file)[..], &[("ssl.key.password", password)]].concat();
+    let right = pem_with(client.to_str().unwrap(), KEY_PASSWORD);
+    let in_the_other_form = [
+        ("ssl.keystore.type", "PKCS12"),
+        ("ssl.keystore.location", pkcs12.to_str().unwrap()),
+        ("ssl.keystore.password", KEY_PASSWORD),
+    ];
+    let advice = ["look at the client's certificate", "ssl.keystore.location"];
+    let of_a_stranger = pem_with(stranger.to_str().unwrap(), KEY_PASSWORD);
+    says("a stranger's certificate", with(&of_a_stranger), &advice).await;
+    says("no certificate", with(&[]), &advice).await;
+    // What is wrong with files is known before a broker is asked.
+    let wrong = pem_with(client.to_str().unwrap(), "not-it");
+    let error = KafkaPublisher::new(&with(&wrong)).unwrap_err().to_string();
+    assert!(error.contains("ssl.key") && !error.contains("not-it"), "{error}");
+    for keys in [&right[..], &in_the_other_form] {
+        let topic = an_open_topic(broker).await;
+        works(broker, KafkaSettings { topic, ..with(keys) }).await;
+    }
+}
+
+async fn wrong_settings_are_named(broker: &OwnBroker, folder: &Path) {
     let (authority, server) = (broker.authority(), broker.secure());
     let right = scram(OwnBroker::PASSWORD);
-    let another = another_authority(authority.ancestors().nth(3).unwrap());
+    let another = another_authority(folder);
     let topic = an_open_topic(broker).await;
     let with = |server: &str, authority: &Path, jaas: &str, but: &[(&str, &str)]| {
         settings(server, &topic, &properties(authority, jaas, but))
@@ -191,9 +270,11 @@ async fn tls_passwords_and_rights_work_or_say_what_is_wrong() {
         broker
     };
     let broker = tokio::task::spawn_blocking(start).await.unwrap();
+    let [certificates, others] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     tokio::join!(
         right_settings_work(&broker),
-        wrong_settings_are_named(&broker),
+        client_certificates_are_shown(&broker, certificates.path()),
+        wrong_settings_are_named(&broker, others.path()),
         rights_are_respected_and_named(&broker)
     );
     tokio::task::spawn_blocking(|| drop(broker)).await.unwrap();

@@ -58,7 +58,7 @@ impl Publishing {
     ) -> anyhow::Result<Self> {
         let client = || {
             let client = KafkaPublisher::new(&settings.kafka.client(&settings.events_topic));
-            client.map(Arc::new).map_err(|error| anyhow!(settings.kafka.complaint(&error)))
+            client.map(Arc::new).map_err(|error| anyhow!(settings.kafka.complaints(&error)))
         };
         let wanted = !settings.kafka.servers.is_empty();
         let kafka = wanted.then(client).transpose()?;

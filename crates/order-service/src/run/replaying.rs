@@ -65,7 +65,7 @@ impl Replayer {
             let settings = self.settings.client(&self.topic);
             let started = spawn_blocking(move || KafkaPublisher::new(&settings)).await;
             let started = started.map_err(|panicked| panicked.to_string())?;
-            started.map_err(|error| self.settings.complaint(&error))
+            started.map_err(|error| self.settings.complaints(&error).to_string())
         };
         self.client.get_or_try_init(start).await
     }

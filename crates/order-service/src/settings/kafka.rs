@@ -7,6 +7,7 @@ use events_kafka::{CreateTopics, KafkaSettings, SettingsError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::catalogue::Key;
+use super::problems::{Problem, Problems};
 use super::reader::Reader;
 use super::table;
 use super::values::{self, Fault, Read, one_of};
@@ -49,7 +50,7 @@ static SSL: [(&Key<Option<SecretString>>, &str); 10] = [
     (&table::KAFKA_KEY_PASSWORD, "ssl.key.password"),
 ];
 
-pub(super) fn read(from: &mut Reader<'_>) -> Option<Kafka> {
+pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> {
     let servers = from.read(&table::KAFKA_SERVERS);
     let protocol = from.read(&table::KAFKA_PROTOCOL);
     let properties = from.family(&table::KAFKA_PROPERTIES);
@@ -60,13 +61,16 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Kafka> {
     let ssl: Option<Vec<_>> = ssl.into_iter().collect();
     let set = |(property, value): (_, Option<_>)| value.map(|value| (property, value));
     let how = CreateTopics { partitions: partitions?, replication_factor: replication_factor? };
-    Some(Kafka {
+    let kafka = Kafka {
         servers: servers?,
         protocol: protocol?,
         properties: properties?,
         ssl: ssl?.into_iter().filter_map(set).collect(),
         create_topics: create?.then_some(how),
-    })
+    };
+    // A wrong topic has been complained of; what else is wrong is found all the same.
+    from.problems.extend(kafka.problems(topic.unwrap_or("topic")));
+    Some(kafka)
 }
 
 /// What was set in vain.
@@ -103,14 +107,28 @@ impl Kafka {
         }
     }
 
+    /// What is wrong with the settings of the client, as far as that shows before it is started;
+    /// nothing when no broker is to be talked to.
+    fn problems(&self, topic: &str) -> Vec<Problem> {
+        if self.servers.is_empty() {
+            return Vec::new();
+        }
+        self.client(topic).check().err().map_or_else(Vec::new, |error| self.complaints(&error).0)
+    }
+
     /// What the client says of its settings, with the names that they have here.
     #[must_use]
-    pub fn complaint(&self, error: &SettingsError) -> String {
-        let problems = error.problems.iter().map(|problem| match problem.key.as_str() {
-            "" => format!("spring.kafka: {}", problem.reason),
-            key => format!("{}: {}", self.name_of(key), problem.reason),
-        });
-        format!("the settings are wrong: {}", problems.collect::<Vec<_>>().join("; "))
+    pub fn complaints(&self, error: &SettingsError) -> Problems {
+        let named = |problem: &events_kafka::Problem| Problem {
+            subject: match problem.key.as_str() {
+                "" => "spring.kafka".to_owned(),
+                key => self.name_of(key),
+            },
+            value: None,
+            origin: None,
+            complaint: problem.reason.clone(),
+        };
+        Problems(error.problems.iter().map(named).collect())
     }
 
     fn name_of(&self, key: &str) -> String {
@@ -154,8 +172,6 @@ pub(super) fn resource(text: &str) -> Read<SecretString> {
 
 #[cfg(test)]
 mod tests {
-    use events_kafka::Problem;
-
     use super::*;
 
     fn kafka(ssl: &[(&'static str, &str)], properties: &[(&str, &str)]) -> Kafka {
@@ -193,8 +209,8 @@ mod tests {
             ("acks", "spring.kafka.properties.acks"),
             ("", "spring.kafka"),
         ] {
-            let problem = Problem { key: key.to_owned(), reason: "no".to_owned() };
-            let said = kafka.complaint(&SettingsError { problems: vec![problem] });
+            let problem = events_kafka::Problem { key: key.to_owned(), reason: "no".to_owned() };
+            let said = kafka.complaints(&SettingsError { problems: vec![problem] }).to_string();
             assert_eq!(said, format!("the settings are wrong: {name}: no"));
         }
     }
