@@ -2,9 +2,10 @@
 # Kafka, from Maven Central, without ZooKeeper: `kafka` is a broker by itself with Kafka's own defaults; kafka1, kafka2
 # and kafka3 are one cluster, for tests that kill and stop its members. See deploy/stack for what a server defines.
 #
-# With STACK_KAFKA_CREDENTIALS the broker `kafka` has one more listener, as brokers are reached in production: TLS, a
-# certificate of an authority of its own, and a password (SCRAM-SHA-512 or PLAIN). Who comes that way may do what access
-# rules say, at first nothing; who comes by the other listener may do everything, and give rights (deploy/kafka acls).
+# With STACK_KAFKA_CREDENTIALS the broker `kafka` has three more listeners, as brokers are reached in production: with TLS, a
+# certificate of an authority of its own, and a password (SCRAM-SHA-512 or PLAIN); with TLS and a certificate of the client by
+# that authority; and with the password alone. Who comes by these may do what access rules say, at first nothing; who comes
+# by the plain listener may do everything, and give rights (deploy/kafka acls).
 # shellcheck disable=SC2034,SC2154
 
 kafka_on_request=(kafka1 kafka2 kafka3)

@@ -210,9 +210,9 @@ impl Monitor {
 /// when the client takes the connection to stand, so that it is no error of TLS to librdkafka.
 fn is_about_our_certificate(reason: &str) -> bool {
     reason.contains("SSL alert number")
-        && ["alert bad certificate", "alert certificate", "alert unknown ca"]
+        && ["bad certificate", "certificate", "unsupported certificate", "unknown ca"]
             .iter()
-            .any(|alert| reason.contains(alert))
+            .any(|alert| reason.contains(&format!("alert {alert}")))
 }
 
 /// Whether a broker has closed a connection on the first question, as one does that expects TLS, or on
@@ -291,11 +291,14 @@ mod tests {
             ("sslv3 alert certificate unknown", true),
             ("tlsv1 alert unknown ca", true),
             ("tlsv13 alert certificate required", true),
+            ("sslv3 alert unsupported certificate", true),
             ("tlsv1 alert protocol version", false),
         ] {
             assert_eq!(is_about_our_certificate(&format!("{} number 1", alert(what))), is_ours);
         }
-        assert!(!is_about_our_certificate("a:1: SSL handshake failed: certificate verify failed"));
+        // What we say of theirs.
+        let verify = "a:1: SSL handshake failed: certificate verify failed, alert unknown ca";
+        assert!(!is_about_our_certificate(verify));
     }
 
     #[test]

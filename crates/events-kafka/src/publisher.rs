@@ -58,12 +58,7 @@ impl KafkaPublisher {
     /// # Errors
     /// When the settings are wrong; all that can be said is said at once.
     pub fn new(settings: &KafkaSettings) -> Result<Self, SettingsError> {
-        let Prepared { client, producer, topic, delivery_timeout, set_aside } =
-            settings.prepare()?;
-        if !set_aside.is_empty() {
-            let keys = set_aside.join(", ");
-            tracing::warn!(keys, "these properties mean something to Java's client only");
-        }
+        let Prepared { client, producer, topic, delivery_timeout, .. } = settings.prepare()?;
         let monitor = Arc::new(Monitor::default());
         let check = TopicCheck::new(client, &topic, settings.create_topics, Arc::clone(&monitor));
         let producers = Producers::start(producer, Arc::clone(&monitor))

@@ -154,13 +154,14 @@ const GUARANTEES: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
 impl KafkaSettings {
-    /// Looks for what is wrong, without reading a file or starting anything.
+    /// Looks for what is wrong, without reading a file or starting anything. Answers with properties
+    /// that are without effect: they mean something to Java's client only.
     ///
     /// # Errors
     /// All that can be said at once. Starting a client may find more: a key file that is missing, a
-    /// password that does not open it.
-    pub fn check(&self) -> Result<(), SettingsError> {
-        self.prepare().map(drop)
+    /// password that does not open it, properties that do not fit together.
+    pub fn check(&self) -> Result<Vec<String>, SettingsError> {
+        self.prepare().map(|prepared| prepared.set_aside)
     }
 
     pub(crate) fn prepare(&self) -> Result<Prepared, SettingsError> {

@@ -13,7 +13,7 @@ use order_events::asyncapi::{self, DEFAULT_TOPIC};
 use crate::events::{self, EventsCommand};
 use crate::logs::{Log, Who};
 use crate::run::Begun;
-use crate::settings::{self, Inputs, LoadError, Loaded, Occasion};
+use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
 use crate::system::{OsEntropy, SystemClock, machine_name};
 use crate::{chain, report, run, traces};
 
@@ -163,8 +163,9 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         Ok(code) => code.into(),
         Err(error) => {
             tracing::error!(cause = chain(&*error), "order-service failed");
+            let code = if error.is::<Problems>() { WRONG } else { 1 };
             // The log may go somewhere else, and the caller looks here.
-            complain(&chain(&*error), 1)
+            complain(&chain(&*error), code)
         }
     }
 }

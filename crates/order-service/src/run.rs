@@ -82,8 +82,8 @@ pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
     let (runtime, relay) = (runtime()?, runtime_of_relay()?);
     let done = runtime.block_on(live(begun, metrics, relay.handle()));
     // What still runs now has had its time.
-    runtime.shutdown_background();
     relay.shutdown_background();
+    runtime.shutdown_background();
     done
 }
 

@@ -320,7 +320,8 @@ fn settings(
     let logging = logging?;
     warnings.extend(logging::warning(&logging));
     let kafka = kafka?;
-    warnings.extend(kafka::warning(&kafka, from));
+    let events_topic = events_topic?;
+    warnings.extend(kafka::warnings(&kafka, &events_topic, from));
     let settings = Settings {
         name: name?,
         profiles: profiles?,
@@ -328,7 +329,7 @@ fn settings(
         requests: requests?,
         storage,
         currencies: currencies?,
-        events_topic: events_topic?,
+        events_topic,
         stop: stop?,
         logging,
         kafka,

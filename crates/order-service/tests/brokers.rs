@@ -257,11 +257,11 @@ fn what_the_client_cannot_do_ends_the_start_and_is_named_as_it_was_set() {
     for (set, says) in [
         (
             &[("spring.kafka.ssl.trust-store-location", "file:/certs/trust.jks")][..],
-            "spring.kafka.ssl.trust-store-location: the Kafka client reads no Java keystores",
+            "spring.kafka.ssl.trust-store-location (application.properties:5): the Kafka client reads no Java",
         ),
         (
             &[("spring.kafka.properties.ssl.truststore.location", "/certs/trust.jks")],
-            "spring.kafka.properties.ssl.truststore.location: the Kafka client reads no Java",
+            "spring.kafka.properties.ssl.truststore.location (application.properties:5): the Kafka client reads",
         ),
         (
             &[("spring.kafka.security.protocol", "SASL_SSL")],
@@ -275,12 +275,15 @@ fn what_the_client_cannot_do_ends_the_start_and_is_named_as_it_was_set() {
             ],
             "ssl.ca.location",
         ),
-        (&[("spring.kafka.properties.acks", "1")], "spring.kafka.properties.acks: is always all"),
+        (
+            &[("spring.kafka.properties.acks", "1")],
+            "spring.kafka.properties.acks (application.properties:5): is",
+        ),
         (&[("order.events.topic-partitions", "0")], "order.events.topic-partitions = \"0\""),
     ] {
         let service =
             instance(&[&[("spring.kafka.bootstrap-servers", "127.0.0.1:1")], set].concat());
-        assert!(!service.wait().success());
+        assert_eq!(service.wait().code(), Some(2), "{says}");
         assert!(service.log().contains(says), "{says}: {}", service.log());
     }
 }
@@ -292,12 +295,14 @@ fn what_is_set_in_vain_is_named_once() {
         ("order.events.topic-partitions", "3"),
         ("spring.kafka.producer.security.protocol", "SSL"),
         ("spring.kafka.jaas.enabled", "true"),
+        ("spring.kafka.properties.buffer.memory", "1"),
     ]);
     service.wait_until_ready();
     for words in [
         "without effect unless order.events.create-topics is true: order.events.topic-partitions",
         "spring.kafka.producer.security.protocol",
         "spring.kafka.jaas.enabled",
+        "Java's Kafka client only: spring.kafka.properties.buffer.memory",
     ] {
         assert_eq!(service.log().matches(words).count(), 1, "{words}: {}", service.log());
     }

@@ -69,8 +69,8 @@ fn properties_of_kafka_are_checked_with_everything_else_and_not_shown() {
     );
     for part in [
         "server.port = \"many\"",
-        "spring.kafka.properties.acks: is always all",
-        "spring.kafka.properties.sasl.pasword: the Kafka client (librdkafka) has no such property",
+        "spring.kafka.properties.acks (command line): is always all",
+        "spring.kafka.properties.sasl.pasword (command line): the Kafka client (librdkafka) has no",
         "order.events.topic = \"no topic\" (command line)",
     ] {
         assert!(message.contains(part), "{part} is not in {message}");

@@ -336,7 +336,8 @@ impl PlacedRow {
 
 /// The value of a column.
 fn whole<T>(column: &str, value: Option<Lenient<T>>) -> Result<T, BoxError> {
-    let Lenient(value) = value.ok_or("there is no row of this order and version with its id")?;
+    let Lenient(value) =
+        value.ok_or("there is no row of this order and version with the event's id")?;
     value.map_err(|error| format!("{column}: {error}").into())
 }
 

@@ -30,6 +30,7 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("delivery.report.only.error", &["false"], "is always false: reports are what is waited for"),
     ("bootstrap.servers", &[], "has a setting of its own"),
     ("statistics.interval.ms", &["0"], "is always 0: nobody reads them"),
+    ("plugin.library.paths", &[], "is not used: no foreign code is loaded"),
 ];
 
 /// Puts properties into librdkafka's words. Those that mean something to Java's client only are set
@@ -89,7 +90,10 @@ fn check(key: &str, value: &str) -> Result<(), String> {
     }
 }
 
-/// librdkafka repeats the value, which may be a secret.
+/// librdkafka repeats the value, or one of a list, which may be a secret.
 fn without(value: &str, reason: &str) -> String {
-    if value.is_empty() { reason.to_owned() } else { reason.replace(value, "…") }
+    std::iter::once(value)
+        .chain(value.split(',').map(str::trim))
+        .filter(|part| !part.is_empty())
+        .fold(reason.to_owned(), |reason, part| reason.replace(part, "…"))
 }

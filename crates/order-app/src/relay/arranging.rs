@@ -131,10 +131,8 @@ impl Arranging {
             Ok(Held::Done(events)) => {
                 desk.journal_works();
                 add(&desk.stats.arranged, events.try_into().unwrap_or(usize::MAX));
-                let more = events >= BATCH;
-                self.wanted |= more;
-                let breath = breath(events, desk.settings.breath);
-                self.earliest = if more { desk.now } else { later(started, breath) };
+                self.wanted |= events >= BATCH;
+                self.earliest = later(started, breath(events, desk.settings.breath));
                 self.rounds.worked(desk.after(desk.settings.poll));
                 events > 0
             }
@@ -162,9 +160,12 @@ impl Arranging {
 
 /// How long after a call that found so many events the next one begins: the shortest time, and a
 /// fifth of it more for each hundred. What follows from a call costs the broker a request for each
-/// partition, and the journal a read, however few events there were.
+/// partition, and the journal a read, however few events there were. None when there are more.
 fn breath(events: u32, shortest: Duration) -> Duration {
-    let hundreds = events.min(BATCH).checked_div(100).unwrap_or_default();
+    if events >= BATCH {
+        return Duration::ZERO;
+    }
+    let hundreds = events.checked_div(100).unwrap_or_default();
     let more = shortest.checked_div(5).unwrap_or_default().saturating_mul(hundreds);
     shortest.saturating_add(more)
 }
@@ -176,6 +177,6 @@ mod tests {
     #[test]
     fn the_more_a_call_found_the_longer_is_the_breath_after_it() {
         let after = |events| breath(events, Duration::from_millis(20)).as_millis();
-        assert_eq!([0, 99, 100, 550, BATCH, u32::MAX].map(after), [20, 20, 24, 40, 60, 60]);
+        assert_eq!([0, 99, 100, 550, BATCH - 1, BATCH].map(after), [20, 20, 24, 40, 56, 0]);
     }
 }

@@ -14,8 +14,8 @@ pub struct RelaySettings {
     /// How often the journal is looked at when no bell rings: other instances commit too.
     pub poll: Duration,
     /// The shortest time between two looks for events without places, so that under load each finds
-    /// more; up to three times that when there are many. A commit after a silence is never kept
-    /// waiting.
+    /// more; nearly three times that when there are many. A commit after a silence is never kept
+    /// waiting, nor is what is more than one look takes.
     pub breath: Duration,
     /// How long a confirmation may wait to be recorded with others. What is not recorded when an
     /// instance dies is published again.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use events_kafka::KafkaPublisher;
 use order_app::ports::{Clock, Entropy, EventPublisher, uuid_v7};
 use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
@@ -58,7 +57,7 @@ impl Publishing {
     ) -> anyhow::Result<Self> {
         let client = || {
             let client = KafkaPublisher::new(&settings.kafka.client(&settings.events_topic));
-            client.map(Arc::new).map_err(|error| anyhow!(settings.kafka.complaints(&error)))
+            client.map(Arc::new).map_err(|error| settings.kafka.complaints(&error))
         };
         let wanted = !settings.kafka.servers.is_empty();
         let kafka = wanted.then(client).transpose()?;

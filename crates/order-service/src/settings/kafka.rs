@@ -69,12 +69,30 @@ pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> 
         create_topics: create?.then_some(how),
     };
     // A wrong topic has been complained of; what else is wrong is found all the same.
-    from.problems.extend(kafka.problems(topic.unwrap_or("topic")));
+    if let Some(Err(error)) = kafka.check(topic.unwrap_or("topic")) {
+        for problem in kafka.complaints(&error).0 {
+            let origin = from.effective.iter().find(|effective| effective.key == problem.subject);
+            let origin = origin.map(|effective| effective.origin.clone());
+            from.problems.push(Problem { origin, ..problem });
+        }
+    }
     Some(kafka)
 }
 
 /// What was set in vain.
-pub(super) fn warning(kafka: &Kafka, from: &Reader<'_>) -> Option<String> {
+pub(super) fn warnings(kafka: &Kafka, topic: &str, from: &Reader<'_>) -> Vec<String> {
+    let of_java = match kafka.check(topic) {
+        Some(Ok(of_java)) if !of_java.is_empty() => {
+            let of_java: Vec<_> = of_java.iter().map(|key| kafka.name_of(key)).collect();
+            let names = of_java.join(", ");
+            Some(format!("settings that mean something to Java's Kafka client only: {names}"))
+        }
+        _ => None,
+    };
+    of_java.into_iter().chain(without_topics(kafka, from)).collect()
+}
+
+fn without_topics(kafka: &Kafka, from: &Reader<'_>) -> Option<String> {
     let keys = [&table::TOPIC_PARTITIONS, &table::TOPIC_REPLICAS];
     let set: Vec<_> = keys.iter().filter(|key| from.is_set(key)).map(|key| key.row.name).collect();
     let names = set.join(", ");
@@ -107,13 +125,10 @@ impl Kafka {
         }
     }
 
-    /// What is wrong with the settings of the client, as far as that shows before it is started;
-    /// nothing when no broker is to be talked to.
-    fn problems(&self, topic: &str) -> Vec<Problem> {
-        if self.servers.is_empty() {
-            return Vec::new();
-        }
-        self.client(topic).check().err().map_or_else(Vec::new, |error| self.complaints(&error).0)
+    /// What the client says of its settings before it is started; nothing when no broker is to be
+    /// talked to.
+    fn check(&self, topic: &str) -> Option<Result<Vec<String>, SettingsError>> {
+        (!self.servers.is_empty()).then(|| self.client(topic).check())
     }
 
     /// What the client says of its settings, with the names that they have here.
