@@ -319,9 +319,8 @@ fn settings(
     let (storage, mut warnings) = storage?;
     let logging = logging?;
     warnings.extend(logging::warning(&logging));
-    let kafka = kafka?;
-    let events_topic = events_topic?;
-    warnings.extend(kafka::warnings(&kafka, &events_topic, from));
+    let (kafka, of_kafka) = kafka?;
+    warnings.extend(of_kafka);
     let settings = Settings {
         name: name?,
         profiles: profiles?,
@@ -329,7 +328,7 @@ fn settings(
         requests: requests?,
         storage,
         currencies: currencies?,
-        events_topic,
+        events_topic: events_topic?,
         stop: stop?,
         logging,
         kafka,

@@ -257,11 +257,11 @@ fn what_the_client_cannot_do_ends_the_start_and_is_named_as_it_was_set() {
     for (set, says) in [
         (
             &[("spring.kafka.ssl.trust-store-location", "file:/certs/trust.jks")][..],
-            "spring.kafka.ssl.trust-store-location (application.properties:5): the Kafka client reads no Java",
+            "spring.kafka.ssl.trust-store-location (application.properties:5): the Kafka client",
         ),
         (
             &[("spring.kafka.properties.ssl.truststore.location", "/certs/trust.jks")],
-            "spring.kafka.properties.ssl.truststore.location (application.properties:5): the Kafka client reads",
+            "properties.ssl.truststore.location (application.properties:5): the Kafka client reads no",
         ),
         (
             &[("spring.kafka.security.protocol", "SASL_SSL")],

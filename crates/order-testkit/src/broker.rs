@@ -1,5 +1,6 @@
 //! A Kafka broker of a test's own, on the programs that `deploy/stack` starts the shared one with. It
-//! can be reached with TLS, with a password or a certificate, as brokers are in production, and gives rights.
+//! can be reached with TLS, with a password or a certificate, as brokers are in production, and gives
+//! rights.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -68,10 +68,22 @@ fn wrong_properties_are_named_all_at_once_without_their_values() {
         ("no.such.thing", "hunter2"),
         ("linger.ms", "hunter3"),
         ("compression.type", "hunter4"),
+        ("debug", "broker,hunter5"),
+        ("plugin.library.paths", "hunter6"),
         ("delivery.timeout.ms", "0"),
     ]));
     let keys: Vec<_> = found.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(keys, ["compression.type", "linger.ms", "no.such.thing", "delivery.timeout.ms"]);
+    assert_eq!(
+        keys,
+        [
+            "compression.type",
+            "debug",
+            "linger.ms",
+            "no.such.thing",
+            "plugin.library.paths",
+            "delivery.timeout.ms"
+        ]
+    );
     assert!(!format!("{found:?}").contains("hunter"), "{found:?}");
 }
 

@@ -50,7 +50,8 @@ static SSL: [(&Key<Option<SecretString>>, &str); 10] = [
     (&table::KAFKA_KEY_PASSWORD, "ssl.key.password"),
 ];
 
-pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> {
+/// Also says what was set in vain.
+pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<(Kafka, Vec<String>)> {
     let servers = from.read(&table::KAFKA_SERVERS);
     let protocol = from.read(&table::KAFKA_PROTOCOL);
     let properties = from.family(&table::KAFKA_PROPERTIES);
@@ -69,27 +70,9 @@ pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> 
         create_topics: create?.then_some(how),
     };
     // A wrong topic has been complained of; what else is wrong is found all the same.
-    if let Some(Err(error)) = kafka.check(topic.unwrap_or("topic")) {
-        for problem in kafka.complaints(&error).0 {
-            let origin = from.effective.iter().find(|effective| effective.key == problem.subject);
-            let origin = origin.map(|effective| effective.origin.clone());
-            from.problems.push(Problem { origin, ..problem });
-        }
-    }
-    Some(kafka)
-}
-
-/// What was set in vain.
-pub(super) fn warnings(kafka: &Kafka, topic: &str, from: &Reader<'_>) -> Vec<String> {
-    let of_java = match kafka.check(topic) {
-        Some(Ok(of_java)) if !of_java.is_empty() => {
-            let of_java: Vec<_> = of_java.iter().map(|key| kafka.name_of(key)).collect();
-            let names = of_java.join(", ");
-            Some(format!("settings that mean something to Java's Kafka client only: {names}"))
-        }
-        _ => None,
-    };
-    of_java.into_iter().chain(without_topics(kafka, from)).collect()
+    let of_java = kafka.check(topic.unwrap_or("topic"), from);
+    let warnings = of_java.into_iter().chain(without_topics(&kafka, from)).collect();
+    Some((kafka, warnings))
 }
 
 fn without_topics(kafka: &Kafka, from: &Reader<'_>) -> Option<String> {
@@ -125,10 +108,28 @@ impl Kafka {
         }
     }
 
-    /// What the client says of its settings before it is started; nothing when no broker is to be
-    /// talked to.
-    fn check(&self, topic: &str) -> Option<Result<Vec<String>, SettingsError>> {
-        (!self.servers.is_empty()).then(|| self.client(topic).check())
+    /// Has the client look at its settings, if there is a broker to be talked to. Answers with a
+    /// warning of what is without effect.
+    fn check(&self, topic: &str, from: &mut Reader<'_>) -> Option<String> {
+        if self.servers.is_empty() {
+            return None;
+        }
+        match self.client(topic).check() {
+            Ok(of_java) if of_java.is_empty() => None,
+            Ok(of_java) => {
+                let names: Vec<_> = of_java.iter().map(|key| self.name_of(key)).collect();
+                let names = names.join(", ");
+                Some(format!("settings that mean something to Java's Kafka client only: {names}"))
+            }
+            Err(error) => {
+                for problem in self.complaints(&error).0 {
+                    let known = from.effective.iter().find(|known| known.key == problem.subject);
+                    let origin = known.map(|known| known.origin.clone());
+                    from.problems.push(Problem { origin, ..problem });
+                }
+                None
+            }
+        }
     }
 
     /// What the client says of its settings, with the names that they have here.
