@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use order_domain::Order;
-use tokio::runtime::Handle;
 
 use crate::currencies::Currencies;
 use crate::events::Origin;
@@ -32,6 +31,10 @@ pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesError};
 pub use stats::{OrderStats, StepCount};
 
 /// The order service's use cases. Cheap to clone.
+///
+/// A write runs to its end in a task of its own, whether its caller waits for it or not, as long as
+/// the caller's tokio runtime lives. When that ends first, the write has happened as a whole or not
+/// at all.
 #[derive(Clone)]
 pub struct Orders(Arc<Inner>);
 
@@ -41,7 +44,6 @@ struct Inner {
     in_flight: InFlight,
     bell: Bell,
     stats: Arc<OrderStats>,
-    runtime: Handle,
 }
 
 /// What may be changed while requests are taken: one value, so that nobody sees a half of it.
@@ -113,14 +115,12 @@ pub enum WriteFailure {
 }
 
 impl Orders {
-    /// Wires the use cases. Must be called on the runtime on which writes are to run, because it
-    /// outlives the tasks of the driving adapters. `budget` is how long a request may take.
+    /// Wires the use cases. `budget` is how long a request may take.
     #[must_use]
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let (in_flight, bell) = (InFlight::default(), Bell::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        let (stats, runtime) = (Arc::default(), Handle::current());
-        Self(Arc::new(Inner { ports, policy, in_flight, bell, stats, runtime }))
+        Self(Arc::new(Inner { ports, policy, in_flight, bell, stats: Arc::default() }))
     }
 
     /// From now on accepts these currencies, and gives each request that much time. Requests that

@@ -1,12 +1,12 @@
 //! Too long, too large, too slow, too many: answered early, and the connection ends in order.
 
-use std::sync::{Mutex, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_actix::HttpSettings;
 use order_app::live::Live;
 use order_app::ports::StoreError;
-use order_testkit::MockStore;
+use order_testkit::{Gate, HookedStore, InMemoryStore};
 
 use crate::support::{LINES, Service, head};
 
@@ -111,15 +111,15 @@ async fn a_head_that_stalls_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_may_be_worked_on_are_shed() {
-    let (open, gate) = mpsc::channel::<()>();
-    let gate = Mutex::new(gate);
-    let mut store = MockStore::new();
-    // Writes run in tasks of the test's runtime, so this holds up no worker of the server.
-    store.expect_next_order_id().returning(move |_| {
-        let _ = gate.lock().unwrap().recv();
-        Err(StoreError::Unavailable("nothing here".into()))
+    let gate = Arc::new(Gate::default());
+    let commits = gate.clone();
+    let store = HookedStore::new(Arc::new(InMemoryStore::default())).before_commit(move |_| {
+        let gate = commits.clone();
+        async move {
+            gate.pass().await;
+            Err(StoreError::Unavailable("nothing here".into()))
+        }
     });
-    store.expect_order().returning(|_, _| Ok(None));
     let places = Live::new(1);
     let settings = HttpSettings { max_in_flight: places.clone(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
@@ -129,11 +129,8 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     let headers = [JSON, ("content-length", length.as_str())];
     first.send(&head("POST", "/orders", &headers)).await;
     first.send(&body).await;
-    // The only place is taken as soon as the server has seen the first request.
-    let mut shed = service.call("GET", "/orders/9").await;
-    while shed.status == 404 {
-        shed = service.call("GET", "/orders/9").await;
-    }
+    gate.arrival().await;
+    let shed = service.call("GET", "/orders/9").await;
     assert_eq!((shed.status, shed.code().as_str()), (503, "overloaded"));
     assert_eq!(shed.header("retry-after"), Some("1"));
     let write = service.write("POST", "/orders", &[], &body).await;
@@ -145,7 +142,7 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     places.set(1);
     assert_eq!(service.call("GET", "/orders/9").await.code(), "overloaded");
 
-    open.send(()).unwrap();
+    gate.let_on(1);
     assert_eq!(first.reply("POST").await.code(), "unavailable");
     assert_eq!(service.call("GET", "/orders/9").await.code(), "order_not_found");
 }

@@ -61,7 +61,7 @@ impl Orders {
     ) -> Result<Answered, PlaceError> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "place order");
-        self.run(step, async move { orders.place_once(command, &request).await }).await
+        Self::run(step, async move { orders.place_once(command, &request).await }).await
     }
 
     async fn place_once(

@@ -30,17 +30,17 @@ pub(super) enum Landed {
 }
 
 impl Orders {
-    /// Runs a write in a task of its own, on the runtime of the composition root: a client that
-    /// goes away, or a worker that stops, never cuts a transaction in half. `step` is its part of
-    /// the trace.
-    pub(super) async fn run<T, E, F>(&self, step: Span, write: F) -> Result<T, E>
+    /// Runs a write in a task of its own: a client that goes away never cuts it in half. It is a task
+    /// of the caller's runtime, because on another one the thread that waits for it would have to be
+    /// woken. `step` is its part of the trace.
+    pub(super) async fn run<T, E, F>(step: Span, write: F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<WriteFailure> + Send + 'static,
     {
         // In the span of the request too, so that what is logged on the way tells whose it is.
-        match self.0.runtime.spawn(write.instrument(step).in_current_span()).await {
+        match tokio::spawn(write.instrument(step).in_current_span()).await {
             Ok(result) => result,
             Err(stopped) => Err(WriteFailure::Internal(Box::new(stopped)).into()),
         }

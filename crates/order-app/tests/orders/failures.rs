@@ -9,8 +9,7 @@ use order_app::orders::{ChangeError, PlaceError, WriteFailure};
 use order_app::ports::{Deadline, OrderStore as _, StoreError};
 use order_domain::OrderStatus;
 use order_testkit::examples::{
-    a_key, a_place_command, a_status_command, a_write_once, a_write_request, an_order, an_order_id,
-    soon,
+    a_key, a_place_command, a_status_command, a_write_once, an_order, an_order_id, soon,
 };
 use order_testkit::{FixedClock, Gate, InMemoryStore, MockStore};
 
@@ -152,18 +151,28 @@ async fn a_write_lands_when_its_caller_has_gone_away() {
 }
 
 #[test]
-fn a_write_lands_when_the_runtime_of_its_caller_has_gone_away() {
+fn a_write_whose_runtime_has_gone_away_leaves_nothing_half_done() {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let (main, worker) = (runtime(), runtime());
     let (before, after) = (Arc::default(), Arc::default());
     let world = main.block_on(async { gated(&Arc::default(), &before, &after) });
-    let orders = world.orders.clone();
-    worker.spawn(async move { orders.place(a_place_command(), a_write_request()).await });
+    let place = |runtime: &tokio::runtime::Runtime| {
+        let orders = world.orders.clone();
+        runtime.spawn(
+            async move { orders.place(a_place_command(), a_write_once(a_key("k"), 1)).await },
+        )
+    };
+    let cut = place(&worker);
     main.block_on(before.arrival());
     drop(worker);
+    assert!(main.block_on(cut).unwrap_err().is_cancelled());
+    assert_eq!(main.block_on(world.order(1)), None);
+    // Its key is free again.
     before.let_on(1);
-    main.block_on(after.arrival());
-    assert_eq!(main.block_on(world.kinds(1)), ["order.created"]);
+    after.let_on(1);
+    let again = main.block_on(place(&main)).unwrap().unwrap();
+    assert!(!again.replayed);
+    assert_eq!(main.block_on(world.kinds(2)), ["order.created"]);
 }
 
 #[tokio::test]
