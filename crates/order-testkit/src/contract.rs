@@ -120,6 +120,8 @@ pub fn cases() -> Vec<Case> {
             orders_with_one_reference_make_one_order,
             orders_with_one_id_make_one_order,
             order_ids_are_never_given_twice,
+            orders_read_at_the_same_time_are_the_ones_asked_for,
+            lists_read_at_the_same_time_are_the_ones_asked_for,
             a_bad_change_among_good_ones_fails_alone,
             a_bad_change_at_any_place_fails_alone,
             changes_of_one_order_sent_together_land_in_their_order,

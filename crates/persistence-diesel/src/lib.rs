@@ -150,19 +150,25 @@ macro_rules! stores {
         };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
-        let lookups = $backend::Lookups::over(
-            readers.clone(),
-            retry.clone(),
-            $settings.pool_size.div_euclid(4),
-        );
+        let quarter = $settings.pool_size.div_euclid(4);
+        let lookups = $backend::OrderLookups::of_orders(readers.clone(), retry.clone(), quarter);
+        let lists = $backend::ListLookups::of_lists(readers.clone(), retry.clone(), quarter);
         let journal = Arc::new($backend::Journal {
             readers: readers.clone(),
             writers: writers.clone(),
             retry: retry.clone(),
             runtime: runtime.clone(),
         });
-        let orders =
-            Arc::new($backend::Store { readers, writers, lookups, line, ids, retry, runtime });
+        let orders = Arc::new($backend::Store {
+            readers,
+            writers,
+            lookups,
+            lists,
+            line,
+            ids,
+            retry,
+            runtime,
+        });
         Stores { orders, inspection: journal.clone(), journal, pools }
     }};
 }

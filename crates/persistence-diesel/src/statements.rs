@@ -1,8 +1,10 @@
 //! Every statement, once for all databases: compiled once as a part of each backend, which says
 //! what `Connection` and `Dialect` are. When statements run, and how often, is in `store.rs`.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
@@ -19,6 +21,9 @@ pub(super) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + S
 
 /// A statement that reads, and what it wants to know.
 pub(super) type Query<A, T> = for<'c> fn(&'c mut Connection, &'c A) -> Running<'c, T>;
+
+/// Answers several questions of the plain kind, in their order.
+pub(super) type ListsQuery = Query<[CustomerOrders], Vec<Vec<OrderRow>>>;
 
 /// Why a change could not be written.
 pub(super) enum Obstacle {
@@ -68,17 +73,25 @@ async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
     Ok(same_id.get_result::<i64>(connection).await? > 0)
 }
 
-/// The orders with these ids, as far as there are any.
+/// The orders with these ids, as far as there are any, in the order of the ids.
 pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,
-    ids: &'c Vec<i64>,
-) -> Running<'c, Vec<OrderRow>> {
-    let found = orders::table.select(OrderRow::as_select());
-    match ids.as_slice() {
+    ids: &'c [i64],
+) -> Running<'c, Vec<Option<Arc<OrderRow>>>> {
+    Box::pin(async move {
+        let found = orders::table.select(OrderRow::as_select());
         // One id is the same prepared statement on every database.
-        [id] => Box::pin(found.filter(orders::id.eq(*id)).load(connection)),
-        ids => Box::pin(found.filter(orders::id.eq_any(ids)).load(connection)),
-    }
+        if let [id] = ids {
+            let row = found.filter(orders::id.eq(*id)).first(connection).await.optional()?;
+            return Ok(vec![row.map(Arc::new)]);
+        }
+        let mut each = ids.to_vec();
+        each.sort_unstable();
+        each.dedup();
+        let rows: Vec<OrderRow> = found.filter(orders::id.eq_any(each)).load(connection).await?;
+        let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        Ok(ids.iter().map(|id| rows.get(id).cloned()).collect())
+    })
 }
 
 /// The rows of one page, and one more when there is a next page.
@@ -93,7 +106,7 @@ pub(super) fn list_orders<'c>(
         .filter(orders::id.between(1, MAX_ID))
         .select(OrderRow::as_select());
     let newest_first = (orders::created_at.desc(), orders::id.desc());
-    let limit = i64::from(query.limit).saturating_add(1);
+    let limit = one_more(query);
     if is_plain(query) {
         // What is asked most is the same prepared statement, and spelled once.
         return Box::pin(theirs.order(newest_first).limit(limit).load(connection));
@@ -120,9 +133,14 @@ pub(super) fn list_orders<'c>(
 }
 
 /// Whether it asks for the newest orders, whatever they are.
-fn is_plain(query: &CustomerOrders) -> bool {
+pub(super) fn is_plain(query: &CustomerOrders) -> bool {
     let bounds = [query.created_from, query.created_to];
     query.statuses.is_empty() && bounds == [None, None] && query.after.is_none()
+}
+
+/// How many rows to ask for: one more than a page has shows that there is a next one.
+pub(super) fn one_more(query: &CustomerOrders) -> i64 {
+    i64::from(query.limit).saturating_add(1)
 }
 
 /// Which events are asked for.

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
 use super::Backend;
-use super::lookups::Lookups;
+use super::lookups::{ListLookups, OrderLookups};
 use super::statements::{self, EventsAfter, Query};
 use crate::ids::OrderIds;
 use crate::line::Line;
@@ -32,7 +32,9 @@ pub(crate) struct Store {
     /// Connections that write; the same pool where the database has more than one writer.
     pub(crate) writers: Pool<Manager<Backend>>,
     /// Where those wait who ask for one order.
-    pub(crate) lookups: Lookups,
+    pub(crate) lookups: OrderLookups,
+    /// Where those wait who ask for a customer's newest orders, if they are read together.
+    pub(crate) lists: Option<ListLookups>,
     /// Where changes wait for the writer.
     pub(crate) line: Line,
     pub(crate) ids: Arc<OrderIds>,
@@ -82,7 +84,7 @@ impl Store {
 }
 
 /// Reads, again when the connection turns out to be dead, until the deadline.
-pub(super) async fn read_until<A: Sync, T>(
+pub(super) async fn read_until<A: Sync + ?Sized, T>(
     deadline: Deadline,
     readers: &Pool<Manager<Backend>>,
     retry: &Retry,
@@ -99,7 +101,7 @@ pub(super) async fn read_until<A: Sync, T>(
 }
 
 /// One attempt to read; what is found may make no sense, and then will not the next time.
-async fn attempt_to_read<A: Sync, T>(
+async fn attempt_to_read<A: Sync + ?Sized, T>(
     readers: &Pool<Manager<Backend>>,
     query: Query<A, T>,
     about: &A,
@@ -162,7 +164,12 @@ impl OrderStore for Store {
         query: &CustomerOrders,
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
-        let mut rows = self.read(deadline, statements::list_orders, query.clone()).await?;
+        let mut rows = match &self.lists {
+            Some(lists) if statements::is_plain(query) => {
+                lists.find(query.clone(), deadline).await?
+            }
+            _ => self.read(deadline, statements::list_orders, query.clone()).await?,
+        };
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -2,13 +2,14 @@
 //! be able to tell.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 
-use order_app::ports::{Change, Conflict, StoreError};
+use order_app::ports::{Change, Conflict, CustomerOrders, StoreError};
 use order_domain::{NewOrder, Order, OrderId, OrderStatus};
 use tokio::task::JoinSet;
 
 use super::steps::{
-    Store, a_fresh_customer, a_fresh_key, a_fresh_order, a_stored_order, assert_absent,
+    Store, a_fresh_customer, a_fresh_key, a_fresh_order, a_stored_order, all_of, assert_absent,
     assert_stored, conflict, count, history, in_time, order, sequences,
 };
 use crate::examples::{
@@ -158,6 +159,69 @@ pub(super) async fn order_ids_are_never_given_twice(store: Store) {
         .map(|id| id.expect("the store gives order ids"))
         .collect();
     assert_eq!(ids.len(), 200);
+}
+
+/// Asks all at the same time; what came of each, in the order in which they were asked.
+async fn asked<Q: Send + 'static, A: Send + 'static, F: Future<Output = A> + Send + 'static>(
+    questions: Vec<Q>,
+    ask: impl Fn(Q) -> F,
+) -> Vec<A> {
+    let mut tasks = JoinSet::new();
+    for (place, question) in questions.into_iter().enumerate() {
+        let answer = ask(question);
+        tasks.spawn(async move { (place, answer.await) });
+    }
+    let mut answers = tasks.join_all().await;
+    answers.sort_by_key(|(place, _)| *place);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+pub(super) async fn orders_read_at_the_same_time_are_the_ones_asked_for(store: Store) {
+    let mut stored = Vec::new();
+    for _ in 0..7 {
+        stored.push(a_stored_order(&store, a_fresh_customer()).await);
+    }
+    let missing = a_fresh_order(&store, a_fresh_customer()).await.id;
+    // Each several times, and more than any adapter reads together.
+    let each = stored.iter().map(Order::id).chain([missing]);
+    let ids: Vec<_> = each.cycle().take(400).collect();
+    let found = asked(ids.clone(), |id| {
+        let store = store.clone();
+        async move { store.order(id, in_time()).await }
+    })
+    .await;
+    for (id, found) in ids.into_iter().zip(found) {
+        let expected = stored.iter().find(|order| order.id() == id);
+        assert_eq!(found.expect("the store reads orders").as_ref(), expected, "{id}");
+    }
+}
+
+pub(super) async fn lists_read_at_the_same_time_are_the_ones_asked_for(store: Store) {
+    let mut queries = Vec::new();
+    for orders in [0, 1, 3, 6] {
+        let customer = a_fresh_customer();
+        for _ in 0..orders {
+            a_stored_order(&store, customer).await;
+        }
+        // Some that fill a page, some that do not, and so large ones that few go together.
+        queries.extend([1, 2, 3, 6, 7, 100].map(|limit| all_of(customer, limit)));
+        let confirmed =
+            CustomerOrders { statuses: vec![OrderStatus::Confirmed], ..all_of(customer, 5) };
+        queries.push(confirmed);
+    }
+    let page = |query: CustomerOrders| {
+        let store = store.clone();
+        async move { store.customer_orders(&query, in_time()).await.expect("the store lists orders") }
+    };
+    let mut expected = Vec::new();
+    for query in &queries {
+        expected.push(page(query.clone()).await);
+    }
+    let many: Vec<_> = queries.iter().cloned().cycle().take(400).collect();
+    let found = asked(many.clone(), page).await;
+    for ((query, found), expected) in many.iter().zip(&found).zip(expected.iter().cycle()) {
+        assert_eq!(found, expected, "{query:?}");
+    }
 }
 
 pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {

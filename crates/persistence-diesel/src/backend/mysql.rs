@@ -28,7 +28,8 @@ mod store;
 mod writer;
 
 pub(crate) use journal::Journal;
-pub(crate) use lookups::Lookups;
+pub(crate) use lookups::{ListLookups, OrderLookups};
+use statements::ListsQuery;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 
@@ -39,6 +40,9 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 /// Starts a transaction that will write.
 const BEGIN: &str = "START TRANSACTION";
+
+/// How several lists are read by one statement: MariaDB has no lateral joins.
+const LISTS: Option<ListsQuery> = None;
 
 /// Ends a read of rows that are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";

@@ -15,6 +15,7 @@ mod batch;
 mod incoming;
 #[path = "../journal.rs"]
 mod journal;
+mod lists;
 #[path = "../lookups.rs"]
 mod lookups;
 #[path = "../statements.rs"]
@@ -25,7 +26,8 @@ mod store;
 mod writer;
 
 pub(crate) use journal::Journal;
-pub(crate) use lookups::Lookups;
+pub(crate) use lookups::{ListLookups, OrderLookups};
+use statements::ListsQuery;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 
@@ -36,6 +38,9 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 /// Starts a transaction that will write.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// How several lists are read by one statement.
+const LISTS: Option<ListsQuery> = Some(lists::newest);
 
 /// Ends a read of rows that are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";

@@ -29,7 +29,8 @@ mod store;
 mod writer;
 
 pub(crate) use journal::Journal;
-pub(crate) use lookups::Lookups;
+pub(crate) use lookups::{ListLookups, OrderLookups};
+use statements::ListsQuery;
 pub(crate) use store::Store;
 pub(crate) use writer::Writer;
 
@@ -41,6 +42,9 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 /// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
 /// process wrote in between.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// How several lists are read by one statement: nothing is won where nothing is sent.
+const LISTS: Option<ListsQuery> = None;
 
 /// Ends a read of rows that are locked until the end of the transaction; all are.
 const LOCKING: &str = "";
