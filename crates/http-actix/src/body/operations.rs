@@ -159,6 +159,10 @@ pub(crate) struct ReplayBody {
     /// Where it goes on from: all selected events up to here are confirmed, or counted. A replay
     /// that has ended early is resumed with this as `after`.
     position: i64,
+    /// Where a replay of few orders goes on from: all selected events of the orders up to this id are
+    /// confirmed, or counted. Such a one is resumed with this as `afterOrder`.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    after_order: Option<i64>,
     /// Where it ends; null before that is known.
     end: Option<i64>,
     /// How much of the way is done.
@@ -334,6 +338,7 @@ impl ReplayBody {
             after: plan.after,
             up_to: plan.up_to,
             position: progress.position,
+            after_order: progress.after_order.map(OrderId::get),
             end: progress.end,
             percent: pace.percent,
             events: progress.events,

@@ -4,8 +4,9 @@
 //! how they are sent in `replay/sending.rs`.
 //!
 //! A replay can be resumed: everything that is selected up to its position is confirmed, so another
-//! one that starts after that position misses nothing, and may repeat a little. The position is in
-//! its progress from the start to the end, however it ends.
+//! one that starts after that position misses nothing, and may repeat a little. One that goes by
+//! orders goes on after an order in the same way. Both are in its progress from the start to the end,
+//! however it ends.
 //!
 //! One replay sends at a time, whoever began it: it has a lease. That is for the sake of brokers,
 //! subscribers and operators; nothing breaks when one that was halted for longer than its lease
@@ -52,6 +53,9 @@ pub struct ReplayPlan {
     pub after: i64,
     /// Only events up to this place.
     pub up_to: Option<i64>,
+    /// Only events of orders with a higher id than this one; a resumed replay of few orders starts
+    /// where the first one ended.
+    pub after_order: Option<OrderId>,
     /// At most so many events in a second, at least 1.
     pub rate: u32,
     /// Only counts.
@@ -85,6 +89,9 @@ pub struct ReplayProgress {
     /// How many orders are done, and of how many, when it goes by orders and not by places: then
     /// the position is at the start until all are done.
     pub orders: Option<(u64, u64)>,
+    /// Where it goes on from then: all selected events of the orders up to this id, which need not be
+    /// an order's, are confirmed, or counted.
+    pub after_order: Option<OrderId>,
     /// What keeps it from going on at the moment; it tries again.
     pub trouble: Option<String>,
     /// When it began.
@@ -161,6 +168,7 @@ impl Replay {
             unreadable: 0,
             left_out: Vec::new(),
             orders: None,
+            after_order: plan.after_order,
             trouble: None,
             started_at,
             ended_at: None,

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use order_domain::OrderId;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
@@ -203,8 +204,12 @@ async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
         tokio::select! {
             ended = &mut running => break ended,
             _ = tell.tick() => {
-                let ReplayProgress { position, end, events, trouble, .. } = job.look().progress;
-                tracing::info!(replay = %job.id, position, end, events, trouble, "a replay goes on");
+                let progress = job.look().progress;
+                let after_order = progress.after_order.map(OrderId::get);
+                let ReplayProgress { position, end, events, trouble, .. } = progress;
+                tracing::info!(
+                    replay = %job.id, position, after_order, end, events, trouble, "a replay goes on"
+                );
             }
         }
     };
@@ -215,13 +220,15 @@ async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
             progress.ended_at = Some(now);
         });
     }
-    let ReplayProgress { state, position, events, unreadable, .. } = job.look().progress;
+    let ReplayProgress { state, position, after_order, events, unreadable, .. } =
+        job.look().progress;
+    let after_order = after_order.map(OrderId::get);
     match state {
         ReplayState::Failed(cause) => {
-            tracing::error!(replay = %job.id, position, events, cause, "a replay has failed; it can go on after this position");
+            tracing::error!(replay = %job.id, position, after_order, events, cause, "a replay has failed; it can go on after this position or order");
         }
         ReplayState::Cancelled => {
-            tracing::warn!(replay = %job.id, position, events, "a replay was stopped; it can go on after this position");
+            tracing::warn!(replay = %job.id, position, after_order, events, "a replay was stopped; it can go on after this position or order");
         }
         _ => tracing::info!(replay = %job.id, position, events, unreadable, "a replay is complete"),
     }

@@ -140,13 +140,31 @@ async fn what_is_published_meanwhile_does_not_come_without_what_was_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_interrupted_begins_again() {
-    let world = World::published(6, 3).await;
-    let plan = ReplayPlan { selection: of_orders([2, 3]), rate: 1, ..everything() };
-    let replay = Replay::begin(world.ports(), plan.clone()).await.unwrap();
-    let ended = replay.run(sleep(std::time::Duration::from_millis(2_500))).await;
-    assert_eq!((ended.state, ended.position, ended.events), (ReplayState::Cancelled, 0, 3));
-    assert_complete(&world.replay(ReplayPlan { rate: 1_000, ..plan }).await, 6);
+async fn one_that_is_interrupted_goes_on_after_the_last_order_that_is_done() {
+    let world = World::published(9, 50).await;
+    let plan = ReplayPlan { selection: of_orders([2, 3, 4, 5, 6, 8]), rate: 100, ..everything() };
+    // 200 events are sent together: those of the first four orders.
+    for (millis, events, done, after_order) in [(995, 100, 0, 1), (2_495, 250, 3, 5)] {
+        let replay = Replay::begin(world.ports(), plan.clone()).await.unwrap();
+        let ended = replay.run(sleep(std::time::Duration::from_millis(millis))).await;
+        assert_eq!(
+            (ended.state, ended.position, ended.events),
+            (ReplayState::Cancelled, 0, events)
+        );
+        assert_eq!(
+            (ended.orders, ended.after_order),
+            (Some((done, 6)), Some(an_order_id(after_order)))
+        );
+    }
+    let rest = ReplayPlan { after_order: Some(an_order_id(5)), ..plan };
+    let ended = world.replay(rest.clone()).await;
+    assert_complete(&ended, 100);
+    assert_eq!((ended.orders, ended.after_order), (Some((2, 2)), Some(an_order_id(8))));
+    world.assert_orders_replayed([2, 3, 4, 5, 6, 8], 50);
+    let nothing = ReplayPlan { after_order: Some(an_order_id(8)), ..rest.clone() };
+    assert_complete(&world.replay(nothing).await, 0);
+    // By places it means the same.
+    assert_complete(&world.replay(ReplayPlan { up_to: Some(1_000), ..rest }).await, 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,4 +176,5 @@ async fn a_refused_event_ends_it_by_its_name() {
     let ReplayState::Failed(reason) = &progress.state else { panic!("{progress:?}") };
     assert!(reason.starts_with("event 1 of order 3 is refused: "), "{reason}");
     assert_eq!((progress.position, world.replayed(2)), (0, vec![1, 2, 3]));
+    assert_eq!(progress.after_order, Some(an_order_id(2)), "it can go on right before it");
 }

@@ -138,7 +138,16 @@ impl World {
     /// Demands that all orders were replayed, each from its first version to its last, perhaps with
     /// repetitions.
     pub(crate) fn assert_replayed(&self, orders: i64, versions: i64) {
-        for id in 1..=orders {
+        self.assert_orders_replayed(1..=orders, versions);
+    }
+
+    /// The same of some orders.
+    pub(crate) fn assert_orders_replayed(
+        &self,
+        orders: impl IntoIterator<Item = i64>,
+        versions: i64,
+    ) {
+        for id in orders {
             let mut seen = Vec::new();
             for sequence in self.replayed(id) {
                 if !seen.contains(&sequence) {
@@ -158,6 +167,7 @@ pub(crate) fn everything() -> ReplayPlan {
         topic: None,
         after: 0,
         up_to: None,
+        after_order: None,
         rate: ReplayPlan::HIGHEST_RATE,
         dry_run: false,
     }

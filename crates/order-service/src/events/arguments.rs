@@ -22,8 +22,8 @@ pub(crate) enum EventsCommand {
     ///
     /// Only events that are published already are replayed. Without any condition: all of them. How
     /// far it is goes to standard error. When it is interrupted (Ctrl-C, exit code 130) or fails
-    /// (exit code 1), it says after which position to go on: --after POSITION. Even if it is killed,
-    /// the last position that it has shown will do.
+    /// (exit code 1), it says how to go on: --after POSITION, or --after-order ORDER when few orders
+    /// are meant. Even if it is killed, the last one that it has shown will do.
     Replay(ReplayArguments),
 }
 
@@ -124,6 +124,9 @@ pub(crate) struct ReplayArguments {
     /// Only events up to this place.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(0..))]
     up_to: Option<i64>,
+    /// Only events of orders with a higher id than this one.
+    #[arg(long, value_name = "ORDER")]
+    after_order: Option<OrderId>,
     /// Count, and send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -140,6 +143,7 @@ impl ReplayArguments {
             topic: self.topic,
             after: self.after,
             up_to: self.up_to,
+            after_order: self.after_order,
             rate: self.rate,
             dry_run: self.dry_run,
         }
@@ -193,7 +197,7 @@ mod tests {
     fn a_replay_is_read_with_all_its_conditions() {
         let line = "x replay --order 1 --order 2 --customer 3 --type order.created \
                     --from 2026-11-22T12:00:00+02:00 --topic again.v1 --rate 5 --after 7 --up-to 9 \
-                    --dry-run";
+                    --after-order 1 --dry-run";
         let Ok(EventsCommand::Replay(asked)) = parse(line) else { panic!("it is right") };
         let plan = asked.plan();
         assert_eq!((plan.selection.orders.len(), plan.selection.customers.len()), (2, 1));
@@ -201,6 +205,7 @@ mod tests {
         assert_eq!(plan.selection.from.unwrap().to_rfc3339(), "2026-11-22T10:00:00+00:00");
         assert_eq!((plan.topic.as_deref(), plan.rate), (Some("again.v1"), 5));
         assert_eq!((plan.after, plan.up_to, plan.dry_run), (7, Some(9), true));
+        assert_eq!(plan.after_order.map(OrderId::get), Some(1));
         let Ok(EventsCommand::Replay(bare)) = parse("x replay") else { panic!("it is right") };
         assert_eq!((bare.rate, bare.after), (ReplayPlan::USUAL_RATE, 0));
     }

@@ -73,7 +73,7 @@ pub(super) async fn run(
         ReplayState::Failed(reason) => reason.as_str(),
         _ => "interrupted",
     };
-    Ok(complain(&format!("{why}; to go on: --after {}", ended.position), code))
+    Ok(complain(&format!("{why}; {}", show::rest(&ended)), code))
 }
 
 /// One line on a terminal, which is written over; else one line after the other.

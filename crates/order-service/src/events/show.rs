@@ -183,7 +183,10 @@ pub(super) fn progress(plan: &ReplayPlan, progress: &ReplayProgress, now: DateTi
     let left = pace.remaining.map(|left| format!(", {} s left", left.as_secs()));
     let trouble = progress.trouble.as_ref().map(|trouble| format!("; waiting: {}", shown(trouble)));
     let way = match progress.orders {
-        Some((done, of)) => format!("order {done} of {of}"),
+        Some((done, of)) => {
+            let last = progress.after_order.map(|last| format!(", up to order {last}"));
+            format!("{done} of {of} orders{}", last.unwrap_or_default())
+        }
         None => format!("position {} of {end}", progress.position),
     };
     format!(
@@ -194,6 +197,15 @@ pub(super) fn progress(plan: &ReplayPlan, progress: &ReplayProgress, now: DateTi
         left.unwrap_or_default(),
         trouble.unwrap_or_default(),
     )
+}
+
+/// How to go on with a replay that has not come to its end.
+pub(super) fn rest(ended: &ReplayProgress) -> String {
+    match (ended.orders, ended.after_order) {
+        (None, _) => format!("to go on: --after {}", ended.position),
+        (Some(_), Some(last)) => format!("to go on: --after-order {last}"),
+        (Some(_), None) => "to go on: the same again".to_owned(),
+    }
 }
 
 /// What came of a replay.
@@ -213,6 +225,7 @@ pub(super) fn replay(plan: &ReplayPlan, ended: &ReplayProgress, as_json: bool) -
             "unreadable": ended.unreadable,
             "unreadableEvents": ended.left_out.iter().map(left_out_json).collect::<Vec<_>>(),
             "position": ended.position,
+            "afterOrder": ended.after_order.map(OrderId::get),
             "end": ended.end,
         }));
     }

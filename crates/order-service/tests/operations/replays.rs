@@ -54,6 +54,50 @@ fn past_events_are_replayed_interrupted_and_resumed() {
     }
 }
 
+#[test]
+fn a_replay_of_few_orders_goes_on_after_the_last_one_that_is_done() {
+    let (scratch, topic, elsewhere) =
+        (Database::Sqlite.scratch(), Topic::new(LARGE), Topic::new(LARGE));
+    let instance = Instance::start(&scratch, &topic);
+    let orders = published(&instance, 8);
+    let named: Vec<_> = orders.iter().map(|order| format!("--order={order}")).collect();
+    let few = |more: &[&str]| {
+        let mut asked = vec!["replay", "--topic", &elsewhere.name];
+        asked.extend(named.iter().map(String::as_str));
+        asked.extend(more);
+        instance.command(&asked)
+    };
+    // Four orders at a time.
+    let mut slow = few(&["--rate=4"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let errors = BufReader::new(slow.stderr.take().unwrap());
+    let mut last = String::new();
+    for line in errors.lines().map(Result::unwrap) {
+        let up_to = line.split("up to order ").nth(1).and_then(|rest| rest.split(' ').next());
+        if up_to.is_some_and(|order| order.parse::<i64>().unwrap() >= orders[0]) {
+            send_signal("INT", slow.id());
+        }
+        last = line;
+    }
+    assert_eq!(slow.wait().unwrap().code(), Some(130), "{last}");
+    let after = last.strip_prefix("order-service: interrupted; to go on: --after-order ").unwrap();
+    let done = orders.iter().filter(|order| **order <= after.parse().unwrap()).count();
+    assert!((1..8).contains(&done), "{last}");
+
+    let rest = few(&["--json", "--after-order", after]).output().unwrap();
+    let told: Value = serde_json::from_slice(&rest.stdout).unwrap();
+    assert_eq!((&told["state"], &told["events"]), (&json!("COMPLETED"), &json!(4 * (8 - done))));
+    assert_eq!(told["afterOrder"], json!(orders[7]));
+    let mut reader = elsewhere.reader();
+    for order in &orders {
+        reader.until(*order, &[1, 2, 3, 4]);
+    }
+    let again = json!({"orders": orders, "afterOrder": orders[5], "dryRun": true});
+    let path = format!("/replays/{}", instance.post("/replays", &again)["id"].as_str().unwrap());
+    assert!(eventually(|| instance.get(&path)["state"] == "COMPLETED"));
+    let counted = instance.get(&path);
+    assert_eq!((&counted["events"], &counted["afterOrder"]), (&json!(8), &json!(orders[7])));
+}
+
 /// Starts a slow replay, interrupts it when it has sent something, and answers where to go on.
 fn interrupted_on_the_command_line(instance: &Instance, to: &Topic) -> String {
     let slow = ["replay", "--topic", &to.name, "--rate", "10"];

@@ -58,6 +58,10 @@ pub(crate) struct ReplayRequestBody {
     /// Only events up to this place.
     #[schema(minimum = 0)]
     up_to: Option<i64>,
+    /// Only events of orders with a higher id than this one; where an earlier replay of few orders
+    /// ended.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    after_order: Option<i64>,
     /// Where to; each event to its own topic when absent.
     #[schema(max_length = 249)]
     topic: Option<String>,
@@ -100,6 +104,7 @@ pub(crate) fn replay(bytes: &[u8]) -> Result<ReplayPlan, Problem> {
     let position = |value: &RawValue| number(value, 0, i64::MAX);
     let after = body.optional("after", &mut errors, position).unwrap_or_default();
     let up_to = body.optional("upTo", &mut errors, position).unwrap_or_default();
+    let last = body.optional("afterOrder", &mut errors, fields::id(OrderId::new));
     let topic = body.optional("topic", &mut errors, topic).unwrap_or_default();
     let highest = i64::from(ReplayPlan::HIGHEST_RATE);
     let rate = body.optional("rate", &mut errors, |value| number(value, 1, highest));
@@ -114,6 +119,7 @@ pub(crate) fn replay(bytes: &[u8]) -> Result<ReplayPlan, Problem> {
         topic,
         after: after.unwrap_or(0),
         up_to,
+        after_order: last.unwrap_or_default(),
         rate: rate.unwrap_or(ReplayPlan::USUAL_RATE),
         dry_run: dry_run.unwrap_or(false),
     })

@@ -74,6 +74,7 @@ mod tests {
             topic: None,
             after: 1_000,
             up_to: None,
+            after_order: None,
             rate: 1,
             dry_run: false,
         };
@@ -86,6 +87,7 @@ mod tests {
             unreadable: 0,
             left_out: Vec::new(),
             orders: None,
+            after_order: None,
             trouble: None,
             started_at: DateTime::UNIX_EPOCH,
             ended_at: None,

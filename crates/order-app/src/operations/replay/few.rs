@@ -37,7 +37,7 @@ impl Replay {
         } else if !customers.is_empty() {
             meant.retain(|order| theirs.contains(order));
         }
-        Ok(Some(meant))
+        Ok(Some(meant.into_iter().filter(|order| self.is_to_come(*order)).collect()))
     }
 }
 

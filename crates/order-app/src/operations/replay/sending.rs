@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use order_domain::OrderId;
 use tokio::time::sleep;
 
 use super::pace::Pace;
@@ -25,8 +26,21 @@ pub(super) struct Due {
 /// The first event, by its number, that was refused for good.
 struct Refused {
     number: usize,
-    position: Option<i64>,
+    spot: Spot,
     why: String,
+}
+
+/// Where an event is: in the journal, or else at its order.
+#[derive(Clone, Copy)]
+struct Spot {
+    position: Option<i64>,
+    order: OrderId,
+}
+
+impl Due {
+    fn spot(&self) -> Spot {
+        Spot { position: self.position, order: self.event.order_id }
+    }
 }
 
 impl Replay {
@@ -57,15 +71,14 @@ impl Replay {
             pace.wait(wave.len()).await;
             let results = replayer.replay(self.plan.topic.as_deref(), &wave).await;
             let (mut confirmed, mut trouble) = (HashSet::new(), None);
-            for (((number, position), event), result) in numbers.into_iter().zip(&wave).zip(results)
-            {
+            for (((number, spot), event), result) in numbers.into_iter().zip(&wave).zip(results) {
                 match result {
                     Ok(()) => drop(confirmed.insert(number)),
                     Err(PublishError::Transient(cause)) => trouble = Some(chain(&*cause)),
                     Err(error @ PublishError::Permanent(_)) => {
                         if refused.as_ref().is_none_or(|first| number < first.number) {
-                            let why = refusal(position, event, &error);
-                            refused = Some(Refused { number, position, why });
+                            let why = refusal(spot.position, event, &error);
+                            refused = Some(Refused { number, spot, why });
                         }
                     }
                 }
@@ -84,13 +97,22 @@ impl Replay {
         refused.map_or(Ok(()), |refused| Err(refused.why))
     }
 
+    /// It can go on right before the first one that is open. Events are due in the order of their
+    /// places, or of their orders.
     fn confirmed(&self, pending: &[(usize, Due)], events: usize, refused: Option<&Refused>) {
-        let first = pending.first().map(|(_, due)| due.position);
-        let open = first.or(refused.map(|refused| refused.position)).flatten();
+        let first = pending.first().map(|(_, due)| due.spot());
+        let open = first.or(refused.map(|refused| refused.spot));
         self.progress.send_modify(|progress| {
             add(&mut progress.events, events);
-            if let Some(open) = open {
-                progress.position = progress.position.max(open.saturating_sub(1));
+            match open {
+                None => {}
+                Some(Spot { position: Some(open), .. }) => {
+                    progress.position = progress.position.max(open.saturating_sub(1));
+                }
+                Some(Spot { order, .. }) => {
+                    let before = OrderId::new(order.get().saturating_sub(1)).ok();
+                    progress.after_order = progress.after_order.max(before);
+                }
             }
         });
     }
@@ -127,15 +149,15 @@ impl Replay {
     }
 }
 
-/// The number of an event, and its place.
-type Numbered = (usize, Option<i64>);
+/// The number of an event, and where it is.
+type Numbered = (usize, Spot);
 
-/// The first pending event of each order, at most so many, with their numbers and places.
+/// The first pending event of each order, at most so many, with their numbers.
 fn wave(pending: &[(usize, Due)], most: usize) -> (Vec<Numbered>, Vec<EventRecord>) {
     let mut orders = HashSet::new();
     let first = |(_, due): &&(usize, Due)| orders.insert(due.event.order_id);
     let wave = pending.iter().filter(first).take(most);
-    wave.map(|(number, due)| ((*number, due.position), due.event.clone())).unzip()
+    wave.map(|(number, due)| ((*number, due.spot()), due.event.clone())).unzip()
 }
 
 fn refusal(position: Option<i64>, event: &EventRecord, error: &PublishError) -> String {

@@ -53,6 +53,9 @@ impl Replay {
                 if spot.position > end {
                     break;
                 }
+                if !self.is_to_come(spot.order) {
+                    continue;
+                }
                 if !published.has(&spot) {
                     unpublished = unpublished.saturating_add(1);
                     continue;
@@ -78,8 +81,14 @@ impl Replay {
     async fn by_orders(&self, orders: &BTreeSet<OrderId>, pace: &mut Pace) -> Result<(), String> {
         let most = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let of = u64::try_from(orders.len()).unwrap_or(u64::MAX);
-        let done = |done: u64| self.progress.send_modify(|p| p.orders = Some((done, of)));
-        done(0);
+        let done = |done: u64, last: Option<OrderId>| {
+            self.progress.send_modify(|progress| {
+                progress.orders = Some((done, of));
+                progress.after_order = progress.after_order.max(last);
+            });
+        };
+        let mut last = self.plan.after_order;
+        done(0, last);
         let mut due = Vec::new();
         for (before, order) in (0..).zip(orders) {
             let mut at = OrderWalk { order: *order, after: 0, unpublished: None, ended: false };
@@ -87,13 +96,19 @@ impl Replay {
                 self.walk_on(&mut at, most, &mut due).await?;
                 if due.len() >= most {
                     self.deliver(std::mem::take(&mut due), pace).await?;
-                    done(before);
+                    done(before, last);
                 }
             }
+            last = Some(*order);
         }
         self.deliver(due, pace).await?;
-        done(of);
+        done(of, last);
         Ok(())
+    }
+
+    /// Whether the events of an order are still to be replayed, when this goes on after an order.
+    pub(super) fn is_to_come(&self, order: OrderId) -> bool {
+        self.plan.after_order.is_none_or(|last| order > last)
     }
 
     /// Finds the next events of an order, no more than are held with those that are due.
