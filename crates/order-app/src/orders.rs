@@ -33,8 +33,8 @@ pub use stats::{OrderStats, StepCount};
 /// The order service's use cases. Cheap to clone.
 ///
 /// A write runs to its end in a task of its own, whether its caller waits for it or not, as long as
-/// the caller's tokio runtime lives. When that ends first, the write has happened as a whole or not
-/// at all.
+/// the caller's tokio runtime lives, on which it must be called. When that ends first, the write has
+/// happened as a whole or not at all.
 #[derive(Clone)]
 pub struct Orders(Arc<Inner>);
 

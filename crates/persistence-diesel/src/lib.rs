@@ -150,25 +150,18 @@ macro_rules! stores {
         };
         let runtime = Handle::current();
         runtime.spawn(writer.run(head));
-        let quarter = $settings.pool_size.div_euclid(4);
-        let lookups = $backend::OrderLookups::of_orders(readers.clone(), retry.clone(), quarter);
-        let lists = $backend::ListLookups::of_lists(readers.clone(), retry.clone(), quarter);
+        let (half, quarter) =
+            ($settings.pool_size.div_euclid(2), $settings.pool_size.div_euclid(4));
+        let by_id = $backend::OrderLookups::of_orders(readers.clone(), retry.clone(), quarter);
+        let lists = $backend::ListLookups::of_lists(readers.clone(), retry.clone(), half);
         let journal = Arc::new($backend::Journal {
             readers: readers.clone(),
             writers: writers.clone(),
             retry: retry.clone(),
             runtime: runtime.clone(),
         });
-        let orders = Arc::new($backend::Store {
-            readers,
-            writers,
-            lookups,
-            lists,
-            line,
-            ids,
-            retry,
-            runtime,
-        });
+        let orders =
+            Arc::new($backend::Store { readers, writers, by_id, lists, line, ids, retry, runtime });
         Stores { orders, inspection: journal.clone(), journal, pools }
     }};
 }

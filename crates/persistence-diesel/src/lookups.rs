@@ -1,6 +1,6 @@
-//! Looking things up: whatever many ask for at a moment is read together, so that many readers cost
-//! the database little more than one. A lone reader waits for nobody. Compiled once as a part of
-//! each backend, like `statements.rs`.
+//! Looking things up: whatever many ask for at a moment is read together, because most of what a
+//! short read costs the database is the asking. A lone reader waits for nobody. Compiled once as a
+//! part of each backend, like `statements.rs`.
 
 use std::sync::Arc;
 
@@ -31,22 +31,24 @@ struct Lookup<Q, A> {
     answer: oneshot::Sender<Result<A, StoreError>>,
 }
 
-/// How questions are asked together.
-struct Asking<Q, A> {
-    /// Answers all of them, in their order.
-    query: Query<[Q], Vec<A>>,
-    /// How many rows an answer may have.
-    rows: fn(&Q) -> usize,
-    /// The most rows that are asked for together; a question that alone may have more goes alone.
-    most_rows: usize,
-}
-
 /// What asks them.
 struct Reader<Q, A> {
     readers: Pool<Manager<Backend>>,
     retry: Arc<Retry>,
-    asking: Asking<Q, A>,
+    /// Answers questions together, in their order.
+    query: Query<[Q], Vec<A>>,
+    /// How many rows a question asks for.
+    rows: fn(&Q) -> usize,
+    /// The most rows that are asked for together; a question that alone asks for more goes alone.
+    most_rows: usize,
 }
+
+/// The most orders that are looked up together by their ids. Larger batches gain nothing.
+const MOST_ORDERS: usize = 128;
+/// The most rows of lists that are read together: eight pages of the usual size. One process of the
+/// server reads them one after the other, so what more of them save soon weighs less than what the
+/// first one waits for the last.
+const MOST_LISTED: usize = 168;
 
 impl OrderLookups {
     /// Uses so many connections at most. Must be called on the runtime on which they live.
@@ -55,28 +57,31 @@ impl OrderLookups {
         retry: Arc<Retry>,
         connections: u32,
     ) -> Self {
-        let asking = Asking { query: statements::find_orders, rows: |_| 1, most_rows: 128 };
-        Self::over(Reader { readers, retry, asking }, connections)
+        let (query, rows, most_rows) = (statements::find_orders, |_: &i64| 1, MOST_ORDERS);
+        Self::over(Reader { readers, retry, query, rows, most_rows }, Turns::up_to(connections))
     }
 }
 
 impl ListLookups {
-    /// The same, on a database that reads several lists by one statement.
+    /// The same, on a database that reads several lists by one statement. They must be asked for by
+    /// plain queries.
     pub(crate) fn of_lists(
         readers: Pool<Manager<Backend>>,
         retry: Arc<Retry>,
         connections: u32,
     ) -> Option<Self> {
-        let rows = |query: &CustomerOrders| usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let asking = Asking { query: LISTS?, rows, most_rows: 512 };
-        Some(Self::over(Reader { readers, retry, asking }, connections))
+        let rows = |query: &CustomerOrders| {
+            usize::try_from(statements::one_more(query)).unwrap_or(usize::MAX)
+        };
+        let reader = Reader { readers, retry, query: LISTS?, rows, most_rows: MOST_LISTED };
+        Some(Self::over(reader, Turns::of_lists(connections)))
     }
 }
 
 impl<Q: Send + Sync + 'static, A: Send + 'static> Lookups<Q, A> {
-    fn over(reader: Reader<Q, A>, connections: u32) -> Self {
+    fn over(reader: Reader<Q, A>, turns: Turns) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(serve(receiver, Arc::new(reader), Turns::up_to(connections)));
+        tokio::spawn(serve(receiver, Arc::new(reader), turns));
         Self(sender)
     }
 
@@ -110,7 +115,7 @@ async fn serve<Q: Send + Sync + 'static, A: Send + 'static>(
             return;
         };
         let turns = under_way.turns_for(waiting.len().saturating_add(1)).await;
-        let together = reader.asking.gather(first, &mut waiting, &mut held);
+        let together = reader.gather(first, &mut waiting, &mut held);
         if together.is_empty() {
             continue;
         }
@@ -119,7 +124,7 @@ async fn serve<Q: Send + Sync + 'static, A: Send + 'static>(
     }
 }
 
-impl<Q, A> Asking<Q, A> {
+impl<Q, A> Reader<Q, A> {
     /// The first one and as many after it as go with it; `held` is one that does not. Nobody reads
     /// for those who are gone.
     fn gather(
@@ -148,28 +153,37 @@ impl<Q, A> Asking<Q, A> {
 impl<Q: Send + Sync, A: Send> Reader<Q, A> {
     async fn look_up(&self, together: Vec<Lookup<Q, A>>) {
         let (mut questions, mut callers) = (Vec::new(), Vec::new());
-        let mut last = None;
         for Lookup { question, deadline, answer } in together {
             questions.push(question);
-            callers.push(answer);
-            last = last.max(Some(deadline));
+            callers.push((deadline, answer));
         }
-        let deadline = last.unwrap_or_else(Deadline::now);
-        let query = self.asking.query;
-        let found = read_until(deadline, &self.readers, &self.retry, query, &*questions).await;
+        let last = callers.iter().map(|(deadline, _)| *deadline).max();
+        let found = self.ask(&questions, last.unwrap_or_else(Deadline::now)).await;
         // Whoever asked may be gone.
         match found {
             Ok(answers) => {
-                for (caller, answer) in callers.into_iter().zip(answers) {
+                for ((_, caller), answer) in callers.into_iter().zip(answers) {
                     let _ = caller.send(Ok(answer));
                 }
             }
+            // What one of them asked for makes no sense: that is nobody else's.
+            Err(StoreError::Corrupt(_)) if questions.len() > 1 => {
+                for (question, (deadline, caller)) in questions.iter().zip(callers) {
+                    let alone = self.ask(std::slice::from_ref(question), deadline).await;
+                    let none = || StoreError::Unavailable("no answer".into());
+                    let _ = caller.send(alone.and_then(|mut one| one.pop().ok_or_else(none)));
+                }
+            }
             Err(failure) => {
-                for caller in callers {
+                for (_, caller) in callers {
                     let _ = caller.send(Err(repeated(&failure)));
                 }
             }
         }
+    }
+
+    async fn ask(&self, questions: &[Q], deadline: Deadline) -> Result<Vec<A>, StoreError> {
+        read_until(deadline, &self.readers, &self.retry, self.query, questions).await
     }
 }
 

@@ -82,8 +82,8 @@ pub(super) fn find_orders<'c>(
         let found = orders::table.select(OrderRow::as_select());
         // One id is the same prepared statement on every database.
         if let [id] = ids {
-            let row = found.filter(orders::id.eq(*id)).first(connection).await.optional()?;
-            return Ok(vec![row.map(Arc::new)]);
+            let mut row: Vec<OrderRow> = found.filter(orders::id.eq(*id)).load(connection).await?;
+            return Ok(vec![row.pop().map(Arc::new)]);
         }
         let mut each = ids.to_vec();
         each.sort_unstable();

@@ -32,7 +32,7 @@ pub(crate) struct Store {
     /// Connections that write; the same pool where the database has more than one writer.
     pub(crate) writers: Pool<Manager<Backend>>,
     /// Where those wait who ask for one order.
-    pub(crate) lookups: OrderLookups,
+    pub(crate) by_id: OrderLookups,
     /// Where those wait who ask for a customer's newest orders, if they are read together.
     pub(crate) lists: Option<ListLookups>,
     /// Where changes wait for the writer.
@@ -155,7 +155,7 @@ impl OrderStore for Store {
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let row = self.lookups.find(id.get(), deadline).await?;
+        let row = self.by_id.find(id.get(), deadline).await?;
         row.map(|row| row.order().map_err(StoreError::Corrupt)).transpose()
     }
 

@@ -27,10 +27,16 @@ impl Turns {
     /// batch, or four members by themselves. A second large one beside it has the server at work
     /// while the first one waits for the disk, but each is half as large then, and what a batch
     /// costs beside its members is paid twice as often: that took a fifth of the throughput. Those
-    /// that wait for long leave the rest of the pool to others.
+    /// that wait for long have so many connections of the pool at most.
     pub(crate) fn up_to(connections: u32) -> Self {
         let batches = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
         Self { all: 4, of_a_batch: 4, patience: PATIENCE, batches }
+    }
+
+    /// For reading lists: two large batches beside each other, because they are small and short, and
+    /// most of what the database has to do for them is reading.
+    pub(crate) fn of_lists(connections: u32) -> Self {
+        Self { all: 8, ..Self::up_to(connections) }
     }
 
     /// Where one transaction writes at a time: one batch, and the next one ready.

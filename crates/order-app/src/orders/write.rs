@@ -30,9 +30,9 @@ pub(super) enum Landed {
 }
 
 impl Orders {
-    /// Runs a write in a task of its own: a client that goes away never cuts it in half. It is a task
-    /// of the caller's runtime, because on another one the thread that waits for it would have to be
-    /// woken. `step` is its part of the trace.
+    /// Runs a write in a task of its own: whoever drives the use cases, a caller that goes away never
+    /// cuts it short. It is a task of the caller's runtime, because on another one the thread that
+    /// waits for it would have to be woken. `step` is its part of the trace.
     pub(super) async fn run<T, E, F>(step: Span, write: F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,

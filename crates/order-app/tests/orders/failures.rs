@@ -150,29 +150,41 @@ async fn a_write_lands_when_its_caller_has_gone_away() {
     assert!(answer.is_some());
 }
 
+/// Cut before the store has it, and after: nobody hears of it, and it can be asked for again.
 #[test]
-fn a_write_whose_runtime_has_gone_away_leaves_nothing_half_done() {
-    let runtime = || tokio::runtime::Runtime::new().unwrap();
-    let (main, worker) = (runtime(), runtime());
-    let (before, after) = (Arc::default(), Arc::default());
-    let world = main.block_on(async { gated(&Arc::default(), &before, &after) });
-    let place = |runtime: &tokio::runtime::Runtime| {
-        let orders = world.orders.clone();
-        runtime.spawn(
-            async move { orders.place(a_place_command(), a_write_once(a_key("k"), 1)).await },
-        )
-    };
-    let cut = place(&worker);
-    main.block_on(before.arrival());
-    drop(worker);
-    assert!(main.block_on(cut).unwrap_err().is_cancelled());
-    assert_eq!(main.block_on(world.order(1)), None);
-    // Its key is free again.
-    before.let_on(1);
-    after.let_on(1);
-    let again = main.block_on(place(&main)).unwrap().unwrap();
-    assert!(!again.replayed);
-    assert_eq!(main.block_on(world.kinds(2)), ["order.created"]);
+fn a_write_whose_runtime_has_gone_away_has_happened_as_a_whole_or_not_at_all() {
+    for has_landed in [false, true] {
+        let runtime = || tokio::runtime::Runtime::new().unwrap();
+        let (main, worker) = (runtime(), runtime());
+        let gate = Arc::new(Gate::default());
+        let waits = gate.clone();
+        let wait = move |_| {
+            let gate = waits.clone();
+            async move {
+                gate.pass().await;
+                Ok(())
+            }
+        };
+        let world = main.block_on(async {
+            World::hooked(|store| {
+                if has_landed { store.after_commit(wait) } else { store.before_commit(wait) }
+            })
+        });
+        let place = |runtime: &tokio::runtime::Runtime| {
+            let (orders, once) = (world.orders.clone(), a_write_once(a_key("k"), 1));
+            runtime.spawn(async move { orders.place(a_place_command(), once).await })
+        };
+        let cut = place(&worker);
+        main.block_on(gate.arrival());
+        drop(worker);
+        assert!(main.block_on(cut).unwrap_err().is_cancelled());
+        assert_eq!(main.block_on(world.order(1)).is_some(), has_landed);
+        gate.let_on(1);
+        let again = main.block_on(place(&main)).unwrap().unwrap();
+        assert_eq!(again.replayed, has_landed);
+        let kinds = [1, 2].map(|id| main.block_on(world.kinds(id)));
+        assert_eq!(kinds.concat(), ["order.created"], "once");
+    }
 }
 
 #[tokio::test]

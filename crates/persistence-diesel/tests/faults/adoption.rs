@@ -98,14 +98,7 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
             let unreadable = store.order(an_order_id(id), soon()).await;
             assert!(matches!(unreadable, Err(StoreError::Corrupt(_))), "{unreadable:?}");
         }
-        let query = CustomerOrders {
-            customer_id: a_customer(7),
-            statuses: vec![],
-            created_from: None,
-            created_to: None,
-            after: None,
-            limit: 2,
-        };
+        let query = of_customer_7();
         let first = store.customer_orders(&query, soon()).await.expect("the list works");
         let rest = CustomerOrders { after: first.next, ..query };
         let second = store.customer_orders(&rest, soon()).await.expect("the list works");
@@ -113,6 +106,62 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
             first.orders.iter().chain(&second.orders).map(|order| order.id().get()).collect();
         assert_eq!(ids, [4, 1]);
     });
+}
+
+/// Whoever asks at the same time gets what they asked for.
+pub(crate) fn what_cannot_be_read_is_nobody_elses(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    // Something that no adapter takes for an amount, where a column can hold it.
+    let (column, wrong) = match database {
+        Database::Postgres => ("total_amount", "'NaN'"),
+        _ => ("status", "'LOST'"),
+    };
+    Runtime::new().expect("a runtime starts").block_on(async {
+        migrate(&settings(url)).await.expect("it migrates");
+        let store = store(url);
+        for (id, customer) in [(1, 7), (2, 8)] {
+            let change = a_change_placing(a_new_order(id, customer));
+            store.commit(change, soon()).await.expect("it is placed");
+        }
+        execute(url, &format!("UPDATE orders SET {column} = {wrong} WHERE id = 2")).await;
+        let lists = (0..40).map(|number| {
+            let customer = 7 + i64::from(number % 8 == 3);
+            let query = CustomerOrders { customer_id: a_customer(customer), ..of_customer_7() };
+            let store = store.clone();
+            tokio::spawn(async move { (customer, store.customer_orders(&query, soon()).await) })
+        });
+        let orders = (0..40).map(|number| {
+            let id = 1 + i64::from(number % 8 == 3);
+            let store = store.clone();
+            tokio::spawn(async move { (id, store.order(an_order_id(id), soon()).await) })
+        });
+        let (lists, orders): (Vec<_>, Vec<_>) = (lists.collect(), orders.collect());
+        for list in join_all(lists).await {
+            match list.expect("no panic") {
+                (7, page) => assert_eq!(page.expect("a page").orders.len(), 1),
+                (_, Ok(page)) => assert_eq!(page.orders, []),
+                (_, Err(error)) => assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}"),
+            }
+        }
+        for order in join_all(orders).await {
+            match order.expect("no panic") {
+                (1, order) => assert!(order.expect("readable").is_some()),
+                (_, order) => assert!(matches!(order, Err(StoreError::Corrupt(_))), "{order:?}"),
+            }
+        }
+    });
+}
+
+fn of_customer_7() -> CustomerOrders {
+    CustomerOrders {
+        customer_id: a_customer(7),
+        statuses: vec![],
+        created_from: None,
+        created_to: None,
+        after: None,
+        limit: 2,
+    }
 }
 
 async fn execute(url: &str, statements: &str) {

@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
+        ("what_cannot_be_read_is_nobody_elses", adoption::what_cannot_be_read_is_nobody_elses),
         ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
         ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
         (

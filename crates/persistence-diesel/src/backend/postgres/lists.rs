@@ -4,6 +4,7 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl as _;
 use order_app::ports::CustomerOrders;
@@ -30,15 +31,12 @@ pub(super) fn newest<'c>(
         let rows: Vec<(i64, OrderRow)> = lists.load(connection).await?;
         let mut found: Vec<Vec<OrderRow>> = asked.iter().map(|_| Vec::new()).collect();
         for (number, row) in rows {
+            // Each list comes as it is read: the other table decides what is read, so all that can be
+            // done is to read the lists one after the other.
             let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-            if let Some(list) = place.and_then(|place| found.get_mut(place)) {
-                list.push(row);
-            }
-        }
-        for list in &mut found {
-            // The server owes no order to who joins, though it keeps the index's: then this only
-            // looks.
-            list.sort_by_key(|row| std::cmp::Reverse((row.created_at.map(|time| time.0), row.id)));
+            let list = place.and_then(|place| found.get_mut(place));
+            let unknown = || Error::DeserializationError("a list that nobody asked for".into());
+            list.ok_or_else(unknown)?.push(row);
         }
         Ok(found)
     })
@@ -56,6 +54,7 @@ impl QueryFragment<Pg> for Lists {
         out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.most)?;
+        // The columns of the table's schema, in its order.
         out.push_sql(
             ") WITH ORDINALITY AS asked (customer, most, number) CROSS JOIN LATERAL (\
              SELECT id, customer_id, items, total_amount, status, created_at, updated_at, version, \
