@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use order_app::events::timestamp;
 use order_app::idempotency::Answer;
 use order_domain::{
-    AmountText, CancelReason, ClientReference, Order, OrderLine, OrderStatus, ProductName,
+    AmountText, CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -29,8 +29,8 @@ pub(crate) struct OrderBody<'a> {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 42)]
     customer_id: i64,
     /// What was bought.
-    #[schema(min_items = 1, max_items = 200)]
-    items: Vec<LineOutBody<'a>>,
+    #[schema(value_type = Vec<LineOutBody>, min_items = 1, max_items = 200)]
+    items: Lines<'a>,
     /// ISO 4217.
     #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct OrderBody<'a> {
     status: &'static str,
     /// Where it may go from there.
     #[schema(schema_with = crate::openapi::statuses_out)]
-    allowed_transitions: Vec<&'static str>,
+    allowed_transitions: Transitions,
     /// 1 at creation, one more with every change; the `ETag`.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
     version: i64,
@@ -107,26 +107,43 @@ impl<T: Display> Serialize for Text<T> {
     }
 }
 
-impl<'a> From<&'a Order> for OrderBody<'a> {
-    fn from(order: &'a Order) -> Self {
-        let currency = order.currency();
-        let snapshot = order.snapshot();
-        let line = |line: &'a OrderLine| LineOutBody {
+/// The lines of an order, written one by one: a page of orders needs no list of each one's.
+struct Lines<'a>(&'a OrderLines);
+
+impl Serialize for Lines<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let currency = self.0.currency();
+        serializer.collect_seq(self.0.as_slice().iter().map(|line| LineOutBody {
             product_id: line.product_id.get(),
             name: line.name.as_ref().map(ProductName::as_str),
             quantity: line.quantity.get(),
             unit_price: Text(line.unit_price.amount().display(currency)),
             line_total: Text(line.total().display(currency)),
-        };
-        let allowed = snapshot.status.allowed_transitions();
+        }))
+    }
+}
+
+/// Where an order in this status may go, written one by one.
+struct Transitions(OrderStatus);
+
+impl Serialize for Transitions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.allowed_transitions().map(OrderStatus::as_str))
+    }
+}
+
+impl<'a> From<&'a Order> for OrderBody<'a> {
+    fn from(order: &'a Order) -> Self {
+        let currency = order.currency();
+        let snapshot = order.snapshot();
         Self {
             id: snapshot.id.get(),
             customer_id: snapshot.customer_id.get(),
-            items: snapshot.lines.as_slice().iter().map(line).collect(),
+            items: Lines(&snapshot.lines),
             currency: currency.code(),
             total_amount: Text(snapshot.lines.total().display(currency)),
             status: snapshot.status.as_str(),
-            allowed_transitions: allowed.map(OrderStatus::as_str).collect(),
+            allowed_transitions: Transitions(snapshot.status),
             version: snapshot.version.get(),
             client_reference: snapshot.client_reference.as_ref().map(ClientReference::as_str),
             cancel_reason: snapshot.cancel_reason.map(CancelReason::as_str),
