@@ -168,7 +168,7 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
     }
     let stop_as = *how_to_stop.get();
     let end = after(stop_as.budget);
-    let stop_server = || feeding::stopped(handle.stop(true), &feed, &in_flight);
+    let stop_server = || feeding::stopped(|| handle.stop(true), &feed, &in_flight);
     let replays = operations.replays();
     let stopping = stop(stop_as, end, &lifecycle, registration, replays, stop_server, published);
     Ok(see_through(stopping, leave(operators, exporting, end), &mut signals).await)
@@ -355,7 +355,8 @@ fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<std::net::TcpListen
     bound().with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
-/// Writes and the store run here; requests are read and answered by the server's own threads.
+/// The store, its writer and what goes on in the background run here; requests are worked on by the
+/// server's own threads.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     threads(cores.clamp(2, 8), "main")

@@ -1,5 +1,5 @@
-//! Live events: following the journal for those who listen, and a stop in spite of those who do not
-//! take what is sent to them.
+//! Live events: following the journal for those who listen, and a stop that waits for all work, but
+//! not for those who do not take what is sent to them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ use crate::settings::Requests;
 const DEAF: Duration = Duration::from_secs(3);
 /// How often that is looked at.
 const A_LOOK: Duration = Duration::from_millis(100);
+/// How often is looked whether requests are still worked on.
+const A_MOMENT: Duration = Duration::from_millis(10);
 
 /// The feed of this process.
 pub(super) fn feed(
@@ -37,12 +39,20 @@ pub(super) async fn follow(feed: Feed, placed: Bell) {
     for_ever("the feed", || feed.clone().run(placed.clone())).await;
 }
 
-/// Waits until the server has stopped, or until nobody is left but listeners who do not take what is
-/// sent to them: their connections would keep the server from stopping.
-pub(super) async fn stopped(server: impl Future<Output = ()>, feed: &Feed, requests: &AtomicUsize) {
+/// Stops the server when no request is worked on: it waits for those whose clients wait, and would end
+/// the others in the middle of their work. Done when it has stopped, or when nobody is left but
+/// listeners who do not take what is sent to them: their connections would keep it from stopping.
+pub(super) async fn stopped<F: Future<Output = ()>>(
+    stop: impl FnOnce() -> F,
+    feed: &Feed,
+    requests: &AtomicUsize,
+) {
+    while requests.load(Ordering::Acquire) > 0 {
+        sleep(A_MOMENT).await;
+    }
     let only_listeners = || feed.report().streams > 0 && requests.load(Ordering::Relaxed) == 0;
     tokio::select! {
-        () = server => {}
+        () = stop() => {}
         () = lasting(only_listeners) => {
             tracing::warn!("clients of GET /events do not hear that it has ended");
         }

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
         ("nothing_answered_is_lost_when_the_service_is_killed", kill::nothing_answered_is_lost),
         ("a_stop_under_load_loses_no_request", stop::a_stop_under_load_loses_no_request),
         ("a_database_that_hangs_is_survived", hang::a_database_that_hangs_is_survived),
+        (
+            "a_database_that_is_slow_gets_what_was_begun_before_a_stop",
+            stop::a_database_that_is_slow_gets_what_was_begun_before_a_stop,
+        ),
         ("a_database_may_come_later", stop::a_database_may_come_later),
     ];
     let trials = Database::ALL.into_iter().flat_map(|database| {

@@ -1,5 +1,7 @@
 //! Orderly stops, and starts before the database is there.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 
 use order_testkit::databases::Database;
@@ -28,6 +30,50 @@ pub(crate) fn a_stop_under_load_loses_no_request(database: Database) {
     assert_eq!(load.unanswered.load(Ordering::Relaxed), 0, "no request was lost");
     let refused = load.refused.into_inner().unwrap();
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// A write whose client has reset its connection has nobody who waits for it, and is written all the
+/// same before the process ends.
+pub(crate) fn a_database_that_is_slow_gets_what_was_begun_before_a_stop(database: Database) {
+    let scratch = database.scratch();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = scratch.address().expect("a server");
+    let proxy = runtime.block_on(Proxy::before(server, Commit::on(&scratch.url)));
+    let url = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
+    let url = format!("--spring.datasource.url={url}");
+    let service = Service::start(&[&url, "--order.shutdown.delay=0s"]);
+    service.wait_until_ready();
+    proxy.behave(Conduct::Stalled);
+    let body = crate::support::an_order(1).to_string();
+    let mut client = TcpStream::connect(service.base.trim_start_matches("http://")).unwrap();
+    write!(
+        client,
+        "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len(),
+    )
+    .unwrap();
+    // It waits for its order's id, which is the first.
+    let works = || {
+        let text = service.get("/actuator/prometheus").text().unwrap();
+        text.contains("http_server_requests_in_flight 1")
+    };
+    assert!(eventually(works), "{}", service.log());
+    drop(client);
+    let gave_up = || service.log().contains("\"status\":499");
+    assert!(eventually(gave_up), "{}", service.log());
+    service.signal("TERM");
+    // What no order has is known without the database.
+    let path = service.url("/orders/none");
+    let ends = || match crate::support::client().get(&path).send() {
+        Ok(answer) => answer.text().is_ok_and(|text| text.contains("draining")),
+        Err(_) => true,
+    };
+    assert!(eventually(ends), "{}", service.log());
+    proxy.behave(Conduct::Honest);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    let again = Service::on(&scratch.url);
+    assert_eq!(again.get("/orders/1").status(), StatusCode::OK, "{}", service.log());
 }
 
 /// The service starts, says that it is alive but not ready, and is ready when the database is.
