@@ -79,8 +79,11 @@ impl UnderWay {
     /// As many as for the batches before it: under load, those who are answered first come back
     /// first, one by one, and should meet each other.
     pub(crate) async fn turns_for(&mut self, waiting: usize) -> u32 {
-        let wanted = u32::try_from(waiting.max(self.usual)).unwrap_or(u32::MAX);
-        let wanted = wanted.clamp(1, self.turns.of_a_batch);
+        let usual = u32::try_from(self.usual).unwrap_or(u32::MAX);
+        // Small ones need no company: to wait for the turns of several would cost them more.
+        let least = if usual < self.turns.of_a_batch { 1 } else { usual };
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        let wanted = waiting.max(least).clamp(1, self.turns.of_a_batch);
         while let Some(done) = self.batches.try_join_next_with_id() {
             self.ended(done);
         }
