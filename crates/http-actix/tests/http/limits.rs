@@ -6,9 +6,9 @@ use std::time::Duration;
 use http_actix::HttpSettings;
 use order_app::live::Live;
 use order_app::ports::StoreError;
-use order_testkit::{Gate, HookedStore, InMemoryStore};
+use order_testkit::Gate;
 
-use crate::support::{LINES, Service, head};
+use crate::support::{LINES, Service, head, held_at_commits};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -112,14 +112,7 @@ async fn a_head_that_stalls_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_may_be_worked_on_are_shed() {
     let gate = Arc::new(Gate::default());
-    let commits = gate.clone();
-    let store = HookedStore::new(Arc::new(InMemoryStore::default())).before_commit(move |_| {
-        let gate = commits.clone();
-        async move {
-            gate.pass().await;
-            Err(StoreError::Unavailable("nothing here".into()))
-        }
-    });
+    let store = held_at_commits(&gate, || Err(StoreError::Unavailable("nothing here".into())));
     let places = Live::new(1);
     let settings = HttpSettings { max_in_flight: places.clone(), ..HttpSettings::default() };
     let service = Service::with(store, settings);

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http_actix::HttpSettings;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use order_testkit::{Gate, HookedStore, InMemoryStore};
+use order_testkit::Gate;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 
-use crate::support::{LINES, Service, head};
+use crate::support::{LINES, Service, head, held_at_commits};
 
 const MOST: usize = 4;
 
@@ -18,14 +18,7 @@ const MOST: usize = 4;
 async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
     let heard = Heard::listen();
     let gate = Arc::new(Gate::default());
-    let commits = gate.clone();
-    let store = HookedStore::new(Arc::new(InMemoryStore::default())).before_commit(move |_| {
-        let gate = commits.clone();
-        async move {
-            gate.pass().await;
-            Ok(())
-        }
-    });
+    let store = held_at_commits(&gate, || Ok(()));
     let settings = HttpSettings { max_in_flight: MOST.into(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
     let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
