@@ -120,28 +120,28 @@ impl Amount {
 
     /// Spells the amount with exactly the currency's decimals: `149.97`, JPY `150`, KWD `1.500`.
     #[must_use]
-    pub const fn display(self, currency: Currency) -> AmountText {
-        AmountText { amount: self, currency }
+    pub fn display(self, currency: Currency) -> AmountText {
+        // Never fewer than the amount has: spelling must not round.
+        AmountText::of(self, currency.decimals().max(self.decimals()).min(SCALE))
     }
 }
 
-/// An amount, ready to be written with its currency's decimals. See [`Amount::display`].
-#[derive(Debug, Clone, Copy)]
+/// An amount, spelled with its currency's decimals. See [`Amount::display`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AmountText {
-    amount: Amount,
-    currency: Currency,
+    /// Ends with the spelling.
+    text: [u8; LONGEST_SPELLING],
+    length: usize,
 }
 
-impl fmt::Display for AmountText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Amount(count) = self.amount;
-        // Never fewer than the amount has: spelling must not round.
-        let decimals = self.currency.decimals().max(self.amount.decimals()).min(SCALE);
+impl AmountText {
+    /// By hand, from the last digit to the first: an order is full of amounts, and format strings
+    /// take several times as long.
+    fn of(Amount(count): Amount, decimals: u32) -> Self {
         let unit = 10_u64.saturating_pow(SCALE.saturating_sub(decimals));
         let mut rest = count.checked_div(unit).unwrap_or(count);
-        // By hand, from the last digit to the first: an order is full of amounts, and format
-        // strings take several times as long. One digit before the point is always there.
-        let decimals = usize::try_from(decimals).map_err(|_| fmt::Error)?;
+        let decimals = usize::try_from(decimals).unwrap_or_default();
+        // One digit before the point is always there.
         let least = if decimals == 0 { 1 } else { decimals.saturating_add(2) };
         let mut text = [b'0'; LONGEST_SPELLING];
         let mut length = 0_usize;
@@ -156,9 +156,22 @@ impl fmt::Display for AmountText {
             }
             length = length.saturating_add(1);
         }
-        let unused = text.len().saturating_sub(length);
-        let text = text.get(unused..).and_then(|text| std::str::from_utf8(text).ok());
-        f.write_str(text.ok_or(fmt::Error)?)
+        Self { text, length }
+    }
+
+    /// The spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let unused = self.text.len().saturating_sub(self.length);
+        // Digits and a point, all of them.
+        let text = self.text.get(unused..).and_then(|text| std::str::from_utf8(text).ok());
+        text.unwrap_or_default()
+    }
+}
+
+impl fmt::Display for AmountText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -2,6 +2,7 @@
 //! funds without a minor unit (gold, testing codes) are left out.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Codes without decimals (ISO 4217 minor unit 0).
 const DECIMALS_0: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
@@ -65,6 +66,14 @@ impl Currency {
     #[must_use]
     pub const fn decimals(self) -> u32 {
         self.decimals
+    }
+}
+
+impl FromStr for Currency {
+    type Err = UnknownCurrency;
+
+    fn from_str(code: &str) -> Result<Self, UnknownCurrency> {
+        Self::from_code(code)
     }
 }
 

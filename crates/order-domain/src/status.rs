@@ -93,10 +93,14 @@ impl FromStr for OrderStatus {
     /// Reads the wire spelling, in any case, with a space or hyphen for the underscore, and
     /// `CANCELED` with one L.
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let word = |text: &str| Self::ALL.into_iter().find(|status| status.as_str() == text);
+        if let Some(status) = word(text) {
+            return Ok(status);
+        }
         let spelled = text.to_ascii_uppercase().replace([' ', '-'], "_");
         if spelled == "CANCELED" {
             return Ok(Self::Cancelled);
         }
-        Self::ALL.into_iter().find(|status| status.as_str() == spelled).ok_or(UnknownStatus)
+        word(&spelled).ok_or(UnknownStatus)
     }
 }

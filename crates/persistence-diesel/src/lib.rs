@@ -7,6 +7,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "one source of all statements, compiled per backend")]
 
+mod answers;
 mod backend;
 mod ids;
 mod line;

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use order_app::ports::{Deadline, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
+use crate::answers::{Caller, caller, tell_all};
 use crate::rows::ChangeRows;
 
 /// The most changes that are written together. Larger batches gain nothing.
@@ -38,7 +39,7 @@ pub(crate) struct Waiting {
     pub(crate) rows: Arc<ChangeRows>,
     pub(crate) deadline: Deadline,
     decided: Arc<AtomicBool>,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+    caller: Caller<Result<(), StoreError>>,
 }
 
 impl Line {
@@ -56,9 +57,9 @@ impl Line {
         deadline: Deadline,
     ) -> Result<(), StoreError> {
         let decided = Arc::new(AtomicBool::new(false));
-        let (answer, answered) = oneshot::channel();
+        let (caller, answered) = caller();
         let rows = Arc::new(rows);
-        let waiting = Waiting { rows, deadline, decided: Arc::clone(&decided), answer };
+        let waiting = Waiting { rows, deadline, decided: Arc::clone(&decided), caller };
         if self.0.send(waiting).is_err() {
             return Err(StoreError::Unavailable("the writer is gone".into()));
         }
@@ -78,7 +79,12 @@ impl Line {
 impl Waiting {
     /// Tells the caller, who may be gone.
     pub(crate) fn tell(self, result: Result<(), StoreError>) {
-        let _ = self.answer.send(result);
+        self.caller.tell(result);
+    }
+
+    /// Tells all of them the same good news.
+    pub(crate) fn tell_landed(landed: Vec<Self>) {
+        tell_all(landed.into_iter().map(|one| (one.caller, Ok(()))));
     }
 
     /// Whether there is no time left to write it.
@@ -88,7 +94,7 @@ impl Waiting {
 
     /// Takes it for writing, unless its caller has withdrawn it or is gone, or it is too late.
     fn take(self) -> Option<Self> {
-        if self.answer.is_closed() {
+        if self.caller.is_gone() {
             None
         } else if self.deadline <= Deadline::now() {
             // Not decided: its caller may give up at this very moment, and then says the same.

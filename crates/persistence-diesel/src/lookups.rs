@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bb8::Pool;
 use order_app::ports::{CustomerOrders, Deadline, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use super::statements::{self, Query};
 use super::store::read_until;
 use super::{Backend, LISTS};
+use crate::answers::{Caller, caller, tell_all};
 use crate::pool::Manager;
 use crate::retry::Retry;
 use crate::rows::OrderRow;
@@ -28,7 +29,7 @@ pub(crate) struct Lookups<Q, A>(mpsc::UnboundedSender<Lookup<Q, A>>);
 struct Lookup<Q, A> {
     question: Q,
     deadline: Deadline,
-    answer: oneshot::Sender<Result<A, StoreError>>,
+    caller: Caller<Result<A, StoreError>>,
 }
 
 /// What asks them.
@@ -87,8 +88,8 @@ impl<Q: Send + Sync + 'static, A: Send + 'static> Lookups<Q, A> {
 
     /// The answer, as it is now.
     pub(crate) async fn find(&self, question: Q, deadline: Deadline) -> Result<A, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        if self.0.send(Lookup { question, deadline, answer }).is_err() {
+        let (caller, answered) = caller();
+        if self.0.send(Lookup { question, deadline, caller }).is_err() {
             return Err(StoreError::Unavailable("the reader is gone".into()));
         }
         match timeout_at(deadline, answered).await {
@@ -136,7 +137,7 @@ impl<Q, A> Reader<Q, A> {
         let (mut together, mut rows) = (Vec::new(), 0_usize);
         let mut next = Some(first);
         while let Some(lookup) = next {
-            if !lookup.answer.is_closed() {
+            if !lookup.caller.is_gone() {
                 rows = rows.saturating_add((self.rows)(&lookup.question));
                 if rows > self.most_rows && !together.is_empty() {
                     *held = Some(lookup);
@@ -150,33 +151,32 @@ impl<Q, A> Reader<Q, A> {
     }
 }
 
-impl<Q: Send + Sync, A: Send> Reader<Q, A> {
+impl<Q: Send + Sync, A: Send + 'static> Reader<Q, A> {
     async fn look_up(&self, together: Vec<Lookup<Q, A>>) {
         let (mut questions, mut callers) = (Vec::new(), Vec::new());
-        for Lookup { question, deadline, answer } in together {
+        for Lookup { question, deadline, caller } in together {
             questions.push(question);
-            callers.push((deadline, answer));
+            callers.push((deadline, caller));
         }
         let last = callers.iter().map(|(deadline, _)| *deadline).max();
         let found = self.ask(&questions, last.unwrap_or_else(Deadline::now)).await;
         // Whoever asked may be gone.
         match found {
             Ok(answers) => {
-                for ((_, caller), answer) in callers.into_iter().zip(answers) {
-                    let _ = caller.send(Ok(answer));
-                }
+                let callers = callers.into_iter().map(|(_, caller)| caller);
+                tell_all(callers.zip(answers.into_iter().map(Ok)));
             }
             // What one of them asked for makes no sense: that is nobody else's.
             Err(StoreError::Corrupt(_)) if questions.len() > 1 => {
                 for (question, (deadline, caller)) in questions.iter().zip(callers) {
                     let alone = self.ask(std::slice::from_ref(question), deadline).await;
                     let none = || StoreError::Unavailable("no answer".into());
-                    let _ = caller.send(alone.and_then(|mut one| one.pop().ok_or_else(none)));
+                    caller.tell(alone.and_then(|mut one| one.pop().ok_or_else(none)));
                 }
             }
             Err(failure) => {
                 for (_, caller) in callers {
-                    let _ = caller.send(Err(repeated(&failure)));
+                    caller.tell(Err(repeated(&failure)));
                 }
             }
         }

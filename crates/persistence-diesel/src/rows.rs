@@ -8,14 +8,16 @@ use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
 use order_app::ports::{BoxError, Change, Placed, Unreadable};
 use order_domain::{
-    Amount, ClientReference, Currency, CustomerId, Order, OrderEventKind, OrderId, OrderLine,
-    OrderLines, OrderSnapshot, ProductId, ProductName, Quantity, UnitPrice, Version,
+    Amount, AmountText, CancelReason, ClientReference, Currency, CustomerId, Order, OrderEventKind,
+    OrderId, OrderLine, OrderLines, OrderSnapshot, OrderStatus, ProductId, ProductName, Quantity,
+    UnitPrice, Version,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
-use crate::types::{Document, Guid, Lenient, Money, Time};
+use crate::types::{Document, Guid, Lenient, Money, Time, Word};
 
 /// A row of `orders`. What may be NULL in a table that was adopted is an option.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -25,13 +27,13 @@ pub(crate) struct OrderRow {
     pub customer_id: i64,
     pub items: Option<Document>,
     pub total_amount: Option<Money>,
-    pub status: Option<String>,
+    pub status: Option<Word<OrderStatus>>,
     pub created_at: Option<Time>,
     pub updated_at: Option<Time>,
     pub version: i64,
-    pub currency: String,
+    pub currency: Word<Currency>,
     pub client_reference: Option<String>,
-    pub cancel_reason: Option<String>,
+    pub cancel_reason: Option<Word<CancelReason>>,
 }
 
 /// What changes in a row of `orders` after its insert.
@@ -40,10 +42,10 @@ pub(crate) struct OrderRow {
 pub(crate) struct OrderColumns {
     items: Option<Document>,
     total_amount: Option<Money>,
-    status: Option<String>,
+    status: Option<Word<OrderStatus>>,
     updated_at: Option<Time>,
     version: i64,
-    cancel_reason: Option<String>,
+    cancel_reason: Option<Word<CancelReason>>,
 }
 
 /// A row of `outbox`.
@@ -111,7 +113,8 @@ struct LineOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     quantity: u16,
-    unit_price: String,
+    #[serde(serialize_with = "spelled")]
+    unit_price: AmountText,
 }
 
 /// `P` is the text of the price: an amount is never a floating-point number on its way.
@@ -123,6 +126,16 @@ struct LineIn<'a, P> {
     name: Option<Cow<'a, str>>,
     quantity: i64,
     unit_price: P,
+}
+
+/// A line as we write it.
+struct Ours(OrderLine);
+
+impl<'de> Deserialize<'de> for Ours {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let item = LineIn::<&str>::deserialize(deserializer)?;
+        line(item, |price| price).map(Self).map_err(D::Error::custom)
+    }
 }
 
 impl ChangeRows {
@@ -158,13 +171,13 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
         customer_id: order.customer_id.get(),
         items: Some(Document(serde_json::to_string(&items)?)),
         total_amount: Some(Money(order.lines.total().as_decimal())),
-        status: Some(order.status.as_str().to_owned()),
+        status: Some(Word(Some(order.status))),
         created_at: Some(Time(Some(order.created_at.naive_utc()))),
         updated_at: Some(Time(Some(order.updated_at.naive_utc()))),
         version: order.version.get(),
-        currency: currency.code().to_owned(),
+        currency: Word(Some(currency)),
         client_reference: order.client_reference.as_ref().map(ToString::to_string),
-        cancel_reason: order.cancel_reason.map(|reason| reason.as_str().to_owned()),
+        cancel_reason: order.cancel_reason.map(|reason| Word(Some(reason))),
     })
 }
 
@@ -173,8 +186,12 @@ fn line_out(line: &OrderLine, currency: Currency) -> LineOut<'_> {
         product_id: line.product_id.get(),
         name: line.name.as_ref().map(ProductName::as_str),
         quantity: line.quantity.get(),
-        unit_price: line.unit_price.amount().display(currency).to_string(),
+        unit_price: line.unit_price.amount().display(currency),
     }
+}
+
+fn spelled<S: Serializer>(amount: &AmountText, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(amount.as_str())
 }
 
 fn event_row(event: &EventRecord) -> EventRow {
@@ -211,16 +228,16 @@ impl OrderRow {
         OrderColumns {
             items: self.items.clone(),
             total_amount: self.total_amount,
-            status: self.status.clone(),
+            status: self.status,
             updated_at: self.updated_at,
             version: self.version,
-            cancel_reason: self.cancel_reason.clone(),
+            cancel_reason: self.cancel_reason,
         }
     }
 
     /// The order that this row holds.
     pub(crate) fn order(&self) -> Result<Order, BoxError> {
-        let currency = Currency::from_code(&self.currency)?;
+        let currency = self.currency.0.ok_or("currency is none of ISO 4217")?;
         let items = self.items.as_ref().ok_or("items is NULL")?;
         let lines = OrderLines::new(currency, lines(&items.0)?)?;
         let total = self.total_amount.and_then(|Money(total)| Amount::new(total).ok());
@@ -231,14 +248,17 @@ impl OrderRow {
             id: OrderId::new(self.id)?,
             customer_id: CustomerId::new(self.customer_id)?,
             lines,
-            status: self.status.as_ref().ok_or("status is NULL")?.parse()?,
+            status: self.status.and_then(|status| status.0).ok_or("status is none")?,
             version: Version::new(self.version)?,
             client_reference: self
                 .client_reference
                 .clone()
                 .map(ClientReference::new)
                 .transpose()?,
-            cancel_reason: self.cancel_reason.as_ref().map(|reason| reason.parse()).transpose()?,
+            cancel_reason: self
+                .cancel_reason
+                .map(|reason| reason.0.ok_or("cancel_reason is none"))
+                .transpose()?,
             created_at: time(self.created_at).ok_or("created_at is no time")?,
             updated_at: time(self.updated_at).ok_or("updated_at is no time")?,
         });
@@ -254,8 +274,8 @@ pub(crate) fn time(stored: Option<Time>) -> Option<DateTime<Utc>> {
 /// The lines in a document: first as we write it, with prices as strings, and then as others may
 /// have, with numbers.
 fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {
-    if let Ok(ours) = serde_json::from_str::<Vec<LineIn<'_, &str>>>(items) {
-        return ours.into_iter().map(|item| line(item, |price| price)).collect();
+    if let Ok(ours) = serde_json::from_str::<Vec<Ours>>(items) {
+        return Ok(ours.into_iter().map(|Ours(line)| line).collect());
     }
     let items: Vec<LineIn<'_, &RawValue>> = serde_json::from_str(items)?;
     items.into_iter().map(|item| line(item, bare)).collect()

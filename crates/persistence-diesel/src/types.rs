@@ -1,6 +1,7 @@
 //! How our own SQL types are read and written on each database.
 
 use std::io::Write as _;
+use std::str::FromStr;
 
 use chrono::NaiveDateTime;
 use diesel::backend::Backend;
@@ -11,6 +12,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Numeric, Text, Timestamp};
 use diesel::sqlite::Sqlite;
+use order_domain::{CancelReason, Currency, OrderStatus};
 use rust_decimal::Decimal;
 
 use crate::schema::sql;
@@ -40,6 +42,18 @@ pub(crate) struct Money(pub Decimal);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub(crate) struct Time(pub Option<NaiveDateTime>);
+
+/// One of a few words, or none where others wrote what is none of them. Kept as what it means: a
+/// page of orders is full of them, and texts are allocated one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub(crate) struct Word<T: Spelled>(pub Option<T>);
+
+/// What is stored as a word.
+pub(crate) trait Spelled: Copy + FromStr + std::fmt::Debug + 'static {
+    /// The word.
+    fn spelling(self) -> &'static str;
+}
 
 /// What a column holds, or why that makes no sense: so that one broken value does not make all rows
 /// of an answer unreadable.
@@ -73,6 +87,59 @@ where
 {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
         self.0.as_ref().map_or(Ok(IsNull::Yes), |time| time.to_sql(out))
+    }
+}
+
+impl Spelled for OrderStatus {
+    fn spelling(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Spelled for Currency {
+    fn spelling(self) -> &'static str {
+        self.code()
+    }
+}
+
+impl Spelled for CancelReason {
+    fn spelling(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl<T: Spelled> Word<T> {
+    fn read(text: &[u8]) -> Self {
+        Self(std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()))
+    }
+}
+
+impl<T: Spelled> FromSql<Text, Pg> for Word<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::read(value.as_bytes()))
+    }
+}
+
+impl<T: Spelled> FromSql<Text, Mysql> for Word<T> {
+    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::read(value.as_bytes()))
+    }
+}
+
+impl<T: Spelled> FromSql<Text, Sqlite> for Word<T> {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        Ok(Self::read(text.as_bytes()))
+    }
+}
+
+impl<T: Spelled, DB> ToSql<Text, DB> for Word<T>
+where
+    DB: Backend,
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.map_or(Ok(IsNull::Yes), |word| word.spelling().to_sql(out))
     }
 }
 

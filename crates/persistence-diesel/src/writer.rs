@@ -74,9 +74,7 @@ impl Writer {
                         let is_stale = |one: &Waiting| stale.contains(&one.rows.order.id);
                         let (left, landed): (Vec<_>, Vec<_>) = part.into_iter().partition(is_stale);
                         self.measure(landed.len());
-                        for one in landed {
-                            one.tell(Ok(()));
-                        }
+                        Waiting::tell_landed(landed);
                         parts.extend(left.into_iter().map(|one| vec![one]));
                     }
                     Ok(Together::Excluded) => {

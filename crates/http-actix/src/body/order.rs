@@ -1,7 +1,5 @@
 //! Orders as they leave: the body, and the answers that carry it.
 
-use std::fmt::Display;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use order_app::events::timestamp;
@@ -36,7 +34,7 @@ pub(crate) struct OrderBody<'a> {
     currency: &'static str,
     /// The exact sum of the lines, with the currency's decimals.
     #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
-    total_amount: Text<AmountText>,
+    total_amount: Spelled,
     /// Where it stands.
     #[schema(schema_with = crate::openapi::status_out)]
     status: &'static str,
@@ -79,10 +77,10 @@ pub(crate) struct LineOutBody<'a> {
     quantity: u16,
     /// What one piece costs, with the currency's decimals.
     #[schema(value_type = String, pattern = r"^[0-9]{1,7}(\.[0-9]{1,4})?$", example = "49.99")]
-    unit_price: Text<AmountText>,
+    unit_price: Spelled,
     /// Quantity times unit price.
     #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
-    line_total: Text<AmountText>,
+    line_total: Spelled,
 }
 
 /// One page of a customer's orders, newest first.
@@ -91,19 +89,28 @@ pub(crate) struct LineOutBody<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrderPageBody<'a> {
     /// The orders.
-    #[schema(max_items = 100)]
-    orders: Vec<OrderBody<'a>>,
+    #[schema(value_type = Vec<OrderBody>, max_items = 100)]
+    orders: Orders<'a>,
     /// Where the next page starts; null on the last page.
     #[schema(schema_with = crate::openapi::cursor_or_null)]
     next_cursor: Option<String>,
 }
 
-/// Anything that is written as text, straight into the body.
-pub(crate) struct Text<T>(T);
+/// An amount, with its currency's decimals.
+pub(crate) struct Spelled(AmountText);
 
-impl<T: Display> Serialize for Text<T> {
+impl Serialize for Spelled {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+/// A page of orders, written one by one, too.
+struct Orders<'a>(&'a [Order]);
+
+impl Serialize for Orders<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(OrderBody::from))
     }
 }
 
@@ -117,8 +124,8 @@ impl Serialize for Lines<'_> {
             product_id: line.product_id.get(),
             name: line.name.as_ref().map(ProductName::as_str),
             quantity: line.quantity.get(),
-            unit_price: Text(line.unit_price.amount().display(currency)),
-            line_total: Text(line.total().display(currency)),
+            unit_price: Spelled(line.unit_price.amount().display(currency)),
+            line_total: Spelled(line.total().display(currency)),
         }))
     }
 }
@@ -141,7 +148,7 @@ impl<'a> From<&'a Order> for OrderBody<'a> {
             customer_id: snapshot.customer_id.get(),
             items: Lines(&snapshot.lines),
             currency: currency.code(),
-            total_amount: Text(snapshot.lines.total().display(currency)),
+            total_amount: Spelled(snapshot.lines.total().display(currency)),
             status: snapshot.status.as_str(),
             allowed_transitions: Transitions(snapshot.status),
             version: snapshot.version.get(),
@@ -180,7 +187,7 @@ pub(crate) fn answer(order: &Order, status: StatusCode) -> Answer {
 
 /// A page of orders.
 pub(crate) fn page(orders: &[Order], next_cursor: Option<String>) -> Vec<u8> {
-    let body = OrderPageBody { orders: orders.iter().map(OrderBody::from).collect(), next_cursor };
+    let body = OrderPageBody { orders: Orders(orders), next_cursor };
     json(&body, orders.len())
 }
 

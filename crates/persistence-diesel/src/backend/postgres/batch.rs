@@ -12,12 +12,13 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamp};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+use order_domain::{CancelReason, Currency, OrderStatus};
 
 use super::Connection;
 use crate::pool::Slot;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::sql;
-use crate::types::{Document, Guid, Money, Time};
+use crate::types::{Document, Guid, Money, Time, Word};
 
 /// Writes changes and commits: all but those whose order has another version than theirs; the
 /// answer is the ids of these orders. `None` when something excludes one of the changes: then none
@@ -86,13 +87,13 @@ columns! {
     customer_id: i64 => BigInt = |row| row.customer_id,
     items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
     total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
-    status: Option<&'a str> => Nullable<Text> = |row| row.status.as_deref(),
+    status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     created_at: Option<Time> => Nullable<Timestamp> = |row| row.created_at,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
     version: i64 => BigInt = |row| row.version,
-    currency: &'a str => Text = |row| &row.currency,
+    currency: Word<Currency> => Text = |row| row.currency,
     client_reference: Option<&'a str> => Nullable<Text> = |row| row.client_reference.as_deref(),
-    cancel_reason: Option<&'a str> => Nullable<Text> = |row| row.cancel_reason.as_deref(),
+    cancel_reason: Option<Word<CancelReason>> => Nullable<Text> = |row| row.cancel_reason,
 }
 
 columns! {
@@ -100,10 +101,10 @@ columns! {
     id: i64 => BigInt = |row| row.id,
     items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
     total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
-    status: Option<&'a str> => Nullable<Text> = |row| row.status.as_deref(),
+    status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
     version: i64 => BigInt = |row| row.version,
-    cancel_reason: Option<&'a str> => Nullable<Text> = |row| row.cancel_reason.as_deref(),
+    cancel_reason: Option<Word<CancelReason>> => Nullable<Text> = |row| row.cancel_reason,
 }
 
 columns! {

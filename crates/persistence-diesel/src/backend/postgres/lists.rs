@@ -7,6 +7,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl as _;
+use futures_util::TryStreamExt as _;
 use order_app::ports::CustomerOrders;
 use order_domain::MAX_ID;
 
@@ -28,9 +29,10 @@ pub(super) fn newest<'c>(
             customers: asked.iter().map(|query| query.customer_id.get()).collect(),
             most: asked.iter().map(one_more).collect(),
         };
-        let rows: Vec<(i64, OrderRow)> = lists.load(connection).await?;
-        let mut found: Vec<Vec<OrderRow>> = asked.iter().map(|_| Vec::new()).collect();
-        for (number, row) in rows {
+        let room = |most: &i64| Vec::with_capacity(usize::try_from(*most).unwrap_or_default());
+        let mut found: Vec<Vec<OrderRow>> = lists.most.iter().map(room).collect();
+        let mut rows = lists.load_stream::<(i64, OrderRow)>(connection).await?;
+        while let Some((number, row)) = rows.try_next().await? {
             // Each list comes as it is read: the other table decides what is read, so all that can be
             // done is to read the lists one after the other.
             let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
