@@ -131,7 +131,8 @@ impl Amount {
 pub struct AmountText {
     /// Ends with the spelling.
     text: [u8; LONGEST_SPELLING],
-    length: usize,
+    /// Where that begins.
+    from: usize,
 }
 
 impl AmountText {
@@ -140,31 +141,39 @@ impl AmountText {
     fn of(Amount(count): Amount, decimals: u32) -> Self {
         let unit = 10_u64.saturating_pow(SCALE.saturating_sub(decimals));
         let mut rest = count.checked_div(unit).unwrap_or(count);
-        let decimals = usize::try_from(decimals).unwrap_or_default();
-        // One digit before the point is always there.
-        let least = if decimals == 0 { 1 } else { decimals.saturating_add(2) };
+        let mut last_digit = || {
+            let digit = u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            (b'0' | digit, rest == 0)
+        };
         let mut text = [b'0'; LONGEST_SPELLING];
-        let mut length = 0_usize;
-        for character in text.iter_mut().rev() {
-            if length == decimals && decimals > 0 {
-                *character = b'.';
-            } else if rest == 0 && length >= least {
-                break;
-            } else {
-                *character |= u8::try_from(rest % 10).unwrap_or_default();
-                rest /= 10;
-            }
-            length = length.saturating_add(1);
+        let mut places = text.iter_mut().rev();
+        let decimals = usize::try_from(decimals).unwrap_or_default();
+        for place in places.by_ref().take(decimals) {
+            (*place, _) = last_digit();
         }
-        Self { text, length }
+        if decimals > 0
+            && let Some(point) = places.next()
+        {
+            *point = b'.';
+        }
+        // One digit before the point is always there.
+        for place in places.by_ref() {
+            let (digit, is_first) = last_digit();
+            *place = digit;
+            if is_first {
+                break;
+            }
+        }
+        let from = places.len();
+        Self { text, from }
     }
 
     /// The spelling.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let unused = self.text.len().saturating_sub(self.length);
         // Digits and a point, all of them.
-        let text = self.text.get(unused..).and_then(|text| std::str::from_utf8(text).ok());
+        let text = self.text.get(self.from..).and_then(|text| std::str::from_utf8(text).ok());
         text.unwrap_or_default()
     }
 }
