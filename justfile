@@ -15,9 +15,7 @@ test *options:
 # Start databases, Kafka, Eureka and the config server on loopback, and tell how to use them: just stack-up postgres
 stack-up *servers:
     deploy/stack up {{ servers }}
-    @echo 'Tell this shell:  eval "$(deploy/stack env)"'
-    @echo 'then test:        cargo test --workspace'
-    @echo 'or serve:         cargo run -- --spring.datasource.url="$STACK_POSTGRES_URL"'
+    @echo 'Where they are, for this shell and the tests:  eval "$(deploy/stack env)"'
 
 # Stop them: just stack-down --data removes their data too
 stack-down *options:

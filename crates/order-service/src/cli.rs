@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program, and the process's exit code: 0 for done, 1
-//! for a failure, 2 for wrong settings or arguments, 3 for what cannot be done to an order, 130 and 143 for a second Ctrl-C or SIGTERM.
+//! for a failure, 2 for wrong settings or arguments, 3 for what cannot be done as things stand, 4 for
+//! a replay that had to leave events out, 130 and 143 for a second Ctrl-C or SIGTERM.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -78,7 +79,8 @@ Exit codes:
   1  it failed: the port is taken, the migration failed, or the stop took longer than
      spring.lifecycle.timeout-per-shutdown-phase; or a config server that it needs gave no answer
   2  settings or arguments are wrong
-  3  (events) the order is not parked, or the event cannot be skipped
+  3  (events) the order is not parked, the event cannot be skipped, or another replay is running
+  4  (events) the replay is done, but some events cannot be read
   130, 143  stopped at once by a second Ctrl-C or SIGTERM; (events) interrupted by one";
 
 /// Runs the program.

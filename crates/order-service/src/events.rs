@@ -75,8 +75,9 @@ async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<Ex
 
 async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result<ExitCode> {
     match asked {
-        ParkedCommand::List { shard, page: Page { limit, json } } => {
-            let page = operations.parked(0, shard, limit).await?;
+        ParkedCommand::List { shard, after, page: Page { limit, json } } => {
+            let after = after.map_or(0, OrderId::get);
+            let page = operations.parked(after, shard, limit).await?;
             Ok(print(&show::parked(&page, json)))
         }
         ParkedCommand::Show { order, json } => match operations.inspect(order).await {
@@ -94,8 +95,9 @@ async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result
                 Err(refused) => Ok(complain(&refused.to_string(), REFUSED)),
             }
         }
-        ParkedCommand::Skipped { order, page: Page { limit, json } } => {
-            let page = operations.skipped((0, 0), order, limit).await?;
+        ParkedCommand::Skipped { order, after, page: Page { limit, json } } => {
+            let after = after.map_or((0, 0), |(order, event)| (order.get(), event.get()));
+            let page = operations.skipped(after, order, limit).await?;
             Ok(print(&show::skipped(&page, json)))
         }
     }

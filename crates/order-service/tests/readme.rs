@@ -104,7 +104,7 @@ fn an_order_is_seen_by_kafkas_own_console_consumer_as_printed() {
     let readme = readme();
     let section = section(&readme, "Events on Kafka");
     let start: Vec<_> = blocks(section, "sh")[0].lines().collect();
-    assert_eq!(start[0], "just stack-up kafka");
+    assert_eq!(start[0], "deploy/stack up kafka");
     let option =
         start[1].strip_prefix("cargo run -- ").unwrap().replace("127.0.0.1:9192", &brokers);
     let topic = format!("readme-{:032x}", RandomEntropy.bits());

@@ -121,24 +121,62 @@ impl Head {
     /// change of an order goes at a time, because each needs the version that the one before it
     /// makes.
     pub(crate) fn next_batch(&mut self) -> Vec<Waiting> {
-        let mut candidates = std::mem::take(&mut self.held);
-        while candidates.len() < self.most
-            && let Ok(next) = self.line.try_recv()
-        {
-            candidates.push(next);
-        }
-        let mut batch: Vec<Waiting> = Vec::with_capacity(candidates.len());
+        let mut held = std::mem::take(&mut self.held).into_iter();
+        let mut batch: Vec<Waiting> = Vec::new();
         let mut bytes = 0_usize;
-        for waiting in candidates {
+        while batch.len() < self.most
+            && let Some(waiting) = held.next().or_else(|| self.line.try_recv().ok())
+        {
             let larger = bytes.saturating_add(waiting.rows.bytes());
             let same_order = |other: &Waiting| other.rows.order.id == waiting.rows.order.id;
-            if (larger > MOST_BYTES && !batch.is_empty()) || batch.iter().any(same_order) {
+            if larger > MOST_BYTES && !batch.is_empty() {
+                self.held.push(waiting);
+                break;
+            } else if batch.iter().any(same_order) {
                 self.held.push(waiting);
             } else if let Some(taken) = waiting.take() {
                 bytes = larger;
                 batch.push(taken);
             }
         }
+        self.held.extend(held);
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use order_domain::OrderStatus;
+    use order_testkit::examples::{a_change, a_change_placing, a_new_order, moved, noon};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_that_everybody_changes_costs_the_others_nothing() {
+        let (line, mut head) = Line::new(true);
+        let deadline = Deadline::now() + Duration::from_secs(1);
+        let hot = a_change_placing(a_new_order(1, 7)).order;
+        let of_hot = (0..300).map(|_| a_change(moved(&hot, OrderStatus::Confirmed, noon())));
+        let of_others = (2..=101).map(|id| a_change_placing(a_new_order(id, 7)));
+        let joined = of_hot.chain(of_others).map(|change| {
+            let rows = ChangeRows::of(&change).unwrap();
+            let mut joined = Box::pin(line.join(rows, deadline));
+            assert!((&mut joined).now_or_never().is_none(), "it waits");
+            joined
+        });
+        let joined: Vec<_> = joined.collect();
+        let ids = |batch: &[Waiting]| -> Vec<i64> {
+            batch.iter().map(|waiting| waiting.rows.order.id).collect()
+        };
+        assert!(ids(&head.next_batch()).into_iter().eq(1..=101));
+        // Who was held comes first.
+        let late = ChangeRows::of(&a_change_placing(a_new_order(200, 7))).unwrap();
+        let mut late = Box::pin(line.join(late, deadline));
+        assert!((&mut late).now_or_never().is_none(), "it waits");
+        assert_eq!(head.somebody().await, Some(300));
+        assert_eq!(ids(&head.next_batch()), [1, 200]);
+        drop(joined);
+        assert!(head.next_batch().is_empty(), "nobody writes for those who are gone");
     }
 }

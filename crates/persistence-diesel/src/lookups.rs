@@ -166,14 +166,6 @@ impl<Q: Send + Sync, A: Send + 'static> Reader<Q, A> {
                 let callers = callers.into_iter().map(|(_, caller)| caller);
                 tell_all(callers.zip(answers.into_iter().map(Ok)));
             }
-            // What one of them asked for makes no sense: that is nobody else's.
-            Err(StoreError::Corrupt(_)) if questions.len() > 1 => {
-                for (question, (deadline, caller)) in questions.iter().zip(callers) {
-                    let alone = self.ask(std::slice::from_ref(question), deadline).await;
-                    let none = || StoreError::Unavailable("no answer".into());
-                    caller.tell(alone.and_then(|mut one| one.pop().ok_or_else(none)));
-                }
-            }
             Err(failure) => {
                 for (_, caller) in callers {
                     caller.tell(Err(repeated(&failure)));

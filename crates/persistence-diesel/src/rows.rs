@@ -170,7 +170,7 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
         id: order.id.get(),
         customer_id: order.customer_id.get(),
         items: Some(Document(serde_json::to_string(&items)?)),
-        total_amount: Some(Money(order.lines.total().as_decimal())),
+        total_amount: Some(Money(Some(order.lines.total().as_decimal()))),
         status: Some(Word(Some(order.status))),
         created_at: Some(Time(Some(order.created_at.naive_utc()))),
         updated_at: Some(Time(Some(order.updated_at.naive_utc()))),
@@ -240,7 +240,7 @@ impl OrderRow {
         let currency = self.currency.0.ok_or("currency is none of ISO 4217")?;
         let items = self.items.as_ref().ok_or("items is NULL")?;
         let lines = OrderLines::new(currency, lines(&items.0)?)?;
-        let total = self.total_amount.and_then(|Money(total)| Amount::new(total).ok());
+        let total = self.total_amount.and_then(|Money(total)| Amount::new(total?).ok());
         if total != Some(lines.total()) {
             return Err("the total is not the sum of the lines".into());
         }
@@ -248,7 +248,7 @@ impl OrderRow {
             id: OrderId::new(self.id)?,
             customer_id: CustomerId::new(self.customer_id)?,
             lines,
-            status: self.status.and_then(|status| status.0).ok_or("status is none")?,
+            status: self.status.ok_or("status is NULL")?.0.ok_or("status is none of ours")?,
             version: Version::new(self.version)?,
             client_reference: self
                 .client_reference
@@ -257,7 +257,7 @@ impl OrderRow {
                 .transpose()?,
             cancel_reason: self
                 .cancel_reason
-                .map(|reason| reason.0.ok_or("cancel_reason is none"))
+                .map(|reason| reason.0.ok_or("cancel_reason is none of ours"))
                 .transpose()?,
             created_at: time(self.created_at).ok_or("created_at is no time")?,
             updated_at: time(self.updated_at).ok_or("updated_at is no time")?,

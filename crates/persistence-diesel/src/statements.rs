@@ -73,6 +73,15 @@ async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
     Ok(same_id.get_result::<i64>(connection).await? > 0)
 }
 
+/// Which of these events there are.
+pub(super) fn events_with<'c>(
+    connection: &'c mut Connection,
+    ids: &'c Vec<Guid>,
+) -> Running<'c, Vec<Guid>> {
+    let found = outbox::table.filter(outbox::event_id.eq_any(ids)).select(outbox::event_id);
+    Box::pin(found.load(connection))
+}
+
 /// The orders with these ids, as far as there are any, in the order of the ids.
 pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,

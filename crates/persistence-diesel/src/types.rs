@@ -23,6 +23,9 @@ const SCALE: u32 = 4;
 /// Positions in the journal are smaller; `shard_position` is the shard times this and the position.
 pub(crate) const SHARD_SPAN: i64 = 1 << 48;
 
+/// What others wrote, and makes no sense to us, is never written by us.
+const UNWRITABLE: &str = "there is nothing to write";
+
 /// A UUID as sixteen bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Guid)]
@@ -33,10 +36,11 @@ pub(crate) struct Guid(pub uuid::Uuid);
 #[diesel(sql_type = sql::Document)]
 pub(crate) struct Document(pub String);
 
-/// An exact number, as stored; whether it is an amount is for the order to say.
+/// An exact number, or none where others wrote what is none (PostgreSQL: `NaN`); whether it is an
+/// amount is for the order to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Money)]
-pub(crate) struct Money(pub Decimal);
+pub(crate) struct Money(pub Option<Decimal>);
 
 /// A time, or none where others wrote what is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
@@ -86,7 +90,7 @@ where
     NaiveDateTime: ToSql<Timestamp, DB>,
 {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.0.as_ref().map_or(Ok(IsNull::Yes), |time| time.to_sql(out))
+        self.0.as_ref().ok_or(UNWRITABLE)?.to_sql(out)
     }
 }
 
@@ -139,7 +143,7 @@ where
     str: ToSql<Text, DB>,
 {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.0.map_or(Ok(IsNull::Yes), |word| word.spelling().to_sql(out))
+        self.0.ok_or(UNWRITABLE)?.spelling().to_sql(out)
     }
 }
 
@@ -225,20 +229,21 @@ impl FromSql<sql::Document, Sqlite> for Document {
 
 impl ToSql<sql::Money, Pg> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        <Decimal as ToSql<Numeric, Pg>>::to_sql(&self.0, &mut out.reborrow())
+        let number = self.0.as_ref().ok_or(UNWRITABLE)?;
+        <Decimal as ToSql<Numeric, Pg>>::to_sql(number, &mut out.reborrow())
     }
 }
 
 impl ToSql<sql::Money, Mysql> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
-        write!(out, "{}", self.0)?;
+        write!(out, "{}", self.0.ok_or(UNWRITABLE)?)?;
         Ok(IsNull::No)
     }
 }
 
 impl ToSql<sql::Money, Sqlite> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        let mut scaled = self.0;
+        let mut scaled = self.0.ok_or(UNWRITABLE)?;
         scaled.rescale(SCALE);
         out.set_value(i64::try_from(scaled.mantissa())?);
         Ok(IsNull::No)
@@ -247,10 +252,10 @@ impl ToSql<sql::Money, Sqlite> for Money {
 
 impl FromSql<sql::Money, Pg> for Money {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        match ten_thousandths(value.as_bytes()) {
-            Some(count) => Ok(Self(Decimal::from_i128_with_scale(count, SCALE))),
-            None => <Decimal as FromSql<Numeric, Pg>>::from_sql(value).map(Self),
-        }
+        Ok(Self(match ten_thousandths(value.as_bytes()) {
+            Some(count) => Some(Decimal::from_i128_with_scale(count, SCALE)),
+            None => <Decimal as FromSql<Numeric, Pg>>::from_sql(value).ok(),
+        }))
     }
 }
 
@@ -282,14 +287,14 @@ fn ten_thousandths(bytes: &[u8]) -> Option<i128> {
 
 impl FromSql<sql::Money, Mysql> for Money {
     fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
-        <Decimal as FromSql<Numeric, Mysql>>::from_sql(value).map(Self)
+        Ok(Self(<Decimal as FromSql<Numeric, Mysql>>::from_sql(value).ok()))
     }
 }
 
 impl FromSql<sql::Money, Sqlite> for Money {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let count = <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)?;
-        Ok(Self(Decimal::new(count, SCALE)))
+        Ok(Self(Some(Decimal::new(count, SCALE))))
     }
 }
 

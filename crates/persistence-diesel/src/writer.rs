@@ -9,6 +9,7 @@ use metrics::Histogram;
 use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
 
 use super::statements::{self, Obstacle};
+use super::store::read_until;
 use super::{Backend, batch};
 use crate::ids::OrderIds;
 use crate::line::{Head, Waiting};
@@ -16,6 +17,7 @@ use crate::pool::{Manager, connection};
 use crate::retry::Retry;
 use crate::rows::ChangeRows;
 use crate::turns::{Turns, UnderWay};
+use crate::types::Guid;
 
 /// Writes the changes of a line.
 pub(crate) struct Writer {
@@ -60,7 +62,7 @@ impl Writer {
     async fn write(&self, batch: Vec<Waiting>) {
         let mut in_doubt = false;
         let mut parts = vec![batch];
-        while let Some(mut part) = parts.pop() {
+        while let Some(part) = parts.pop() {
             match part.len() {
                 0 => {}
                 1 => {
@@ -78,8 +80,17 @@ impl Writer {
                         parts.extend(left.into_iter().map(|one| vec![one]));
                     }
                     Ok(Together::Excluded) => {
-                        parts.push(part.split_off(several.div_ceil(2)));
-                        parts.push(part);
+                        let before =
+                            if in_doubt { self.written_before(&part).await } else { vec![] };
+                        let is_landed = |one: &Waiting| before.contains(&one.rows.event.event_id);
+                        let (landed, mut rest): (Vec<_>, Vec<_>) =
+                            part.into_iter().partition(is_landed);
+                        if landed.is_empty() {
+                            parts.push(rest.split_off(several.div_ceil(2)));
+                        }
+                        self.measure(landed.len());
+                        Waiting::tell_landed(landed);
+                        parts.push(rest);
                     }
                     Err(failure) => parts.extend(give_up(part, &failure, in_doubt)),
                 },
@@ -101,6 +112,17 @@ impl Writer {
                 return Ok(together);
             }
         }
+    }
+
+    /// The events of those changes that an earlier attempt has written after all: what stood in the
+    /// way of the later one were their own rows. None when that cannot be found out.
+    async fn written_before(&self, part: &[Waiting]) -> Vec<Guid> {
+        let deadline = part.iter().map(|waiting| waiting.deadline).min();
+        let deadline = deadline.unwrap_or_else(Deadline::now);
+        let events: Vec<_> = part.iter().map(|waiting| waiting.rows.event.event_id).collect();
+        read_until(deadline, &self.pool, &self.retry, statements::events_with, &events)
+            .await
+            .unwrap_or_default()
     }
 
     async fn write_alone(&self, waiting: &Waiting, mut in_doubt: bool) -> Result<(), StoreError> {

@@ -35,6 +35,9 @@ pub(crate) enum ParkedCommand {
         /// Only orders whose id has this remainder by 16.
         #[arg(long, value_parser = clap::value_parser!(u16).range(..i64::from(SHARDS)))]
         shard: Option<u16>,
+        /// Only orders with a higher id than this one.
+        #[arg(long, value_name = "ORDER")]
+        after: Option<OrderId>,
         #[command(flatten)]
         page: Page,
     },
@@ -73,6 +76,9 @@ pub(crate) enum ParkedCommand {
         /// Only events of this order.
         #[arg(long)]
         order: Option<OrderId>,
+        /// Only events after this one.
+        #[arg(long, value_name = "ORDER.EVENT", value_parser = place)]
+        after: Option<(OrderId, Version)>,
         #[command(flatten)]
         page: Page,
     },
@@ -159,6 +165,13 @@ fn version(text: &str) -> Result<Version, String> {
     Version::new(number).map_err(|error| error.to_string())
 }
 
+fn place(text: &str) -> Result<(OrderId, Version), String> {
+    let (order, sequence) =
+        text.split_once('.').ok_or("must be an order and its event, such as 4711.3")?;
+    let order = order.parse().map_err(|error| format!("of the order: {error}"))?;
+    Ok((order, version(sequence).map_err(|error| format!("of the event: {error}"))?))
+}
+
 fn kind(text: &str) -> Result<OrderEventKind, String> {
     let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == text);
     let all = || OrderEventKind::ALL.map(OrderEventKind::as_str).join(", ");
@@ -211,6 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_goes_on_where_the_one_before_it_ended() {
+        let list = parse("x parked list --after 4711");
+        assert!(matches!(
+            list,
+            Ok(EventsCommand::Parked(ParkedCommand::List { after: Some(after), .. }))
+                if after.get() == 4_711
+        ));
+        let skipped = parse("x parked skipped --after 4711.3");
+        assert!(matches!(
+            skipped,
+            Ok(EventsCommand::Parked(ParkedCommand::Skipped { after: Some((order, event)), .. }))
+                if (order.get(), event.get()) == (4_711, 3)
+        ));
+    }
+
+    #[test]
     fn what_is_wrong_is_refused() {
         for wrong in [
             "x parked redrive",
@@ -220,6 +249,9 @@ mod tests {
             "x parked skip 1 --reason a --sequence 0",
             "x parked list --shard 16",
             "x parked list --limit 0",
+            "x parked list --after 0",
+            "x parked skipped --after 4711",
+            "x parked skipped --after 4711.0",
             "x replay --type created",
             "x replay --from yesterday",
             "x replay --topic a/b",

@@ -1,6 +1,8 @@
 //! How what `order-service events` finds looks: as tables for people, as JSON for programs, with the
 //! names that the management port uses.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
 use order_app::events::{EventRecord, timestamp};
 use order_app::operations::{
@@ -8,7 +10,7 @@ use order_app::operations::{
     SkippedPage, Waiting,
 };
 use order_app::ports::{Backlog, Parked, shard};
-use order_domain::OrderId;
+use order_domain::{OrderId, Version};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -71,8 +73,13 @@ fn parked_json(parked: &Parked) -> Value {
     })
 }
 
-fn more(is_more: bool) -> &'static str {
-    if is_more { "there are more; see --limit\n" } else { "" }
+/// How to see what comes next, if anything does.
+fn more(next: Option<impl Display>) -> String {
+    next.map(|last| format!("there are more: --after {last}\n")).unwrap_or_default()
+}
+
+fn place((order, sequence): (OrderId, Version)) -> String {
+    format!("{order}.{sequence}")
 }
 
 pub(super) fn parked(page: &ParkedPage, as_json: bool) -> String {
@@ -94,7 +101,7 @@ pub(super) fn parked(page: &ParkedPage, as_json: bool) -> String {
         ]
     });
     let head = ["order", "event", "since", "attempts", "redrive", "reason"];
-    format!("{}{}", aligned(head, rows), more(page.next.is_some()))
+    format!("{}{}", aligned(head, rows), more(page.next))
 }
 
 fn cloud_event(event: &EventRecord) -> Result<Value, serde_json::Error> {
@@ -155,7 +162,7 @@ pub(super) fn skipped(page: &SkippedPage, as_json: bool) -> String {
                 "skippedAt": timestamp(skipped.at),
             })
         });
-        let next = page.next.map(|(order, sequence)| format!("{order}.{sequence}"));
+        let next = page.next.map(place);
         return pretty(&json!({"events": events.collect::<Vec<_>>(), "next": next}));
     }
     if page.events.is_empty() {
@@ -172,7 +179,7 @@ pub(super) fn skipped(page: &SkippedPage, as_json: bool) -> String {
     format!(
         "{}{}",
         aligned(["order", "event", "skipped", "reason"], rows),
-        more(page.next.is_some())
+        more(page.next.map(place))
     )
 }
 

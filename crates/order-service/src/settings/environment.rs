@@ -87,7 +87,9 @@ fn member(variable: &str) -> Option<String> {
         let rest = after(variable, &squashed(family))?.to_lowercase();
         let rest = match family {
             "logging.level" => rest.replace("__", "::"),
-            "spring.cloud.config.headers" => rest.replace('_', "-"),
+            "spring.cloud.config.headers" | "management.otlp.tracing.headers" => {
+                rest.replace('_', "-")
+            }
             _ => rest.replace('_', "."),
         };
         Some(format!("{family}.{rest}"))
@@ -152,6 +154,10 @@ mod tests {
             (
                 "SPRING_KAFKA_PROPERTIES_SASL_MECHANISM",
                 Some("spring.kafka.properties.sasl.mechanism"),
+            ),
+            (
+                "MANAGEMENT_OTLP_TRACING_HEADERS_X_API_KEY",
+                Some("management.otlp.tracing.headers.x-api-key"),
             ),
             ("SERVER_SSL_KEY_STORE", Some("server.ssl.key.store")),
             ("ORDER_EVENTS_TOPPIC", Some("order.events.toppic")),

@@ -11,7 +11,7 @@ use super::catalogue::{self, Exposure, Key, Row, sounds_secret};
 use super::environment;
 use super::layers::{Entry, Merged, Origin, Ranked};
 use super::mask::{HIDDEN, masked};
-use super::names::{canonical, folded};
+use super::names::{canonical, folded, squashed};
 use super::placeholders::{self, Names};
 use super::problems::Problem;
 use super::values::Fault;
@@ -318,7 +318,7 @@ pub(crate) fn unknown_of_ours(merged: &Merged) -> Vec<Problem> {
         |canonical: &str| canonical.starts_with("order.") && catalogue::row(canonical).is_none();
     merged
         .iter()
-        .filter(|(canonical, _)| unknown(canonical))
+        .filter(|(canonical, entry)| unknown(canonical) && !stands_in(merged, &entry.origin))
         .map(|(_, entry)| Problem {
             subject: entry.name.clone(),
             value: None,
@@ -326,6 +326,19 @@ pub(crate) fn unknown_of_ours(merged: &Merged) -> Vec<Problem> {
             complaint: format!("there is no such setting; {}", what_there_is(&entry.name)),
         })
         .collect()
+}
+
+/// Whether a placeholder somewhere names this variable: then it is meant for that alone.
+fn stands_in(merged: &Merged, origin: &Origin) -> bool {
+    let Origin::Environment(variable) = origin else {
+        return false;
+    };
+    let variable = squashed(variable);
+    merged.iter().any(|(_, entry)| {
+        let named =
+            entry.value.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next());
+        named.map(squashed).any(|name| name == variable)
+    })
 }
 
 /// One warning for the options that no key of ours answers to: a person typed them just now.

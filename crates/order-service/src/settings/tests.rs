@@ -270,6 +270,19 @@ fn everything_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
+fn a_variable_under_our_prefix_may_be_a_placeholder_s() {
+    let case = Case::new()
+        .file("application.properties", "spring.datasource.url=postgres://db/${ORDER_DB_NAME:o}\n")
+        .option("spring.datasource.password", "${order.db.password}")
+        .env("ORDER_DB_NAME", "shop")
+        .env("ORDER_DB_PASSWORD", PLANTED);
+    assert_eq!(case.loaded().settings.storage.database.to_string(), "postgres://db:5432/shop");
+    let said = case.env("ORDER_DB_NAMES", "shop").refused();
+    assert!(said.contains("order.db.names (environment variable ORDER_DB_NAMES): there"), "{said}");
+    assert!(!said.contains("ORDER_DB_PASSWORD"), "{said}");
+}
+
+#[test]
 fn values_that_do_not_fit_each_other_are_refused() {
     let said = Case::new().env("ORDER_CURRENCIES", "EUR").refused();
     assert!(
@@ -422,7 +435,7 @@ fn an_error_shows_a_placeholder_as_it_was_written() {
 
 #[test]
 fn what_config_shows_of_a_url_is_what_is_known_to_be_harmless() {
-    for parameter in ["pasword", "pw", "key", "sig", "password", "sslpassword"] {
+    for parameter in ["pasword", "pw", "key", "sig", "password", "keypassword"] {
         let url = format!("jdbc:mysql://h/o?connectTimeout=5&{parameter}={PLANTED}&x={PLANTED}");
         let loaded = Case::new()
             .option("spring.datasource.url", &url)

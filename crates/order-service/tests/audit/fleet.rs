@@ -84,7 +84,8 @@ impl Fleet {
         let halted = self.halt(number);
         let begin = Instant::now();
         while self.holders() > 1 {
-            assert!(begin.elapsed() < TAKEN_OVER_WITHIN, "the other instance takes over");
+            let in_time = begin.elapsed() < TAKEN_OVER_WITHIN;
+            assert!(in_time, "the other instance takes over: {}", self.instance(number + 1).log());
             std::thread::park_timeout(Duration::from_millis(20));
         }
         drop(halted);

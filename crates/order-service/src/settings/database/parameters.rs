@@ -64,11 +64,19 @@ const HARMLESS: &[&str] = &[
     "verifyservercertificate",
 ];
 
+/// Values that switch something off.
+const OFF: &[&str] = &["false", "0", "no", "off", "none", "disable", "disabled"];
+
 /// Whether the value of a parameter may be shown. A name that nobody knows may be a misspelled
 /// `password`.
 pub(in crate::settings) fn is_harmless(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = folded(name);
     JAVA_ONLY.contains(&name.as_str()) || HARMLESS.contains(&name.as_str())
+}
+
+/// Drivers and hosting services disagree about dashes: `sslmode`, `sslMode`, `ssl-mode`.
+fn folded(name: &str) -> String {
+    crate::settings::names::folded(name)
 }
 
 macro_rules! demands {
@@ -83,7 +91,7 @@ macro_rules! demands {
 
 pub(super) fn verdict(name: &str, value: &str) -> Verdict {
     let value = value.to_ascii_lowercase();
-    match (name.to_ascii_lowercase().as_str(), value.as_str()) {
+    match (folded(name).as_str(), value.as_str()) {
         ("user" | "username", _) => Verdict::User,
         ("password", _) => Verdict::Password,
         (known, _) if JAVA_ONLY.contains(&known) => Verdict::AsWeDo,
@@ -99,6 +107,16 @@ pub(super) fn verdict(name: &str, value: &str) -> Verdict {
         ("ssl", _) => demands!("ssl"),
         ("requiressl", _) => demands!("requireSSL"),
         ("verifyservercertificate", _) => demands!("verifyServerCertificate"),
+        ("channelbinding" | "gssencmode", "require") => demands!("a parameter of the URL"),
+        ("usessl", _) => Verdict::WithoutEffect,
+        // Whatever else is about encryption is the certificate or the key of whoever demands it.
+        (other, _) if other.contains("ssl") || other.contains("tls") => {
+            if OFF.contains(&value.as_str()) {
+                Verdict::AsWeDo
+            } else {
+                demands!("a parameter of the URL about TLS")
+            }
+        }
         _ => Verdict::WithoutEffect,
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn land(
     match ended {
         Ended::Landed(stale) => Ok(Some(stale)),
         Ended::Undone(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
-        Ended::NotBegun(error) | Ended::Undone(error) | Ended::Doubtful(error) => Err(error),
+        Ended::Unwritten(error) | Ended::Undone(error) | Ended::Doubtful(error) => Err(error),
     }
 }
 
@@ -41,8 +41,9 @@ pub(super) async fn land(
 enum Ended {
     /// Committed, without the changes of these orders.
     Landed(Vec<i64>),
-    /// It could not begin; most likely another process was writing for too long.
-    NotBegun(Error),
+    /// Nothing is written: it could not begin, most likely because another process was writing for
+    /// too long, or SQLite has undone it already.
+    Unwritten(Error),
     /// Rolled back.
     Undone(Error),
     /// Only the rows show what came of it.
@@ -52,7 +53,7 @@ enum Ended {
 fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> Ended {
     // A plain BEGIN would fail at its first write when another process wrote in between.
     if let Err(error) = sqlite.batch_execute("BEGIN IMMEDIATE") {
-        return Ended::NotBegun(error);
+        return Ended::Unwritten(error);
     }
     match write(sqlite, changes) {
         Ok(stale) => match sqlite.batch_execute("COMMIT") {
@@ -61,7 +62,7 @@ fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) 
         },
         Err(error) => match sqlite.batch_execute("ROLLBACK") {
             Ok(()) => Ended::Undone(error),
-            Err(_) => Ended::Doubtful(error),
+            Err(_) => Ended::Unwritten(error),
         },
     }
 }

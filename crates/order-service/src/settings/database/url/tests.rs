@@ -46,6 +46,20 @@ fn parameters_that_we_cannot_honour_are_named() {
 }
 
 #[test]
+fn whoever_wants_no_tls_gets_none() {
+    for parameters in [
+        "ssl-mode=DISABLED",
+        "sslMode=preferred",
+        "require_ssl=false",
+        "tls=off",
+        "channel_binding=prefer",
+        "gssencmode=disable",
+    ] {
+        assert!(parse(&format!("mysql://db/o?{parameters}")).is_ok(), "{parameters}");
+    }
+}
+
+#[test]
 fn what_we_cannot_reach_is_refused_with_a_reason() {
     for (text, part) in [
         ("jdbc:h2:mem:test", "h2 is not a database we know"),
@@ -62,6 +76,11 @@ fn what_we_cannot_reach_is_refused_with_a_reason() {
         ("mysql://%ff@db/o", "UTF-8"),
         ("postgres://db/o?sslmode=require", "sslMode demands"),
         ("mysql://db/o?sslMode=VERIFY_CA", "sslMode demands"),
+        ("mysql://db/o?ssl-mode=REQUIRED", "sslMode demands"),
+        ("mysql://db/o?require_ssl=true", "requireSSL demands"),
+        ("postgres://db/o?sslrootcert=/ca.pem", "about TLS demands"),
+        ("mysql://db/o?enabledTLSProtocols=TLSv1.3", "about TLS demands"),
+        ("postgres://db/o?channel_binding=require", "demands an encrypted"),
     ] {
         let Fault(reason) = parse(text).unwrap_err();
         let reason = reason.unwrap();
