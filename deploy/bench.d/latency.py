@@ -5,13 +5,13 @@ It starts a PostgreSQL of its own and the service on it, as the benchmark `throu
 whether or not earlier ones have been answered, and each counts from the moment at which it was due. The contestants are
 the same service with order.group-commit=false, which writes each order in a transaction of its own; and pgbench with the
 same rows, order and event in one transaction, at the same rate (--rate), each counted from its due moment, too. They
-take turns, each after a CHECKPOINT; the first second of a turn, when connections are opened, is not counted.
+take turns, each after a CHECKPOINT; the first second of a turn, when connections are opened, is not counted. Only the
+contestant runs: beside another instance, one of the two would give the events of both their places.
 
 The load is wrk with 64 connections and as many threads (latency.lua), and pgbench -M prepared with 64 clients.
 """
 
 import collections
-import contextlib
 import glob
 import os
 import re
@@ -64,9 +64,9 @@ class Bench(common.Bench):
         count = common.CONNECTIONS
         options = [f"-t{count}", f"-c{count}", f"-d{seconds}s", "-s", os.path.join(common.HERE, "latency.lua")]
         arguments = [str(rate), str(count), str(common.NEW_CUSTOMERS + number), f"{self.folder}/service-post", f"{output}/log"]
-        service = self.alone if name == "service-alone" else self.service
-        url = f"http://127.0.0.1:{service.port}"
-        said = common.run([self.tools["wrk"], *options, url, "--", *arguments])
+        with self.alone if name == "service-alone" else self.service as service:
+            url = f"http://127.0.0.1:{service.port}"
+            said = common.run([self.tools["wrk"], *options, url, "--", *arguments])
         result = re.search(r"^result (\d+) (\d+) (\d+) (\d+)$", said, re.MULTILINE)
         if not result:
             sys.exit(f"error: wrk said: {said}")
@@ -121,16 +121,15 @@ def verdict(results, rate):
         yield f"At {rate:,} orders per second, {name} with group commit to that without: {ratio:.2f} {target}."
 
 
-@contextlib.contextmanager
 def without_group_commit(bench, options):
-    """A second instance on the same database."""
+    """The same service on the same database."""
     url, settings = bench.postgres.url("orders"), [*options.set, "order.group-commit=false"]
-    with common.Service(options.binary, url, bench.folder, options.log, settings) as bench.alone:
-        yield
+    return common.Service(options.binary, url, bench.folder, options.log, settings)
 
 
 def measure(options, tools, folder):
-    with common.prepared(options, tools, folder, Bench) as bench, without_group_commit(bench, options):
+    with common.prepared(options, tools, folder, Bench) as bench:
+        bench.alone = without_group_commit(bench, options)
         results = collections.defaultdict(list)
         common.say("warming up")
         for name in CONTESTANTS:

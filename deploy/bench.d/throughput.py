@@ -163,6 +163,8 @@ class Service:
         options = [f"--server.port={self.port}", f"--spring.datasource.url={url}"]
         self.command = [binary, *options, *(f"--{setting}" for setting in settings)]
         self.folder, self.log = folder, log
+        # The most memory of any of its processes.
+        self.peak = 0.0
 
     def __enter__(self):
         with open(self.log, "ab") as log:
@@ -183,6 +185,7 @@ class Service:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
+            self.peak_mebibytes()
             self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(GIVE_UP_SECONDS)
@@ -205,8 +208,11 @@ class Service:
             return answer.status, answer.read()
 
     def peak_mebibytes(self):
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return int(next(line.split()[1] for line in status if line.startswith("VmHWM:"))) / 1024
+        with contextlib.suppress(OSError, StopIteration):
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+                peak = int(next(line.split()[1] for line in status if line.startswith("VmHWM:"))) / 1024
+            self.peak = max(self.peak, peak)
+        return self.peak
 
 
 def one_row(postgres, sql):
@@ -595,7 +601,7 @@ def write(name, title, rows, facts, machine_lines, options, pictures=()):
 
 @contextlib.contextmanager
 def prepared(options, tools, folder, bench_class):
-    """A bench with both servers running and the data in both databases."""
+    """A bench with PostgreSQL running, the data in both databases, and the service ready to be started."""
     work = os.path.join(folder, "work")
     os.mkdir(work)
     with Postgres(os.path.join(folder, "stack"), tools["psql"]) as postgres:
@@ -609,12 +615,11 @@ def prepared(options, tools, folder, bench_class):
         postgres.query("orders", "VACUUM ANALYZE")
         postgres.query("postgres", "CREATE DATABASE pgbench TEMPLATE orders")
         postgres.query("pgbench", "VACUUM ANALYZE")
-        with service:
-            yield bench_class(tools, postgres, service, rows, work)
+        yield bench_class(tools, postgres, service, rows, work)
 
 
 def measure(options, tools, chosen, folder):
-    with prepared(options, tools, folder, Bench) as bench:
+    with prepared(options, tools, folder, Bench) as bench, bench.service:
         results = collections.defaultdict(list)
         measured = [one for one in chosen if tools["wrk" if one.name.startswith("service") else "pgbench"]]
         for contestant in measured:
