@@ -218,7 +218,7 @@ pub(crate) fn a_caller_on_one_thread_may_go_away(database: Database) {
     });
 }
 
-fn insert(id: i64, price: &str, quantity: u16, total: &str, status: &str) -> String {
+pub(crate) fn insert(id: i64, price: &str, quantity: u16, total: &str, status: &str) -> String {
     format!(
         "INSERT INTO orders (id, customer_id, items, total_amount, status, created_at, updated_at) \
          VALUES ({id}, 7, '[{{\"productId\":1,\"quantity\":{quantity},\"unitPrice\":{price}}}]', \

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use order_app::ports::StoreError;
+use order_app::ports::{Conflict, StoreError};
 use order_domain::{OrderId, OrderStatus};
 use order_testkit::Conduct;
 use order_testkit::examples::{
     a_change, a_change_placing, a_new_order, an_order_id, moved, noon, soon, within,
 };
 
+use crate::adoption;
 use crate::journal::ask_everything;
 use crate::rig::{POOL_SIZE, Rig};
 
@@ -109,6 +110,32 @@ pub(crate) async fn down_at_first(rig: Rig) {
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     rig.proxy.behave(Conduct::Honest);
     place(&rig).await.expect("the database is there now");
+}
+
+/// What came of a batch is seen by its own rows, and not by those of others that stand in its way now.
+pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
+    const ORDERS: i64 = 30;
+    let theirs = adoption::insert(1, "\"49.99\"", 3, "149.97", "PENDING");
+    let mut holder = rig.session().await;
+    holder.run(&format!("BEGIN; {theirs}")).await.expect("a row that nobody sees yet");
+    // That one last: the first may go by itself, the others go together.
+    let (store, ids) = (Arc::clone(&rig.store), (1..=ORDERS).rev());
+    let placing = tokio::spawn(async move {
+        let placed = ids.map(|id| a_change_placing(a_new_order(id, 7)));
+        join_all(placed.map(|change| store.commit(change, soon()))).await
+    });
+    while rig.lock_waits().await == 0 {
+        assert!(!placing.is_finished(), "nobody waits for the row");
+        tokio::task::yield_now().await;
+    }
+    rig.proxy.behave(Conduct::Down);
+    holder.run("COMMIT").await.expect("now it is there");
+    rig.proxy.behave(Conduct::Honest);
+    let mut results = placing.await.expect("no panic");
+    let last = results.pop().expect("one of each");
+    assert!(matches!(last, Err(StoreError::Conflict(Conflict::OrderId))), "{last:?}");
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((rig.count("orders").await, rig.count("outbox").await), (ORDERS, ORDERS - 1));
 }
 
 /// A batch that waits for a lock somebody else holds lets the next one go beside it.

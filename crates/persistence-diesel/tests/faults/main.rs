@@ -58,6 +58,9 @@ fn main() -> ExitCode {
         ("a_database_hangs_under_the_journal", |rig| {
             Box::pin(connections::hung_under_the_journal(rig))
         }),
+        ("a_batch_in_doubt_meets_another_row", |rig| {
+            Box::pin(connections::a_batch_in_doubt_meets_another_row(rig))
+        }),
         ("a_lock_is_held", |rig| Box::pin(connections::a_lock_is_held(rig))),
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
