@@ -36,6 +36,17 @@ impl Drop for Halted<'_> {
     }
 }
 
+/// Whether no thread of a process runs any more. A signal to stop has to be taken by one of them
+/// first, which may wait for a processor while the others go on.
+fn is_halted(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.flatten().all(|thread| {
+        // The state comes after the name, which is in brackets.
+        let stat = std::fs::read_to_string(thread.path().join("stat"));
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    })
+}
+
 impl Fleet {
     /// Starts two instances on a database, through a proxy if it is a server.
     pub(crate) fn on(scratch: &Scratch, topic: &Topic) -> Self {
@@ -100,6 +111,9 @@ impl Fleet {
         loop {
             let halted = Halted(self.instance(number));
             halted.0.signal("STOP");
+            while !is_halted(halted.0.pid()) {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
             if self.is_writable() {
                 return halted;
             }
