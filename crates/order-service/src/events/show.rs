@@ -88,7 +88,7 @@ pub(super) fn parked(page: &ParkedPage, as_json: bool) -> String {
         return pretty(&json!({"orders": orders, "next": page.next.map(OrderId::get)}));
     }
     if page.orders.is_empty() {
-        return "no order is parked\n".to_owned();
+        return "no such order is parked\n".to_owned();
     }
     let rows = page.orders.iter().map(|parked| {
         [
@@ -166,7 +166,7 @@ pub(super) fn skipped(page: &SkippedPage, as_json: bool) -> String {
         return pretty(&json!({"events": events.collect::<Vec<_>>(), "next": next}));
     }
     if page.events.is_empty() {
-        return "no event was skipped\n".to_owned();
+        return "no such event was skipped\n".to_owned();
     }
     let rows = page.events.iter().map(|skipped| {
         [
