@@ -7,16 +7,14 @@
 
 #![expect(clippy::duplicate_mod, reason = "one source of all statements, compiled per backend")]
 
-mod answers;
 mod backend;
+mod commit;
 mod ids;
-mod line;
 mod migrate;
 mod pool;
 mod retry;
 mod rows;
 mod schema;
-mod turns;
 mod types;
 
 use std::fmt;
@@ -29,11 +27,11 @@ use tokio::runtime::Handle;
 pub use crate::pool::PoolReport;
 
 use crate::backend::{mysql, postgres, sqlite};
+use crate::commit::limits::Turns;
+use crate::commit::queue::Line;
 use crate::ids::OrderIds;
-use crate::line::Line;
 use crate::pool::{Connect as _, Manager, Reporter};
 use crate::retry::Retry;
-use crate::turns::Turns;
 
 /// Where the store is and how much of it one process may use.
 #[derive(Clone)]

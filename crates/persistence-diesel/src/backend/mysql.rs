@@ -14,17 +14,17 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
-#[path = "../journal/incoming.rs"]
+#[path = "../sql/incoming.rs"]
 mod incoming;
-#[path = "../journal.rs"]
+#[path = "../sql/journal.rs"]
 mod journal;
-#[path = "../lookups.rs"]
+#[path = "../read/lookups.rs"]
 mod lookups;
-#[path = "../statements.rs"]
+#[path = "../sql/statements.rs"]
 mod statements;
-#[path = "../store.rs"]
+#[path = "../sql/store.rs"]
 mod store;
-#[path = "../writer.rs"]
+#[path = "../commit/writer.rs"]
 mod writer;
 
 pub(crate) use journal::Journal;

@@ -13,16 +13,16 @@ use crate::pool::Connect;
 
 mod batch;
 mod incoming;
-#[path = "../journal.rs"]
+#[path = "../sql/journal.rs"]
 mod journal;
 mod lists;
-#[path = "../lookups.rs"]
+#[path = "../read/lookups.rs"]
 mod lookups;
-#[path = "../statements.rs"]
+#[path = "../sql/statements.rs"]
 mod statements;
-#[path = "../store.rs"]
+#[path = "../sql/store.rs"]
 mod store;
-#[path = "../writer.rs"]
+#[path = "../commit/writer.rs"]
 mod writer;
 
 pub(crate) use journal::Journal;

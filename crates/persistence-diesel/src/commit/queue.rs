@@ -10,7 +10,7 @@ use order_app::ports::{Deadline, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
-use crate::answers::{Caller, caller, tell_all};
+use crate::commit::replies::{Caller, caller, tell_all};
 use crate::rows::ChangeRows;
 
 /// The most changes that are written together. Larger batches gain nothing.

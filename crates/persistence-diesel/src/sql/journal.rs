@@ -34,8 +34,8 @@ mod inspection;
 mod leases;
 #[path = "journal/parking.rs"]
 mod parking;
-#[path = "journal/places.rs"]
-mod places;
+#[path = "journal/positions.rs"]
+mod positions;
 #[path = "journal/purge.rs"]
 mod purge;
 
@@ -202,8 +202,8 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Held<u32>, StoreError> {
-        let about = places::Arranging { lease: *lease, limit, before: OnceLock::new() };
-        self.transact(deadline, places::arrange, about).await
+        let about = positions::Arranging { lease: *lease, limit, before: OnceLock::new() };
+        self.transact(deadline, positions::arrange, about).await
     }
 
     async fn after(
@@ -213,13 +213,13 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
-        let about = places::After { position, shard, limit };
-        let rows = self.read(deadline, places::list, about).await?;
+        let about = positions::After { position, shard, limit };
+        let rows = self.read(deadline, positions::list, about).await?;
         rows.into_iter().map(|row| row.into_placed().map_err(StoreError::Corrupt)).collect()
     }
 
     async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
-        self.read(deadline, places::head, ()).await
+        self.read(deadline, positions::head, ()).await
     }
 
     async fn purge(

@@ -12,11 +12,11 @@ use tokio::time::timeout_at;
 use super::statements::{self, Query};
 use super::store::read_until;
 use super::{Backend, LISTS};
-use crate::answers::{Caller, caller, tell_all};
+use crate::commit::limits::{Turns, UnderWay};
+use crate::commit::replies::{Caller, caller, tell_all};
 use crate::pool::Manager;
 use crate::retry::Retry;
 use crate::rows::OrderRow;
-use crate::turns::{Turns, UnderWay};
 
 /// Where those line up who ask for one order.
 pub(crate) type OrderLookups = Lookups<i64, Option<Arc<OrderRow>>>;

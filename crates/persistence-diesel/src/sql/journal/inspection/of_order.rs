@@ -11,7 +11,7 @@ use order_domain::{MAX_ID, OrderId};
 use super::super::super::statements::Running;
 use super::super::super::{Connection, incoming};
 use super::super::leases::name;
-use super::super::places::in_shard;
+use super::super::positions::in_shard;
 use crate::rows::PlacedRow;
 use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
 

@@ -12,7 +12,7 @@ use order_app::ports::{Backlog, Duty, SHARDS};
 use super::super::statements::Running;
 use super::super::{Connection, Dialect, incoming};
 use super::leases::name;
-use super::places::in_shard;
+use super::positions::in_shard;
 use crate::schema::{journal, leases, outbox, parked_orders};
 
 /// How many rows another query has.

@@ -11,12 +11,12 @@ use order_app::ports::{BoxError, Conflict, Deadline, StoreError};
 use super::statements::{self, Obstacle};
 use super::store::read_until;
 use super::{Backend, batch};
+use crate::commit::limits::{Turns, UnderWay};
+use crate::commit::queue::{Head, Waiting};
 use crate::ids::OrderIds;
-use crate::line::{Head, Waiting};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
 use crate::rows::ChangeRows;
-use crate::turns::{Turns, UnderWay};
 use crate::types::Guid;
 
 /// Writes the changes of a line.

@@ -7,7 +7,7 @@ use order_domain::{MAX_ID, OrderEventKind};
 
 use super::super::super::statements::Running;
 use super::super::super::{Connection, Dialect};
-use super::super::places::{columns, head, is_not_skipped, with_events};
+use super::super::positions::{columns, head, is_not_skipped, with_events};
 use crate::rows::PlacedRow;
 use crate::schema::{journal, orders, outbox};
 
