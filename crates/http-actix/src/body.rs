@@ -13,6 +13,7 @@ mod place;
 mod reader;
 mod replace_lines;
 mod stream;
+mod time;
 
 pub(crate) use change_status::{
     CancelBody, ChangeStatusBody, MoveBody, fingerprint as status_fingerprint,
@@ -22,7 +23,7 @@ pub(crate) use digest::Digest;
 pub(crate) use events::{EventBody, batch as event_batch};
 pub(crate) use lines::LineBody;
 pub(crate) use order::{
-    LineOutBody, OrderBody, OrderPageBody, answer as order_answer, changed, created,
+    LineOutBody, OrderBody, OrderPageBody, answer as order_answer, changed, created, etag,
     page as order_page,
 };
 pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as place_order};
@@ -30,3 +31,4 @@ pub(crate) use replace_lines::{
     ReplaceLinesBody, fingerprint as replace_fingerprint, read as replace_lines,
 };
 pub(crate) use stream::EventStream;
+pub(crate) use time::read as time;

@@ -3,6 +3,7 @@
 //! What a path means is not here.
 
 mod limits;
+mod permits;
 mod record;
 mod trace;
 mod unread;
@@ -25,10 +26,10 @@ use futures_util::FutureExt as _;
 use order_domain::OrderId;
 use tracing::{Instrument as _, Span};
 
+use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::server::App;
 
-pub(crate) use limits::{Slot, place as take_place, refused as no_place};
+pub(crate) use permits::{refused, run_to_end, take as take_permit};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
 
@@ -90,11 +91,10 @@ pub(crate) async fn answer(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     let exchange = Exchange::begin(&app, &mut request);
-    let slot = limits::enter(&app, &exchange.method, &exchange.path);
-    let refused =
-        limits::check(&request).or_else(|| slot.as_ref().err().copied().map(limits::refused));
-    if let Ok(Some(slot)) = slot {
-        request.extensions_mut().insert(slot);
+    let permit = permits::enter(&app, &exchange.method, &exchange.path);
+    let refused = limits::check(&request).or_else(|| permit.as_ref().err().copied().map(refused));
+    if let Ok(Some(permit)) = permit {
+        request.extensions_mut().insert(permit);
     }
     let span = exchange.trace.around();
     if let Some(problem) = refused {
@@ -210,5 +210,5 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
         .or_else(|| panic.downcast_ref::<String>().cloned());
     let message = format!("panic: {}", said.as_deref().unwrap_or("no message"));
     let cause: Box<dyn std::error::Error> = message.into();
-    Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&*cause)
+    Problem::internal(&*cause)
 }

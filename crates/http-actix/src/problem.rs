@@ -173,6 +173,11 @@ impl Problem {
         }))
     }
 
+    /// Something failed here that the client can do nothing about.
+    pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
+        Self::new(Code::InternalError, "Something went wrong here.").caused_by(cause)
+    }
+
     /// A parameter of the path or the query is wrong.
     pub(crate) fn parameter(name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let error = FieldError {
@@ -287,7 +292,7 @@ impl From<&actix_web::Error> for Problem {
             Self::new(Code::InvalidParameter, "The request cannot be read.")
         } else {
             let cause: Box<dyn Error> = error.to_string().into();
-            Self::new(Code::InternalError, "Something went wrong here.").caused_by(&*cause)
+            Self::internal(&*cause)
         }
     }
 }

@@ -11,9 +11,9 @@ mod query;
 mod stream;
 
 pub(crate) use cursor::next as next_cursor;
-pub(crate) use etag::{etag, expected_versions, is_unmodified};
+pub(crate) use etag::{expected_versions, is_unmodified};
 pub(crate) use idempotency::once;
-pub(crate) use page::{Page, history_page, time};
+pub(crate) use page::{Page, history_page};
 pub(crate) use path::id;
 pub(crate) use payload::json;
 pub(crate) use query::{Query, integer};

@@ -8,39 +8,40 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Responder, Route};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
+use crate::edge;
+use crate::endpoints::{actuator, documents, operations, orders, refresh};
 use crate::problem::{Code, Problem};
-use crate::{actuator, docs, edge, management, operations, orders};
 
 /// Of the main port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     orders(config);
     config.service(read_only("/actuator", actuator::links));
     actuator(config);
-    docs(config);
+    documents(config);
 }
 
-fn docs(config: &mut ServiceConfig) {
+fn documents(config: &mut ServiceConfig) {
     config
-        .service(read_only("/openapi.json", docs::openapi))
-        .service(read_only("/asyncapi.json", docs::asyncapi))
-        .service(read_only(EVENT_SCHEMA_PATH, docs::event_schema))
-        .service(read_only(CLOUD_EVENT_SCHEMA_PATH, docs::cloud_event_schema))
-        .service(read_only("/docs", docs::redirect))
-        .service(read_only("/docs/{file:.*}", docs::file))
+        .service(read_only("/openapi.json", documents::openapi))
+        .service(read_only("/asyncapi.json", documents::asyncapi))
+        .service(read_only(EVENT_SCHEMA_PATH, documents::event_schema))
+        .service(read_only(CLOUD_EVENT_SCHEMA_PATH, documents::cloud_event_schema))
+        .service(read_only("/docs", documents::redirect))
+        .service(read_only("/docs/{file:.*}", documents::file))
         .default_service(web::to(not_found));
 }
 
 /// Of the management port: what changes something is here and nowhere else.
 pub(crate) fn configure_management(config: &mut ServiceConfig) {
-    config.service(read_only("/actuator", management::links));
+    config.service(read_only("/actuator", refresh::links));
     actuator(config);
     config.service(with_methods(
         "/actuator/refresh",
-        [(Method::POST, web::to(management::refresh))],
+        [(Method::POST, web::to(refresh::refresh))],
         "POST",
     ));
     events(config);
-    docs(config);
+    documents(config);
 }
 
 fn events(config: &mut ServiceConfig) {

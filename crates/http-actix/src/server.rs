@@ -1,9 +1,8 @@
-//! The server: what it needs, and how actix is set up. Signals are not handled here: the
-//! composition root decides when to stop.
+//! The two servers, the main one and the one for operators, and how actix is set up for them. Signals
+//! are not handled here: the composition root decides when to stop.
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -11,15 +10,11 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 use metrics::Gauge;
-use order_app::feed::Feed;
-use order_app::live::Live;
-use order_app::orders::Orders;
-use order_app::ports::Entropy;
 
-use crate::actuator::{Component, Readiness};
-use crate::docs::Docs;
-use crate::lifecycle::Lifecycle;
-use crate::{edge, openapi, routes};
+use crate::app::{App, Http, HttpSettings};
+use crate::endpoints::documents::Documents;
+use crate::management::Management;
+use crate::{document, edge, routes};
 
 /// How long an idle connection is kept: longer than the usual load balancer's 60 s, so that it is
 /// the balancer who closes.
@@ -27,97 +22,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to read an answer that came before its body was read, and to close.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Limits of the server.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// Requests that may be worked on at once; the next one is answered 503 `overloaded`.
-    pub max_in_flight: Live<usize>,
-    /// How long a request body may take to arrive in full.
-    pub body_deadline: Live<Duration>,
-    /// How long a request head may take to arrive.
-    pub head_deadline: Duration,
-    /// Threads that serve; as many as there are cores when `None`.
-    pub workers: Option<usize>,
-    /// How long requests under way may take when the server is stopped gracefully.
-    pub shutdown_timeout: Duration,
-    /// Whether health tells more of a component than its status: anybody may ask for it. Unless
-    /// said, it does on the management port alone.
-    pub health_details: Option<bool>,
-    /// The share of the traces that begin here which are recorded, 0 to 1; a client's trace is
-    /// recorded when the client says so. `None` when traces are not recorded at all.
-    pub sampling: Option<f64>,
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self {
-            max_in_flight: 1_024.into(),
-            body_deadline: Duration::from_secs(10).into(),
-            head_deadline: Duration::from_secs(10),
-            workers: None,
-            shutdown_timeout: Duration::from_secs(20),
-            health_details: None,
-            sampling: None,
-        }
-    }
-}
-
-/// What `/actuator/info` tells of the process.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// `spring.application.name`.
-    pub name: String,
-    /// The version of the build.
-    pub version: String,
-    /// The commit it was built from, when known.
-    pub commit: Option<String>,
-}
-
-/// Everything the server works with.
-#[derive(Clone)]
-pub struct Http {
-    /// The use cases.
-    pub orders: Orders,
-    /// The events as they come.
-    pub feed: Feed,
-    /// Where trace ids come from.
-    pub entropy: Arc<dyn Entropy>,
-    /// Where the process stands.
-    pub lifecycle: Lifecycle,
-    /// Who it is.
-    pub about: About,
-    /// Its limits.
-    pub settings: HttpSettings,
-    /// The peers that requests do without. It asks nobody.
-    pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
-    /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
-    pub events_topic: String,
-    /// The requests being worked on, counted by the server.
-    pub in_flight: Arc<AtomicUsize>,
-    /// The metrics in Prometheus' text format.
-    pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
-}
-
-/// What all workers share.
-pub(crate) struct App {
-    pub(crate) http: Http,
-    pub(crate) in_flight: Arc<AtomicUsize>,
-    pub(crate) in_flight_gauge: Gauge,
-    pub(crate) readiness: Readiness,
-    pub(crate) docs: Docs,
-}
-
-impl App {
-    pub(crate) fn new(http: Http, in_flight_gauge: Gauge, docs: Docs) -> web::Data<Self> {
-        web::Data::new(Self {
-            in_flight: Arc::clone(&http.in_flight),
-            http,
-            in_flight_gauge,
-            readiness: Readiness::default(),
-            docs,
-        })
-    }
-}
+/// Few people and programs ask here, and what they ask for may take the database a while.
+const MOST_IN_FLIGHT: usize = 32;
+/// The process is about to end when this server stops: nobody waits for idle connections.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// Serves on a listener until the returned server is stopped. It must be called, and the result
 /// awaited or spawned, on a tokio runtime.
@@ -125,13 +33,45 @@ impl App {
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
-    let gauge = metrics::gauge!("http_server_requests_in_flight");
-    let docs = Docs::new(openapi::document, &http.events_topic);
-    run(&App::new(http, gauge, docs), listener, routes::configure)
+    let documents = web::Data::new(Documents::new(document::of_orders, &http.events_topic));
+    let app = App::new(http, metrics::gauge!("http_server_requests_in_flight"));
+    run(&app, listener, move |config| {
+        config.app_data(documents.clone());
+        routes::configure(config);
+    })
+}
+
+/// Serves the management port on a listener until the returned server is stopped. `http` is what
+/// the main server has; its limits do not count here. Like [`serve`](crate::serve), it must be
+/// called on a tokio runtime.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve_management(
+    mut http: Http,
+    management: Management,
+    listener: TcpListener,
+) -> std::io::Result<Server> {
+    // What is counted and limited is the load of the main port.
+    http.in_flight = Arc::default();
+    http.settings = HttpSettings {
+        max_in_flight: MOST_IN_FLIGHT.into(),
+        workers: Some(1),
+        shutdown_timeout: SHUTDOWN,
+        health_details: http.settings.health_details.or(Some(true)),
+        ..http.settings
+    };
+    let render = |_: &_| document::management_openapi_json();
+    let documents = web::Data::new(Documents::new(render, &http.events_topic));
+    let management = web::Data::new(management);
+    run(&App::new(http, Gauge::noop()), listener, move |config| {
+        config.app_data(documents.clone()).app_data(management.clone());
+        routes::configure_management(config);
+    })
 }
 
 /// One server behind the edge; `configure` says what it serves.
-pub(crate) fn run(
+fn run(
     app: &web::Data<App>,
     listener: TcpListener,
     configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,

@@ -2,7 +2,9 @@
 //! for a failure, 2 for wrong settings or arguments, 3 for what cannot be done as things stand, 4 for
 //! a replay that had to leave events out, 130 and 143 for a second Ctrl-C or SIGTERM.
 
-use std::io::{self, Write as _};
+mod events;
+mod output;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,12 +13,13 @@ use clap::{Parser, Subcommand};
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
-use crate::events::{self, EventsCommand};
 use crate::logs::{Log, Who};
 use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
 use crate::system::{OsEntropy, SystemClock, machine_name};
 use crate::{chain, report, run, traces};
+use events::EventsCommand;
+use output::{complain, print};
 
 const WRONG: u8 = 2;
 
@@ -170,20 +173,6 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
             complain(&chain(&*error), code)
         }
     }
-}
-
-/// Prints what was asked for. A reader who has seen enough (`| head`) is no failure.
-pub(crate) fn print(text: &str) -> ExitCode {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-pub(crate) fn complain(message: &str, code: u8) -> ExitCode {
-    // When nobody can be told, the exit code still says it.
-    let _ = writeln!(io::stderr(), "order-service: {message}");
-    code.into()
 }
 
 #[cfg(test)]

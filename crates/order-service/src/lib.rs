@@ -5,7 +5,6 @@
 //! Start reading at `run.rs`: the life of the process in one place.
 
 pub mod cli;
-mod events;
 mod logs;
 mod metrics;
 mod refresh;

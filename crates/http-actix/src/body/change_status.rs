@@ -26,9 +26,9 @@ pub(crate) enum ChangeStatusBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only describes the body; the reader below reads it")]
 pub(crate) struct CancelBody {
-    #[schema(schema_with = crate::openapi::status_cancelled)]
+    #[schema(schema_with = crate::schema::status_cancelled)]
     status: String,
-    #[schema(schema_with = crate::openapi::cancel_reason_or_null)]
+    #[schema(schema_with = crate::schema::cancel_reason_or_null)]
     reason: Option<String>,
     /// A remark for the event.
     #[schema(max_length = 500, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
@@ -41,10 +41,10 @@ pub(crate) struct CancelBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only describes the body; the reader below reads it")]
 pub(crate) struct MoveBody {
-    #[schema(schema_with = crate::openapi::status_moving)]
+    #[schema(schema_with = crate::schema::status_moving)]
     status: String,
     /// Only cancellations have one.
-    #[schema(schema_with = crate::openapi::nothing)]
+    #[schema(schema_with = crate::schema::nothing)]
     reason: Option<String>,
     /// A remark for the event.
     #[schema(max_length = 500, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]

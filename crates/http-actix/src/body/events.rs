@@ -7,7 +7,7 @@ use order_app::events::EventRecord;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The name under which the document has the schema of an event.
 pub(crate) struct EventBody;
@@ -32,7 +32,5 @@ pub(crate) fn batch(events: &[EventRecord]) -> Result<Vec<u8>, Problem> {
         .map(EventRecord::cloud_event)
         .collect::<Result<Vec<_>, _>>()
         .and_then(|events| serde_json::to_vec(&events));
-    batch.map_err(|error| {
-        Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&error)
-    })
+    batch.map_err(|error| Problem::internal(&error))
 }

@@ -27,7 +27,7 @@ pub(crate) struct LineBody {
     #[schema(minimum = 1, maximum = 9_999, example = 3)]
     quantity: i64,
     /// What one piece costs.
-    #[schema(schema_with = crate::openapi::unit_price)]
+    #[schema(schema_with = crate::schema::unit_price)]
     unit_price: String,
 }
 

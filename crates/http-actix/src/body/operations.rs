@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::openapi::{id, time_out};
+use crate::schema::{id, time_out};
 
 pub(crate) use requests::{ReplayRequestBody, SkipBody, replay, skip};
 

@@ -5,12 +5,10 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use order_app::events::timestamp;
 use order_app::idempotency::Answer;
 use order_domain::{
-    AmountText, CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName,
+    AmountText, CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName, Version,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
-
-use crate::request::etag;
 
 /// Reserved for each order, and once more: enough for one of a few lines.
 const RESERVE: usize = 640;
@@ -36,10 +34,10 @@ pub(crate) struct OrderBody<'a> {
     #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
     total_amount: Spelled,
     /// Where it stands.
-    #[schema(schema_with = crate::openapi::status_out)]
+    #[schema(schema_with = crate::schema::status_out)]
     status: &'static str,
     /// Where it may go from there.
-    #[schema(schema_with = crate::openapi::statuses_out)]
+    #[schema(schema_with = crate::schema::statuses_out)]
     allowed_transitions: Transitions,
     /// 1 at creation, one more with every change; the `ETag`.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
@@ -50,13 +48,13 @@ pub(crate) struct OrderBody<'a> {
     client_reference: Option<&'a str>,
     /// Why it was cancelled; only on a cancelled order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = crate::openapi::cancel_reason_out)]
+    #[schema(schema_with = crate::schema::cancel_reason_out)]
     cancel_reason: Option<&'static str>,
     /// When it was placed.
-    #[schema(schema_with = crate::openapi::time_out)]
+    #[schema(schema_with = crate::schema::time_out)]
     created_at: String,
     /// When it last changed.
-    #[schema(schema_with = crate::openapi::time_out)]
+    #[schema(schema_with = crate::schema::time_out)]
     updated_at: String,
 }
 
@@ -92,7 +90,7 @@ pub(crate) struct OrderPageBody<'a> {
     #[schema(value_type = Vec<OrderBody>, max_items = 100)]
     orders: Orders<'a>,
     /// Where the next page starts; null on the last page.
-    #[schema(schema_with = crate::openapi::cursor_or_null)]
+    #[schema(schema_with = crate::schema::cursor_or_null)]
     next_cursor: Option<String>,
 }
 
@@ -183,6 +181,11 @@ pub(crate) fn answer(order: &Order, status: StatusCode) -> Answer {
         ],
         body: json(&OrderBody::from(order), 1),
     }
+}
+
+/// The entity tag of a version.
+pub(crate) fn etag(version: Version) -> String {
+    format!("\"{version}\"")
 }
 
 /// A page of orders.

@@ -22,7 +22,7 @@ pub(crate) struct PlaceOrderBody {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 42)]
     customer_id: i64,
     /// ISO 4217; the instance's default when absent.
-    #[schema(schema_with = crate::openapi::currency_or_null)]
+    #[schema(schema_with = crate::schema::currency_or_null)]
     currency: Option<String>,
     /// What is bought, each product once.
     #[schema(min_items = 1, max_items = 200)]
@@ -31,7 +31,7 @@ pub(crate) struct PlaceOrderBody {
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "PO-2026-0815")]
     client_reference: Option<String>,
     /// The total that the client expects; it must be the exact sum of the lines.
-    #[schema(schema_with = crate::openapi::claimed_total)]
+    #[schema(schema_with = crate::schema::claimed_total)]
     total_amount: Option<String>,
 }
 

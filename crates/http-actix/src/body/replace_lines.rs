@@ -22,7 +22,7 @@ pub(crate) struct ReplaceLinesBody {
     #[schema(min_items = 1, max_items = 200)]
     items: Vec<LineBody>,
     /// The total that the client expects; it must be the exact sum of the lines.
-    #[schema(schema_with = crate::openapi::claimed_total)]
+    #[schema(schema_with = crate::schema::claimed_total)]
     total_amount: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use order_domain::{
 use serde_json::Value;
 
 use super::{Code, FieldError, Place, Problem};
+use crate::management::RefreshRefused;
 
 impl From<PlaceError> for Problem {
     fn from(error: PlaceError) -> Self {
@@ -188,6 +189,25 @@ impl From<StartError> for Problem {
             ),
             StartError::Stopping => {
                 Self::new(Code::Draining, "This instance is stopping; ask another one.")
+            }
+        }
+    }
+}
+
+impl From<RefreshRefused> for Problem {
+    fn from(refused: RefreshRefused) -> Self {
+        match refused {
+            RefreshRefused::Running => {
+                let detail = "A refresh is running already. Nothing was done; try again.";
+                Self::new(Code::RefreshInProgress, detail)
+            }
+            RefreshRefused::Invalid(problems) => {
+                let detail = "The new settings are wrong. The old ones still apply, all of them.";
+                Self::new(Code::RefreshRefused, detail).member("problems", problems)
+            }
+            RefreshRefused::Unavailable(cause) => {
+                let detail = "The settings cannot be read now. The old ones still apply.";
+                Self::new(Code::Unavailable, detail).caused_by(&*cause)
             }
         }
     }

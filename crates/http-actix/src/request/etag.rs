@@ -19,11 +19,6 @@ struct Tag<'a> {
     opaque: &'a str,
 }
 
-/// The entity tag of a version.
-pub(crate) fn etag(version: Version) -> String {
-    format!("\"{version}\"")
-}
-
 /// The versions that `If-Match` accepts; `None` when any will do. Tags that we never gave, and weak
 /// ones, match nothing.
 pub(crate) fn expected_versions(request: &HttpRequest) -> Result<Option<Vec<Version>>, Problem> {

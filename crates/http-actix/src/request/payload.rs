@@ -7,20 +7,19 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 
+use crate::app::App;
 use crate::edge::{self, RequestBody};
 use crate::problem::{Code, Problem};
-use crate::server::App;
 
 /// The largest body.
 const LARGEST: usize = 256 * 1024;
 /// What is reserved before the client has sent anything.
 const FIRST_RESERVE: usize = 1024;
 
-/// Reads the whole body, then takes a place for the request.
+/// Reads the whole body, then takes a permit for the request.
 pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<Vec<u8>, Problem> {
     let bytes = read(request, *app.http.settings.body_deadline.get()).await?;
-    let slot = edge::take_place(app).map_err(edge::no_place)?;
-    request.extensions_mut().insert(slot);
+    edge::take_permit(request, app)?;
     Ok(bytes)
 }
 

@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 use super::super::fields;
 use super::super::reader::{Errors, Fields, Wrong};
 use crate::problem::Problem;
-use crate::request;
 
 /// The most entries of a list that selects.
 const MOST: usize = 1_000;
@@ -174,7 +173,7 @@ fn kind(value: &RawValue) -> Result<OrderEventKind, Wrong> {
 }
 
 fn time(value: &RawValue) -> Result<DateTime<Utc>, Wrong> {
-    request::time(&text(value)?).map_err(|message| Wrong::new("invalid_format", message))
+    super::super::time::read(&text(value)?).map_err(|message| Wrong::new("invalid_format", message))
 }
 
 /// Kafka's rule for names; that there is such a topic is the brokers' to say.

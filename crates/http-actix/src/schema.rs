@@ -4,51 +4,49 @@
 use order_app::currencies::Currencies;
 use order_domain::{CancelReason, Currency, MAX_ID, OrderEventKind, OrderStatus};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Ref, Schema, Type};
 
-use crate::problem::Code;
+mod parameters;
 
-/// References to the schemas, for the descriptions of bodies and parameters.
-pub(crate) mod refs {
-    use utoipa::openapi::schema::Ref;
+pub(crate) use parameters::*;
 
-    macro_rules! refs {
-        ($($function:ident $schema:literal;)+) => {
-            $(pub(crate) fn $function() -> Ref { Ref::from_schema_name($schema) })+
-        };
-    }
+macro_rules! refs {
+    ($($function:ident $schema:literal;)+) => {
+        $(pub(crate) fn $function() -> Ref { Ref::from_schema_name($schema) })+
+    };
+}
 
-    refs! {
-        id "Id";
-        unit_price "UnitPrice";
-        claimed_total "ClaimedTotal";
-        currency_or_null "CurrencyOrNull";
-        status_in "StatusInput";
-        status_cancelled "CancelledStatusInput";
-        status_moving "MovingStatusInput";
-        status_out "Status";
-        cancel_reason_out "CancelReason";
-        cancel_reason_or_null "CancelReasonOrNull";
-        time_in "Time";
-        time_out "Timestamp";
-        cursor "Cursor";
-        cursor_or_null "CursorOrNull";
-        idempotency_key "IdempotencyKey";
-    }
+// References to the schemas, for the descriptions of bodies and parameters.
+refs! {
+    id "Id";
+    unit_price "UnitPrice";
+    claimed_total "ClaimedTotal";
+    currency_or_null "CurrencyOrNull";
+    status_in "StatusInput";
+    status_cancelled "CancelledStatusInput";
+    status_moving "MovingStatusInput";
+    status_out "Status";
+    cancel_reason_out "CancelReason";
+    cancel_reason_or_null "CancelReasonOrNull";
+    time_in "Time";
+    time_out "Timestamp";
+    cursor "Cursor";
+    cursor_or_null "CursorOrNull";
+    idempotency_key "IdempotencyKey";
 }
 
 /// A list of statuses as a parameter.
 pub(crate) fn statuses_in() -> Array {
-    ArrayBuilder::new().items(refs::status_in()).build()
+    ArrayBuilder::new().items(status_in()).build()
 }
 
 /// A list of statuses in an answer.
 pub(crate) fn statuses_out() -> Array {
-    ArrayBuilder::new().items(refs::status_out()).build()
+    ArrayBuilder::new().items(status_out()).build()
 }
 
 /// A list of types of events as a parameter.
-pub(super) fn types_in() -> Array {
+fn types_in() -> Array {
     let types = OrderEventKind::ALL.map(OrderEventKind::as_str);
     let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types)).build();
     ArrayBuilder::new().items(one).build()
@@ -60,7 +58,7 @@ pub(crate) fn nothing() -> Object {
 }
 
 /// `*` or a list of entity tags, which may be empty and then matches nothing.
-pub(super) fn entity_tags() -> Schema {
+fn entity_tags() -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)?$"#))
@@ -70,27 +68,15 @@ pub(super) fn entity_tags() -> Schema {
 
 const CURSOR: &str = "^[A-Za-z0-9_-]{34}$";
 
-/// All of them.
-pub(super) fn shared(currencies: &Currencies) -> Map<String, Value> {
+/// All of them, as an instance with these currencies takes and gives them.
+pub(crate) fn values(currencies: &Currencies) -> Map<String, Value> {
     let mut all = amounts(currencies);
     all.extend(words());
     all.extend(tokens());
-    let codes = Code::ALL.iter().filter(|code| !Code::OF_MANAGEMENT.contains(code));
-    all.insert("Problem".to_owned(), problem(codes, of_orders()));
-    all.insert("FieldError".to_owned(), field_error());
     all
 }
 
-/// Those that the management port needs.
-pub(super) fn of_management() -> Map<String, Value> {
-    let mut all = shared(&Currencies::default());
-    let needed = ["FieldError", "Id", "Timestamp"];
-    all.retain(|name, _| needed.contains(&name.as_str()));
-    all.insert("Problem".to_owned(), problem(Code::ALL.iter(), of_operations()));
-    all
-}
-
-fn object(members: Value) -> Map<String, Value> {
+pub(crate) fn object(members: Value) -> Map<String, Value> {
     match members {
         Value::Object(members) => members,
         _ => Map::new(),
@@ -213,70 +199,4 @@ fn tokens() -> Map<String, Value> {
             "examples": ["7f2c0a4e-order-1"],
         },
     }))
-}
-
-/// The members that problems of the main port may have beside those of all.
-fn of_orders() -> Value {
-    json!({
-        "currentStatus": {"$ref": "#/components/schemas/Status"},
-        "requestedStatus": {"$ref": "#/components/schemas/Status"},
-        "allowedTransitions": {
-            "type": "array",
-            "items": {"$ref": "#/components/schemas/Status"},
-        },
-        "purgedThrough": {
-            "type": "integer",
-            "minimum": 1,
-            "description": "The smallest event id after which the stream can be resumed.",
-        },
-        "currentVersion": {"$ref": "#/components/schemas/Id"},
-        "existingOrderId": {"$ref": "#/components/schemas/Id"},
-        "expectedTotalAmount": {"type": "string"},
-        "enabledCurrencies": {"type": "array", "items": {"type": "string"}},
-    })
-}
-
-/// The members that problems of the management port may have beside those of all.
-fn of_operations() -> Value {
-    json!({
-        "waitingSequence": {"$ref": "#/components/schemas/Id"},
-        "replayId": {"type": "string", "format": "uuid"},
-        "problems": {"type": "array", "items": {"type": "string"}},
-    })
-}
-
-fn problem<'a>(codes: impl Iterator<Item = &'a Code>, more: Value) -> Value {
-    let codes: Vec<_> = codes.map(|code| code.as_str()).collect();
-    let mut members = object(json!({
-        "type": {"type": "string", "description": "A name for the kind of problem, with its code."},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "description": "The path that was asked for."},
-        "code": {"type": "string", "x-extensible-enum": codes},
-        "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
-    }));
-    members.extend(object(more));
-    json!({
-        "description": "What went wrong (RFC 9457).",
-        "type": "object",
-        "required": ["type", "title", "status", "detail", "instance", "code", "traceId"],
-        "properties": members,
-    })
-}
-
-fn field_error() -> Value {
-    json!({
-        "description": "One thing that is wrong, with exactly one of pointer, parameter and header.",
-        "type": "object",
-        "required": ["code", "message"],
-        "properties": {
-            "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) into the body."},
-            "parameter": {"type": "string", "description": "A parameter of the path or the query."},
-            "header": {"type": "string", "description": "A header."},
-            "code": {"type": "string"},
-            "message": {"type": "string"},
-        },
-    })
 }

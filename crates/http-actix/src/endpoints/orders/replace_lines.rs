@@ -1,26 +1,26 @@
-//! `PUT /orders/{id}/status`.
+//! `PUT /orders/{id}`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{run, send_answered, write_request};
-use crate::body::{self, ChangeStatusBody, OrderBody};
-use crate::openapi::{IdempotencyKey, IfMatch, OrderPath};
+use super::{send_answered, write_request};
+use crate::app::App;
+use crate::body::{self, OrderBody, ReplaceLinesBody};
+use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Query};
-use crate::server::App;
+use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
 
-/// Move an order along its status table
+/// Replace the lines of a pending order
 ///
-/// `PENDING` → `CONFIRMED` → `IN_PROGRESS` → `DELIVERED`; `PENDING` and `CONFIRMED` →
-/// `CANCELLED`. Being there already is success, without a new version.
+/// The same lines again change nothing, and make no new version.
 #[utoipa::path(
     put,
-    path = "/orders/{id}/status",
-    operation_id = "changeStatus",
+    path = "/orders/{id}",
+    operation_id = "replaceLines",
     tag = "orders",
     params(OrderPath, IfMatch, IdempotencyKey),
-    request_body(content = ChangeStatusBody, content_type = "application/json"),
+    request_body(content = ReplaceLinesBody, content_type = "application/json"),
     responses((
         status = 200,
         description = "The order as it is now.",
@@ -31,7 +31,7 @@ use crate::server::App;
         ),
     )),
 )]
-pub(crate) async fn change_status(
+pub(crate) async fn replace_lines(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
@@ -39,14 +39,15 @@ pub(crate) async fn change_status(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let command = body::change_status(&bytes, id, expected)?;
+    let command = body::replace_lines(&bytes, id, expected)?;
     let write = write_request(
         &request,
-        Operation::ChangeStatus,
-        || body::status_fingerprint(&command),
+        Operation::ReplaceLines,
+        || body::replace_fingerprint(&command),
         body::changed,
     )?;
     let orders = app.http.orders.clone();
-    let answered = run(&request, async move { orders.change_status(command, write).await }).await?;
+    let answered =
+        run_to_end(&request, async move { orders.replace_lines(command, write).await }).await?;
     Ok(send_answered(answered))
 }

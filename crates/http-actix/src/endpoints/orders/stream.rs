@@ -4,13 +4,12 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
-use super::run;
+use crate::app::App;
 use crate::body::EventStream;
-use crate::edge::{Trace, no_place};
-use crate::openapi::{LastEventId, StreamQuery};
+use crate::edge::{Trace, refused, run_to_end};
 use crate::problem::{Code, Problem};
 use crate::request;
-use crate::server::App;
+use crate::schema::{LastEventId, StreamQuery};
 
 /// Listen to the events of all orders
 ///
@@ -36,11 +35,12 @@ pub(crate) async fn stream(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
     if app.http.lifecycle.is_draining() {
-        return Err(no_place(Code::Draining));
+        return Err(refused(Code::Draining));
     }
     let (start, filter) = request::stream(&request)?;
     let feed = app.http.feed.clone();
-    let subscription = run(&request, async move { feed.subscribe(start, filter).await }).await?;
+    let subscription =
+        run_to_end(&request, async move { feed.subscribe(start, filter).await }).await?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, "text/event-stream"))

@@ -6,31 +6,30 @@ mod parked;
 mod replays;
 mod skipped;
 
-use actix_web::{HttpMessage as _, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use order_app::operations::Operations;
 
+use crate::app::App;
 use crate::edge;
 use crate::management::Management;
 use crate::problem::{Code, Problem};
-use crate::server::App;
 
 pub(crate) use overview::*;
 pub(crate) use parked::*;
 pub(crate) use replays::*;
 pub(crate) use skipped::*;
 
-/// The use cases, for a request without a body, which takes its place here.
+/// The use cases, for a request without a body, which takes its permit here.
 fn operations(
     request: &HttpRequest,
     app: &web::Data<App>,
     management: &Management,
 ) -> Result<Operations, Problem> {
-    let slot = edge::take_place(app).map_err(edge::no_place)?;
-    request.extensions_mut().insert(slot);
+    edge::take_permit(request, app)?;
     wired(management)
 }
 
-/// The use cases, for a request that has its place already.
+/// The use cases, for a request that has its permit already.
 fn wired(management: &Management) -> Result<Operations, Problem> {
     let missing = || Problem::new(Code::NotFound, "There are no events to operate on.");
     management.operations.clone().ok_or_else(missing)

@@ -1,95 +1,16 @@
 //! Health, info and metrics in the shapes of Spring Boot's actuator, which registries, dashboards
 //! and orchestrators know. Nothing here changes anything.
 
-use std::time::{Duration, Instant};
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HOST};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
-use tokio::sync::Mutex;
 
-use crate::problem::chain;
-use crate::server::App;
+use crate::app::App;
+use crate::health::{Component, Status};
 
 /// What Spring Boot answers with, and its clients accept.
 const CONTENT: &str = "application/vnd.spring-boot.actuator.v3+json";
-/// How long the database's sign of life is good for. However often we are asked, the database is
-/// asked once in this time.
-const FRESH: Duration = Duration::from_millis(500);
-
-/// The last sign of life, and when it came. Who asks while another is asking waits for that answer.
-#[derive(Default)]
-pub(crate) struct Readiness(Mutex<Option<(Instant, bool)>>);
-
-impl Readiness {
-    async fn database(&self, app: &App) -> bool {
-        let mut last = self.0.lock().await;
-        if let Some((_, up)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
-            return up;
-        }
-        let answer = app.http.orders.ping().await;
-        if let Err(error) = &answer {
-            tracing::warn!(cause = chain(error), "the database gives no sign of life");
-        }
-        *last = Some((Instant::now(), answer.is_ok()));
-        answer.is_ok()
-    }
-}
-
-/// A part of the whole, or a peer, and how it does.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Component {
-    /// Its name in answers.
-    pub name: &'static str,
-    /// How it does.
-    pub status: Status,
-    /// What operators may want to know; an object, or nothing.
-    pub details: Value,
-}
-
-/// How a component does. The order is Spring's: of several, the first one here counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// It does not do what it is for.
-    Down,
-    /// It was taken out of use on purpose.
-    OutOfService,
-    /// It does.
-    Up,
-    /// Nobody knows yet.
-    Unknown,
-}
-
-impl Status {
-    /// As Spring writes it.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Down => "DOWN",
-            Self::OutOfService => "OUT_OF_SERVICE",
-            Self::Up => "UP",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// The HTTP status that goes with it.
-    const fn code(self) -> StatusCode {
-        match self {
-            Self::Down | Self::OutOfService => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Up | Self::Unknown => StatusCode::OK,
-        }
-    }
-}
-
-impl Component {
-    fn body(&self, details: bool) -> Value {
-        let status = self.status.name();
-        if details && self.details.is_object() {
-            return json!({"status": status, "details": self.details});
-        }
-        json!({"status": status})
-    }
-}
 
 /// `GET /actuator`.
 pub(crate) async fn links(request: HttpRequest) -> HttpResponse {
@@ -116,7 +37,7 @@ pub(crate) fn linked(request: &HttpRequest, more: &[(&str, &str)]) -> HttpRespon
 /// restarts instances, by this page must not do so for a peer that requests do without, because
 /// then one broker would take all instances away at once.
 pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
-    let database = app.readiness.database(&app).await;
+    let database = app.readiness.database(&app.http.orders).await;
     let accepts = app.http.lifecycle.accepts_traffic();
     let mut components = dependencies_of(&app).1;
     components.insert("db".to_owned(), json!({"status": up_or_down(database)}));
@@ -135,14 +56,14 @@ pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
 /// them: 503 when one of them is down.
 pub(crate) async fn dependencies(app: web::Data<App>) -> HttpResponse {
     let (status, components) = dependencies_of(&app);
-    spring(status.code(), &json!({"status": status.name(), "components": components}))
+    spring(status_of(status), &json!({"status": status.name(), "components": components}))
 }
 
 fn dependencies_of(app: &App) -> (Status, Map<String, Value>) {
     let details = app.http.settings.health_details == Some(true);
     let all = (app.http.dependencies)();
     let worst = all.iter().map(|component| component.status).min();
-    let bodies = all.iter().map(|component| (component.name.to_owned(), component.body(details)));
+    let bodies = all.iter().map(|component| (component.name.to_owned(), shown(component, details)));
     (worst.unwrap_or(Status::Unknown), bodies.collect())
 }
 
@@ -158,7 +79,7 @@ pub(crate) async fn readiness(app: web::Data<App>) -> HttpResponse {
     let accepts = app.http.lifecycle.accepts_traffic();
     // Who is stopping, or not yet started, need not bother the database.
     let (database, components) = if accepts {
-        let database = app.readiness.database(&app).await;
+        let database = app.readiness.database(&app.http.orders).await;
         let db = json!({"status": up_or_down(database)});
         (database, json!({"db": db, "readinessState": {"status": "UP"}}))
     } else {
@@ -190,6 +111,22 @@ pub(crate) async fn prometheus(app: web::Data<App>) -> HttpResponse {
 
 pub(crate) fn spring(status: StatusCode, body: &Value) -> HttpResponse {
     HttpResponse::build(status).insert_header((CONTENT_TYPE, CONTENT)).body(body.to_string())
+}
+
+/// A component as the actuator shows it.
+fn shown(component: &Component, details: bool) -> Value {
+    let status = component.status.name();
+    if details && component.details.is_object() {
+        return json!({"status": status, "details": component.details});
+    }
+    json!({"status": status})
+}
+
+const fn status_of(group: Status) -> StatusCode {
+    match group {
+        Status::Down | Status::OutOfService => StatusCode::SERVICE_UNAVAILABLE,
+        Status::Up | Status::Unknown => StatusCode::OK,
+    }
 }
 
 fn status(up: bool) -> StatusCode {

@@ -14,7 +14,7 @@ use tokio::time::interval;
 
 use super::arguments::ReplayArguments;
 use super::{REFUSED, show};
-use crate::cli::{complain, print};
+use crate::cli::output::{complain, print};
 use crate::run::signals::Signals;
 use crate::system::SystemClock;
 

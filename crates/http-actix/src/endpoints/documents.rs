@@ -11,8 +11,8 @@ use order_events::{asyncapi, schema};
 use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
+use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::server::App;
 
 /// Swagger UI sets styles of its own; everything must come from here.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -21,7 +21,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// What is served here.
-pub(crate) struct Docs {
+pub(crate) struct Documents {
     /// The last OpenAPI document, and the currencies that it was made for.
     openapi: Mutex<Option<(Arc<Currencies>, Bytes)>>,
     render: fn(&Currencies) -> String,
@@ -31,7 +31,7 @@ pub(crate) struct Docs {
     page: Arc<Config<'static>>,
 }
 
-impl Docs {
+impl Documents {
     /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
     pub(crate) fn new(render: fn(&Currencies) -> String, topic: &str) -> Self {
         // By default the page would send the document's address to a validator outside.
@@ -61,23 +61,23 @@ impl Docs {
 }
 
 /// `GET /openapi.json`.
-pub(crate) async fn openapi(app: web::Data<App>) -> HttpResponse {
-    json("application/json", &app.docs.openapi(app.http.orders.currencies()))
+pub(crate) async fn openapi(app: web::Data<App>, all: web::Data<Documents>) -> HttpResponse {
+    json("application/json", &all.openapi(app.http.orders.currencies()))
 }
 
 /// `GET /asyncapi.json`.
-pub(crate) async fn asyncapi(app: web::Data<App>) -> HttpResponse {
-    json("application/json", &app.docs.asyncapi)
+pub(crate) async fn asyncapi(all: web::Data<Documents>) -> HttpResponse {
+    json("application/json", &all.asyncapi)
 }
 
 /// What the `dataschema` of an event names.
-pub(crate) async fn event_schema(app: web::Data<App>) -> HttpResponse {
-    json("application/schema+json", &app.docs.event_schema)
+pub(crate) async fn event_schema(all: web::Data<Documents>) -> HttpResponse {
+    json("application/schema+json", &all.event_schema)
 }
 
 /// An event in the JSON format of CloudEvents.
-pub(crate) async fn cloud_event_schema(app: web::Data<App>) -> HttpResponse {
-    json("application/schema+json", &app.docs.cloud_event_schema)
+pub(crate) async fn cloud_event_schema(all: web::Data<Documents>) -> HttpResponse {
+    json("application/schema+json", &all.cloud_event_schema)
 }
 
 fn json(content_type: &'static str, document: &Bytes) -> HttpResponse {
@@ -92,12 +92,11 @@ pub(crate) async fn redirect() -> HttpResponse {
 /// `GET /docs/…`.
 pub(crate) async fn file(
     request: HttpRequest,
-    app: web::Data<App>,
+    all: web::Data<Documents>,
 ) -> Result<HttpResponse, Problem> {
     let name = request.match_info().get("file").unwrap_or_default();
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&app.docs.page)).map_err(|error| {
-        Problem::new(Code::InternalError, "Something went wrong here.").caused_by(&*error)
-    })?;
+    let file = utoipa_swagger_ui::serve(name, Arc::clone(&all.page))
+        .map_err(|error| Problem::internal(&*error))?;
     let missing = || Problem::new(Code::NotFound, "There is nothing at this path.");
     let file = file.ok_or_else(missing)?;
     Ok(HttpResponse::Ok()

@@ -3,12 +3,12 @@
 use actix_web::http::header::{ContentType, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::run;
+use crate::app::App;
 use crate::body::{self, OrderPageBody};
-use crate::openapi::{CustomerPath, ListQuery};
+use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Page};
-use crate::server::App;
+use crate::schema::{CustomerPath, ListQuery};
 
 /// List a customer's orders, newest first
 ///
@@ -33,7 +33,7 @@ pub(crate) async fn list(
     let customer_id = request::id(&request, "customerId")?;
     let page = Page::of(&request, customer_id)?;
     let (orders, query) = (app.http.orders.clone(), page.query.clone());
-    let found = run(&request, async move { orders.list(&query).await }).await?;
+    let found = run_to_end(&request, async move { orders.list(&query).await }).await?;
     let next = found.next.map(|at| request::next_cursor(&page.query, at));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {

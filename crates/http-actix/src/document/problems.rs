@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::problem::Code;
+use crate::schema::object;
 
 /// What every operation may answer.
 const ANY: &[Code] = &[
@@ -101,5 +102,86 @@ fn responses_of(codes: impl Iterator<Item = Code>) -> impl Iterator<Item = (Stri
             members.insert("headers".to_owned(), header);
         }
         (status, response)
+    })
+}
+
+/// The schemas of the problems of the main port.
+pub(super) fn of_orders() -> Map<String, Value> {
+    let codes = Code::ALL.iter().filter(|code| !Code::OF_MANAGEMENT.contains(code));
+    schemas(codes, members_of_orders())
+}
+
+/// The schemas of the problems of the management port.
+pub(super) fn of_management() -> Map<String, Value> {
+    schemas(Code::ALL.iter(), members_of_operations())
+}
+
+fn schemas<'a>(codes: impl Iterator<Item = &'a Code>, members: Value) -> Map<String, Value> {
+    object(json!({"Problem": problem(codes, members), "FieldError": field_error()}))
+}
+
+/// The members that problems of the main port may have beside those of all.
+fn members_of_orders() -> Value {
+    json!({
+        "currentStatus": {"$ref": "#/components/schemas/Status"},
+        "requestedStatus": {"$ref": "#/components/schemas/Status"},
+        "allowedTransitions": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Status"},
+        },
+        "purgedThrough": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "The smallest event id after which the stream can be resumed.",
+        },
+        "currentVersion": {"$ref": "#/components/schemas/Id"},
+        "existingOrderId": {"$ref": "#/components/schemas/Id"},
+        "expectedTotalAmount": {"type": "string"},
+        "enabledCurrencies": {"type": "array", "items": {"type": "string"}},
+    })
+}
+
+/// The members that problems of the management port may have beside those of all.
+fn members_of_operations() -> Value {
+    json!({
+        "waitingSequence": {"$ref": "#/components/schemas/Id"},
+        "replayId": {"type": "string", "format": "uuid"},
+        "problems": {"type": "array", "items": {"type": "string"}},
+    })
+}
+
+fn problem<'a>(codes: impl Iterator<Item = &'a Code>, more: Value) -> Value {
+    let codes: Vec<_> = codes.map(|code| code.as_str()).collect();
+    let mut members = object(json!({
+        "type": {"type": "string", "description": "A name for the kind of problem, with its code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "code": {"type": "string", "x-extensible-enum": codes},
+        "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
+    }));
+    members.extend(object(more));
+    json!({
+        "description": "What went wrong (RFC 9457).",
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "instance", "code", "traceId"],
+        "properties": members,
+    })
+}
+
+fn field_error() -> Value {
+    json!({
+        "description": "One thing that is wrong, with exactly one of pointer, parameter and header.",
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "pointer": {"type": "string", "description": "A JSON pointer (RFC 6901) into the body."},
+            "parameter": {"type": "string", "description": "A parameter of the path or the query."},
+            "header": {"type": "string", "description": "A header."},
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+        },
     })
 }

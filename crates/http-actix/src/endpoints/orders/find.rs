@@ -4,12 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{run, send};
+use super::send;
+use crate::app::App;
 use crate::body::{self, OrderBody};
-use crate::openapi::{IfNoneMatch, OrderPath};
+use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Query};
-use crate::server::App;
+use crate::schema::{IfNoneMatch, OrderPath};
 
 /// Read an order
 #[utoipa::path(
@@ -39,9 +40,9 @@ pub(crate) async fn find(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let orders = app.http.orders.clone();
-    let order = run(&request, async move { orders.find(id).await }).await?;
+    let order = run_to_end(&request, async move { orders.find(id).await }).await?;
     if request::is_unmodified(&request, order.version())? {
-        let tag = request::etag(order.version());
+        let tag = body::etag(order.version());
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
     Ok(send(body::order_answer(&order, StatusCode::OK)))

@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::operations;
+use crate::app::App;
 use crate::body::operations::OverviewBody;
+use crate::edge::run_to_end;
 use crate::management::Management;
-use crate::orders::run;
 use crate::problem::Problem;
 use crate::request::Query;
-use crate::server::App;
 
 /// See what waits to be published, and who publishes
 #[utoipa::path(
@@ -25,6 +25,6 @@ pub(crate) async fn overview(
 ) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&request)?;
     let operations = operations(&request, &app, &management)?;
-    let overview = run(&request, async move { operations.overview().await }).await?;
+    let overview = run_to_end(&request, async move { operations.overview().await }).await?;
     Ok(HttpResponse::Ok().json(OverviewBody::from(&overview)))
 }

@@ -14,7 +14,7 @@ use order_app::operations::{Operations, RedriveError, SkipError};
 use order_domain::OrderId;
 use tracing::Level;
 
-use crate::cli::{complain, print};
+use crate::cli::output::{complain, print};
 use crate::run::{replaying, runtime, store_settings};
 use crate::settings::{Database, Settings};
 use crate::system::{OsEntropy, SystemClock};

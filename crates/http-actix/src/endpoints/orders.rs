@@ -8,17 +8,14 @@ mod place;
 mod replace_lines;
 mod stream;
 
-use std::future::Future;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use order_app::idempotency::{Answer, Fingerprint, Operation};
 use order_app::orders::{Answered, WriteRequest};
 use order_domain::Order;
-use tracing::Instrument as _;
 
-use crate::edge::{Slot, Trace};
-use crate::problem::{Code, Problem};
+use crate::edge::Trace;
+use crate::problem::Problem;
 use crate::request;
 
 pub(crate) use change_status::*;
@@ -28,32 +25,6 @@ pub(crate) use list::*;
 pub(crate) use place::*;
 pub(crate) use replace_lines::*;
 pub(crate) use stream::*;
-
-/// Runs a use case in a task that holds the request's place until the work has ended. A client that
-/// goes away takes its request with it, but not the work: that goes on, and counts.
-pub(crate) async fn run<T, E>(
-    request: &HttpRequest,
-    work: impl Future<Output = Result<T, E>> + 'static,
-) -> Result<T, Problem>
-where
-    T: 'static,
-    E: 'static,
-    Problem: From<E>,
-{
-    let slot = request.extensions().get::<Slot>().cloned();
-    let holding = async move {
-        let done = work.await;
-        drop(slot);
-        done
-    };
-    match actix_web::rt::spawn(holding.in_current_span()).await {
-        Ok(done) => Ok(done?),
-        Err(panicked) => {
-            let problem = Problem::new(Code::InternalError, "Something went wrong here.");
-            Err(problem.caused_by(&panicked))
-        }
-    }
-}
 
 /// What a write carries beside its command.
 fn write_request(

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterS
 use utoipa::openapi::schema::{Array, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::schemas::{entity_tags, refs, statuses_in, types_in};
+use super::{cursor, entity_tags, id, idempotency_key, statuses_in, time_in, types_in};
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $name:ident [$($parameter:expr),+];)+) => {$(
@@ -44,7 +44,7 @@ parameters! {
     IdempotencyKey [header(
         "Idempotency-Key",
         "Makes the request safe to repeat for 24 hours: it is executed once, and answered the same.",
-        refs::idempotency_key(),
+        idempotency_key(),
     )];
     /// Which of a customer's orders.
     ListQuery [
@@ -53,13 +53,13 @@ parameters! {
             "Only orders in one of these statuses; may be repeated.",
             statuses_in(),
         ),
-        query("createdFrom", "Only orders placed at this time or later.", refs::time_in()),
-        query("createdTo", "Only orders placed before this time.", refs::time_in()),
+        query("createdFrom", "Only orders placed at this time or later.", time_in()),
+        query("createdTo", "Only orders placed before this time.", time_in()),
         query("limit", "The most orders of a page.", integer(1, 100, 20)),
         query(
             "cursor",
             "The `nextCursor` of the page before. It belongs to that page's filters.",
-            refs::cursor(),
+            cursor(),
         )
     ];
     /// A replay, in the path.
@@ -78,7 +78,7 @@ parameters! {
     ];
     /// Which skipped events.
     SkippedQuery [
-        query("orderId", "Only events of this order.", refs::id()),
+        query("orderId", "Only events of this order.", id()),
         query("after", "The `next` of the page before.", text()),
         query("limit", "The most events of a page.", integer(1, 500, 100))
     ];
@@ -93,8 +93,8 @@ parameters! {
     StreamQuery [
         query("lastEventId", "As `Last-Event-ID`, for clients that set no headers.", event_id()),
         repeated("type", "Only events of these types; may be repeated.", types_in()),
-        query("customerId", "Only events of this customer's orders.", refs::id()),
-        query("orderId", "Only events of this order.", refs::id())
+        query("customerId", "Only events of this customer's orders.", id()),
+        query("orderId", "Only events of this order.", id())
     ];
     /// Which events of an order.
     HistoryQuery [
@@ -104,7 +104,7 @@ parameters! {
 }
 
 fn path(name: &str, description: &str) -> Parameter {
-    parameter(ParameterIn::Path, name, description, refs::id()).required(Required::True).build()
+    parameter(ParameterIn::Path, name, description, id()).required(Required::True).build()
 }
 
 fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {

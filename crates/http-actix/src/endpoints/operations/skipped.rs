@@ -5,13 +5,13 @@ use order_domain::{InvalidId, MAX_ID, OrderId};
 
 use super::operations;
 use super::parked::PAGE;
+use crate::app::App;
 use crate::body::operations::SkippedPageBody;
+use crate::edge::run_to_end;
 use crate::management::Management;
-use crate::openapi::SkippedQuery;
-use crate::orders::run;
 use crate::problem::Problem;
 use crate::request::{Query, integer};
-use crate::server::App;
+use crate::schema::SkippedQuery;
 
 /// List skipped events, by order and sequence
 #[utoipa::path(
@@ -37,7 +37,7 @@ pub(crate) async fn skipped(
     let limit = u32::try_from(limit.unwrap_or(PAGE.1)).unwrap_or(1);
     let operations = operations(&request, &app, &management)?;
     let page = async move { operations.skipped(after.unwrap_or_default(), order, limit).await };
-    let page = run(&request, page).await?;
+    let page = run_to_end(&request, page).await?;
     Ok(HttpResponse::Ok().json(SkippedPageBody::from(&page)))
 }
 

@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{run, send_answered, write_request};
+use super::{send_answered, write_request};
+use crate::app::App;
 use crate::body::{self, OrderBody, PlaceOrderBody};
-use crate::openapi::IdempotencyKey;
+use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Query};
-use crate::server::App;
+use crate::schema::IdempotencyKey;
 
 /// Place an order
 ///
@@ -52,6 +53,6 @@ pub(crate) async fn place(
         body::created,
     )?;
     let orders = app.http.orders.clone();
-    let answered = run(&request, async move { orders.place(command, write).await }).await?;
+    let answered = run_to_end(&request, async move { orders.place(command, write).await }).await?;
     Ok(send_answered(answered))
 }

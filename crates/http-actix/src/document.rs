@@ -3,19 +3,15 @@
 //! parameters (`openapi/parameters.rs`), and the problems that each operation may answer.
 //! The document is exact: what it allows is taken, what it forbids is refused.
 
-mod parameters;
 mod problems;
-mod schemas;
 
 use order_app::currencies::Currencies;
 use serde_json::{Map, Value};
 use utoipa::OpenApi;
 
-use crate::{body, management, operations, orders};
-
-pub(crate) use parameters::*;
-pub(crate) use schemas::refs::*;
-pub(crate) use schemas::{nothing, statuses_out};
+use crate::body;
+use crate::endpoints::{operations, orders, refresh};
+use crate::schema;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,7 +50,7 @@ struct Document;
 /// The document of an instance with default settings, as JSON.
 #[must_use]
 pub fn openapi_json() -> String {
-    document(&Currencies::default())
+    of_orders(&Currencies::default())
 }
 
 #[derive(OpenApi)]
@@ -71,7 +67,7 @@ pub fn openapi_json() -> String {
         (name = "settings", description = "The settings of the running process"),
     ),
     paths(
-        management::refresh,
+        refresh::refresh,
         operations::overview,
         operations::parked,
         operations::inspect,
@@ -104,12 +100,16 @@ struct ManagementDocument;
 /// The document of the management port, as JSON.
 #[must_use]
 pub fn management_openapi_json() -> String {
-    finished(&ManagementDocument::openapi(), schemas::of_management())
+    let mut shared = schema::values(&Currencies::default());
+    shared.retain(|name, _| ["Id", "Timestamp"].contains(&name.as_str()));
+    shared.extend(problems::of_management());
+    finished(&ManagementDocument::openapi(), shared)
 }
 
-/// The document of an instance that accepts these currencies.
-pub(crate) fn document(currencies: &Currencies) -> String {
-    let mut shared = schemas::shared(currencies);
+/// The document of the main port of an instance that accepts these currencies.
+pub(crate) fn of_orders(currencies: &Currencies) -> String {
+    let mut shared = schema::values(currencies);
+    shared.extend(problems::of_orders());
     shared.extend(order_events::schema::definitions("/components/schemas"));
     finished(&Document::openapi(), shared)
 }

@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::operations::ReplayJob;
 
 use super::{operations, wired};
+use crate::app::App;
 use crate::body::operations::{self as body, ReplayBody, ReplayRequestBody, ReplaysBody};
+use crate::edge::run_to_end;
 use crate::management::Management;
-use crate::openapi::ReplayPath;
-use crate::orders::run;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query};
-use crate::server::App;
+use crate::schema::ReplayPath;
 
 /// Publish past events once more
 ///
@@ -41,7 +41,7 @@ pub(crate) async fn start_replay(
     let operations = wired(&management)?;
     let asked = operations.clone();
     let start = async move { asked.replays().start(plan).await };
-    let job: ReplayJob = run(&request, start).await?;
+    let job: ReplayJob = run_to_end(&request, start).await?;
     let location = format!("/actuator/events/replays/{}", job.id);
     let now = operations.now();
     Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(ReplayBody::of(&job, now)))
@@ -108,7 +108,7 @@ pub(crate) async fn cancel_replay(
     let operations = operations(&request, &app, &management)?;
     let (asked, id) = (operations.clone(), name(&request).to_owned());
     let cancel = async move { asked.replays().cancel(&id).await.ok_or_else(not_found) };
-    let job: ReplayJob = run(&request, cancel).await?;
+    let job: ReplayJob = run_to_end(&request, cancel).await?;
     Ok(HttpResponse::Ok().json(ReplayBody::of(&job, operations.now())))
 }
 

@@ -4,12 +4,12 @@ use actix_web::http::header::{CONTENT_TYPE, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_domain::OrderId;
 
-use super::run;
+use crate::app::App;
 use crate::body::{self, EventBody};
-use crate::openapi::{HistoryQuery, OrderPath};
+use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request;
-use crate::server::App;
+use crate::schema::{HistoryQuery, OrderPath};
 
 /// Read an order's events
 ///
@@ -36,7 +36,8 @@ pub(crate) async fn history(
     let (after, limit) = request::history_page(&request)?;
     // One more than asked for tells whether there is a next page.
     let (orders, most) = (app.http.orders.clone(), limit.saturating_add(1));
-    let mut events = run(&request, async move { orders.history(id, after, most).await }).await?;
+    let mut events =
+        run_to_end(&request, async move { orders.history(id, after, most).await }).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = events.len() > page;
     events.truncate(page);

@@ -5,15 +5,15 @@ use order_app::ports::SHARDS;
 use order_domain::{MAX_ID, OrderId};
 
 use super::{operations, wired};
+use crate::app::App;
 use crate::body::operations::{
     self as body, InspectionBody, ParkedPageBody, RedrivenBody, SkipBody, SkippedBody,
 };
+use crate::edge::run_to_end;
 use crate::management::Management;
-use crate::openapi::{ParkedPath, ParkedQuery};
-use crate::orders::run;
 use crate::problem::Problem;
 use crate::request::{self, Query, integer};
-use crate::server::App;
+use crate::schema::{ParkedPath, ParkedQuery};
 
 /// What a page holds at most, and when nobody says otherwise.
 pub(super) const PAGE: (i64, i64) = (500, 100);
@@ -42,7 +42,7 @@ pub(crate) async fn parked(
     let limit = u32::try_from(limit.unwrap_or(PAGE.1)).unwrap_or(1);
     let operations = operations(&request, &app, &management)?;
     let page = async move { operations.parked(after.unwrap_or(0), shard, limit).await };
-    let page = run(&request, page).await?;
+    let page = run_to_end(&request, page).await?;
     Ok(HttpResponse::Ok().json(ParkedPageBody::from(&page)))
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn inspect(
     Query::refuse_any(&request)?;
     let order: OrderId = request::id(&request, "orderId")?;
     let operations = operations(&request, &app, &management)?;
-    let found = run(&request, async move { operations.inspect(order).await }).await?;
+    let found = run_to_end(&request, async move { operations.inspect(order).await }).await?;
     Ok(HttpResponse::Ok().json(InspectionBody::from(&found)))
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn redrive(
     Query::refuse_any(&request)?;
     let order: OrderId = request::id(&request, "orderId")?;
     let operations = operations(&request, &app, &management)?;
-    run(&request, async move { operations.redrive(order).await }).await?;
+    run_to_end(&request, async move { operations.redrive(order).await }).await?;
     Ok(HttpResponse::Accepted().json(RedrivenBody::one()))
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn redrive_all(
 ) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&request)?;
     let operations = operations(&request, &app, &management)?;
-    let done = run(&request, async move { operations.redrive_all().await }).await?;
+    let done = run_to_end(&request, async move { operations.redrive_all().await }).await?;
     Ok(HttpResponse::Accepted().json(RedrivenBody::from(done)))
 }
 
@@ -137,6 +137,6 @@ pub(crate) async fn skip(
     let (sequence, reason) = body::skip(&bytes)?;
     let operations = wired(&management)?;
     let skip = async move { operations.skip(order, sequence, &reason).await };
-    let skipped = run(&request, skip).await?;
+    let skipped = run_to_end(&request, skip).await?;
     Ok(HttpResponse::Accepted().json(SkippedBody::from(&skipped)))
 }

@@ -1,0 +1,74 @@
+//! The actuator of the management port beside that of the main one: its links, and the refresh of
+//! the settings.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::actuator;
+use crate::management::{Management, Refreshed};
+use crate::problem::{Code, Problem};
+use crate::request::Query;
+
+/// What there is to see and do about events.
+const EVENTS: &[(&str, &str)] = &[
+    ("events", "/events"),
+    ("events-parked", "/events/parked"),
+    ("events-parked-orderId", "/events/parked/{orderId}"),
+    ("events-skipped", "/events/skipped"),
+    ("events-replays", "/events/replays"),
+    ("events-replays-replayId", "/events/replays/{replayId}"),
+];
+
+/// `GET /actuator`.
+pub(crate) async fn links(request: HttpRequest, management: web::Data<Management>) -> HttpResponse {
+    let refresh = management.refresh.as_ref().map(|_| ("refresh", "/refresh"));
+    let events = management.operations.as_ref().map(|_| EVENTS).into_iter().flatten();
+    let more: Vec<_> = refresh.into_iter().chain(events.copied()).collect();
+    actuator::linked(&request, &more)
+}
+
+/// Read the settings again
+///
+/// As in Spring Cloud: answers the keys whose values have changed. All that can be changed is, or
+/// nothing. The header `x-needs-restart` names the keys whose values wait for a restart;
+/// `x-not-answered` says which config servers gave nothing, where what they gave before still applies.
+#[utoipa::path(
+    post,
+    path = "/actuator/refresh",
+    operation_id = "refresh",
+    tag = "settings",
+    responses((
+        status = 200,
+        description = "The keys that have changed.",
+        body = Vec<String>,
+        content_type = "application/vnd.spring-boot.actuator.v3+json",
+    )),
+)]
+pub(crate) async fn refresh(
+    request: HttpRequest,
+    management: web::Data<Management>,
+) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&request)?;
+    let Some(refresh) = management.refresh.clone() else {
+        return Err(Problem::new(Code::NotFound, "There is nothing to refresh."));
+    };
+    // Whoever asked may go away; the refresh goes on.
+    let running = actix_web::rt::spawn(async move { refresh.refresh().await });
+    let refreshed = running.await.map_err(|panicked| Problem::internal(&panicked))?;
+    let Refreshed { changed, needs_restart, not_answered } = refreshed?;
+    let mut response = actuator::spring(StatusCode::OK, &json!(changed));
+    insert(&mut response, "x-needs-restart", &needs_restart.join(", "));
+    if !not_answered.is_empty() {
+        insert(&mut response, "x-not-answered", &not_answered.join("; "));
+    }
+    Ok(response)
+}
+
+fn insert(response: &mut HttpResponse, name: &'static str, value: &str) {
+    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    if let Ok(value) = HeaderValue::from_str(&value.chars().map(plain).collect::<String>()) {
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+}
