@@ -1,11 +1,11 @@
-//! What operators ask of the journal and of the broker, beside what the relay needs of them.
+//! What operators ask of the journal, beside what the relay needs of it.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, Parked, Placed, PublishError, StoreError, Unreadable};
+use super::{Deadline, Duty, Parked, Placed, StoreError, Unreadable};
 use crate::events::EventRecord;
 
 /// Looks into the journal. Nothing here changes anything.
@@ -70,19 +70,6 @@ pub trait JournalInspection: Send + Sync {
         limit: u32,
         deadline: Deadline,
     ) -> Result<OfOrder, StoreError>;
-}
-
-/// Publishes past events once more.
-#[async_trait]
-pub trait EventReplayer: Send + Sync {
-    /// Publishes events, marked as repetitions, to a topic or each to its own, and answers for each
-    /// as [`EventPublisher::publish`](super::EventPublisher::publish) does; its law holds here, too.
-    /// That a chosen topic does not exist will not mend itself: [`PublishError::Permanent`].
-    async fn replay(
-        &self,
-        topic: Option<&str>,
-        events: &[EventRecord],
-    ) -> Vec<Result<(), PublishError>>;
 }
 
 /// How a duty stands.
