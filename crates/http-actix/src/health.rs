@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use order_app::errors::chain;
 use order_app::orders::Orders;
 use serde_json::Value;
 use tokio::sync::Mutex;
-
-use crate::problem::chain;
 
 /// How long the database's sign of life is good for. However often we are asked, the database is
 /// asked once in this time.

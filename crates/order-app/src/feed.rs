@@ -22,15 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::ports::{Deadline, Entropy, EventJournal, Placed, StoreError, Unreadable};
-use crate::relay::Bell;
+use crate::ports::{Deadline, Entropy, EventJournal, JournalEntry, StoreError, Unreadable};
+use crate::wake_up::WakeUp;
 use ring::Ring;
 use stats::FeedStats;
 
 pub use live::{Filter, LiveEvent};
 pub use settings::FeedSettings;
 pub use stats::FeedReport;
-pub use subscription::{Stretch, Subscription};
+pub use subscription::{FeedBatch, Subscription};
 
 /// So many positions of unreadable events are remembered, so that each is told once in the log.
 const REMEMBERED: usize = 1_000;
@@ -72,10 +72,10 @@ pub enum SubscribeError {
     #[error("there are too many subscribers")]
     TooMany,
     /// No event has this position yet: it is of another journal, or made up.
-    #[error("the journal ends at position {head}")]
+    #[error("the journal ends at position {last}")]
     Ahead {
         /// The last position given.
-        head: i64,
+        last: i64,
     },
     /// Events after the position have been purged.
     #[error(transparent)]
@@ -121,7 +121,7 @@ impl Feed {
 
     /// Follows the end of the journal for ever, while there are subscribers. `placed` is rung when
     /// there may be something new; what nobody rings for is found by polling.
-    pub async fn run(self, placed: Bell) {
+    pub async fn run(self, placed: WakeUp) {
         tail::follow(&self.0, &placed).await;
     }
 
@@ -172,13 +172,13 @@ impl Inner {
             let end = self.ring().end();
             return match end {
                 Some(end) => Ok(end),
-                None => Ok(self.journal.head(deadline).await?),
+                None => Ok(self.journal.last_position(deadline).await?),
             };
         };
         if !self.ring().covers(position) {
-            let head = self.journal.head(deadline).await?;
-            if position > head {
-                return Err(SubscribeError::Ahead { head });
+            let last = self.journal.last_position(deadline).await?;
+            if position > last {
+                return Err(SubscribeError::Ahead { last });
             }
             self.check_purge(position, deadline).await??;
         }
@@ -191,7 +191,7 @@ impl Inner {
         position: i64,
         deadline: Deadline,
     ) -> Result<Result<(), Gone>, StoreError> {
-        let through = self.journal.purged(deadline).await?;
+        let through = self.journal.purged_through(deadline).await?;
         Ok(if position < through { Err(Gone { through }) } else { Ok(()) })
     }
 
@@ -206,7 +206,7 @@ impl Inner {
 
     /// What can be told of an entry of the journal. One that cannot be read is left out: the others
     /// go on, and its sequence shows subscribers that it is missing.
-    fn tell(&self, entry: Result<Placed, Unreadable>) -> Option<Arc<LiveEvent>> {
+    fn tell(&self, entry: Result<JournalEntry, Unreadable>) -> Option<Arc<LiveEvent>> {
         match entry.and_then(LiveEvent::of) {
             Ok(event) => Some(Arc::new(event)),
             Err(unreadable) => {

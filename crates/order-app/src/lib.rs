@@ -5,6 +5,7 @@
 
 mod backoff;
 pub mod currencies;
+pub mod errors;
 pub mod events;
 pub mod feed;
 pub mod housekeeping;
@@ -15,3 +16,4 @@ pub mod orders;
 pub mod ports;
 pub mod relay;
 pub mod traces;
+pub mod wake_up;

@@ -22,7 +22,7 @@ use crate::ports::{
 
 pub use overview::{Overview, ShardState};
 pub use parked::{
-    Inspection, ParkedPage, Reason, RedriveError, RedrivenAll, SkipError, SkippedPage, Waiting,
+    ParkedDetails, ParkedPage, Reason, RedriveError, RedrivenAll, SkipError, SkippedPage, Waiting,
 };
 pub use replay::{LeftOut, Replay, ReplayPace, ReplayPlan, ReplayProgress, ReplayState};
 pub use replays::{ReplayJob, Replays, StartError};

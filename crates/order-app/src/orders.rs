@@ -21,13 +21,13 @@ use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
 use crate::live::Live;
 use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError};
-use crate::relay::Bell;
+use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
 pub use change_status::{ChangeStatus, ChangeStatusError};
 pub use find::FindError;
 pub use place::{PlaceError, PlaceOrder};
-pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesError};
+pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesFailure};
 pub use stats::{OrderStats, StepCount};
 
 /// The order service's use cases. Cheap to clone.
@@ -42,7 +42,7 @@ struct Inner {
     ports: Ports,
     policy: Live<Policy>,
     in_flight: InFlight,
-    bell: Bell,
+    commits: WakeUp,
     stats: Arc<OrderStats>,
 }
 
@@ -118,9 +118,9 @@ impl Orders {
     /// Wires the use cases. `budget` is how long a request may take.
     #[must_use]
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
-        let (in_flight, bell) = (InFlight::default(), Bell::default());
+        let (in_flight, commits) = (InFlight::default(), WakeUp::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        Self(Arc::new(Inner { ports, policy, in_flight, bell, stats: Arc::default() }))
+        Self(Arc::new(Inner { ports, policy, in_flight, commits, stats: Arc::default() }))
     }
 
     /// From now on accepts these currencies, and gives each request that much time. Requests that
@@ -129,10 +129,10 @@ impl Orders {
         self.0.policy.set(Policy { currencies: Arc::new(currencies), budget });
     }
 
-    /// Rung after each commit; for the relay.
+    /// Set after each commit; wakes the relay.
     #[must_use]
-    pub fn bell(&self) -> &Bell {
-        &self.0.bell
+    pub fn commits(&self) -> &WakeUp {
+        &self.0.commits
     }
 
     /// What was done so far.

@@ -14,7 +14,6 @@ mod arranging;
 mod asides;
 mod attendance;
 mod batch;
-mod bell;
 mod calls;
 mod desk;
 mod health;
@@ -35,9 +34,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::errors::short_chain;
 use crate::ports::{
     Clock, Duty, Entropy, EventJournal, EventPublisher, Lease, OrderStore, StoreError,
 };
+use crate::wake_up::WakeUp;
 use arranging::Arranging;
 use attendance::Attendance;
 use calls::{Answer, Call, Seat, Work};
@@ -46,7 +47,6 @@ use shard::Shard;
 use tail::Tail;
 use tenure::Tenure;
 
-pub use bell::Bell;
 pub use settings::{Backoff, RelaySettings};
 pub use stats::{RelayError, RelayReport, RelayStats};
 
@@ -56,9 +56,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 /// See the head of the file.
 pub struct Relay {
     desk: Desk,
-    bell: Bell,
+    bell: WakeUp,
     /// Rung when there is something new in the journal.
-    placed: Bell,
+    placed: WakeUp,
     attendance: Attendance,
     arranging: Arranging,
     tail: Tail,
@@ -108,8 +108,8 @@ impl Relay {
         ports: RelayPorts,
         settings: RelaySettings,
         instance: Uuid,
-        bell: Bell,
-        placed: Bell,
+        bell: WakeUp,
+        placed: WakeUp,
         stats: Arc<RelayStats>,
     ) -> Self {
         let desk = Desk::new(ports, settings, stats, instance);
@@ -166,9 +166,9 @@ impl Relay {
         let Desk { ports, instance, .. } = &self.desk;
         if ports.publisher.is_some() {
             let deadline = later(Instant::now(), self.desk.settings.budget);
-            let gone = ports.journal.attend(*instance, Duration::ZERO, deadline).await;
+            let gone = ports.journal.heartbeat(*instance, Duration::ZERO, deadline).await;
             if let Err(error) = gone {
-                tracing::debug!(cause = desk::cause(&error), "the instance did not sign off");
+                tracing::debug!(cause = short_chain(&error), "the instance did not sign off");
             }
         }
         if orderly.is_err() {
@@ -205,7 +205,7 @@ impl Relay {
             biased;
             (call, answer) = self.desk.calls.next() => self.finish(call, answer),
             () = sleep => {}
-            () = self.bell.rung() => {}
+            () = self.bell.woken() => {}
         }
     }
 
@@ -213,7 +213,7 @@ impl Relay {
     fn begin(&mut self) -> Option<Instant> {
         let Self { desk, shards, orphans, .. } = self;
         desk.look_at_the_clock();
-        if self.bell.answer() {
+        if self.bell.take() {
             self.arranging.wake();
         }
         self.arranging.work(self.stopping, desk);
@@ -255,7 +255,7 @@ impl Relay {
                 };
                 if self.arranging.arranged(answer, desk) {
                     self.tail.wake();
-                    self.placed.ring();
+                    self.placed.wake();
                 }
             }
             (Call::Tail(Some(after)), Answer::Page(page)) => {
@@ -307,7 +307,7 @@ impl Relay {
 
     fn released(&mut self, duty: Duty) {
         match duty {
-            Duty::Arrange => self.arranging.released(),
+            Duty::Sequence => self.arranging.released(),
             Duty::Publish(number) => {
                 self.attendance.gave_up(number);
                 if self.forget(number) {

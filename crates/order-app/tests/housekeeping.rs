@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use order_app::housekeeping::{Chore, Housekeeping, Step};
 use order_app::idempotency::RecordedAnswer;
 use order_app::ports::{
-    Change, Duty, EventJournal, Held, Lease, OrderStore as _, Progress, SHARDS, StoreError,
+    Change, Duty, EventJournal, Lease, Leased, OrderStore as _, Progress, SHARDS, StoreError,
 };
 use order_domain::OrderStatus;
 use order_testkit::examples::{
@@ -100,10 +100,10 @@ async fn published(orders: i64) -> Arc<InMemoryStore> {
         let confirmed = moved(&order, OrderStatus::Confirmed, noon());
         store.commit(a_change(confirmed), soon()).await.unwrap();
     }
-    let arranging = lease(&store, Duty::Arrange).await;
-    let held = store.arrange(&arranging, 10_000, soon()).await.unwrap();
-    assert!(matches!(held, Held::Done(_)));
-    let position = store.head(soon()).await.unwrap();
+    let arranging = lease(&store, Duty::Sequence).await;
+    let held = store.assign_positions(&arranging, 10_000, soon()).await.unwrap();
+    assert!(matches!(held, Leased::Done(_)));
+    let position = store.last_position(soon()).await.unwrap();
     for shard in 0..SHARDS {
         let lease = lease(&store, Duty::Publish(shard)).await;
         let progress = Progress { position, ..Progress::default() };
@@ -136,7 +136,7 @@ async fn events_without_a_retention_are_kept_for_ever() {
         let housekeeping =
             Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
         assert_eq!(housekeeping.step(Chore::Events).await.unwrap(), Step::Idle);
-        assert_eq!(store.purged(soon()).await.unwrap(), 0);
+        assert_eq!(store.purged_through(soon()).await.unwrap(), 0);
     }
 }
 
@@ -157,6 +157,6 @@ async fn all_that_is_due_is_purged_batch_by_batch_whatever_becomes_of_the_answer
         Housekeeping::new(Arc::new(failing), Arc::new(journal), retention, clock.clone());
     let run = housekeeping.run(Duration::from_mins(1));
     assert!(tokio::time::timeout(Duration::from_secs(30), run).await.is_err(), "it runs for ever");
-    assert_eq!(store.purged(soon()).await.unwrap(), 1_400);
+    assert_eq!(store.purged_through(soon()).await.unwrap(), 1_400);
     assert_eq!(calls.load(Ordering::SeqCst), 3 * 2, "three batches, heard before and after");
 }

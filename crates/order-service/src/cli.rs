@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
@@ -17,7 +18,7 @@ use crate::logs::{Log, Who};
 use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
 use crate::system::{OsEntropy, SystemClock, machine_name};
-use crate::{chain, report, run, traces};
+use crate::{report, run, traces};
 use events::EventsCommand;
 use output::{complain, print};
 

@@ -28,7 +28,8 @@ use order_app::live::Live;
 use order_app::operations::Replays;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Entropy};
-use order_app::relay::{Bell, RelayStats};
+use order_app::relay::RelayStats;
+use order_app::wake_up::WakeUp;
 use persistence_diesel::{StoreSettings, Stores};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpSocket;
@@ -105,10 +106,11 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
     let stats = Arc::new(RelayStats::default());
     let operations = replaying::operations(&settings, &stores, clock.clone(), entropy.clone());
     let feed = feeding::feed(settings.requests, stores.journal.clone(), entropy.clone());
-    let placed = Bell::default();
+    let new_positions = WakeUp::default();
     let relay_ports = publishing::ports(&stores, clock.clone(), entropy.clone());
-    let bell = orders.bell().clone();
-    let publishing = Publishing::new(&settings, relay_ports, bell, placed.clone(), stats.clone())?;
+    let commits = orders.commits().clone();
+    let publishing =
+        Publishing::new(&settings, relay_ports, commits, new_positions.clone(), stats.clone())?;
     let pages = management.as_ref().and_then(|listener| management::reachable(listener, address));
     let registration =
         registry::registration(&settings, address, pages, clock.clone(), entropy.clone())?;
@@ -146,7 +148,7 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
     // Dropped at the end, and its tasks with it.
     let mut beside = JoinSet::new();
     beside.spawn(metrics.keep_up());
-    beside.spawn(feeding::follow(feed.clone(), placed));
+    beside.spawn(feeding::follow(feed.clone(), new_positions));
     beside.spawn(watch_backlog(stores.journal.clone(), stats, clock.clone()));
     beside.spawn(refresher.run(entropy));
     beside.spawn({
@@ -329,7 +331,7 @@ async fn prepare(storage: &Storage, orders: &Orders) {
         let store = store_settings(storage);
         let migrated = until_done("the migration of the database", || async {
             let done = persistence_diesel::migrate(&store).await;
-            done.map_err(|error| crate::chain(&error))
+            done.map_err(|error| order_app::errors::chain(&error))
         });
         for migration in migrated.await {
             tracing::info!(migration, "the database was migrated");
@@ -337,7 +339,7 @@ async fn prepare(storage: &Storage, orders: &Orders) {
     } else {
         let reached = until_done("reaching the database", || async {
             let pong = orders.ping().await;
-            pong.map_err(|error| crate::chain(&error))
+            pong.map_err(|error| order_app::errors::chain(&error))
         });
         reached.await;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, Purged,
+    Backlog, Deadline, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Progress, Purged,
     StoreError, Unreadable,
 };
 use order_domain::{OrderId, Version};
@@ -61,11 +61,11 @@ impl HookedJournal {
     async fn under<T>(
         &self,
         lease: &Lease,
-        call: impl Future<Output = Result<Held<T>, StoreError>> + Send,
-    ) -> Result<Held<T>, StoreError> {
+        call: impl Future<Output = Result<Leased<T>, StoreError>> + Send,
+    ) -> Result<Leased<T>, StoreError> {
         (self.hook)(Moment::Before).await?;
         let answer = call.await?;
-        let lease = matches!(answer, Held::Done(_)).then_some(*lease);
+        let lease = matches!(answer, Leased::Done(_)).then_some(*lease);
         (self.hook)(Moment::After(lease)).await?;
         Ok(answer)
     }
@@ -73,13 +73,13 @@ impl HookedJournal {
 
 #[async_trait]
 impl EventJournal for HookedJournal {
-    async fn attend(
+    async fn heartbeat(
         &self,
         instance: Uuid,
         lives_for: Duration,
         deadline: Deadline,
     ) -> Result<u32, StoreError> {
-        self.around(self.inner.attend(instance, lives_for, deadline)).await
+        self.around(self.inner.heartbeat(instance, lives_for, deadline)).await
     }
 
     async fn lease(
@@ -96,28 +96,28 @@ impl EventJournal for HookedJournal {
         self.around(self.inner.release(lease, deadline)).await
     }
 
-    async fn arrange(
+    async fn assign_positions(
         &self,
         lease: &Lease,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Held<u32>, StoreError> {
-        self.under(lease, self.inner.arrange(lease, limit, deadline)).await
+    ) -> Result<Leased<u32>, StoreError> {
+        self.under(lease, self.inner.assign_positions(lease, limit, deadline)).await
     }
 
-    async fn after(
+    async fn entries_after(
         &self,
         position: i64,
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
+    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
         (self.hook)(Moment::Reads(shard)).await?;
-        self.around(self.inner.after(position, shard, limit, deadline)).await
+        self.around(self.inner.entries_after(position, shard, limit, deadline)).await
     }
 
-    async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
-        self.around(self.inner.head(deadline)).await
+    async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        self.around(self.inner.last_position(deadline)).await
     }
 
     async fn purge(
@@ -129,8 +129,8 @@ impl EventJournal for HookedJournal {
         self.around(self.inner.purge(happened_before, limit, deadline)).await
     }
 
-    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError> {
-        self.around(self.inner.purged(deadline)).await
+    async fn purged_through(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        self.around(self.inner.purged_through(deadline)).await
     }
 
     async fn advance(
@@ -138,7 +138,7 @@ impl EventJournal for HookedJournal {
         lease: &Lease,
         progress: &Progress,
         deadline: Deadline,
-    ) -> Result<Held<()>, StoreError> {
+    ) -> Result<Leased<()>, StoreError> {
         self.under(lease, self.inner.advance(lease, progress, deadline)).await
     }
 

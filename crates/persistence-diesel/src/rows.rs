@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
-use order_app::ports::{BoxError, Change, Placed, Unreadable};
+use order_app::ports::{BoxError, Change, JournalEntry, Unreadable};
 use order_domain::{
     Amount, AmountText, CancelReason, ClientReference, Currency, CustomerId, Order, OrderEventKind,
     OrderId, OrderLine, OrderLines, OrderSnapshot, OrderStatus, ProductId, ProductName, Quantity,
@@ -326,11 +326,11 @@ fn event_kind(name: &str) -> Result<OrderEventKind, BoxError> {
 
 impl PlacedRow {
     /// The event at this place, or what is wrong with it. An error is about the place itself.
-    pub(crate) fn into_placed(self) -> Result<Result<Placed, Unreadable>, BoxError> {
+    pub(crate) fn into_entry(self) -> Result<Result<JournalEntry, Unreadable>, BoxError> {
         let (order, sequence) = (OrderId::new(self.order_id)?, Version::new(self.sequence)?);
         let position = self.position;
         Ok(match self.into_event(order, sequence) {
-            Ok(event) => Ok(Placed { position, event }),
+            Ok(event) => Ok(JournalEntry { position, event }),
             Err(error) => Err(Unreadable { position, order, sequence, reason: error.to_string() }),
         })
     }

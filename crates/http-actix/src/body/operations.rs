@@ -6,7 +6,7 @@ mod requests;
 use chrono::{DateTime, Utc};
 use order_app::events::timestamp;
 use order_app::operations::{
-    Inspection, LeftOut, Overview, ParkedPage, RedrivenAll, ReplayJob, ReplayState, SkippedPage,
+    LeftOut, Overview, ParkedDetails, ParkedPage, RedrivenAll, ReplayJob, ReplayState, SkippedPage,
     Waiting,
 };
 use order_app::ports::{Backlog, Parked, Selection, Skipped, shard};
@@ -210,7 +210,7 @@ pub(crate) struct ReplaysBody {
 
 impl From<&Overview> for OverviewBody {
     fn from(overview: &Overview) -> Self {
-        let Overview { backlog, lag, head, arranger, shards, at } = overview;
+        let Overview { backlog, lag, last_position, sequencer, shards, at } = overview;
         let shards = shards.iter().map(|state| ShardBody {
             shard: state.shard,
             holder: state.holder.map(|holder| holder.to_string()),
@@ -222,8 +222,8 @@ impl From<&Overview> for OverviewBody {
             oldest: backlog.oldest.map(timestamp),
             lag_seconds: lag.to_std().unwrap_or_default().as_secs_f64(),
             parked_orders: backlog.parked,
-            head: *head,
-            arranger: arranger.map(|arranger| arranger.to_string()),
+            head: *last_position,
+            arranger: sequencer.map(|instance| instance.to_string()),
             shards: shards.collect(),
             at: timestamp(*at),
         }
@@ -251,8 +251,8 @@ impl From<&ParkedPage> for ParkedPageBody {
     }
 }
 
-impl From<&Inspection> for InspectionBody {
-    fn from(inspection: &Inspection) -> Self {
+impl From<&ParkedDetails> for InspectionBody {
+    fn from(inspection: &ParkedDetails) -> Self {
         let parked = ParkedBody::from(&inspection.parked);
         let (events, more_events, unreadable) = match &inspection.waiting {
             Waiting::Unreadable(reason) => (Vec::new(), false, Some(reason.clone())),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use order_app::feed::{Gone, LiveEvent, Stretch, Subscription};
+use order_app::feed::{FeedBatch, Gone, LiveEvent, Subscription};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream that has been silent for so long gives a sign of life.
@@ -16,7 +16,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// After so many milliseconds a client connects again.
 const RETRY: u32 = 1_000;
 
-type Next = Pin<Box<dyn Future<Output = (Subscription, Result<Stretch, Gone>)>>>;
+type Next = Pin<Box<dyn Future<Output = (Subscription, Result<FeedBatch, Gone>)>>>;
 
 /// The body of a stream. It takes no more from its subscription than the connection takes from it.
 pub(crate) struct EventStream {
@@ -74,7 +74,7 @@ impl EventStream {
             return Poll::Ready(None);
         }
         while let Poll::Ready((subscription, next)) = self.next.as_mut().poll(context) {
-            let Ok(Stretch { events, through }) = next else {
+            let Ok(FeedBatch { events, through }) = next else {
                 // The client comes back with its last id, and is told what is wrong with that.
                 self.record.end = Some("events were purged before they were sent");
                 return Poll::Ready(None);

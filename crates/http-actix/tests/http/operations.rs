@@ -71,9 +71,9 @@ impl Port {
     }
 
     async fn publish(&self) {
-        let lease = self.lease(Duty::Arrange).await;
-        self.memory.arrange(&lease, 1_000, soon()).await.unwrap();
-        let position = self.memory.head(soon()).await.unwrap();
+        let lease = self.lease(Duty::Sequence).await;
+        self.memory.assign_positions(&lease, 1_000, soon()).await.unwrap();
+        let position = self.memory.last_position(soon()).await.unwrap();
         for number in 0..SHARDS {
             let lease = self.lease(Duty::Publish(number)).await;
             let progress = Progress { position, ..Progress::default() };

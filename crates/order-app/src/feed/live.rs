@@ -3,7 +3,7 @@
 use order_domain::{CustomerId, OrderEventKind, OrderId};
 use serde::Deserialize;
 
-use crate::ports::{Placed, Unreadable};
+use crate::ports::{JournalEntry, Unreadable};
 
 /// An event, ready to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ struct Whose {
 }
 
 impl LiveEvent {
-    pub(super) fn of(Placed { position, event }: Placed) -> Result<Self, Unreadable> {
+    pub(super) fn of(JournalEntry { position, event }: JournalEntry) -> Result<Self, Unreadable> {
         let render = || {
             let whose: Whose = serde_json::from_str(&event.data)?;
             serde_json::to_string(&event.cloud_event()?).map(|json| (whose.customer_id, json))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Counted by a feed.
 #[derive(Debug, Default)]
 pub(super) struct FeedStats {
-    told: AtomicU64,
+    streamed: AtomicU64,
     refused: AtomicU64,
     unreadable: AtomicU64,
 }
@@ -16,7 +16,7 @@ pub struct FeedReport {
     /// How many subscribe, now.
     pub streams: usize,
     /// Events that were told, one for each subscriber that was told it.
-    pub told: u64,
+    pub streamed: u64,
     /// How often somebody could not subscribe because there were too many.
     pub refused: u64,
     /// Events that were left out because they cannot be read.
@@ -27,14 +27,14 @@ impl FeedStats {
     pub(super) fn report(&self, streams: usize) -> FeedReport {
         FeedReport {
             streams,
-            told: self.told.load(Relaxed),
+            streamed: self.streamed.load(Relaxed),
             refused: self.refused.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
         }
     }
 
-    pub(super) fn told(&self, events: usize) {
-        self.told.fetch_add(events.try_into().unwrap_or(u64::MAX), Relaxed);
+    pub(super) fn streamed(&self, events: usize) {
+        self.streamed.fetch_add(events.try_into().unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(super) fn refused(&self) {

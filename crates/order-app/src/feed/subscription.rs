@@ -27,7 +27,7 @@ pub struct Subscription {
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
+pub struct FeedBatch {
     /// The events that pass the filter, in the order of their places.
     pub events: Vec<Arc<LiveEvent>>,
     /// With them, everything up to this position is told.
@@ -51,7 +51,7 @@ impl Subscription {
     ///
     /// # Errors
     /// [`Gone`] when events that were to come next have been purged.
-    pub async fn next(&mut self) -> Result<Stretch, Gone> {
+    pub async fn next(&mut self) -> Result<FeedBatch, Gone> {
         loop {
             // What comes after this look wakes us.
             self.moved.borrow_and_update();
@@ -60,7 +60,7 @@ impl Subscription {
                 Look::Here(events, through) => return Ok(self.told(events, through)),
                 Look::Behind => {
                     if let Some(page) = self.read().await {
-                        let Stretch { events, through } = page?;
+                        let FeedBatch { events, through } = page?;
                         return Ok(self.told(events, through));
                     }
                     // A defect behind the port, which is in the log; not without a pause again.
@@ -72,7 +72,7 @@ impl Subscription {
         }
     }
 
-    fn told(&mut self, mut events: Vec<Arc<LiveEvent>>, mut through: i64) -> Stretch {
+    fn told(&mut self, mut events: Vec<Arc<LiveEvent>>, mut through: i64) -> FeedBatch {
         events.retain(|event| self.filter.takes(event));
         let mut bytes = 0_usize;
         let mut fits = |event: &Arc<LiveEvent>| {
@@ -88,14 +88,14 @@ impl Subscription {
         // Not the room for those that are gone.
         events.shrink_to_fit();
         self.position = through;
-        self.place.0.stats.told(events.len());
-        Stretch { events, through }
+        self.place.0.stats.streamed(events.len());
+        FeedBatch { events, through }
     }
 
     /// Reads a page in a task of its own: a subscriber that does not ask any further must keep
     /// nobody from reading. The task has a share in the place, so that there are not more of them
     /// than subscribers.
-    async fn read(&self) -> Option<Result<Stretch, Gone>> {
+    async fn read(&self) -> Option<Result<FeedBatch, Gone>> {
         let (answer, heard) = oneshot::channel();
         let (place, position) = (Arc::clone(&self.place), self.position);
         self.place.0.runtime.spawn(async move { catch_up(&place.0, position, answer).await });
@@ -113,7 +113,7 @@ impl fmt::Debug for Subscription {
 async fn catch_up(
     inner: &Inner,
     position: i64,
-    mut answer: oneshot::Sender<Result<Stretch, Gone>>,
+    mut answer: oneshot::Sender<Result<FeedBatch, Gone>>,
 ) {
     let reading = async {
         let mut failures = 0;
@@ -136,13 +136,13 @@ async fn catch_up(
 }
 
 /// The page after a position.
-async fn page(inner: &Inner, position: i64) -> Result<Result<Stretch, Gone>, StoreError> {
+async fn page(inner: &Inner, position: i64) -> Result<Result<FeedBatch, Gone>, StoreError> {
     let turn = inner.reads.acquire().await;
     let deadline = inner.deadline();
     // What the ring had before the question has its place, and is in the answer.
     let end = inner.ring().end().unwrap_or(position);
     let limit = inner.settings.page;
-    let entries = inner.journal.after(position, None, limit, deadline).await?;
+    let entries = inner.journal.entries_after(position, None, limit, deadline).await?;
     let whole = u32::try_from(entries.len()).is_ok_and(|read| read < limit);
     let mut through = if whole { end.max(position) } else { position };
     let (mut places, mut bytes, mut events) = (0_i64, 0_usize, Vec::new());
@@ -163,7 +163,7 @@ async fn page(inner: &Inner, position: i64) -> Result<Result<Stretch, Gone>, Sto
         return Ok(Err(gone));
     }
     drop(turn);
-    Ok(Ok(Stretch { events, through }))
+    Ok(Ok(FeedBatch { events, through }))
 }
 
 /// The position of the last of some events.

@@ -7,13 +7,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Inner;
 use crate::ports::StoreError;
-use crate::relay::Bell;
+use crate::wake_up::WakeUp;
 
 /// At most so many events are read at once.
 const PAGE: u32 = 500;
 
 /// Follows for ever.
-pub(super) async fn follow(inner: &Arc<Inner>, placed: &Bell) {
+pub(super) async fn follow(inner: &Arc<Inner>, placed: &WakeUp) {
     loop {
         // A ring that somebody has left in the middle of something tells nothing.
         inner.ring().clear();
@@ -24,12 +24,12 @@ pub(super) async fn follow(inner: &Arc<Inner>, placed: &Bell) {
     }
 }
 
-async fn while_wanted(inner: &Arc<Inner>, placed: &Bell) {
+async fn while_wanted(inner: &Arc<Inner>, placed: &WakeUp) {
     let mut failures = 0;
     while has_listeners(inner) {
         let started = Instant::now();
         // Heard before the question, or what is placed in between would be missed.
-        placed.answer();
+        placed.take();
         match step(inner).await {
             Ok(more) => {
                 if failures > 0 {
@@ -37,7 +37,7 @@ async fn while_wanted(inner: &Arc<Inner>, placed: &Bell) {
                 }
                 failures = 0;
                 if !more {
-                    let _ = timeout(inner.settings.poll, placed.rung()).await;
+                    let _ = timeout(inner.settings.poll, placed.woken()).await;
                 }
                 sleep_until(started.checked_add(inner.settings.breath).unwrap_or(started)).await;
             }
@@ -61,12 +61,12 @@ fn has_listeners(inner: &Inner) -> bool {
 async fn step(inner: &Inner) -> Result<bool, StoreError> {
     let (end, deadline) = (inner.ring().end(), inner.deadline());
     let Some(end) = end else {
-        let head = inner.journal.head(deadline).await?;
+        let head = inner.journal.last_position(deadline).await?;
         inner.ring().begin(head);
         inner.end.send_replace(head);
         return Ok(false);
     };
-    let page = inner.journal.after(end, None, PAGE, deadline).await?;
+    let page = inner.journal.entries_after(end, None, PAGE, deadline).await?;
     let full = u32::try_from(page.len()).is_ok_and(|events| events >= PAGE);
     let Some(last) = page.last() else { return Ok(false) };
     let to = last.as_ref().map_or_else(|unreadable| unreadable.position, |one| one.position);

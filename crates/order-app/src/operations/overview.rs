@@ -15,9 +15,9 @@ pub struct Overview {
     /// nothing waits.
     pub lag: TimeDelta,
     /// The last place that was given.
-    pub head: i64,
+    pub last_position: i64,
     /// Which instance gives the places now.
-    pub arranger: Option<Uuid>,
+    pub sequencer: Option<Uuid>,
     /// Who publishes, and how far.
     pub shards: Vec<ShardState>,
     /// When this was asked.
@@ -41,23 +41,23 @@ impl Operations {
     /// # Errors
     /// What the journal said instead.
     pub async fn overview(&self) -> Result<Overview, StoreError> {
-        let holdings = self.ports.inspection.holdings(deadline()).await?;
+        let duties = self.ports.inspection.duties(deadline()).await?;
         let backlog = self.ports.journal.backlog(deadline()).await?;
         let at = self.ports.clock.now();
         let waits = |since: DateTime<Utc>| at.signed_duration_since(since).max(TimeDelta::zero());
-        let arranging = holdings.iter().find(|holding| holding.duty == Duty::Arrange);
-        let shards = holdings.iter().filter_map(|holding| match holding.duty {
-            Duty::Arrange | Duty::Replay => None,
+        let sequencing = duties.iter().find(|duty_state| duty_state.duty == Duty::Sequence);
+        let shards = duties.iter().filter_map(|duty_state| match duty_state.duty {
+            Duty::Sequence | Duty::Replay => None,
             Duty::Publish(shard) => {
-                let (holder, position) = (holding.holder, holding.position);
+                let (holder, position) = (duty_state.holder, duty_state.position);
                 Some(ShardState { shard, holder, position })
             }
         });
         Ok(Overview {
             backlog,
             lag: backlog.oldest.map_or_else(TimeDelta::zero, waits),
-            head: arranging.map_or(0, |holding| holding.position),
-            arranger: arranging.and_then(|holding| holding.holder),
+            last_position: sequencing.map_or(0, |duty_state| duty_state.position),
+            sequencer: sequencing.and_then(|duty_state| duty_state.holder),
             shards: shards.collect(),
             at,
         })

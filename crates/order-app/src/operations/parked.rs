@@ -35,7 +35,7 @@ pub struct SkippedPage {
 
 /// A parked order and what waits with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspection {
+pub struct ParkedDetails {
     /// The order.
     pub parked: Parked,
     /// Its events that are not published.
@@ -147,7 +147,7 @@ impl Operations {
     ///
     /// # Errors
     /// [`RedriveError`], each case by its name.
-    pub async fn inspect(&self, order: OrderId) -> Result<Inspection, RedriveError> {
+    pub async fn inspect(&self, order: OrderId) -> Result<ParkedDetails, RedriveError> {
         let parked = self.find_parked(order).await?.ok_or(RedriveError::NotParked(order))?;
         let before = parked.from.get().saturating_sub(1);
         let most = SHOWN.saturating_add(1);
@@ -159,7 +159,7 @@ impl Operations {
             Err(StoreError::Corrupt(cause)) => Waiting::Unreadable(cause.to_string()),
             Err(error) => return Err(error.into()),
         };
-        Ok(Inspection { parked, waiting })
+        Ok(ParkedDetails { parked, waiting })
     }
 
     /// Has a parked order published again, in sequence. Asking again before that is done changes

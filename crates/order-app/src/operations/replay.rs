@@ -262,15 +262,3 @@ async fn keep(journal: &dyn EventJournal, lease: &mut Option<Lease>) {
 fn add(count: &mut u64, more: usize) {
     *count = count.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
 }
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}

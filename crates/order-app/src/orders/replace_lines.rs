@@ -30,7 +30,7 @@ pub enum LinesRefused {
 }
 
 /// Why lines were not replaced.
-pub type ReplaceLinesError = ChangeError<LinesRefused>;
+pub type ReplaceLinesFailure = ChangeError<LinesRefused>;
 
 impl Orders {
     /// Replaces all lines of a pending order. The same lines again are success, without a new
@@ -42,7 +42,7 @@ impl Orders {
         &self,
         command: ReplaceLines,
         request: WriteRequest,
-    ) -> Result<Answered, ReplaceLinesError> {
+    ) -> Result<Answered, ReplaceLinesFailure> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "replace lines");
         Self::run(step, async move {

@@ -93,7 +93,7 @@ impl Orders {
         let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id_of(&change));
         match self.store().commit(change, deadline).instrument(step).await {
             Ok(()) => {
-                self.0.bell.ring();
+                self.0.commits.wake();
                 self.0.stats.took(from, kind);
                 Ok(Landed::Answered(Answered { answer, replayed: false }))
             }

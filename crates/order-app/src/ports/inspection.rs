@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, Parked, Placed, StoreError, Unreadable};
+use super::{Deadline, Duty, JournalEntry, Parked, StoreError, Unreadable};
 use crate::events::EventRecord;
 
 /// Looks into the journal. Nothing here changes anything.
@@ -14,9 +14,9 @@ use crate::events::EventRecord;
 /// answers was so at one moment.
 #[async_trait]
 pub trait JournalInspection: Send + Sync {
-    /// Who does what of the relay, and how far it is done: each duty once, [`Duty::Arrange`] first,
+    /// Who does what of the relay, and how far it is done: each duty once, [`Duty::Sequence`] first,
     /// then the shards.
-    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError>;
+    async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError>;
 
     /// The parked orders with an id above `after`, by their ids, at most `limit`; of one shard, or
     /// of all. Paging through them misses no order that is parked all the while.
@@ -39,7 +39,7 @@ pub trait JournalInspection: Send + Sync {
     ) -> Result<Vec<Skipped>, StoreError>;
 
     /// The selected events with places after `after`, in the order of their places, at most
-    /// `limit`; skipped ones are left out, as in [`EventJournal::after`](super::EventJournal::after).
+    /// `limit`; skipped ones are left out, as in [`EventJournal::entries_after`](super::EventJournal::entries_after).
     /// It looks at as many places at a time as it can in a short time, and says how far it came:
     /// up to there, nothing is missing. An event that cannot be read stands at its place by its
     /// name, unless what can be read of it says that it is not selected.
@@ -49,10 +49,10 @@ pub trait JournalInspection: Send + Sync {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Selected, StoreError>;
+    ) -> Result<SelectedPage, StoreError>;
 
     /// The orders of a customer, oldest first, at most `limit`.
-    async fn orders_of(
+    async fn customer_order_ids(
         &self,
         customer: CustomerId,
         limit: u32,
@@ -63,18 +63,18 @@ pub trait JournalInspection: Send + Sync {
     /// from which on they are not published; skipped ones are left out. They are found by their
     /// order: however long the journal is, nothing else of it is looked at but what the order's
     /// shard has yet to publish. What a purge has left of the order is among them.
-    async fn of_order(
+    async fn order_events(
         &self,
         order: OrderId,
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<OfOrder, StoreError>;
+    ) -> Result<OrderEvents, StoreError>;
 }
 
 /// How a duty stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holding {
+pub struct DutyState {
     /// What it is about.
     pub duty: Duty,
     /// Which instance has the lease; `None` when it is free or over.
@@ -124,9 +124,9 @@ impl Selection {
 
 /// One page of selected events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
+pub struct SelectedPage {
     /// The events.
-    pub events: Vec<Result<Placed, Unreadable>>,
+    pub events: Vec<Result<JournalEntry, Unreadable>>,
     /// Up to which place everything was looked at: the last event's, or farther; above `after`
     /// unless that is the last place given.
     pub through: i64,
@@ -134,7 +134,7 @@ pub struct Selected {
 
 /// Some events of one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OfOrder {
+pub struct OrderEvents {
     /// Each by its sequence, or why it cannot be read.
     pub events: Vec<(Version, Result<EventRecord, String>)>,
     /// Its first event that is not published; later ones are not, either. `None` when all that

@@ -20,7 +20,7 @@ use crate::events::EventRecord;
 ///   at a position hides none that will be seen at a smaller one.
 /// * For one order, positions grow with the sequence.
 /// * A call under a lease that was taken by somebody else changes nothing and answers
-///   [`Held::Lost`], however late it comes.
+///   [`Leased::Lost`], however late it comes.
 /// * Deadlines and transient faults as in [`OrderStore`](super::OrderStore); what changes the journal, a shard's
 ///   position or a parked order may answer [`StoreError::OutcomeUnknown`]. An answer that was lost is settled by the
 ///   lease: calling again with the same arguments is safe.
@@ -28,7 +28,7 @@ use crate::events::EventRecord;
 pub trait EventJournal: Send + Sync {
     /// Says that this instance lives, for so long; answers how many instances live, itself
     /// included. For no time at all: it signs off.
-    async fn attend(
+    async fn heartbeat(
         &self,
         instance: Uuid,
         lives_for: Duration,
@@ -50,29 +50,29 @@ pub trait EventJournal: Send + Sync {
 
     /// Gives the next places to at most `limit` committed events that have none, and as many more as
     /// were committed together with the last of them, and answers how many. The lease is the one
-    /// for [`Duty::Arrange`].
-    async fn arrange(
+    /// for [`Duty::Sequence`].
+    async fn assign_positions(
         &self,
         lease: &Lease,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Held<u32>, StoreError>;
+    ) -> Result<Leased<u32>, StoreError>;
 
     /// The events after a position, in the order of their places, at most `limit`; of one shard,
     /// or of all. One that cannot be read stands at its place by its name: the others go on.
     /// Events that were skipped are left out for ever: their orders may be published again past
     /// them, and whoever reads later from before them must not put them behind that. So are events
-    /// that were purged; see [`EventJournal::purged`].
-    async fn after(
+    /// that were purged; see [`EventJournal::purged_through`].
+    async fn entries_after(
         &self,
         position: i64,
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError>;
+    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>;
 
     /// The last place given; 0 when there is none.
-    async fn head(&self, deadline: Deadline) -> Result<i64, StoreError>;
+    async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
     /// Purges the next places, at most `limit`: up to the first that its shard's publisher has not
     /// passed, and up to the last whose event happened before a time. These places are gone then.
@@ -89,7 +89,7 @@ pub trait EventJournal: Send + Sync {
 
     /// Up to which place the journal is purged; 0 when it is not. Whoever has read after an earlier
     /// place, and asks this then, knows whether something may have been missing.
-    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError>;
+    async fn purged_through(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
     /// Records in one transaction what has been done under the lease of a shard: every event of
     /// the shard up to `position` is published or belongs to a parked order; these orders are
@@ -99,7 +99,7 @@ pub trait EventJournal: Send + Sync {
         lease: &Lease,
         progress: &Progress,
         deadline: Deadline,
-    ) -> Result<Held<()>, StoreError>;
+    ) -> Result<Leased<()>, StoreError>;
 
     /// The parked orders, oldest first, at most `limit`; of one shard, or of all.
     async fn parked(
@@ -111,7 +111,7 @@ pub trait EventJournal: Send + Sync {
 
     /// Asks the holder of an order's shard to publish what is parked, in sequence, after leaving
     /// out the first event when there is a reason to `skip` it; `false` when it is not parked. A
-    /// skipped event is not in [`EventJournal::after`] any more. Asking twice skips once: what is
+    /// skipped event is not in [`EventJournal::entries_after`] any more. Asking twice skips once: what is
     /// asked of an order whose wish has not been answered yet changes nothing, nor does the wish to
     /// skip an event that is not the first one, or not any more.
     async fn redrive(
@@ -139,7 +139,7 @@ pub fn shard(order: OrderId) -> u16 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Duty {
     /// Give events their places in the journal.
-    Arrange,
+    Sequence,
     /// Publish the events of a shard.
     Publish(u16),
     /// Publish past events once more. Its position means nothing.
@@ -161,7 +161,7 @@ pub struct Lease {
 
 /// What came of a call under a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held<T> {
+pub enum Leased<T> {
     /// The lease held.
     Done(T),
     /// Somebody else has the lease by now; nothing was changed.
@@ -170,7 +170,7 @@ pub enum Held<T> {
 
 /// An event with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct JournalEntry {
     /// Its place in the journal, 1 or more.
     pub position: i64,
     /// The event.

@@ -10,7 +10,7 @@ use super::calls::{Answer, Call};
 use super::desk::{Desk, Pace, later};
 use super::stats::add;
 use super::tenure::Tenure;
-use crate::ports::{Duty, Held, Lease, StoreError};
+use crate::ports::{Duty, Lease, Leased, StoreError};
 
 /// At most so many events get their places at once.
 const BATCH: u32 = 1_000;
@@ -54,14 +54,14 @@ impl Arranging {
     }
 
     pub(super) fn work(&mut self, stopping: bool, desk: &mut Desk) {
-        desk.stats.arranges.store(self.tenure.is_some(), Ordering::Relaxed);
+        desk.stats.is_sequencer.store(self.tenure.is_some(), Ordering::Relaxed);
         if self.busy_with_lease {
             return;
         }
         let Some(tenure) = &mut self.tenure else {
             if !stopping && desk.is_due(self.leases.next()) {
                 self.busy_with_lease = true;
-                desk.lease(Duty::Arrange);
+                desk.lease(Duty::Sequence);
             }
             return;
         };
@@ -83,7 +83,7 @@ impl Arranging {
             let lease = *tenure.lease();
             let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
             desk.calls.start(Call::Arrange, async move {
-                Answer::Arranged(journal.arrange(&lease, BATCH, deadline).await)
+                Answer::Arranged(journal.assign_positions(&lease, BATCH, deadline).await)
             });
         }
     }
@@ -123,20 +123,20 @@ impl Arranging {
     /// Answers with whether there is something new in the journal.
     pub(super) fn arranged(
         &mut self,
-        answer: Result<Held<u32>, StoreError>,
+        answer: Result<Leased<u32>, StoreError>,
         desk: &mut Desk,
     ) -> bool {
         let started = self.running.take().unwrap_or(desk.now);
         match answer {
-            Ok(Held::Done(events)) => {
+            Ok(Leased::Done(events)) => {
                 desk.journal_works();
-                add(&desk.stats.arranged, events.try_into().unwrap_or(usize::MAX));
+                add(&desk.stats.sequenced, events.try_into().unwrap_or(usize::MAX));
                 self.wanted |= events >= BATCH;
                 self.earliest = later(started, breath(events, desk.settings.breath));
                 self.rounds.worked(desk.after(desk.settings.poll));
                 events > 0
             }
-            Ok(Held::Lost) => {
+            Ok(Leased::Lost) => {
                 self.lost(desk);
                 false
             }

@@ -53,7 +53,7 @@ impl Attendance {
             let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
             let (instance, lives_for) = (desk.instance, desk.settings.lease);
             desk.calls.start(Call::Attend, async move {
-                Answer::Living(journal.attend(instance, lives_for, deadline).await)
+                Answer::Living(journal.heartbeat(instance, lives_for, deadline).await)
             });
         }
         while !desk.journal_is_out()

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use crate::events::EventRecord;
-use crate::ports::{Duty, Held, Lease, Parked, Placed, PublishError, StoreError, Unreadable};
+use crate::ports::{
+    Duty, JournalEntry, Lease, Leased, Parked, PublishError, StoreError, Unreadable,
+};
 
 /// One shard in one tenure of ours. An answer to an earlier tenure must not be taken for one to
 /// this.
@@ -57,12 +59,12 @@ pub(super) enum Answer {
     Living(Result<u32, StoreError>),
     Leased(Result<Option<Lease>, StoreError>),
     Released,
-    Arranged(Result<Held<u32>, StoreError>),
+    Arranged(Result<Leased<u32>, StoreError>),
     Head(Result<i64, StoreError>),
-    Page(Result<Vec<Result<Placed, Unreadable>>, StoreError>),
+    Page(Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>),
     Parked(Result<Vec<Parked>, StoreError>),
     Published(Batch, Vec<Result<(), PublishError>>),
-    Recorded(Result<Held<()>, StoreError>),
+    Recorded(Result<Leased<()>, StoreError>),
     Events(Result<Vec<EventRecord>, StoreError>),
     /// Nothing, because of a defect behind the port.
     Panicked,

@@ -1,8 +1,6 @@
 //! What all parts of the relay work with: the ports, the time, and how a call is started and a
 //! failure noted.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +11,8 @@ use super::RelayPorts;
 use super::calls::{Answer, Call, Calls};
 use super::settings::{Backoff, RelaySettings};
 use super::stats::RelayStats;
+use crate::errors::short_chain;
 use crate::ports::{Deadline, Duty, Lease, StoreError};
-
-/// The longest text that is kept of an error.
-const LONGEST_CAUSE: usize = 500;
 
 /// See the head of the file.
 pub(super) struct Desk {
@@ -111,7 +107,10 @@ impl Desk {
         let (journal, deadline) = (self.ports.journal.clone(), self.deadline());
         self.calls.start(Call::Release(lease.duty), async move {
             if let Err(error) = journal.release(&lease, deadline).await {
-                tracing::debug!(cause = cause(&error), "a lease was not given back; it runs out");
+                tracing::debug!(
+                    cause = short_chain(&error),
+                    "a lease was not given back; it runs out"
+                );
             }
             Answer::Released
         });
@@ -119,7 +118,7 @@ impl Desk {
 
     /// Notes that the journal failed. An outage is one line in the log, whoever meets it first.
     pub(super) fn journal_failed(&mut self, what: &str, pace: &mut Pace, error: &StoreError) {
-        let cause = cause(error);
+        let cause = short_chain(error);
         let outage = matches!(error, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_));
         self.journal_is_out |= outage;
         if outage && pace.failures == 0 && !self.outage_is_known {
@@ -176,19 +175,4 @@ pub(super) fn later(from: Instant, time: Duration) -> Instant {
 /// What the answer to a call is whose task has panicked.
 pub(super) fn panicked() -> StoreError {
     StoreError::Corrupt("the call panicked".into())
-}
-
-/// An error and its causes, in one line of bounded length.
-pub(super) fn cause(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        // A string takes whatever is written to it.
-        let _ = write!(text, ": {source}");
-        next = source.source();
-    }
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_CAUSE) {
-        text.truncate(end);
-    }
-    text
 }

@@ -8,11 +8,12 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Origin};
 use super::calls::{Answer, Call, Work};
-use super::desk::{Desk, cause};
+use super::desk::Desk;
 use super::health::{Fault, Health};
 use super::shard::Shard;
 use super::stats::add;
 use super::window::{size, size_of_event};
+use crate::errors::short_chain;
 use crate::events::EventRecord;
 use crate::ports::{PublishError, Unreadable};
 
@@ -94,7 +95,7 @@ impl Shard {
                 }
                 Err(error @ PublishError::Permanent(_)) => {
                     let slot = matches!(origin, Origin::Slot(_)).then(|| size_of_event(&event));
-                    self.park(event.order_id, event.sequence, slot, cause(&error), desk);
+                    self.park(event.order_id, event.sequence, slot, short_chain(&error), desk);
                     failure = Some(error);
                 }
                 Err(error @ PublishError::Transient(_)) => {
@@ -105,7 +106,7 @@ impl Shard {
             }
         }
         if let Some(error) = failure {
-            desk.stats.failed(desk.ports.clock.now(), cause(&error));
+            desk.stats.failed(desk.ports.clock.now(), short_chain(&error));
         }
         back
     }

@@ -6,13 +6,14 @@ use tokio::time::Instant;
 
 use super::asides::{Asides, Redriven};
 use super::calls::{Answer, Call, Seat, Work};
-use super::desk::{Desk, Pace, cause};
+use super::desk::{Desk, Pace};
 use super::health::Health;
 use super::ledger::Ledger;
 use super::tenure::Tenure;
 use super::window::{At, Window, at};
+use crate::errors::short_chain;
 use crate::events::EventRecord;
-use crate::ports::{Held, Lease, Parked, Placed, StoreError, Unreadable};
+use crate::ports::{JournalEntry, Lease, Leased, Parked, StoreError, Unreadable};
 
 /// At most so many events are read at once.
 const PAGE: usize = 500;
@@ -122,7 +123,7 @@ impl Shard {
     }
 
     /// Takes in the next event of the shard, if there is room.
-    pub(super) fn offer(&mut self, entry: Result<Placed, Unreadable>) -> bool {
+    pub(super) fn offer(&mut self, entry: Result<JournalEntry, Unreadable>) -> bool {
         if self.window.room() == 0 {
             return false;
         }
@@ -162,13 +163,13 @@ impl Shard {
         let (shard, after) = (Some(self.seat.shard), self.window.read());
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         desk.calls.start(Call::Shard(self.seat, Work::Read), async move {
-            Answer::Page(journal.after(after, shard, limit, deadline).await)
+            Answer::Page(journal.entries_after(after, shard, limit, deadline).await)
         });
     }
 
     pub(super) fn was_read(
         &mut self,
-        answer: Result<Vec<Result<Placed, Unreadable>>, StoreError>,
+        answer: Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>,
         desk: &mut Desk,
     ) {
         let Some(Reading { limit, tail }) = self.reading.take() else { return };
@@ -272,7 +273,9 @@ impl Shard {
             Ok(Redriven::Missing) => {
                 self.refuse_next(order, "the event is not in the outbox".to_owned(), desk);
             }
-            Err(error @ StoreError::Corrupt(_)) => self.refuse_next(order, cause(&error), desk),
+            Err(error @ StoreError::Corrupt(_)) => {
+                self.refuse_next(order, short_chain(&error), desk)
+            }
             Err(error) => self.redrive_later(order, &error, desk),
         }
     }
@@ -320,12 +323,12 @@ impl Shard {
     /// Answers with `false` when the lease is lost.
     pub(super) fn was_recorded(
         &mut self,
-        answer: Result<Held<()>, StoreError>,
+        answer: Result<Leased<()>, StoreError>,
         desk: &mut Desk,
     ) -> bool {
         match answer {
-            Ok(Held::Lost) => return false,
-            Ok(Held::Done(())) => {
+            Ok(Leased::Lost) => return false,
+            Ok(Leased::Done(())) => {
                 self.records.worked(desk.now);
                 let recorded = self.ledger.recorded();
                 let Some(recorded) = recorded else { return true };

@@ -9,12 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Counted by a relay, read by whoever has a share in it.
 #[derive(Debug, Default)]
 pub struct RelayStats {
-    pub(super) arranged: AtomicU64,
+    pub(super) sequenced: AtomicU64,
     pub(super) published: AtomicU64,
     pub(super) transient_failures: AtomicU64,
     pub(super) parkings: AtomicU64,
     pub(super) panics: AtomicU64,
-    pub(super) arranges: AtomicBool,
+    pub(super) is_sequencer: AtomicBool,
     pub(super) held_shards: AtomicUsize,
     pub(super) parked_orders: AtomicUsize,
     lag: AtomicU64,
@@ -25,7 +25,7 @@ pub struct RelayStats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayReport {
     /// Events that this instance gave a place in the journal.
-    pub arranged: u64,
+    pub sequenced: u64,
     /// Confirmations by the broker; an event that is published again counts again.
     pub published: u64,
     /// Events that were not confirmed and are tried again.
@@ -35,7 +35,7 @@ pub struct RelayReport {
     /// Calls that ended in a panic.
     pub panics: u64,
     /// Whether this instance gives the places, now.
-    pub arranges: bool,
+    pub is_sequencer: bool,
     /// How many shards this instance publishes, now.
     pub held_shards: usize,
     /// How many orders of these shards are parked, now.
@@ -60,12 +60,12 @@ impl RelayStats {
     #[must_use]
     pub fn report(&self) -> RelayReport {
         RelayReport {
-            arranged: self.arranged.load(Relaxed),
+            sequenced: self.sequenced.load(Relaxed),
             published: self.published.load(Relaxed),
             transient_failures: self.transient_failures.load(Relaxed),
             parkings: self.parkings.load(Relaxed),
             panics: self.panics.load(Relaxed),
-            arranges: self.arranges.load(Relaxed),
+            is_sequencer: self.is_sequencer.load(Relaxed),
             held_shards: self.held_shards.load(Relaxed),
             parked_orders: self.parked_orders.load(Relaxed),
             lag: TimeDelta::microseconds(self.lag.load(Relaxed).try_into().unwrap_or(i64::MAX)),

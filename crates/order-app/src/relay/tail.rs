@@ -12,7 +12,7 @@ use super::calls::{Answer, Call};
 use super::desk::{Desk, Pace, later};
 use super::shard::Shard;
 use super::window::at;
-use crate::ports::{Placed, SHARDS, StoreError, Unreadable, shard};
+use crate::ports::{JournalEntry, SHARDS, StoreError, Unreadable, shard};
 
 /// At most so many events are read at once.
 const PAGE: u32 = 1_000;
@@ -69,8 +69,10 @@ impl Tail {
         let (journal, deadline, front) = (desk.ports.journal.clone(), desk.deadline(), self.front);
         desk.calls.start(Call::Tail(front), async move {
             match front {
-                Some(after) => Answer::Page(journal.after(after, None, PAGE, deadline).await),
-                None => Answer::Head(journal.head(deadline).await),
+                Some(after) => {
+                    Answer::Page(journal.entries_after(after, None, PAGE, deadline).await)
+                }
+                None => Answer::Head(journal.last_position(deadline).await),
             }
         });
     }
@@ -107,7 +109,7 @@ impl Tail {
     pub(super) fn read(
         &mut self,
         after: i64,
-        answer: Result<Vec<Result<Placed, Unreadable>>, StoreError>,
+        answer: Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>,
         shards: &mut BTreeMap<u16, Shard>,
         desk: &mut Desk,
     ) {

@@ -1,4 +1,4 @@
-//! Holding a lease: until when its holder may count on it, and when it is renewed. Only the local
+//! DutyState a lease: until when its holder may count on it, and when it is renewed. Only the local
 //! monotonic clock is asked. A process that was stopped for a while finds by it that it cannot be
 //! sure any more, before it does anything else.
 

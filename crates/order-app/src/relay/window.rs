@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Origin};
 use crate::events::EventRecord;
-use crate::ports::{Placed, Unreadable};
+use crate::ports::{JournalEntry, Unreadable};
 
 /// An event, or what is known of one that cannot be read.
 pub(super) type Item = Result<EventRecord, Unreadable>;
@@ -25,9 +25,9 @@ pub(super) struct At {
 }
 
 /// Says where an entry is.
-pub(super) fn at(entry: &Result<Placed, Unreadable>) -> At {
+pub(super) fn at(entry: &Result<JournalEntry, Unreadable>) -> At {
     match entry {
-        Ok(Placed { position, event }) => {
+        Ok(JournalEntry { position, event }) => {
             At { position: *position, order: event.order_id, sequence: event.sequence }
         }
         Err(Unreadable { position, order, sequence, .. }) => {
@@ -126,7 +126,7 @@ impl Window {
     }
 
     /// Takes in the next event, to be published.
-    pub(super) fn push(&mut self, entry: Result<Placed, Unreadable>) {
+    pub(super) fn push(&mut self, entry: Result<JournalEntry, Unreadable>) {
         let At { position, order, .. } = at(&entry);
         if position <= self.read {
             return;

@@ -46,7 +46,7 @@ async fn nothing_is_lost_or_doubled_whatever_the_pace() {
             left -= some;
             world.place().await;
             if chance.bits().is_multiple_of(2) {
-                world.placed.ring();
+                world.placed.wake();
             }
             tokio::time::sleep(pause(100)).await;
         }
@@ -129,7 +129,7 @@ async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
             world.commit_large(id).await;
         }
         world.place().await;
-        world.placed.ring();
+        world.placed.wake();
         let mut positions = Vec::new();
         while positions.len() < EVENTS {
             let stretch = subscription.next().await.unwrap();

@@ -61,7 +61,7 @@ async fn a_position_that_no_event_has_yet_is_refused() {
     let world = World::new(small());
     world.orders(1..=3).await;
     let refused = world.feed.subscribe(Start::After(4), Filter::default()).await;
-    assert!(matches!(refused, Err(SubscribeError::Ahead { head: 3 })), "{refused:?}");
+    assert!(matches!(refused, Err(SubscribeError::Ahead { last: 3 })), "{refused:?}");
     world.subscribe(Start::After(3)).await;
 }
 

@@ -69,7 +69,7 @@ async fn a_filter_leaves_out_what_nobody_asked_for_and_the_position_moves_on() {
     world.confirm(3).await;
     world.confirm(5).await;
     world.place().await;
-    world.placed.ring();
+    world.placed.wake();
     let customer = |id| Some(CustomerId::new(id).unwrap());
     let confirmed = vec![OrderEventKind::Confirmed];
     for (filter, expected) in [

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use order_app::feed::{Feed, FeedSettings, Filter, Start, Subscription};
-use order_app::ports::{Duty, EventJournal, Held, OrderStore as _, Progress, SHARDS, StoreError};
-use order_app::relay::Bell;
+use order_app::ports::{Duty, EventJournal, Leased, OrderStore as _, Progress, SHARDS, StoreError};
+use order_app::wake_up::WakeUp;
 use order_domain::{Currency, NewOrder, OrderStatus};
 use order_testkit::examples::{
     a_change, a_change_placing, a_line, a_new_order, an_order_id, lines_in, moved, noon, noon_plus,
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(crate) struct World {
     pub(crate) memory: Arc<InMemoryStore>,
     pub(crate) feed: Feed,
-    pub(crate) placed: Bell,
+    pub(crate) placed: WakeUp,
     /// How often the journal was asked.
     calls: Arc<AtomicUsize>,
     /// Whether it fails.
@@ -53,7 +53,7 @@ impl World {
             }
         });
         let feed = Feed::new(Arc::new(journal), Arc::new(SeededEntropy::new(7)), settings);
-        let placed = Bell::default();
+        let placed = WakeUp::default();
         let reader = tokio::spawn(feed.clone().run(placed.clone()));
         Self { memory, feed, placed, calls, fails, reader }
     }
@@ -93,10 +93,10 @@ impl World {
     /// Gives everything its place, and says nothing.
     pub(crate) async fn place(&self) {
         let long = Duration::from_hours(1);
-        let lease = self.memory.lease(Duty::Arrange, Uuid::nil(), long, soon()).await;
+        let lease = self.memory.lease(Duty::Sequence, Uuid::nil(), long, soon()).await;
         let lease = lease.unwrap().unwrap();
-        let held = self.memory.arrange(&lease, 100_000, soon()).await.unwrap();
-        assert!(matches!(held, Held::Done(_)));
+        let held = self.memory.assign_positions(&lease, 100_000, soon()).await.unwrap();
+        assert!(matches!(held, Leased::Done(_)));
     }
 
     /// Places so many orders, gives them their places, and rings.
@@ -105,12 +105,12 @@ impl World {
             self.commit(id, 1).await;
         }
         self.place().await;
-        self.placed.ring();
+        self.placed.wake();
     }
 
     /// Purges everything that has a place.
     pub(crate) async fn purge(&self) {
-        let position = self.memory.head(soon()).await.unwrap();
+        let position = self.memory.last_position(soon()).await.unwrap();
         for shard in 0..SHARDS {
             let long = Duration::from_hours(1);
             let lease = self.memory.lease(Duty::Publish(shard), Uuid::nil(), long, soon()).await;

@@ -12,9 +12,9 @@ async fn the_overview_tells_what_waits_and_how_far_everything_is() {
     world.park(2, 2).await;
     let overview = world.operations().overview().await.unwrap();
     assert_eq!((overview.backlog.events, overview.backlog.parked), (1, 1));
-    assert_eq!((overview.backlog.oldest, overview.head), (Some(noon()), 6));
+    assert_eq!((overview.backlog.oldest, overview.last_position), (Some(noon()), 6));
     assert_eq!(overview.lag, overview.at - noon());
-    assert_eq!(overview.arranger, Some(Uuid::from_u128(1)));
+    assert_eq!(overview.sequencer, Some(Uuid::from_u128(1)));
     assert_eq!(overview.shards.len(), 16);
     assert!(overview.shards.iter().all(|shard| shard.position == 6 && shard.holder.is_some()));
 }
@@ -23,5 +23,5 @@ async fn the_overview_tells_what_waits_and_how_far_everything_is() {
 async fn nothing_waits_where_nothing_happened() {
     let overview = World::new().operations().overview().await.unwrap();
     assert_eq!((overview.backlog.events, overview.lag.num_seconds()), (0, 0));
-    assert_eq!((overview.arranger, overview.head), (None, 0));
+    assert_eq!((overview.sequencer, overview.last_position), (None, 0));
 }

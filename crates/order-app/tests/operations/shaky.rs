@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use order_app::ports::{
-    Deadline, Holding, JournalInspection, OfOrder, Parked, Selected, Selection, Skipped, StoreError,
+    Deadline, DutyState, JournalInspection, OrderEvents, Parked, SelectedPage, Selection, Skipped,
+    StoreError,
 };
 use order_domain::{CustomerId, OrderId, Version};
 use order_testkit::InMemoryStore;
@@ -31,8 +32,8 @@ impl Shaky {
 
 #[async_trait]
 impl JournalInspection for Shaky {
-    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError> {
-        self.inner.holdings(deadline).await
+    async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError> {
+        self.inner.duties(deadline).await
     }
 
     async fn parked_after(
@@ -61,7 +62,7 @@ impl JournalInspection for Shaky {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Selected, StoreError> {
+    ) -> Result<SelectedPage, StoreError> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         match (self.fails)(asked) {
             Some(error) => Err(error),
@@ -69,23 +70,23 @@ impl JournalInspection for Shaky {
         }
     }
 
-    async fn orders_of(
+    async fn customer_order_ids(
         &self,
         customer: CustomerId,
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<OrderId>, StoreError> {
-        self.inner.orders_of(customer, limit, deadline).await
+        self.inner.customer_order_ids(customer, limit, deadline).await
     }
 
-    async fn of_order(
+    async fn order_events(
         &self,
         order: OrderId,
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<OfOrder, StoreError> {
-        let mut found = self.inner.of_order(order, after, limit, deadline).await?;
+    ) -> Result<OrderEvents, StoreError> {
+        let mut found = self.inner.order_events(order, after, limit, deadline).await?;
         if let Some(unpublished) = self.unpublished {
             let first = unpublished(self.asked.fetch_add(1, Ordering::Relaxed));
             found.unpublished = first.map(|first| Version::new(first).unwrap());

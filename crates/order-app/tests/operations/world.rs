@@ -7,7 +7,7 @@ use order_app::operations::{
     Operations, OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState,
 };
 use order_app::ports::{
-    Duty, EventJournal as _, Held, JournalInspection, Lease, OrderStore as _, Parking, Progress,
+    Duty, EventJournal as _, JournalInspection, Lease, Leased, OrderStore as _, Parking, Progress,
     SHARDS, Selection, shard,
 };
 use order_domain::{Order, OrderId, Version};
@@ -83,13 +83,13 @@ impl World {
 
     /// Gives every event its place.
     pub(crate) async fn arrange(&self) {
-        let lease = self.lease(Duty::Arrange).await;
-        self.memory.arrange(&lease, 100_000, soon()).await.unwrap();
+        let lease = self.lease(Duty::Sequence).await;
+        self.memory.assign_positions(&lease, 100_000, soon()).await.unwrap();
     }
 
     /// Says that everything with a place is published.
     pub(crate) async fn publish(&self) {
-        let position = self.memory.head(soon()).await.unwrap();
+        let position = self.memory.last_position(soon()).await.unwrap();
         for number in 0..SHARDS {
             self.advance(number, Progress { position, ..Progress::default() }).await;
         }
@@ -113,7 +113,7 @@ impl World {
     async fn advance(&self, number: u16, progress: Progress) {
         let lease = self.lease(Duty::Publish(number)).await;
         let advanced = self.memory.advance(&lease, &progress, soon()).await;
-        assert_eq!(advanced.unwrap(), Held::Done(()));
+        assert_eq!(advanced.unwrap(), Leased::Done(()));
     }
 
     /// Replays to the end.

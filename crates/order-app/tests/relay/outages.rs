@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use order_app::ports::StoreError;
-use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
+use order_app::relay::{Relay, RelayPorts, RelaySettings, RelayStats};
+use order_app::wake_up::WakeUp;
 use order_testkit::examples::an_order_id;
 use order_testkit::{Fate, HookedJournal, MockPublisher, Moment};
 use tokio::time::Instant;
@@ -56,7 +57,7 @@ async fn an_order_that_fails_alone_waits_alone() {
     for round in 1..=20 {
         let start = Instant::now();
         world.commit(32, 1).await;
-        instance.bell.ring();
+        instance.bell.wake();
         instance.work_until(|_| world.published(32).len() == round).await;
         assert!(start.elapsed() <= Duration::from_millis(20), "{:?}", start.elapsed());
     }
@@ -151,7 +152,8 @@ async fn a_publisher_that_answers_for_too_few_events_confirms_no_others() {
     let ports = RelayPorts { publisher: Some(Arc::new(publisher)), ..world.ports(journal, 1) };
     let stats = Arc::new(RelayStats::default());
     let (settings, name) = (RelaySettings::default(), Uuid::from_u128(1));
-    let relay = Relay::new(ports, settings, name, Bell::default(), Bell::default(), stats.clone());
+    let relay =
+        Relay::new(ports, settings, name, WakeUp::default(), WakeUp::default(), stats.clone());
     for order in [1, 17, 33] {
         world.commit(order, 1).await;
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Duty, EventJournal as _, Parking, Progress, SHARDS, shard};
-use order_app::relay::{Bell, Relay, RelaySettings, RelayStats, Step};
+use order_app::relay::{Relay, RelaySettings, RelayStats, Step};
+use order_app::wake_up::WakeUp;
 use order_domain::Version;
 use order_testkit::examples::{a_place_command, a_write_request, an_order_id, soon};
 use order_testkit::{Fate, FixedClock, HookedJournal, Moment, SeededEntropy};
@@ -34,8 +35,8 @@ async fn events_are_published_once_and_in_sequence_and_that_is_recorded() {
     assert_eq!(world.backlog().await.events, 0);
     assert_eq!(instance.publisher.offenders(), []);
     let report = instance.report();
-    assert_eq!((report.arranged, report.published), (10, 10));
-    assert_eq!((report.held_shards, report.arranges), (16, true));
+    assert_eq!((report.sequenced, report.published), (10, 10));
+    assert_eq!((report.held_shards, report.is_sequencer), (16, true));
     assert_eq!(report.last_error, None);
 
     // Whoever comes next finds nothing to do.
@@ -74,7 +75,7 @@ async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
     }
     let mut arranging = world.instance(1);
     arranging.publisher.pause();
-    arranging.work_until(|report| report.arranged == 8_000).await;
+    arranging.work_until(|report| report.sequenced == 8_000).await;
     drop(arranging);
     let by_shards = Arc::new(AtomicUsize::new(0));
     let pages = Arc::new(AtomicUsize::new(0));
@@ -104,7 +105,7 @@ async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
     }
     let mut arranging = world.instance(1);
     arranging.publisher.pause();
-    arranging.work_until(|report| report.arranged == 16).await;
+    arranging.work_until(|report| report.sequenced == 16).await;
     drop(arranging);
     tokio::time::advance(LEASE * 2).await;
     // Its publisher has not come there when the last event is skipped.
@@ -155,7 +156,7 @@ async fn shards_that_are_full_hold_the_others_up_for_a_moment_only() {
     for id in (16..1_000).filter(|id| id % 16 >= 12) {
         world.commit(id, 1).await;
     }
-    instance.bell.ring();
+    instance.bell.wake();
     instance.work_until(|report| report.published == 244).await;
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(instance.publisher.offenders(), []);
@@ -173,10 +174,10 @@ async fn a_commit_wakes_the_relay_at_once() {
     let orders = Orders::new(ports, Currencies::default(), Duration::from_secs(1));
     let mut ports = world.ports(world.memory.clone(), 1);
     ports.publisher = Some(instance.publisher.clone());
-    let bell = orders.bell().clone();
+    let bell = orders.commits().clone();
     let never = Duration::from_hours(1);
     let settings = RelaySettings { poll: never, lease: never * 3, ..RelaySettings::default() };
-    let mut relay = Relay::new(ports, settings, OTHER, bell, Bell::default(), Arc::default());
+    let mut relay = Relay::new(ports, settings, OTHER, bell, WakeUp::default(), Arc::default());
     while relay.step().await == Step::Busy {}
     let run = tokio::spawn(relay.run(std::future::pending()));
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -229,23 +230,23 @@ async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
     let stats = Arc::new(RelayStats::default());
     let ports = world.ports(world.memory.clone(), 1);
     let settings = RelaySettings::default();
-    let (placed, name) = (Bell::default(), Uuid::from_u128(1));
+    let (placed, name) = (WakeUp::default(), Uuid::from_u128(1));
     let mut relay =
-        Relay::new(ports, settings, name, Bell::default(), placed.clone(), stats.clone());
+        Relay::new(ports, settings, name, WakeUp::default(), placed.clone(), stats.clone());
     while relay.step().await == Step::Busy {}
 
-    let journal = world.memory.after(0, None, 100, soon()).await.unwrap();
+    let journal = world.memory.entries_after(0, None, 100, soon()).await.unwrap();
     let journal = journal.iter().map(|entry| entry.as_ref().unwrap());
     let found = journal.map(|placed| (placed.position, placed.event.order_id.get()));
     assert_eq!(found.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
-    assert_eq!((stats.report().arranged, stats.report().held_shards), (4, 0));
+    assert_eq!((stats.report().sequenced, stats.report().held_shards), (4, 0));
     for shard in 0..SHARDS {
         let lease = world.memory.lease(Duty::Publish(shard), OTHER, LEASE, soon()).await.unwrap();
         assert!(lease.is_some(), "shard {shard} is free");
     }
-    assert_eq!(world.memory.attend(OTHER, LEASE, soon()).await.unwrap(), 1, "it takes no share");
+    assert_eq!(world.memory.heartbeat(OTHER, LEASE, soon()).await.unwrap(), 1, "it takes no share");
     relay.stop().await;
-    let lease = world.memory.lease(Duty::Arrange, OTHER, LEASE, soon()).await.unwrap();
+    let lease = world.memory.lease(Duty::Sequence, OTHER, LEASE, soon()).await.unwrap();
     assert!(lease.is_some(), "the lease is given back");
 }
 
@@ -265,8 +266,8 @@ async fn a_stop_waits_for_what_is_under_way_records_it_and_gives_the_leases_back
     stop.await.unwrap();
     assert_eq!(world.published(1), [1], "nothing new is started");
     assert_eq!(world.backlog().await.events, 1);
-    assert_eq!(world.memory.attend(OTHER, LEASE, soon()).await.unwrap(), 1, "it has signed off");
-    let duties = (0..SHARDS).map(Duty::Publish).chain([Duty::Arrange]);
+    assert_eq!(world.memory.heartbeat(OTHER, LEASE, soon()).await.unwrap(), 1, "it has signed off");
+    let duties = (0..SHARDS).map(Duty::Publish).chain([Duty::Sequence]);
     for duty in duties {
         let lease = world.memory.lease(duty, OTHER, LEASE, soon()).await.unwrap();
         assert!(lease.is_some(), "{duty:?} is free");

@@ -31,7 +31,7 @@ async fn instances_share_the_shards_fairly_as_they_come_and_go() {
     let shares = held(&all);
     assert_eq!(shares.iter().sum::<usize>(), 16);
     assert!(shares.iter().all(|share| (4..=6).contains(share)), "{shares:?}");
-    assert_eq!(all.iter().filter(|instance| instance.report().arranges).count(), 1);
+    assert_eq!(all.iter().filter(|instance| instance.report().is_sequencer).count(), 1);
 
     // Whoever stops in order is replaced at once.
     c.relay.stop().await;
@@ -50,7 +50,7 @@ async fn the_shards_of_a_dead_instance_are_taken_over_within_a_lease_and_a_secon
     }
     drop(a);
     let death = Instant::now();
-    b.work_until(|report| report.held_shards == 16 && report.arranges).await;
+    b.work_until(|report| report.held_shards == 16 && report.is_sequencer).await;
     assert!(death.elapsed() <= SECOND * 11, "{:?}", death.elapsed());
     b.drain().await;
     for id in 1..=32 {
@@ -94,7 +94,7 @@ async fn a_holder_that_cannot_renew_stops_publishing_and_goes_on_when_it_has_ren
     // Longer than it may be sure, and nobody else is there.
     tokio::time::advance(SECOND * 60).await;
     world.commit(1, 2).await;
-    a.bell.ring();
+    a.bell.wake();
     a.work(SECOND).await;
     assert_eq!(world.published(1), [1, 2]);
     assert_eq!(a.report().held_shards, 16);

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use order_app::ports::{
-    Duty, Entropy as _, EventJournal as _, OrderStore as _, Parked, Placed, SHARDS, StoreError,
-    shard,
+    Duty, Entropy as _, EventJournal as _, JournalEntry, OrderStore as _, Parked, SHARDS,
+    StoreError, shard,
 };
 use order_app::relay::RelaySettings;
 use order_domain::OrderId;
@@ -203,7 +203,7 @@ impl Simulation {
 
     async fn audit(&self) {
         let parked = self.world.parked().await;
-        let placed = self.world.memory.after(0, None, 100_000, soon()).await.unwrap();
+        let placed = self.world.memory.entries_after(0, None, 100_000, soon()).await.unwrap();
         let placed: Vec<_> = placed.into_iter().filter_map(Result::ok).collect();
         let books = self.books.lock().unwrap();
         self.audit_topic(&books);
@@ -227,11 +227,11 @@ impl Simulation {
     }
 
     /// What is recorded as published is confirmed, or waits in a parked order.
-    fn audit_records(&self, books: &Books, parked: &[Parked], placed: &[Placed]) {
+    fn audit_records(&self, books: &Books, parked: &[Parked], placed: &[JournalEntry]) {
         let waits = |(order, sequence): Event| {
             parked.iter().any(|row| row.order == order && row.from.get() <= sequence)
         };
-        for Placed { position, event } in placed {
+        for JournalEntry { position, event } in placed {
             let recorded = self.world.memory.published_up_to(shard(event.order_id)) >= *position;
             let event = (event.order_id, event.sequence.get());
             let known = books.confirmed.contains(&event) || waits(event);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use order_app::ports::{Backlog, EventJournal, OrderStore as _, Parked};
-use order_app::relay::{Bell, Relay, RelayPorts, RelayReport, RelaySettings, RelayStats, Step};
+use order_app::relay::{Relay, RelayPorts, RelayReport, RelaySettings, RelayStats, Step};
+use order_app::wake_up::WakeUp;
 use order_domain::{Order, OrderId};
 use order_testkit::examples::{
     a_change, a_change_placing, a_line, a_new_order, an_order_id, noon, relined, soon,
@@ -25,7 +26,7 @@ pub(crate) struct Instance {
     pub(crate) relay: Relay,
     pub(crate) publisher: Arc<ScriptedPublisher>,
     pub(crate) stats: Arc<RelayStats>,
-    pub(crate) bell: Bell,
+    pub(crate) bell: WakeUp,
 }
 
 impl World {
@@ -42,9 +43,9 @@ impl World {
         let publisher = Arc::new(ScriptedPublisher::new(self.topic.clone()));
         let ports =
             RelayPorts { publisher: Some(publisher.clone()), ..self.ports(journal, number) };
-        let (stats, bell) = (Arc::new(RelayStats::default()), Bell::default());
+        let (stats, bell) = (Arc::new(RelayStats::default()), WakeUp::default());
         let name = Uuid::from_u128(u128::from(number));
-        let placed = Bell::default();
+        let placed = WakeUp::default();
         let relay = Relay::new(ports, settings, name, bell.clone(), placed, stats.clone());
         Instance { relay, publisher, stats, bell }
     }
@@ -100,14 +101,14 @@ fn next_line(order: &Order) -> order_domain::OrderLine {
 impl Instance {
     /// Hears the bell and does all that follows from it.
     pub(crate) async fn drain(&mut self) {
-        self.bell.ring();
+        self.bell.wake();
         self.work(RelaySettings::default().breath).await;
         while self.relay.step().await == Step::Busy {}
     }
 
     /// Works until its publisher, which is paused, has been asked for something.
     pub(crate) async fn work_until_asked(&mut self) {
-        self.bell.ring();
+        self.bell.wake();
         let publisher = self.publisher.clone();
         self.work_until(|_| publisher.under_way() > 0).await;
     }

@@ -182,7 +182,7 @@ impl Visit for Fields {
 
     /// An error with all its sources.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.set(field.name(), |out| write_json(out, &crate::chain(value)));
+        self.set(field.name(), |out| write_json(out, &order_app::errors::chain(value)));
     }
 }
 

@@ -80,20 +80,20 @@ fn telling(feed: FeedReport) {
     let streams = u32::try_from(feed.streams).unwrap_or(u32::MAX);
     metrics::gauge!("order_events_streams").set(f64::from(streams));
     metrics::counter!("order_events_streams_refused_total").absolute(feed.refused);
-    metrics::counter!("order_events_streamed_total").absolute(feed.told);
+    metrics::counter!("order_events_streamed_total").absolute(feed.streamed);
     metrics::counter!("order_events_unreadable_total").absolute(feed.unreadable);
 }
 
 /// What operators want to know of the relay of this instance.
 fn publishing(relay: &RelayReport) {
     let whole = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    metrics::counter!("order_events_placed_total").absolute(relay.arranged);
+    metrics::counter!("order_events_placed_total").absolute(relay.sequenced);
     metrics::counter!("order_events_published_total").absolute(relay.published);
     metrics::counter!("order_events_failed_total").absolute(relay.transient_failures);
     metrics::counter!("order_events_parkings_total").absolute(relay.parkings);
     metrics::gauge!("order_events_parked_orders").set(whole(relay.parked_orders));
     metrics::gauge!("order_relay_shards").set(whole(relay.held_shards));
-    metrics::gauge!("order_relay_arranges").set(flag(relay.arranges));
+    metrics::gauge!("order_relay_arranges").set(flag(relay.is_sequencer));
     let lag = relay.lag.to_std().unwrap_or_default();
     metrics::gauge!("order_events_lag_seconds").set(lag.as_secs_f64());
 }
@@ -110,7 +110,7 @@ pub(crate) async fn watch_backlog(
     clock: Arc<dyn Clock>,
 ) {
     loop {
-        if relay.report().arranges {
+        if relay.report().is_sequencer {
             let now = Deadline::now();
             let counted = journal.backlog(now.checked_add(PATIENCE).unwrap_or(now)).await;
             // When nobody can say, the last number stays; why is said by those who need the database.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use order_app::feed::{Feed, FeedSettings};
 use order_app::ports::{Entropy, EventJournal};
-use order_app::relay::Bell;
+use order_app::wake_up::WakeUp;
 use tokio::time::{Instant, sleep};
 
 use super::background::for_ever;
@@ -35,8 +35,8 @@ pub(super) fn feed(
 }
 
 /// Follows the journal for ever.
-pub(super) async fn follow(feed: Feed, placed: Bell) {
-    for_ever("the feed", || feed.clone().run(placed.clone())).await;
+pub(super) async fn follow(feed: Feed, new_positions: WakeUp) {
+    for_ever("the feed", || feed.clone().run(new_positions.clone())).await;
 }
 
 /// Stops the server when no request is worked on: it waits for those whose clients wait, and would end

@@ -1,12 +1,13 @@
 //! Publishing: the relay, and the Kafka client behind it when there are brokers. Requests never
-//! wait for any of this; without brokers the events are placed in the journal all the same.
+//! wait for any of this; without brokers the events are new_positions in the journal all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use events_kafka::KafkaPublisher;
 use order_app::ports::{Clock, Entropy, EventPublisher, uuid_v7};
-use order_app::relay::{Bell, Relay, RelayPorts, RelaySettings, RelayStats};
+use order_app::relay::{Relay, RelayPorts, RelaySettings, RelayStats};
+use order_app::wake_up::WakeUp;
 use persistence_diesel::Stores;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -24,8 +25,8 @@ pub(super) struct Publishing {
     ports: RelayPorts,
     kafka: Option<Arc<KafkaPublisher>>,
     instance: Uuid,
-    bell: Bell,
-    placed: Bell,
+    commits: WakeUp,
+    new_positions: WakeUp,
     stats: Arc<RelayStats>,
 }
 
@@ -51,8 +52,8 @@ impl Publishing {
     pub(super) fn new(
         settings: &Settings,
         mut ports: RelayPorts,
-        bell: Bell,
-        placed: Bell,
+        commits: WakeUp,
+        new_positions: WakeUp,
         stats: Arc<RelayStats>,
     ) -> anyhow::Result<Self> {
         let client = || {
@@ -63,7 +64,7 @@ impl Publishing {
         let kafka = wanted.then(client).transpose()?;
         ports.publisher = kafka.clone().map(|kafka| -> Arc<dyn EventPublisher> { kafka });
         let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
-        Ok(Self { ports, kafka, instance, bell, placed, stats })
+        Ok(Self { ports, kafka, instance, commits, new_positions, stats })
     }
 
     /// The Kafka client, if there is one.
@@ -87,8 +88,8 @@ impl Publishing {
                 self.ports.clone(),
                 RelaySettings::default(),
                 self.instance,
-                self.bell.clone(),
-                self.placed.clone(),
+                self.commits.clone(),
+                self.new_positions.clone(),
                 Arc::clone(&self.stats),
             );
             let mut told = told.clone();

@@ -178,7 +178,9 @@ impl Exporter {
 
     /// One request; answers how many steps the collector took but threw away.
     async fn attempt(&self, body: &[u8]) -> Result<usize, Failure> {
-        let passing = |error: reqwest::Error| Failure::Passing(crate::chain(&error.without_url()));
+        let passing = |error: reqwest::Error| {
+            Failure::Passing(order_app::errors::chain(&error.without_url()))
+        };
         let request = self.client.post(&self.endpoint).body(body.to_vec());
         let mut answer = request.send().await.map_err(passing)?;
         checked(&answer)?;

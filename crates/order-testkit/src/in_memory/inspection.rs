@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Deadline, Duty, Holding, JournalInspection, OfOrder, Parked, Placed, SHARDS, Selected,
-    Selection, Skipped, StoreError, Unreadable, shard,
+    Deadline, Duty, DutyState, JournalEntry, JournalInspection, OrderEvents, Parked, SHARDS,
+    SelectedPage, Selection, Skipped, StoreError, Unreadable, shard,
 };
 use order_domain::{CustomerId, OrderId, Version};
 use tokio::time::Instant;
@@ -27,17 +27,17 @@ impl Tables {
 
 #[async_trait]
 impl JournalInspection for InMemoryStore {
-    async fn holdings(&self, _: Deadline) -> Result<Vec<Holding>, StoreError> {
+    async fn duties(&self, _: Deadline) -> Result<Vec<DutyState>, StoreError> {
         let (tables, now) = (self.tables(), Instant::now());
-        let duties = std::iter::once(Duty::Arrange).chain((0..SHARDS).map(Duty::Publish));
-        let holding = |duty| match tables.journal.leases.get(&duty) {
-            None => Holding { duty, holder: None, position: 0 },
+        let duties = std::iter::once(Duty::Sequence).chain((0..SHARDS).map(Duty::Publish));
+        let duty_state = |duty| match tables.journal.leases.get(&duty) {
+            None => DutyState { duty, holder: None, position: 0 },
             Some(row) => {
                 let holder = row.holder.filter(|_| row.until > now);
-                Holding { duty, holder, position: row.position }
+                DutyState { duty, holder, position: row.position }
             }
         };
-        Ok(duties.map(holding).collect())
+        Ok(duties.map(duty_state).collect())
     }
 
     async fn parked_after(
@@ -76,7 +76,7 @@ impl JournalInspection for InMemoryStore {
         after: i64,
         limit: u32,
         _: Deadline,
-    ) -> Result<Selected, StoreError> {
+    ) -> Result<SelectedPage, StoreError> {
         let tables = self.tables();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let (mut events, mut through) = (Vec::new(), after);
@@ -94,13 +94,13 @@ impl JournalInspection for InMemoryStore {
             let reason = "spoiled".to_owned();
             let spoiled = tables.spoiled.contains(key);
             let unreadable = Unreadable { position, order, sequence, reason };
-            let placed = || Placed { position, event: event.clone() };
+            let placed = || JournalEntry { position, event: event.clone() };
             events.push(if spoiled { Err(unreadable) } else { Ok(placed()) });
         }
-        Ok(Selected { events, through })
+        Ok(SelectedPage { events, through })
     }
 
-    async fn orders_of(
+    async fn customer_order_ids(
         &self,
         customer: CustomerId,
         limit: u32,
@@ -115,13 +115,13 @@ impl JournalInspection for InMemoryStore {
         Ok(theirs.into_iter().map(|(_, id)| id).collect())
     }
 
-    async fn of_order(
+    async fn order_events(
         &self,
         order: OrderId,
         after: i64,
         limit: u32,
         _: Deadline,
-    ) -> Result<OfOrder, StoreError> {
+    ) -> Result<OrderEvents, StoreError> {
         let tables = self.tables();
         let journal = &tables.journal;
         let seen = |key: &(OrderId, i64)| !journal.skipped.contains_key(key);
@@ -133,7 +133,7 @@ impl JournalInspection for InMemoryStore {
         let waits = journal.parked.get(&order).map(|parked| parked.from);
         let waiting = tables.waiting().into_iter().filter(|(whose, _)| *whose == order);
         let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());
-        Ok(OfOrder {
+        Ok(OrderEvents {
             events: events.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect(),
             unpublished: waiting.chain(waits).min(),
         })

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, Purged,
-    SHARDS, Skipped, StoreError, Unreadable, shard,
+    Backlog, Deadline, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,
+    Purged, SHARDS, Skipped, StoreError, Unreadable, shard,
 };
 use order_domain::{OrderId, Version};
 use tokio::time::Instant;
@@ -117,7 +117,7 @@ impl Journal {
         published.is_none_or(|row| row.position < position)
     }
 
-    fn head(&self) -> i64 {
+    fn last_position(&self) -> i64 {
         i64::try_from(self.places.len()).unwrap_or(i64::MAX)
     }
 }
@@ -175,7 +175,7 @@ impl Tables {
 
 #[async_trait]
 impl EventJournal for InMemoryStore {
-    async fn attend(
+    async fn heartbeat(
         &self,
         instance: Uuid,
         lives_for: Duration,
@@ -207,33 +207,33 @@ impl EventJournal for InMemoryStore {
         Ok(())
     }
 
-    async fn arrange(
+    async fn assign_positions(
         &self,
         lease: &Lease,
         limit: u32,
         _: Deadline,
-    ) -> Result<Held<u32>, StoreError> {
+    ) -> Result<Leased<u32>, StoreError> {
         let journal = &mut self.tables().journal;
         if journal.held(lease).is_none() {
-            return Ok(Held::Lost);
+            return Ok(Leased::Lost);
         }
         let count = journal.incoming.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = journal.incoming.drain(..count);
         journal.places.extend(next);
-        let head = journal.head();
+        let head = journal.last_position();
         if let Some(row) = journal.held(lease) {
             row.position = head;
         }
-        Ok(Held::Done(u32::try_from(count).unwrap_or(u32::MAX)))
+        Ok(Leased::Done(u32::try_from(count).unwrap_or(u32::MAX)))
     }
 
-    async fn after(
+    async fn entries_after(
         &self,
         position: i64,
         shard: Option<u16>,
         limit: u32,
         _: Deadline,
-    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
+    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
         let tables = self.tables();
         let journal = &tables.journal;
         let wanted = |event: &EventKey| {
@@ -247,7 +247,7 @@ impl EventJournal for InMemoryStore {
             let (order, sequence) = (key.0, event.sequence);
             let unreadable = Unreadable { position, order, sequence, reason };
             let spoiled = tables.spoiled.contains(key);
-            Some(if spoiled { Err(unreadable) } else { Ok(Placed { position, event }) })
+            Some(if spoiled { Err(unreadable) } else { Ok(JournalEntry { position, event }) })
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(places.filter_map(event).take(limit).collect())
@@ -262,12 +262,12 @@ impl EventJournal for InMemoryStore {
         Ok(self.tables().purge(happened_before, limit))
     }
 
-    async fn purged(&self, _: Deadline) -> Result<i64, StoreError> {
+    async fn purged_through(&self, _: Deadline) -> Result<i64, StoreError> {
         Ok(self.tables().journal.purged)
     }
 
-    async fn head(&self, _: Deadline) -> Result<i64, StoreError> {
-        Ok(self.tables().journal.head())
+    async fn last_position(&self, _: Deadline) -> Result<i64, StoreError> {
+        Ok(self.tables().journal.last_position())
     }
 
     async fn advance(
@@ -275,13 +275,13 @@ impl EventJournal for InMemoryStore {
         lease: &Lease,
         progress: &Progress,
         _: Deadline,
-    ) -> Result<Held<()>, StoreError> {
+    ) -> Result<Leased<()>, StoreError> {
         let journal = &mut self.tables().journal;
-        let Some(row) = journal.held(lease) else { return Ok(Held::Lost) };
+        let Some(row) = journal.held(lease) else { return Ok(Leased::Lost) };
         row.position = row.position.max(progress.position);
         progress.park.iter().for_each(|parking| journal.park(parking));
         journal.parked.retain(|order, _| !progress.unpark.contains(order));
-        Ok(Held::Done(()))
+        Ok(Leased::Done(()))
     }
 
     async fn parked(

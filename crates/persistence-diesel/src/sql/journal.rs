@@ -10,8 +10,8 @@ use bb8::Pool;
 use chrono::{DateTime, Utc};
 use diesel_async::SimpleAsyncConnection as _;
 use order_app::ports::{
-    Backlog, BoxError, Deadline, Duty, EventJournal, Held, Lease, Parked, Placed, Progress, Purged,
-    StoreError, Unreadable,
+    Backlog, BoxError, Deadline, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Progress,
+    Purged, StoreError, Unreadable,
 };
 use order_domain::{OrderId, Version};
 use tokio::runtime::Handle;
@@ -170,7 +170,7 @@ async fn attempt_to_transact<A: Sync, T>(
 
 #[async_trait]
 impl EventJournal for Journal {
-    async fn attend(
+    async fn heartbeat(
         &self,
         instance: Uuid,
         lives_for: Duration,
@@ -196,29 +196,29 @@ impl EventJournal for Journal {
         self.write(deadline, leases::give_back, *lease).await
     }
 
-    async fn arrange(
+    async fn assign_positions(
         &self,
         lease: &Lease,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Held<u32>, StoreError> {
+    ) -> Result<Leased<u32>, StoreError> {
         let about = positions::Arranging { lease: *lease, limit, before: OnceLock::new() };
         self.transact(deadline, positions::arrange, about).await
     }
 
-    async fn after(
+    async fn entries_after(
         &self,
         position: i64,
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<Placed, Unreadable>>, StoreError> {
+    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
         let about = positions::After { position, shard, limit };
         let rows = self.read(deadline, positions::list, about).await?;
-        rows.into_iter().map(|row| row.into_placed().map_err(StoreError::Corrupt)).collect()
+        rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt)).collect()
     }
 
-    async fn head(&self, deadline: Deadline) -> Result<i64, StoreError> {
+    async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {
         self.read(deadline, positions::head, ()).await
     }
 
@@ -232,7 +232,7 @@ impl EventJournal for Journal {
         self.transact(deadline, purge::purge, about).await
     }
 
-    async fn purged(&self, deadline: Deadline) -> Result<i64, StoreError> {
+    async fn purged_through(&self, deadline: Deadline) -> Result<i64, StoreError> {
         self.read(deadline, purge::purged, ()).await
     }
 
@@ -241,7 +241,7 @@ impl EventJournal for Journal {
         lease: &Lease,
         progress: &Progress,
         deadline: Deadline,
-    ) -> Result<Held<()>, StoreError> {
+    ) -> Result<Leased<()>, StoreError> {
         self.transact(deadline, parking::advance, (*lease, progress.clone())).await
     }
 

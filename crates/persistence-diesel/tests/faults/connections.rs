@@ -94,7 +94,7 @@ pub(crate) async fn hung_under_the_journal(rig: Rig) {
     assert!(start.elapsed() < patience, "answered after {:?}", start.elapsed());
     rig.proxy.behave(Conduct::Honest);
     let back = Instant::now();
-    while rig.journal.head(within(BUDGET)).await.is_err() {
+    while rig.journal.last_position(within(BUDGET)).await.is_err() {
         assert!(back.elapsed() < Duration::from_secs(1), "not back after a second");
     }
     let working = ask_everything(&*rig.journal, BUDGET).await;

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use order_app::ports::{Duty, EventJournal, Held, Lease, Parked, Parking, Placed, Progress, shard};
+use order_app::ports::{
+    Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress, shard,
+};
 use order_app::ports::{OrderStore, StoreError};
 use order_app::relay::RelaySettings;
 use order_domain::{OrderId, Version};
@@ -32,8 +34,8 @@ async fn lease(journal: &dyn EventJournal, duty: Duty) -> Lease {
     lease.expect("the journal leases").expect("nobody has it")
 }
 
-async fn read(journal: &dyn EventJournal) -> Vec<Placed> {
-    let read = journal.after(0, None, 1_000, soon()).await.expect("the journal reads");
+async fn read(journal: &dyn EventJournal) -> Vec<JournalEntry> {
+    let read = journal.entries_after(0, None, 1_000, soon()).await.expect("the journal reads");
     read.into_iter().collect::<Result<_, _>>().expect("all events can be read")
 }
 
@@ -42,22 +44,22 @@ async fn assert_placed_once(rig: &Rig) {
     let read = read(&*rig.journal).await;
     let found: Vec<_> = read.iter().map(|one| (one.position, one.event.order_id.get())).collect();
     assert_eq!(found, (1..=EVENTS).map(|number| (number, number)).collect::<Vec<_>>());
-    assert_eq!(rig.journal.head(soon()).await.unwrap(), EVENTS);
+    assert_eq!(rig.journal.last_position(soon()).await.unwrap(), EVENTS);
     assert_eq!((rig.count("journal").await, rig.count("outbox_incoming").await), (EVENTS, 0));
 }
 
 async fn with_events(rig: &Rig) -> Lease {
     place_orders(&*rig.store, 1..=EVENTS).await;
-    lease(&*rig.journal, Duty::Arrange).await
+    lease(&*rig.journal, Duty::Sequence).await
 }
 
 /// The places are given, so the journal must say how many, and must not give them twice.
 pub(crate) async fn arrangement_answer_lost(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::LosesCommitAnswer);
-    let arranged = rig.journal.arrange(&lease, 100, soon()).await.expect("it has landed");
+    let arranged = rig.journal.assign_positions(&lease, 100, soon()).await.expect("it has landed");
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
-    assert_eq!(arranged, Held::Done(5));
+    assert_eq!(arranged, Leased::Done(5));
     assert_placed_once(&rig).await;
 }
 
@@ -65,9 +67,10 @@ pub(crate) async fn arrangement_answer_lost(rig: Rig) {
 pub(crate) async fn arrangement_lost(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::LosesCommit);
-    let arranged = rig.journal.arrange(&lease, 100, soon()).await.expect("it lands in the end");
+    let arranged =
+        rig.journal.assign_positions(&lease, 100, soon()).await.expect("it lands in the end");
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "a commit was lost");
-    assert_eq!(arranged, Held::Done(5));
+    assert_eq!(arranged, Leased::Done(5));
     assert_placed_once(&rig).await;
 }
 
@@ -75,11 +78,12 @@ pub(crate) async fn arrangement_lost(rig: Rig) {
 pub(crate) async fn gone_after_an_arrangement(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::GoesDownAfterCommit);
-    let outcome = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
+    let outcome = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
     assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
     rig.proxy.behave(Conduct::Honest);
-    let again = rig.journal.arrange(&lease, 100, soon()).await.expect("the database is back");
-    assert!(matches!(again, Held::Done(0 | 5)), "{again:?}");
+    let again =
+        rig.journal.assign_positions(&lease, 100, soon()).await.expect("the database is back");
+    assert!(matches!(again, Leased::Done(0 | 5)), "{again:?}");
     assert_placed_once(&rig).await;
 }
 
@@ -91,7 +95,7 @@ pub(crate) async fn holder_halted(rig: Rig) {
     let renewed = rig.journal.lease(duty, lease.instance, moment, soon()).await;
     assert!(renewed.expect("the journal leases").is_some());
     rig.proxy.behave(Conduct::HaltsAtCommit);
-    let halted = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
+    let halted = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "a transaction was halted");
     assert!(matches!(halted, Err(StoreError::OutcomeUnknown(_))), "{halted:?}");
     let (begin, other) = (Instant::now(), Uuid::from_u128(8));
@@ -102,7 +106,7 @@ pub(crate) async fn holder_halted(rig: Rig) {
         assert!(begin.elapsed() < RelaySettings::default().lease, "the lease is taken over");
     };
     assert!(taken.epoch > lease.epoch);
-    assert_eq!(rig.journal.arrange(&taken, 100, soon()).await.unwrap(), Held::Done(5));
+    assert_eq!(rig.journal.assign_positions(&taken, 100, soon()).await.unwrap(), Leased::Done(5));
     assert_placed_once(&rig).await;
 }
 
@@ -120,7 +124,7 @@ async fn the_parked(rig: &Rig) -> Parked {
 /// An order with a place, and the lease of its shard.
 async fn with_a_shard(rig: &Rig) -> (OrderId, Lease) {
     let arranging = with_events(rig).await;
-    rig.journal.arrange(&arranging, 100, soon()).await.expect("the places are given");
+    rig.journal.assign_positions(&arranging, 100, soon()).await.expect("the places are given");
     let order = an_order_id(1);
     (order, lease(&*rig.journal, Duty::Publish(shard(order))).await)
 }
@@ -131,7 +135,7 @@ pub(crate) async fn progress_answer_lost(rig: Rig) {
     rig.proxy.behave(Conduct::LosesCommitAnswer);
     let advanced = rig.journal.advance(&lease, &parking(order), soon()).await;
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
-    assert_eq!(advanced.expect("it has landed"), Held::Done(()));
+    assert_eq!(advanced.expect("it has landed"), Leased::Done(()));
     let parked = the_parked(&rig).await;
     assert_eq!((parked.from, parked.attempts, parked.redrive), (Version::FIRST, 1, false));
     let renewed = rig.journal.lease(lease.duty, lease.instance, LONG, soon()).await;
@@ -147,7 +151,7 @@ pub(crate) async fn gone_after_progress(rig: Rig) {
     rig.proxy.behave(Conduct::Honest);
     for _ in 0..2 {
         let again = rig.journal.advance(&lease, &parking(order), soon()).await;
-        assert_eq!(again.expect("the database is back"), Held::Done(()));
+        assert_eq!(again.expect("the database is back"), Leased::Done(()));
     }
     assert_eq!(the_parked(&rig).await.attempts, 1);
     assert!(
@@ -178,7 +182,7 @@ pub(crate) async fn skip_answer_lost(rig: Rig) {
 /// to light later gets a later place, whatever its key.
 pub(crate) async fn a_writer_in_the_middle(rig: Rig) {
     place_orders(&*rig.store, 100..=100).await;
-    let lease = lease(&*rig.journal, Duty::Arrange).await;
+    let lease = lease(&*rig.journal, Duty::Sequence).await;
     let mut writer = rig.session().await;
     let uncommitted = if rig.url.starts_with("postgres") {
         "BEGIN; \
@@ -194,12 +198,12 @@ pub(crate) async fn a_writer_in_the_middle(rig: Rig) {
          SELECT order_id + 1, sequence, event_id FROM outbox"
     };
     writer.run(uncommitted).await.expect("somebody writes");
-    let arranged = rig.journal.arrange(&lease, 100, within(A_SECOND)).await;
-    assert_eq!(arranged.expect("nobody is waited for"), Held::Done(1));
+    let arranged = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
+    assert_eq!(arranged.expect("nobody is waited for"), Leased::Done(1));
     assert_eq!(rig.count("journal WHERE position = 1 AND order_id = 100").await, 1);
     writer.run("COMMIT").await.expect("somebody commits");
-    let arranged = rig.journal.arrange(&lease, 100, soon()).await;
-    assert_eq!(arranged.expect("the journal gives places"), Held::Done(2));
+    let arranged = rig.journal.assign_positions(&lease, 100, soon()).await;
+    assert_eq!(arranged.expect("the journal gives places"), Leased::Done(2));
     assert_eq!(rig.count("journal WHERE position = 2 AND order_id = 99").await, 1);
     assert_eq!(rig.count("journal WHERE position = 3 AND order_id = 101").await, 1);
 }
@@ -219,15 +223,16 @@ pub(crate) fn events_from_before_the_journal(database: Database) {
             execute(url, &format!("DROP TABLE {table}")).await;
         }
         migrate_again(url).await;
-        let lease = lease(&*journal, Duty::Arrange).await;
-        let arranged = journal.arrange(&lease, 3, soon()).await.expect("places are given");
-        assert_eq!(arranged, Held::Done(3));
+        let lease = lease(&*journal, Duty::Sequence).await;
+        let arranged = journal.assign_positions(&lease, 3, soon()).await.expect("places are given");
+        assert_eq!(arranged, Leased::Done(3));
         if matches!(database, Database::Mariadb | Database::Mysql) {
             // The others migrate in one transaction.
             migrate_again(url).await;
         }
-        let arranged = journal.arrange(&lease, 100, soon()).await.expect("places are given");
-        assert_eq!(arranged, Held::Done(2));
+        let arranged =
+            journal.assign_positions(&lease, 100, soon()).await.expect("places are given");
+        assert_eq!(arranged, Leased::Done(2));
         let ids: Vec<_> =
             read(&*journal).await.iter().map(|placed| placed.event.order_id.get()).collect();
         assert_eq!(ids, (1..=EVENTS).collect::<Vec<_>>());
@@ -256,7 +261,8 @@ pub(crate) fn a_page_costs_no_more_for_what_follows_it(database: Database) {
             ),
         )
         .await;
-        let page = stores(url).journal.after(0, None, PAGE, soon()).await.expect("it reads");
+        let page =
+            stores(url).journal.entries_after(0, None, PAGE, soon()).await.expect("it reads");
         assert_eq!(page.len(), 10);
         // The server reports within seconds what its connections have done.
         let looked_up = "(SELECT generate_series(1, idx_tup_fetch + seq_tup_read) \
@@ -291,15 +297,15 @@ pub(crate) async fn ask_everything(
 ) -> Vec<Result<(), StoreError>> {
     let (name, order) = (Uuid::from_u128(7), an_order_id(1));
     let lease = |duty| Lease { duty, instance: name, epoch: 1, position: 0 };
-    let (arranging, publishing) = (lease(Duty::Arrange), lease(Duty::Publish(1)));
+    let (arranging, publishing) = (lease(Duty::Sequence), lease(Duty::Publish(1)));
     let progress = parking(order);
     vec![
-        journal.attend(name, LONG, within(time)).await.map(drop),
-        journal.lease(Duty::Arrange, name, LONG, within(time)).await.map(drop),
+        journal.heartbeat(name, LONG, within(time)).await.map(drop),
+        journal.lease(Duty::Sequence, name, LONG, within(time)).await.map(drop),
         journal.release(&publishing, within(time)).await,
-        journal.arrange(&arranging, 10, within(time)).await.map(drop),
-        journal.after(0, None, 10, within(time)).await.map(drop),
-        journal.head(within(time)).await.map(drop),
+        journal.assign_positions(&arranging, 10, within(time)).await.map(drop),
+        journal.entries_after(0, None, 10, within(time)).await.map(drop),
+        journal.last_position(within(time)).await.map(drop),
         journal.advance(&publishing, &progress, within(time)).await.map(drop),
         journal.parked(None, 10, within(time)).await.map(drop),
         journal.redrive(order, Some((Version::FIRST, "no")), within(time)).await.map(drop),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use order_app::ports::{
-    Duty, EventJournal, Held, JournalInspection, OrderStore, Placed, Selection, StoreError,
+    Duty, EventJournal, JournalEntry, JournalInspection, Leased, OrderStore, Selection, StoreError,
     Unreadable, shard,
 };
 use order_domain::OrderEventKind;
@@ -61,8 +61,8 @@ async fn read(
     after: i64,
     shard: Option<u16>,
     limit: u32,
-) -> Vec<Result<Placed, Unreadable>> {
-    journal.after(after, shard, limit, soon()).await.expect("the journal reads")
+) -> Vec<Result<JournalEntry, Unreadable>> {
+    journal.entries_after(after, shard, limit, soon()).await.expect("the journal reads")
 }
 
 /// Events of the orders 1 to [`EVENTS`], with their places in this order.
@@ -74,10 +74,11 @@ async fn with_events(url: &str) -> Stores {
         stores.orders.commit(change, soon()).await.expect("the order is placed");
     }
     let (instance, lasts) = (Uuid::from_u128(7), Duration::from_mins(5));
-    let lease = stores.journal.lease(Duty::Arrange, instance, lasts, soon()).await;
+    let lease = stores.journal.lease(Duty::Sequence, instance, lasts, soon()).await;
     let lease = lease.expect("the journal leases").expect("nobody has it");
-    let arranged = stores.journal.arrange(&lease, 100, soon()).await.expect("places are given");
-    assert_eq!(arranged, Held::Done(8));
+    let arranged =
+        stores.journal.assign_positions(&lease, 100, soon()).await.expect("places are given");
+    assert_eq!(arranged, Leased::Done(8));
     stores
 }
 
@@ -107,7 +108,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
             assert_eq!(read(&*journal, 2, None, 1).await, &read_now[2..3]);
             assert_eq!(selected(&*inspection).await, read_now, "{breaks}");
             if breaks.contains("event_type") || breaks.contains("occurred_at") {
-                let found = inspection.of_order(an_order_id(3), 0, 10, soon()).await;
+                let found = inspection.order_events(an_order_id(3), 0, 10, soon()).await;
                 let found = found.expect("the journal finds events").events;
                 let [(sequence, Err(reason))] = &found[..] else { panic!("{breaks}: {found:?}") };
                 assert!(sequence.get() == 1 && reason.contains(said), "{said}: {reason}");
@@ -121,7 +122,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
 }
 
 /// What a selection finds by which all are meant: the broken one, too, as far as can be known.
-async fn selected(inspection: &dyn JournalInspection) -> Vec<Result<Placed, Unreadable>> {
+async fn selected(inspection: &dyn JournalInspection) -> Vec<Result<JournalEntry, Unreadable>> {
     let kinds = vec![OrderEventKind::Created];
     let selection = Selection { kinds, ..Selection::default() };
     let page = inspection.select(&selection, 0, 100, soon()).await.expect("the journal selects");
@@ -155,7 +156,7 @@ pub(crate) fn an_unreadable_event_is_purged_all_the_same(database: Database) {
         }
         let before = order_testkit::examples::noon_plus(1);
         journal.purge(before, 100, soon()).await.expect("it is purged");
-        assert_eq!(journal.purged(soon()).await.expect("it is known"), 8);
+        assert_eq!(journal.purged_through(soon()).await.expect("it is known"), 8);
         assert_eq!(read(&*journal, 0, None, 100).await, []);
     });
 }

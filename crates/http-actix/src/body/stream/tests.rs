@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use order_app::feed::{Feed, FeedSettings, Filter, Start};
 use order_app::ports::{Duty, EventJournal as _, OrderStore as _, uuid_v7};
-use order_app::relay::Bell;
+use order_app::wake_up::WakeUp;
 use order_domain::CustomerId;
 use order_testkit::examples::{a_change_placing, a_new_order, noon, soon};
 use order_testkit::{InMemoryStore, SeededEntropy};
@@ -16,7 +16,7 @@ use super::*;
 /// A stream, and what is around it.
 struct World {
     memory: Arc<InMemoryStore>,
-    placed: Bell,
+    placed: WakeUp,
     stop: Arc<Notify>,
     stream: EventStream,
 }
@@ -27,7 +27,7 @@ impl World {
         let memory = Arc::new(InMemoryStore::default());
         let entropy = Arc::new(SeededEntropy::new(7));
         let feed = Feed::new(memory.clone(), entropy, FeedSettings::default());
-        let (placed, stop) = (Bell::default(), Arc::new(Notify::new()));
+        let (placed, stop) = (WakeUp::default(), Arc::new(Notify::new()));
         tokio::spawn(feed.clone().run(placed.clone()));
         let customer = CustomerId::new(42).ok();
         let filter = Filter { customer, ..Filter::default() };
@@ -44,9 +44,9 @@ impl World {
         self.memory.commit(a_change_placing(a_new_order(id, customer)), soon()).await.unwrap();
         let name = uuid_v7(noon(), &SeededEntropy::new(1));
         let long = Duration::from_hours(1);
-        let lease = self.memory.lease(Duty::Arrange, name, long, soon()).await.unwrap().unwrap();
-        self.memory.arrange(&lease, 100, soon()).await.unwrap();
-        self.placed.ring();
+        let lease = self.memory.lease(Duty::Sequence, name, long, soon()).await.unwrap().unwrap();
+        self.memory.assign_positions(&lease, 100, soon()).await.unwrap();
+        self.placed.wake();
     }
 
     async fn next(&mut self) -> Option<String> {

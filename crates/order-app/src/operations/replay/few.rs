@@ -25,7 +25,8 @@ impl Replay {
         for customer in customers {
             let inspection = &self.ports.inspection;
             let most = FEW.saturating_add(1);
-            let found = self.ask(|| inspection.orders_of(*customer, most, deadline())).await?;
+            let found =
+                self.ask(|| inspection.customer_order_ids(*customer, most, deadline())).await?;
             theirs.extend(found);
             if are_many(theirs.len()) {
                 return Ok(None);

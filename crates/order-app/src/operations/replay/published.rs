@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use order_domain::{OrderId, Version};
 
 use super::super::deadline;
-use crate::ports::{Duty, JournalInspection, Placed, StoreError, Unreadable, shard};
+use crate::ports::{Duty, JournalEntry, JournalInspection, StoreError, Unreadable, shard};
 
 const PAGE: u32 = 1_000;
 
@@ -24,9 +24,9 @@ pub(super) struct Spot {
 
 impl Spot {
     /// Also of an event that cannot be read.
-    pub(super) fn of(entry: &Result<Placed, Unreadable>) -> Self {
+    pub(super) fn of(entry: &Result<JournalEntry, Unreadable>) -> Self {
         match entry {
-            Ok(Placed { position, event }) => {
+            Ok(JournalEntry { position, event }) => {
                 Self { order: event.order_id, sequence: event.sequence, position: *position }
             }
             Err(Unreadable { position, order, sequence, .. }) => {
@@ -40,10 +40,10 @@ impl Published {
     /// First how far the shards are, then who is parked: what a shard had passed by then is
     /// published, or its order is still parked.
     pub(super) async fn now(inspection: &dyn JournalInspection) -> Result<Self, StoreError> {
-        let holdings = inspection.holdings(deadline()).await?;
-        let shards = holdings.iter().filter_map(|holding| match holding.duty {
-            Duty::Publish(shard) => Some((shard, holding.position)),
-            Duty::Arrange | Duty::Replay => None,
+        let duties = inspection.duties(deadline()).await?;
+        let shards = duties.iter().filter_map(|duty_state| match duty_state.duty {
+            Duty::Publish(shard) => Some((shard, duty_state.position)),
+            Duty::Sequence | Duty::Replay => None,
         });
         let mut published = Self { shards: shards.collect(), parked: HashMap::new() };
         let mut after = 0;

@@ -8,8 +8,9 @@ use order_domain::OrderId;
 use tokio::time::sleep;
 
 use super::pace::Pace;
-use super::{Replay, add, chain};
+use super::{Replay, add};
 use crate::backoff::Backoff;
+use crate::errors::chain;
 use crate::events::EventRecord;
 use crate::ports::{EventReplayer, PublishError, StoreError};
 

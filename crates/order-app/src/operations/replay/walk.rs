@@ -10,7 +10,7 @@ use super::pace::Pace;
 use super::published::{Published, Spot};
 use super::sending::Due;
 use super::{LeftOut, Replay, add};
-use crate::ports::{OfOrder, Placed, Selected};
+use crate::ports::{JournalEntry, OrderEvents, SelectedPage};
 
 /// At most so many events are held at a time; they may be large.
 const PAGE: u32 = 200;
@@ -42,7 +42,7 @@ impl Replay {
         let mut at = self.plan.after;
         while at < end {
             let found = self.ask(|| inspection.select(selection, at, PAGE, deadline())).await?;
-            let Selected { events, through } = found;
+            let SelectedPage { events, through } = found;
             if through <= at {
                 return Err(format!("the journal does not go on after position {at}"));
             }
@@ -61,7 +61,7 @@ impl Replay {
                     continue;
                 }
                 match entry {
-                    Ok(Placed { position, event }) => {
+                    Ok(JournalEntry { position, event }) => {
                         due.push(Due { position: Some(position), event });
                     }
                     Err(unreadable) => self.leave_out(unreadable.into()),
@@ -121,8 +121,8 @@ impl Replay {
         let inspection = &self.ports.inspection;
         let OrderWalk { order, after, .. } = *at;
         let room = u32::try_from(most.saturating_sub(due.len())).unwrap_or(PAGE);
-        let found = self.ask(|| inspection.of_order(order, after, room, deadline())).await?;
-        let OfOrder { events, unpublished } = found;
+        let found = self.ask(|| inspection.order_events(order, after, room, deadline())).await?;
+        let OrderEvents { events, unpublished } = found;
         at.ended = u32::try_from(events.len()).is_ok_and(|events| events < room);
         at.unpublished = at.unpublished.or(unpublished);
         let mut waiting = 0_usize;

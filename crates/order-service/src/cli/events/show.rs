@@ -6,7 +6,7 @@ use std::fmt::Display;
 use chrono::{DateTime, Utc};
 use order_app::events::{EventRecord, timestamp};
 use order_app::operations::{
-    Inspection, LeftOut, Overview, ParkedPage, ReplayPlan, ReplayProgress, ReplayState,
+    LeftOut, Overview, ParkedDetails, ParkedPage, ReplayPlan, ReplayProgress, ReplayState,
     SkippedPage, Waiting,
 };
 use order_app::ports::{Backlog, Parked, shard};
@@ -25,7 +25,7 @@ fn holder(holder: Option<Uuid>) -> String {
 }
 
 pub(super) fn overview(found: &Overview, as_json: bool) -> String {
-    let Overview { backlog, lag, head, arranger, shards, at } = found;
+    let Overview { backlog, lag, last_position, sequencer, shards, at } = found;
     let lag = lag.to_std().unwrap_or_default().as_secs_f64();
     let at_least = backlog.events >= Backlog::BOUND;
     if as_json {
@@ -38,8 +38,8 @@ pub(super) fn overview(found: &Overview, as_json: bool) -> String {
             "oldest": backlog.oldest.map(timestamp),
             "lagSeconds": lag,
             "parkedOrders": backlog.parked,
-            "head": head,
-            "arranger": arranger,
+            "head": last_position,
+            "arranger": sequencer,
             "shards": shards.collect::<Vec<_>>(),
             "at": timestamp(*at),
         }));
@@ -51,8 +51,8 @@ pub(super) fn overview(found: &Overview, as_json: bool) -> String {
         ["oldest".to_owned(), oldest],
         ["lag".to_owned(), format!("{lag:.1} s")],
         ["parked orders".to_owned(), backlog.parked.to_string()],
-        ["last place".to_owned(), head.to_string()],
-        ["places are given by".to_owned(), holder(*arranger)],
+        ["last place".to_owned(), last_position.to_string()],
+        ["places are given by".to_owned(), holder(*sequencer)],
     ];
     let shards = shards
         .iter()
@@ -108,7 +108,7 @@ fn cloud_event(event: &EventRecord) -> Result<Value, serde_json::Error> {
     event.cloud_event().and_then(|event| serde_json::to_value(&event))
 }
 
-pub(super) fn inspection(found: &Inspection, as_json: bool) -> String {
+pub(super) fn inspection(found: &ParkedDetails, as_json: bool) -> String {
     let (events, is_more, unreadable) = match &found.waiting {
         Waiting::Unreadable(reason) => (Vec::new(), false, Some(reason.clone())),
         Waiting::Events { events, more } => {

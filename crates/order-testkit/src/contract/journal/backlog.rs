@@ -35,7 +35,7 @@ pub(super) async fn an_event_waits_until_its_shard_has_passed_it([one, other]: [
     }
     let waiting = |events| Backlog { events, oldest: Some(noon()), parked: 0 };
     assert_eq!(backlog(&other).await, waiting(20));
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     for limit in [8, 1, ALL] {
         arrange(&one, &lease, limit).await;
         assert_eq!(backlog(&other).await, waiting(20), "with a place or without");
@@ -53,7 +53,7 @@ pub(super) async fn an_event_waits_until_its_shard_has_passed_it([one, other]: [
 pub(super) async fn the_oldest_event_is_found_wherever_it_waits([one, other]: [Instance; 2]) {
     let oldest = placed_at(&one, 1).await;
     placed_at(&one, 2).await;
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     arrange(&one, &lease, ALL).await;
     placed_at(&one, 4).await;
     placed_at(&one, 3).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use order_app::ports::{Deadline, Duty, Held, Parking, Placed, Progress, SHARDS, shard};
+use order_app::ports::{Deadline, Duty, JournalEntry, Leased, Parking, Progress, SHARDS, shard};
 use order_domain::{OrderId, Version};
 use tokio::task::JoinSet;
 
@@ -27,17 +27,17 @@ async fn arrange_now_and_then(instance: Instance, written: Arc<AtomicBool>) {
         assert!(Deadline::now() < patience, "there is always something left to do");
         let done = written.load(Ordering::Acquire);
         let lasts = Duration::from_millis(20);
-        let Some(lease) = ask(&instance, Duty::Arrange, name, lasts).await else {
+        let Some(lease) = ask(&instance, Duty::Sequence, name, lasts).await else {
             a_moment().await;
             continue;
         };
         let (one, other) = tokio::join!(
-            instance.journal.arrange(&lease, 5, in_time()),
-            instance.journal.arrange(&lease, 9, in_time()),
+            instance.journal.assign_positions(&lease, 5, in_time()),
+            instance.journal.assign_positions(&lease, 9, in_time()),
         );
         let nothing = [one, other]
             .into_iter()
-            .all(|arranged| matches!(arranged.expect("the journal gives places"), Held::Done(0)));
+            .all(|arranged| matches!(arranged.expect("the journal gives places"), Leased::Done(0)));
         if turn.is_multiple_of(3) {
             release(&instance, &lease).await;
         }
@@ -48,8 +48,12 @@ async fn arrange_now_and_then(instance: Instance, written: Arc<AtomicBool>) {
 }
 
 /// Reads on from what it has read, until it has seen everything that there will ever be.
-async fn read_on(instance: Instance, shard: Option<u16>, complete: Arc<AtomicBool>) -> Vec<Placed> {
-    let (mut read, patience) = (Vec::<Placed>::new(), patiently());
+async fn read_on(
+    instance: Instance,
+    shard: Option<u16>,
+    complete: Arc<AtomicBool>,
+) -> Vec<JournalEntry> {
+    let (mut read, patience) = (Vec::<JournalEntry>::new(), patiently());
     loop {
         assert!(Deadline::now() < patience, "there is always something left to read");
         let done = complete.load(Ordering::Acquire);
@@ -104,7 +108,7 @@ pub(super) async fn calls_under_one_lease_at_a_time_give_each_place_once(
     [one, other]: [Instance; 2],
 ) {
     let (ids, events) = some_orders(&one, 40).await;
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     let mut tasks = JoinSet::new();
     for number in 0..16 {
         let instance = if number % 2 == 0 { one.clone() } else { other.clone() };
@@ -122,7 +126,7 @@ pub(super) async fn of_many_who_want_a_lease_one_gets_it([one, other]: [Instance
         let mut tasks = JoinSet::new();
         for number in 0..20 {
             let instance = if number % 2 == 0 { one.clone() } else { other.clone() };
-            tasks.spawn(async move { ask(&instance, Duty::Arrange, a_name(), LONG).await });
+            tasks.spawn(async move { ask(&instance, Duty::Sequence, a_name(), LONG).await });
         }
         let mut got: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
         let lease = got.pop().expect("somebody gets it");

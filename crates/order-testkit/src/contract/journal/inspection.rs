@@ -5,8 +5,8 @@
 use chrono::TimeDelta;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Duty, OfOrder, Parking, Placed, Progress, SHARDS, Selected, Selection, Skipped, Unreadable,
-    shard,
+    Duty, JournalEntry, OrderEvents, Parking, Progress, SHARDS, SelectedPage, Selection, Skipped,
+    Unreadable, shard,
 };
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
@@ -19,26 +19,26 @@ use super::steps::{
 use crate::examples::{a_change, noon, placed};
 
 async fn holder(instance: &Instance, duty: Duty) -> (Option<uuid::Uuid>, i64) {
-    let holdings = instance.inspection.holdings(in_time()).await;
-    let holdings = holdings.expect("the journal tells who holds what");
-    let duties: Vec<_> = holdings.iter().map(|holding| holding.duty).collect();
+    let states = instance.inspection.duties(in_time()).await;
+    let states = states.expect("the journal tells who holds what");
+    let duties: Vec<_> = states.iter().map(|state| state.duty).collect();
     let all: Vec<_> =
-        std::iter::once(Duty::Arrange).chain((0..SHARDS).map(Duty::Publish)).collect();
+        std::iter::once(Duty::Sequence).chain((0..SHARDS).map(Duty::Publish)).collect();
     assert_eq!(duties, all);
-    let found = holdings.into_iter().find(|holding| holding.duty == duty);
+    let found = states.into_iter().find(|state| state.duty == duty);
     let found = found.expect("each duty is there");
     (found.holder, found.position)
 }
 
 pub(super) async fn every_duty_is_told_with_its_holder_and_position([one, other]: [Instance; 2]) {
     let duty = Duty::Publish(3);
-    assert_eq!(holder(&other, Duty::Arrange).await, (None, 0));
+    assert_eq!(holder(&other, Duty::Sequence).await, (None, 0));
     an_order_of_version(&one, 2).await;
-    let lease = take(&one, Duty::Arrange).await;
-    assert_eq!(holder(&other, Duty::Arrange).await, (Some(lease.instance), 0));
+    let lease = take(&one, Duty::Sequence).await;
+    assert_eq!(holder(&other, Duty::Sequence).await, (Some(lease.instance), 0));
     release(&one, &lease).await;
     arrange_all(&one).await;
-    assert_eq!(holder(&other, Duty::Arrange).await, (None, 2));
+    assert_eq!(holder(&other, Duty::Sequence).await, (None, 2));
     let name = a_name();
     let lease = ask(&one, duty, name, SHORT).await.expect("the lease is free");
     advance(&one, &lease, &Progress { position: 2, ..Progress::default() }).await;
@@ -123,25 +123,30 @@ pub(super) async fn skipped_events_are_paged_by_order_and_sequence([one, other]:
 }
 
 /// One page of a selection.
-async fn select(instance: &Instance, selection: &Selection, after: i64, limit: u32) -> Selected {
+async fn select(
+    instance: &Instance,
+    selection: &Selection,
+    after: i64,
+    limit: u32,
+) -> SelectedPage {
     let selected = instance.inspection.select(selection, after, limit, in_time()).await;
     selected.expect("the journal selects")
 }
 
-fn readable(events: Vec<Result<Placed, Unreadable>>) -> Vec<Placed> {
+fn readable(events: Vec<Result<JournalEntry, Unreadable>>) -> Vec<JournalEntry> {
     events.into_iter().collect::<Result<_, _>>().expect("all events can be read")
 }
 
 /// All that is selected, in pages.
-async fn select_all(instance: &Instance, selection: &Selection, limit: u32) -> Vec<Placed> {
+async fn select_all(instance: &Instance, selection: &Selection, limit: u32) -> Vec<JournalEntry> {
     let (mut all, mut after) = (Vec::new(), 0);
     let head = head(instance).await;
     while after < head {
-        let Selected { events, through } = select(instance, selection, after, limit).await;
-        let events: Vec<Placed> = readable(events);
+        let SelectedPage { events, through } = select(instance, selection, after, limit).await;
+        let events: Vec<JournalEntry> = readable(events);
         assert!(through > after && through <= head, "{through} after {after}");
         assert!(events.len() <= usize::try_from(limit).expect("a small number"));
-        let inside = |placed: &Placed| placed.position > after && placed.position <= through;
+        let inside = |placed: &JournalEntry| placed.position > after && placed.position <= through;
         assert!(events.iter().all(inside));
         all.extend(events);
         after = through;
@@ -158,7 +163,10 @@ pub(super) async fn selected_events_come_in_the_order_of_their_places([one, othe
         an_order_of_version(&one, version).await;
     }
     // What has no place is not there.
-    assert_eq!(select(&other, &everything, 0, 10).await, Selected { events: vec![], through: 0 });
+    assert_eq!(
+        select(&other, &everything, 0, 10).await,
+        SelectedPage { events: vec![], through: 0 }
+    );
     arrange_all(&one).await;
     let all = after(&one, 0, None, ALL).await;
     for limit in [1, 3, 10, ALL] {
@@ -193,7 +201,7 @@ pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2
     ];
     for selection in cases {
         let Selection { orders: of, customers: whose, kinds, from, to } = &selection;
-        let fits = |placed: &&Placed| {
+        let fits = |placed: &&JournalEntry| {
             let event = &placed.event;
             let at = ids.iter().position(|id| *id == event.order_id).expect("one of ours");
             (of.is_empty() || of.contains(&event.order_id))
@@ -202,7 +210,7 @@ pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2
                 && from.is_none_or(|from| event.occurred_at >= from)
                 && to.is_none_or(|to| event.occurred_at < to)
         };
-        let expected: Vec<Placed> = all.iter().filter(fits).cloned().collect();
+        let expected: Vec<JournalEntry> = all.iter().filter(fits).cloned().collect();
         for limit in [1, ALL] {
             assert_eq!(select_all(&other, &selection, limit).await, expected, "{selection:?}");
         }
@@ -247,8 +255,8 @@ async fn of_order(
     after: i64,
     limit: u32,
 ) -> (Vec<i64>, Option<i64>) {
-    let found = instance.inspection.of_order(order, after, limit, in_time()).await;
-    let OfOrder { events, unpublished } = found.expect("the journal finds events");
+    let found = instance.inspection.order_events(order, after, limit, in_time()).await;
+    let OrderEvents { events, unpublished } = found.expect("the journal finds events");
     let sequence = |(sequence, event): (Version, Result<EventRecord, String>)| {
         let event = event.expect("all events can be read");
         assert_eq!((event.order_id, event.sequence), (order, sequence));
@@ -278,7 +286,7 @@ pub(super) async fn an_order_tells_from_where_on_it_is_not_published([one, other
     let order = an_order_of_version(&one, 2).await;
     let unpublished = async || of_order(&other, order.id(), 0, ALL).await.1;
     assert_eq!(unpublished().await, Some(1), "without places");
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     arrange(&one, &lease, ALL).await;
     assert_eq!(unpublished().await, Some(1), "nobody has passed it");
     // The publishers of other shards do not matter.
@@ -326,7 +334,7 @@ pub(super) async fn a_customers_orders_are_found([one, other]: [Instance; 2]) {
     theirs.sort_unstable();
     let orders_of = async |customer: i64, limit| {
         let customer = CustomerId::new(customer).expect("an id");
-        let found = other.inspection.orders_of(customer, limit, in_time()).await;
+        let found = other.inspection.customer_order_ids(customer, limit, in_time()).await;
         found.expect("the journal finds orders")
     };
     // All were placed at the same moment.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use order_app::ports::{Deadline, Duty, Held, Progress};
+use order_app::ports::{Deadline, Duty, Leased, Progress};
 use tokio::task::JoinSet;
 
 use super::super::interruption::{CALLERS, follow_a_while, promptly};
@@ -14,7 +14,7 @@ use super::steps::{
 
 pub(super) async fn dropped_calls_do_no_harm([one, other]: [Instance; 2]) {
     let (ids, events) = some_orders(&one, 40).await;
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     let shard = take(&one, Duty::Publish(0)).await;
     let mut tasks = JoinSet::new();
     for number in 0..CALLERS {
@@ -22,13 +22,13 @@ pub(super) async fn dropped_calls_do_no_harm([one, other]: [Instance; 2]) {
         tasks.spawn(async move {
             let journal = &instance.journal;
             match number % 5 {
-                0 | 1 => follow_a_while(journal.arrange(&lease, 3, in_time())).await,
+                0 | 1 => follow_a_while(journal.assign_positions(&lease, 3, in_time())).await,
                 2 => {
                     let progress = Progress::default();
                     follow_a_while(journal.advance(&shard, &progress, in_time())).await;
                 }
                 3 => follow_a_while(journal.lease(shard.duty, a_name(), LONG, in_time())).await,
-                _ => follow_a_while(journal.after(0, None, 10, in_time())).await,
+                _ => follow_a_while(journal.entries_after(0, None, 10, in_time())).await,
             }
         });
     }
@@ -44,19 +44,19 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly([one, _]: [Insta
     let past: Deadline =
         Deadline::now().checked_sub(Duration::from_millis(1)).unwrap_or_else(Deadline::now);
     let order = an_order_on(&one).await.id();
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     let shard = take(&one, Duty::Publish(0)).await;
     let unused = take(&one, Duty::Publish(2)).await;
     let journal = &one.journal;
     for _ in 0..20 {
-        let arranged = promptly(journal.arrange(&lease, ALL, past)).await;
-        assert!(arranged != Some(Held::Lost));
+        let arranged = promptly(journal.assign_positions(&lease, ALL, past)).await;
+        assert!(arranged != Some(Leased::Lost));
         promptly(journal.advance(&shard, &Progress::default(), past)).await;
         promptly(journal.lease(Duty::Publish(1), a_name(), LONG, past)).await;
         promptly(journal.release(&unused, past)).await;
-        promptly(journal.attend(a_name(), LONG, past)).await;
-        promptly(journal.after(0, None, ALL, past)).await;
-        promptly(journal.head(past)).await;
+        promptly(journal.heartbeat(a_name(), LONG, past)).await;
+        promptly(journal.entries_after(0, None, ALL, past)).await;
+        promptly(journal.last_position(past)).await;
         promptly(journal.parked(None, ALL, past)).await;
         promptly(journal.redrive(order, None, past)).await;
         promptly(journal.backlog(past)).await;

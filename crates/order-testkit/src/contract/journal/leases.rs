@@ -24,7 +24,7 @@ pub(super) async fn a_lease_has_one_holder([one, other]: [Instance; 2]) {
 
 pub(super) async fn duties_are_leased_apart([one, other]: [Instance; 2]) {
     let mut instances = [&one, &other].into_iter().cycle();
-    for duty in (0..SHARDS).map(Duty::Publish).chain([Duty::Arrange, Duty::Replay]) {
+    for duty in (0..SHARDS).map(Duty::Publish).chain([Duty::Sequence, Duty::Replay]) {
         let lease = take(instances.next().expect("a cycle"), duty).await;
         assert_eq!((lease.duty, lease.epoch), (duty, 1));
     }
@@ -35,31 +35,31 @@ pub(super) async fn a_shard_beyond_all_is_leased_to_nobody([one, _]: [Instance; 
 }
 
 pub(super) async fn renewing_keeps_the_epoch_and_taking_raises_it([one, other]: [Instance; 2]) {
-    let first = take(&one, Duty::Arrange).await;
+    let first = take(&one, Duty::Sequence).await;
     for _ in 0..3 {
-        assert_eq!(ask(&one, Duty::Arrange, first.instance, LONG).await, Some(first));
+        assert_eq!(ask(&one, Duty::Sequence, first.instance, LONG).await, Some(first));
     }
     release(&one, &first).await;
-    let second = take(&other, Duty::Arrange).await;
+    let second = take(&other, Duty::Sequence).await;
     assert_eq!(second.epoch, first.epoch + 1);
     release(&other, &second).await;
-    let third = ask(&one, Duty::Arrange, first.instance, LONG).await.expect("it is free");
+    let third = ask(&one, Duty::Sequence, first.instance, LONG).await.expect("it is free");
     assert_eq!(third.epoch, second.epoch + 1);
 }
 
 pub(super) async fn a_lease_that_is_over_is_taken_by_somebody_else([one, other]: [Instance; 2]) {
-    let first = ask(&one, Duty::Arrange, a_name(), SHORT).await.expect("it is free");
-    let second = take_over(&other, Duty::Arrange, a_name()).await;
+    let first = ask(&one, Duty::Sequence, a_name(), SHORT).await.expect("it is free");
+    let second = take_over(&other, Duty::Sequence, a_name()).await;
     assert_eq!(second.epoch, first.epoch + 1);
-    assert_eq!(ask(&one, Duty::Arrange, first.instance, LONG).await, None);
+    assert_eq!(ask(&one, Duty::Sequence, first.instance, LONG).await, None);
 }
 
 pub(super) async fn a_lease_that_is_over_is_held_until_somebody_takes_it([one, _]: [Instance; 2]) {
-    let lease = ask(&one, Duty::Arrange, a_name(), SHORT).await.expect("it is free");
+    let lease = ask(&one, Duty::Sequence, a_name(), SHORT).await.expect("it is free");
     a_short_time(&one).await;
     an_order_on(&one).await;
     assert_eq!(arrange(&one, &lease, ALL).await, 1);
-    let renewed = ask(&one, Duty::Arrange, lease.instance, LONG).await.expect("it is its own");
+    let renewed = ask(&one, Duty::Sequence, lease.instance, LONG).await.expect("it is its own");
     assert_eq!((renewed.epoch, renewed.position), (lease.epoch, 1));
 }
 
@@ -88,20 +88,20 @@ pub(super) async fn instances_that_live_are_counted([one, other]: [Instance; 2])
     for (instance, name, expected) in
         [(&one, first, 1), (&one, first, 1), (&other, second, 2), (&one, first, 2)]
     {
-        let living = instance.journal.attend(name, LONG, in_time()).await;
+        let living = instance.journal.heartbeat(name, LONG, in_time()).await;
         assert_eq!(living.expect("the journal counts instances"), expected);
     }
 }
 
 pub(super) async fn an_instance_that_is_silent_is_forgotten([one, other]: [Instance; 2]) {
     let (silent, watcher) = (a_name(), a_name());
-    other.journal.attend(silent, SHORT, in_time()).await.expect("the journal counts instances");
+    other.journal.heartbeat(silent, SHORT, in_time()).await.expect("the journal counts instances");
     let patience = in_time();
-    while one.journal.attend(watcher, LONG, in_time()).await.expect("the journal counts") != 1 {
+    while one.journal.heartbeat(watcher, LONG, in_time()).await.expect("the journal counts") != 1 {
         assert!(Deadline::now() < patience, "the silent one is never forgotten");
         a_moment().await;
     }
-    let back = other.journal.attend(silent, LONG, in_time()).await;
+    let back = other.journal.heartbeat(silent, LONG, in_time()).await;
     assert_eq!(back.expect("the journal counts instances"), 2);
 }
 
@@ -110,9 +110,9 @@ pub(super) async fn an_instance_that_signs_off_is_not_counted([one, other]: [Ins
     for (name, lives_for, expected) in
         [(leaving, LONG, 1), (staying, LONG, 2), (leaving, Duration::ZERO, 1), (staying, LONG, 1)]
     {
-        let living = one.journal.attend(name, lives_for, in_time()).await;
+        let living = one.journal.heartbeat(name, lives_for, in_time()).await;
         assert_eq!(living.expect("the journal counts instances"), expected);
     }
-    let back = other.journal.attend(leaving, LONG, in_time()).await;
+    let back = other.journal.heartbeat(leaving, LONG, in_time()).await;
     assert_eq!(back.expect("the journal counts instances"), 2);
 }

@@ -13,7 +13,7 @@ pub(super) async fn an_empty_journal_is_empty([one, other]: [Instance; 2]) {
     assert_eq!(head(&one).await, 0);
     assert_eq!(after(&one, 0, None, ALL).await, []);
     assert_eq!(after(&one, 0, Some(3), ALL).await, []);
-    let lease = take(&other, Duty::Arrange).await;
+    let lease = take(&other, Duty::Sequence).await;
     assert_eq!((lease.epoch, lease.position), (1, 0));
     assert_eq!(arrange(&other, &lease, ALL).await, 0);
     assert_eq!(head(&one).await, 0);
@@ -24,7 +24,7 @@ pub(super) async fn every_event_gets_one_place([one, other]: [Instance; 2]) {
     let (more, more_events) = some_orders(&other, 20).await;
     ids.extend(more);
     let all = events + more_events;
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     let mut given = 0;
     loop {
         let places = arrange(&one, &lease, 7).await;
@@ -44,7 +44,7 @@ pub(super) async fn every_event_gets_one_place([one, other]: [Instance; 2]) {
 
 pub(super) async fn a_limit_is_kept([one, _]: [Instance; 2]) {
     let (ids, events) = some_orders(&one, 10).await;
-    let lease = take(&one, Duty::Arrange).await;
+    let lease = take(&one, Duty::Sequence).await;
     assert_eq!(arrange(&one, &lease, 1).await, 1);
     assert_eq!(head(&one).await, 1);
     assert_eq!(arrange(&one, &lease, 3).await, 3);

@@ -23,7 +23,7 @@ async fn purge(instance: &Instance, before: DateTime<Utc>, limit: u32) -> Purged
 }
 
 async fn purged(instance: &Instance) -> i64 {
-    let purged = instance.journal.purged(in_time()).await;
+    let purged = instance.journal.purged_through(in_time()).await;
     purged.expect("the journal knows up to where it is purged")
 }
 

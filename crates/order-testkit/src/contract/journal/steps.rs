@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Deadline, Duty, Entropy as _, Held, Lease, Parked, Placed, Progress, shard,
+    Deadline, Duty, Entropy as _, JournalEntry, Lease, Leased, Parked, Progress, shard,
 };
 use order_domain::{Order, OrderId, OrderStatus};
 use uuid::Uuid;
@@ -70,7 +70,7 @@ pub(super) async fn a_moment() {
 pub(super) async fn a_short_time(instance: &Instance) {
     let (fleeting, watcher) = (a_name(), a_name());
     let attend = async |name, time| {
-        let living = instance.journal.attend(name, time, in_time()).await;
+        let living = instance.journal.heartbeat(name, time, in_time()).await;
         living.expect("the journal counts instances")
     };
     let before = attend(watcher, LONG).await;
@@ -126,17 +126,17 @@ pub(super) async fn some_orders(instance: &Instance, count: i64) -> (Vec<OrderId
 
 /// Gives at most so many places.
 pub(super) async fn arrange(instance: &Instance, lease: &Lease, limit: u32) -> u32 {
-    let arranged = instance.journal.arrange(lease, limit, in_time()).await;
+    let arranged = instance.journal.assign_positions(lease, limit, in_time()).await;
     match arranged.expect("the journal gives places") {
-        Held::Done(places) => Some(places),
-        Held::Lost => None,
+        Leased::Done(places) => Some(places),
+        Leased::Lost => None,
     }
     .expect("the lease is held")
 }
 
 /// Gives everything a place, and the right to do so back.
 pub(super) async fn arrange_all(instance: &Instance) {
-    let lease = take(instance, Duty::Arrange).await;
+    let lease = take(instance, Duty::Sequence).await;
     arrange(instance, &lease, ALL).await;
     release(instance, &lease).await;
 }
@@ -147,22 +147,22 @@ pub(super) async fn after(
     position: i64,
     shard: Option<u16>,
     limit: u32,
-) -> Vec<Placed> {
-    let events = instance.journal.after(position, shard, limit, in_time()).await;
+) -> Vec<JournalEntry> {
+    let events = instance.journal.entries_after(position, shard, limit, in_time()).await;
     let events = events.expect("the journal reads events").into_iter();
     events.collect::<Result<_, _>>().expect("all events can be read")
 }
 
 /// The last place given.
 pub(super) async fn head(instance: &Instance) -> i64 {
-    let head = instance.journal.head(in_time()).await;
+    let head = instance.journal.last_position(in_time()).await;
     head.expect("the journal knows its head")
 }
 
 /// Records progress under a lease that is held.
 pub(super) async fn advance(instance: &Instance, lease: &Lease, progress: &Progress) {
     let advanced = instance.journal.advance(lease, progress, in_time()).await;
-    assert_eq!(advanced.expect("the journal records progress"), Held::Done(()));
+    assert_eq!(advanced.expect("the journal records progress"), Leased::Done(()));
 }
 
 /// Up to where a lease's duty is done, as its holder finds when renewing it.
@@ -189,7 +189,7 @@ pub(super) fn patiently() -> Deadline {
 
 /// Demands that these are all the events of these orders, each once, in places that grow by one
 /// from the first on, and for each order in sequence.
-pub(super) async fn assert_complete(instance: &Instance, read: &[Placed], ids: &[OrderId]) {
+pub(super) async fn assert_complete(instance: &Instance, read: &[JournalEntry], ids: &[OrderId]) {
     let positions: Vec<i64> = read.iter().map(|placed| placed.position).collect();
     let expected: Vec<i64> = (1..).take(read.len()).collect();
     assert_eq!(positions, expected);
@@ -198,7 +198,7 @@ pub(super) async fn assert_complete(instance: &Instance, read: &[Placed], ids: &
 
 /// Demands that these are all the events of these orders, each once, and for each order in
 /// sequence.
-pub(super) async fn assert_events(instance: &Instance, read: &[Placed], ids: &[OrderId]) {
+pub(super) async fn assert_events(instance: &Instance, read: &[JournalEntry], ids: &[OrderId]) {
     assert!(read.is_sorted_by_key(|placed| placed.position), "places grow");
     let mut all = 0;
     for id in ids {

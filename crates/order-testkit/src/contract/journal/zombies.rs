@@ -1,6 +1,6 @@
 //! Holders who do not know that their lease was taken: whatever they do changes nothing.
 
-use order_app::ports::{Duty, Held, Lease, Parking, Progress};
+use order_app::ports::{Duty, Lease, Leased, Parking, Progress};
 use order_domain::Version;
 
 use super::super::steps::in_time;
@@ -18,19 +18,19 @@ async fn a_lost_lease([one, other]: [&Instance; 2], duty: Duty) -> (Lease, Lease
 }
 
 pub(super) async fn nothing_is_arranged_under_a_lost_lease([one, other]: [Instance; 2]) {
-    let (lost, held) = a_lost_lease([&one, &other], Duty::Arrange).await;
+    let (lost, held) = a_lost_lease([&one, &other], Duty::Sequence).await;
     an_order_on(&one).await;
     for instance in [&one, &other] {
-        let arranged = instance.journal.arrange(&lost, ALL, in_time()).await;
-        assert_eq!(arranged.expect("the journal works"), Held::Lost);
+        let arranged = instance.journal.assign_positions(&lost, ALL, in_time()).await;
+        assert_eq!(arranged.expect("the journal works"), Leased::Lost);
     }
     assert_eq!(head(&one).await, 0);
     assert_eq!(after(&one, 0, None, ALL).await, []);
     release(&one, &lost).await;
-    assert_eq!(ask(&one, Duty::Arrange, a_name(), LONG).await, None, "it is still held");
+    assert_eq!(ask(&one, Duty::Sequence, a_name(), LONG).await, None, "it is still held");
     assert_eq!(arrange(&other, &held, ALL).await, 1);
-    let arranged = one.journal.arrange(&lost, ALL, in_time()).await;
-    assert_eq!(arranged.expect("the journal works"), Held::Lost, "with nothing to do, too");
+    let arranged = one.journal.assign_positions(&lost, ALL, in_time()).await;
+    assert_eq!(arranged.expect("the journal works"), Leased::Lost, "with nothing to do, too");
 }
 
 pub(super) async fn nothing_is_recorded_under_a_lost_lease([one, other]: [Instance; 2]) {
@@ -40,24 +40,24 @@ pub(super) async fn nothing_is_recorded_under_a_lost_lease([one, other]: [Instan
     let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
     let parks = Progress { position: 1, park: vec![parking], unpark: Vec::new() };
     let refused = one.journal.advance(&lost, &parks, in_time()).await;
-    assert_eq!(refused.expect("the journal works"), Held::Lost);
+    assert_eq!(refused.expect("the journal works"), Leased::Lost);
     assert_eq!((parked(&one).await, position(&other, &held).await), (vec![], 0));
 
     advance(&other, &held, &parks).await;
     let unparks = Progress { position: 9, park: Vec::new(), unpark: vec![order] };
     let refused = one.journal.advance(&lost, &unparks, in_time()).await;
-    assert_eq!(refused.expect("the journal works"), Held::Lost);
+    assert_eq!(refused.expect("the journal works"), Leased::Lost);
     assert_eq!((parked(&one).await.len(), position(&other, &held).await), (1, 1));
 }
 
 pub(super) async fn an_earlier_lease_of_the_same_instance_is_lost([one, other]: [Instance; 2]) {
     let name = a_name();
-    let first = ask(&one, Duty::Arrange, name, SHORT).await.expect("it is free");
-    let between = take_over(&other, Duty::Arrange, a_name()).await;
+    let first = ask(&one, Duty::Sequence, name, SHORT).await.expect("it is free");
+    let between = take_over(&other, Duty::Sequence, a_name()).await;
     release(&other, &between).await;
-    let second = ask(&one, Duty::Arrange, name, LONG).await.expect("it is free");
+    let second = ask(&one, Duty::Sequence, name, LONG).await.expect("it is free");
     an_order_on(&one).await;
-    let arranged = one.journal.arrange(&first, ALL, in_time()).await;
-    assert_eq!(arranged.expect("the journal works"), Held::Lost);
+    let arranged = one.journal.assign_positions(&first, ALL, in_time()).await;
+    assert_eq!(arranged.expect("the journal works"), Leased::Lost);
     assert_eq!(arrange(&one, &second, ALL).await, 1);
 }

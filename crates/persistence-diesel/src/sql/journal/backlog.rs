@@ -46,7 +46,7 @@ pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running
             leases::table.select((leases::name, leases::position)).load(connection).await?;
         let positions: HashMap<String, i64> = positions.into_iter().collect();
         let passed = |duty| positions.get(&name(duty)).copied().unwrap_or_default();
-        let head = passed(Duty::Arrange);
+        let head = passed(Duty::Sequence);
         for shard in 0..SHARDS {
             let position = passed(Duty::Publish(shard));
             if position < head && backlog.events < Backlog::BOUND {

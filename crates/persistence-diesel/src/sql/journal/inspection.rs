@@ -6,8 +6,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{
-    BoxError, Deadline, Duty, Holding, JournalInspection, OfOrder, Parked, SHARDS, Selected,
-    Selection, Skipped, StoreError,
+    BoxError, Deadline, Duty, DutyState, JournalInspection, OrderEvents, Parked, SHARDS,
+    SelectedPage, Selection, Skipped, StoreError,
 };
 use order_domain::{CustomerId, OrderId, Version};
 
@@ -45,15 +45,15 @@ type SkippedRow = (i64, i64, String, NaiveDateTime);
 
 #[async_trait]
 impl JournalInspection for Journal {
-    async fn holdings(&self, deadline: Deadline) -> Result<Vec<Holding>, StoreError> {
+    async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError> {
         let rows = self.read(deadline, list_leases, ()).await?;
-        let duties = std::iter::once(Duty::Arrange).chain((0..SHARDS).map(Duty::Publish));
-        let holding = |duty: Duty| {
+        let duties = std::iter::once(Duty::Sequence).chain((0..SHARDS).map(Duty::Publish));
+        let duty_state = |duty: Duty| {
             let (_, holder, lasts, position) = rows.iter().find(|row| row.0 == name(duty))?;
             let holder = holder.filter(|_| *lasts).map(|holder| holder.0);
-            Some(Holding { duty, holder, position: *position })
+            Some(DutyState { duty, holder, position: *position })
         };
-        Ok(duties.filter_map(holding).collect())
+        Ok(duties.filter_map(duty_state).collect())
     }
 
     async fn parked_after(
@@ -86,17 +86,20 @@ impl JournalInspection for Journal {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Selected, StoreError> {
+    ) -> Result<SelectedPage, StoreError> {
         let about = Selecting { selection: selection.clone(), after, limit };
         let (head, rows) = self.read(deadline, selecting::list, about).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
         let last = rows.last().filter(|_| full).map(|row| row.position);
-        let events = rows.into_iter().map(|row| row.into_placed().map_err(StoreError::Corrupt));
+        let events = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
         let window = after.saturating_add(selecting::WINDOW).min(head).max(after);
-        Ok(Selected { events: events.collect::<Result<_, _>>()?, through: last.unwrap_or(window) })
+        Ok(SelectedPage {
+            events: events.collect::<Result<_, _>>()?,
+            through: last.unwrap_or(window),
+        })
     }
 
-    async fn orders_of(
+    async fn customer_order_ids(
         &self,
         customer: CustomerId,
         limit: u32,
@@ -107,13 +110,13 @@ impl JournalInspection for Journal {
         Ok(ids.into_iter().filter_map(|id| OrderId::new(id).ok()).collect())
     }
 
-    async fn of_order(
+    async fn order_events(
         &self,
         order: OrderId,
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<OfOrder, StoreError> {
+    ) -> Result<OrderEvents, StoreError> {
         let about = of_order::Asked { order, after, limit };
         let of_order::Found { rows, unpublished } =
             self.read(deadline, of_order::list, about).await?;
@@ -125,7 +128,7 @@ impl JournalInspection for Journal {
         let events = events.collect::<Result<_, StoreError>>()?;
         let unpublished = unpublished.map(Version::new).transpose();
         let unpublished = unpublished.map_err(|error| StoreError::Corrupt(error.into()))?;
-        Ok(OfOrder { events, unpublished })
+        Ok(OrderEvents { events, unpublished })
     }
 }
 

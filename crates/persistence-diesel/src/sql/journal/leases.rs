@@ -22,7 +22,7 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// The key of a lease.
 pub(super) fn name(duty: Duty) -> String {
     match duty {
-        Duty::Arrange => "arrange".to_owned(),
+        Duty::Sequence => "arrange".to_owned(),
         Duty::Publish(shard) => format!("publish-{shard}"),
         Duty::Replay => "replay".to_owned(),
     }

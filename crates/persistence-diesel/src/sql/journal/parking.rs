@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use order_app::ports::{BoxError, Held, Lease, Parked, Parking, Progress, shard};
+use order_app::ports::{BoxError, Lease, Leased, Parked, Parking, Progress, shard};
 use order_domain::{OrderId, Version};
 
 use super::super::Connection;
@@ -47,10 +47,10 @@ impl ParkedRow {
 pub(super) fn advance<'c>(
     connection: &'c mut Connection,
     (lease, progress): &'c (Lease, Progress),
-) -> Running<'c, Ending<Held<()>>> {
+) -> Running<'c, Ending<Leased<()>>> {
     Box::pin(async move {
         if hold(connection, lease).await?.is_none() {
-            return Ok(Ending::Undo(Held::Lost));
+            return Ok(Ending::Undo(Leased::Lost));
         }
         move_on(connection, lease.duty, progress.position).await?;
         if !progress.unpark.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn advance<'c>(
         for parking in &progress.park {
             park(connection, parking).await?;
         }
-        Ok(Ending::Keep(Held::Done(())))
+        Ok(Ending::Keep(Leased::Done(())))
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use diesel::dsl::{Nullable, auto_type, exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use order_app::ports::{Duty, Held, Lease};
+use order_app::ports::{Duty, Lease, Leased};
 use order_domain::MAX_ID;
 
 use super::super::statements::Running;
@@ -38,22 +38,22 @@ pub(super) struct Arranging {
 pub(super) fn arrange<'c>(
     connection: &'c mut Connection,
     about: &'c Arranging,
-) -> Running<'c, Ending<Held<u32>>> {
+) -> Running<'c, Ending<Leased<u32>>> {
     Box::pin(async move {
         let Some(last) = hold(connection, &about.lease).await? else {
-            return Ok(Ending::Undo(Held::Lost));
+            return Ok(Ending::Undo(Leased::Lost));
         };
         let landed = last.saturating_sub(*about.before.get_or_init(|| last));
         if landed > 0 {
-            return Ok(Ending::Undo(Held::Done(u32::try_from(landed).unwrap_or(u32::MAX))));
+            return Ok(Ending::Undo(Leased::Done(u32::try_from(landed).unwrap_or(u32::MAX))));
         }
         let placed = incoming::place(connection, last, i64::from(about.limit)).await?;
         let placed = u32::try_from(placed).unwrap_or(u32::MAX);
         if placed == 0 {
-            return Ok(Ending::Undo(Held::Done(0)));
+            return Ok(Ending::Undo(Leased::Done(0)));
         }
-        move_on(connection, Duty::Arrange, last.saturating_add(i64::from(placed))).await?;
-        Ok(Ending::Keep(Held::Done(placed)))
+        move_on(connection, Duty::Sequence, last.saturating_add(i64::from(placed))).await?;
+        Ok(Ending::Keep(Leased::Done(placed)))
     })
 }
 
@@ -150,6 +150,6 @@ pub(super) fn list<'c>(
 
 /// The last place given.
 pub(super) fn head<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, i64> {
-    let arranged = leases::table.filter(leases::name.eq(name(Duty::Arrange)));
+    let arranged = leases::table.filter(leases::name.eq(name(Duty::Sequence)));
     Box::pin(arranged.select(leases::position).first(connection))
 }
