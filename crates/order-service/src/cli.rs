@@ -14,11 +14,10 @@ use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
-use crate::logs::{Log, Who};
 use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
-use crate::system::{OsEntropy, SystemClock, machine_name};
-use crate::{report, run, traces};
+use crate::system::{OsEntropy, SystemClock};
+use crate::{report, run, telemetry};
 use events::EventsCommand;
 use output::{complain, print};
 
@@ -149,13 +148,9 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
             Err(error) => complain(&chain(&*error), 1),
         };
     }
-    let instance = loaded.settings.instance(&machine_name(), std::process::id());
     let is_serving = matches!(command, Command::Serve);
-    let tracing = is_serving.then(|| traces::begin(&loaded.settings, &instance)).flatten();
-    let (recorder, unsent) = tracing.unzip();
-    let who = Who { service: &loaded.settings.name, instance: &instance };
-    let log = match Log::start(&loaded.settings.logging, who, recorder) {
-        Ok(log) => log,
+    let (log, unsent) = match telemetry::start(&loaded.settings, is_serving) {
+        Ok(started) => started,
         Err(error) => return complain(&chain(&error), 1),
     };
     for warning in &loaded.warnings {

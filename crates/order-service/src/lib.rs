@@ -5,11 +5,10 @@
 //! Start reading at `run.rs`: the life of the process in one place.
 
 pub mod cli;
-mod logs;
 mod metrics;
 mod refresh;
 mod report;
 mod run;
 pub mod settings;
 mod system;
-mod traces;
+mod telemetry;

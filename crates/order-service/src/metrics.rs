@@ -1,20 +1,10 @@
-//! The metrics of the process, in Prometheus' text format. What is measured is said where it
-//! happens, through the `metrics` facade, or kept as numbers by those who do the work, which are asked
-//! when somebody wants to know (`sources.rs`); here it is collected.
+//! The metrics of the service beside those of `telemetry-otlp`: name, kind and what each says, in
+//! the words of docs/observability.md. `metrics/sources.rs` and the crates that measure set them.
 
-mod process;
 mod sources;
-mod table;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use order_app::ports::Clock as _;
-use tracing_appender::non_blocking::ErrorCounter;
-
-use crate::system::SystemClock;
-use process::Process;
+use telemetry_otlp::Kind::{Counter, Gauge, Histogram};
+use telemetry_otlp::Metric;
 
 pub(crate) use sources::{Sources, watch_backlog};
 
@@ -23,47 +13,134 @@ const BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0];
 /// Changes: up to the most that are written together.
 const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-/// How often collected samples are folded into their histograms when nobody asks for them.
-const UPKEEP: Duration = Duration::from_secs(5);
 
-/// The metrics of this process.
-pub(crate) struct Metrics {
-    handle: PrometheusHandle,
-    lost_lines: ErrorCounter,
-}
+/// The metrics of the service itself.
+pub(crate) const METRICS: &[Metric] = &[
+    Metric(
+        "http_server_requests_seconds",
+        Histogram(BUCKETS),
+        "requests by `method`, `uri` (the pattern), `status`, `outcome`, as in Spring Boot; 499 is a client that went away",
+    ),
+    Metric(
+        "http_server_requests_in_flight",
+        Gauge,
+        "requests that hold a place; compare with `order.max-in-flight`",
+    ),
+    Metric(
+        "hikaricp_connections",
+        Gauge,
+        "open connections by `pool`: `connections`, on SQLite `readers` and `writer`",
+    ),
+    Metric("hikaricp_connections_active", Gauge, "those in use"),
+    Metric("hikaricp_connections_idle", Gauge, "those not in use"),
+    Metric("hikaricp_connections_max", Gauge, "the most that are opened"),
+    Metric("hikaricp_connections_pending", Gauge, "who waits for one now"),
+    Metric("hikaricp_connections_timeout_total", Counter, "who got none in time"),
+    Metric(
+        "order_transitions_total",
+        Counter,
+        "steps of orders on this instance, by the status before (`from`, `NONE` for a new one) and the `event`",
+    ),
+    Metric(
+        "order_idempotent_replays_total",
+        Counter,
+        "requests that were answered from the record of an earlier one",
+    ),
+    Metric(
+        "order_commit_batch_size",
+        Histogram(BATCH_SIZES),
+        "how many changes went into one transaction, by the transactions of this instance: 1 when they do not wait for each other, up to 128 under load",
+    ),
+    Metric(
+        "order_outbox_backlog",
+        Gauge,
+        "events that wait to be published, at most 100,000; counted every 15 s by the instance that gives the places, 0 on others",
+    ),
+    Metric("order_outbox_oldest_seconds", Gauge, "how old the oldest of them is; likewise"),
+    Metric(
+        "order_outbox_parked_orders",
+        Gauge,
+        "orders whose events wait for an operator; likewise",
+    ),
+    Metric("order_events_placed_total", Counter, "events that this instance gave their places"),
+    Metric(
+        "order_events_published_total",
+        Counter,
+        "confirmations by the brokers, repetitions included",
+    ),
+    Metric(
+        "order_events_failed_total",
+        Counter,
+        "events that were not confirmed and are tried again",
+    ),
+    Metric("order_events_parkings_total", Counter, "how often an order was parked"),
+    Metric(
+        "order_events_parked_orders",
+        Gauge,
+        "parked orders of the shards that this instance publishes",
+    ),
+    Metric("order_events_streams", Gauge, "streams of events that are open"),
+    Metric("order_events_streams_refused_total", Counter, "streams that found no place"),
+    Metric("order_events_streamed_total", Counter, "events that were told on streams"),
+    Metric("order_events_unreadable_total", Counter, "events that a stream had to leave out"),
+    Metric(
+        "order_events_lag_seconds",
+        Gauge,
+        "how long after it happened the last event was confirmed",
+    ),
+    Metric(
+        "order_relay_shards",
+        Gauge,
+        "shards that this instance holds the lease of; 16 over all instances",
+    ),
+    Metric(
+        "order_relay_arranges",
+        Gauge,
+        "1 on the one instance that holds the lease to give places",
+    ),
+    Metric(
+        "order_kafka_reachable",
+        Gauge,
+        "1 when the last word from the brokers was good; only with Kafka",
+    ),
+    Metric(
+        "order_eureka_registered",
+        Gauge,
+        "1 when the registry knows this instance; only with Eureka",
+    ),
+    Metric("order_config_current", Gauge, "1 when what applies is what the config servers say"),
+    Metric("order_config_restart_needed", Gauge, "changed settings that wait for a restart"),
+    Metric(
+        "order_config_refreshes_total",
+        Counter,
+        "refreshes by `outcome`: `applied`, `unchanged`, `refused`, `failed`; from the first one on",
+    ),
+    Metric(
+        "order_config_changes_total",
+        Counter,
+        "settings that have changed while the service ran",
+    ),
+];
 
-impl Metrics {
-    /// Collects from now on what any part of the process measures, and how many log lines were lost.
-    ///
-    /// # Errors
-    /// When something collects already.
-    pub(crate) fn install(lost_lines: ErrorCounter) -> Result<Self, BuildError> {
-        let handle = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS)?
-            .set_buckets_for_metric(Matcher::Full("order_commit_batch_size".into()), BATCH_SIZES)?
-            .install_recorder()?;
-        table::describe();
-        Ok(Self { handle, lost_lines })
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::docs_tests::{check, with_section};
 
-    /// What `/actuator/prometheus` answers.
-    pub(crate) fn scrape(&self, sources: Sources) -> Arc<dyn Fn() -> String + Send + Sync> {
-        let (handle, lost_lines) = (self.handle.clone(), self.lost_lines.clone());
-        let process = Process::new(SystemClock.now());
-        Arc::new(move || {
-            let lost = u64::try_from(lost_lines.dropped_lines()).unwrap_or(u64::MAX);
-            metrics::counter!("log_lines_lost_total").absolute(lost);
-            process.measure(SystemClock.now());
-            sources.measure();
-            handle.render()
-        })
-    }
-
-    /// Keeps the samples from piling up, for ever.
-    pub(crate) async fn keep_up(self) {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            self.handle.run_upkeep();
-        }
+    #[test]
+    fn the_documentation_names_every_metric() {
+        let all = METRICS.iter().chain(telemetry_otlp::METRICS);
+        let rows = all.map(|Metric(name, kind, about)| {
+            let kind = match kind {
+                Counter => "counter",
+                Gauge => "gauge",
+                Histogram(_) => "histogram",
+            };
+            format!("| `{name}` | {kind} | {about} |\n")
+        });
+        let rows = rows.collect::<String>();
+        let table = format!("| Name | Kind | What it says |\n|---|---|---|\n{rows}");
+        let section = ("<!-- metrics -->\n", "<!-- end of metrics -->");
+        check("observability.md", |page| with_section(page, section, &table));
     }
 }

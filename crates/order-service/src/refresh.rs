@@ -14,14 +14,15 @@ use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 use serde_json::{Value, json};
+use telemetry_otlp::Levels;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::logs::Levels;
 use crate::settings::{
     self, ByKey, Change, Given, ImportedFrom, Inputs, Keep, LoadError, Loaded, Occasion, Settings,
     Stop, by_key, changes,
 };
+use crate::telemetry;
 
 /// Who holds what can change.
 pub(crate) struct Holders {
@@ -74,7 +75,7 @@ struct Outcome {
 
 impl Holders {
     fn apply(&self, settings: &Settings) {
-        self.levels.set(&settings.logging);
+        self.levels.set(&telemetry::lines(&settings.logging));
         self.orders.adjust(settings.currencies.clone(), settings.requests.budget);
         self.max_in_flight.set(settings.requests.places());
         self.body_deadline.set(settings.requests.body_deadline);

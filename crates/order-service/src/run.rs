@@ -32,18 +32,18 @@ use order_app::relay::RelayStats;
 use order_app::wake_up::WakeUp;
 use persistence_diesel::{StoreSettings, Stores};
 use secrecy::ExposeSecret as _;
+use telemetry_otlp::{Exporter, Log, Metrics, Unsent};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
-use crate::logs::Log;
-use crate::metrics::{Metrics, Sources, watch_backlog};
+use crate::metrics::{METRICS, Sources, watch_backlog};
 use crate::refresh::{Holders, Refresher};
 use crate::settings::{Inputs, Loaded, Settings, Stop, Storage};
 use crate::system::{OsEntropy, SystemClock};
-use crate::traces::{Exporting, Unsent};
+use crate::telemetry::AMBIENT;
 use background::{for_ever, until_done};
 use health::Peers;
 use management::Operators;
@@ -79,7 +79,8 @@ pub(crate) struct Begun<'a> {
 /// Serves until the process is asked to stop; answers with its exit code.
 pub(crate) fn serve(begun: Begun<'_>) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
-    let metrics = Metrics::install(begun.log.lost()).context("the metrics cannot be collected")?;
+    let metrics = Metrics::install(METRICS, begun.log.lost(), AMBIENT.now)
+        .context("the metrics cannot be collected")?;
     let (runtime, relay) = (runtime()?, runtime_of_relay()?);
     let done = runtime.block_on(live(begun, metrics, relay.handle()));
     // What still runs now has had its time.
@@ -97,7 +98,8 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
     tracing::info!(%address, database = %settings.storage.database, "listening");
     let management = management::listener(settings.management)?;
 
-    let exporting = unsent.map(Unsent::start).transpose()?;
+    let exporting = unsent.map(Unsent::start).transpose();
+    let exporting = exporting.context("wrong settings under management.otlp.tracing")?;
 
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -133,7 +135,13 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
         dependencies: Arc::new(move || peers.components()),
         events_topic: settings.events_topic.clone(),
         in_flight: Arc::clone(&in_flight),
-        scrape: metrics.scrape(sources),
+        scrape: {
+            let metrics = metrics.clone();
+            Arc::new(move || {
+                sources.measure();
+                metrics.render()
+            })
+        },
     };
     let offered = Management {
         refresh: Some(Arc::new(refresher.clone())),
@@ -177,7 +185,7 @@ async fn live(begun: Begun<'_>, metrics: Metrics, relay: &Handle) -> anyhow::Res
 }
 
 /// The last to go: until here operators could watch the stop.
-async fn leave(operators: Operators, exporting: Option<Exporting>, end: tokio::time::Instant) {
+async fn leave(operators: Operators, exporting: Option<Exporter>, end: tokio::time::Instant) {
     operators.stop(end).await;
     if let Some(exporting) = exporting {
         exporting.stop(end).await;
@@ -238,7 +246,7 @@ fn sources(
     relay: &Arc<RelayStats>,
     stores: &Stores,
     feed: &Feed,
-    (publishing, registration, exporting): (&Publishing, Option<&Registration>, Option<&Exporting>),
+    (publishing, registration, exporting): (&Publishing, Option<&Registration>, Option<&Exporter>),
 ) -> Sources {
     Sources {
         orders: orders.stats(),
@@ -247,7 +255,7 @@ fn sources(
         kafka: publishing.kafka(),
         registration: registration.cloned(),
         feed: feed.clone(),
-        traces: exporting.map(Exporting::counts),
+        traces: exporting.map(Exporter::counts),
     }
 }
 

@@ -12,9 +12,8 @@ use order_app::ports::{Backlog, Clock, Deadline, EventJournal};
 use order_app::relay::{RelayReport, RelayStats};
 use order_domain::OrderStatus;
 use persistence_diesel::PoolReport;
+use telemetry_otlp::SpanCounts;
 use tokio::time::sleep;
-
-use crate::traces::Counts;
 
 /// How often it is counted what waits to be published: as often as metrics are usually collected.
 const COUNTED_EVERY: Duration = Duration::from_secs(15);
@@ -29,11 +28,11 @@ pub(crate) struct Sources {
     pub(crate) kafka: Option<Arc<KafkaPublisher>>,
     pub(crate) registration: Option<Registration>,
     pub(crate) feed: Feed,
-    pub(crate) traces: Option<Arc<Counts>>,
+    pub(crate) traces: Option<Arc<SpanCounts>>,
 }
 
 impl Sources {
-    pub(super) fn measure(&self) {
+    pub(crate) fn measure(&self) {
         orders(&self.orders);
         publishing(&self.relay.report());
         telling(self.feed.report());

@@ -1,83 +1,118 @@
-//! Sends steps to the collector, many at a time: OTLP over HTTP, in protobuf, as Spring Boot does.
-//! A batch that the collector did not take for now is sent again; one that it refuses is lost.
+//! Sends spans to the collector in batches: OTLP over HTTP, in protobuf, as Spring Boot does. A batch
+//! is sent again while the collector is unreachable or busy, and dropped when the collector refuses.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
-use order_app::traces::TARGET;
 use prost::Message as _;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, redirect};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Counts, Span};
-use crate::settings::Tracing;
+use super::{Span, SpanCounts, TraceSettings, attribute};
+use crate::ambient::{Ambient, Service};
 
-/// The most steps in one request.
+/// The most spans in one request.
 const BATCH: usize = 512;
-/// How long the first step of a batch waits for others.
+/// How long the first span of a batch waits for others.
 const GATHERING: Duration = Duration::from_secs(1);
-/// The pauses before a batch is sent again: the first, each further one twice as long, the longest.
+/// The pause before a batch is sent again; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long the last steps may take at a stop.
+/// How long a stop waits for the last spans.
 const LAST: Duration = Duration::from_secs(2);
-/// More than a collector has to say.
+/// The most bytes of an answer that are read.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// What waits to be sent, before anything is.
-pub(crate) struct Unsent {
-    pub(super) waiting: mpsc::Receiver<Span>,
-    pub(super) counts: Arc<Counts>,
-    pub(super) resource: Vec<KeyValue>,
-    pub(super) endpoint: SecretString,
-    pub(super) settings: Tracing,
+/// Recorded spans that wait to be sent, before the exporter runs.
+#[derive(Debug)]
+pub struct Unsent {
+    waiting: mpsc::Receiver<Span>,
+    counts: Arc<SpanCounts>,
+    settings: TraceSettings,
+    service: Service,
+    ambient: Ambient,
 }
 
 /// The running exporter.
-pub(crate) struct Exporting {
-    counts: Arc<Counts>,
+#[derive(Debug)]
+pub struct Exporter {
+    counts: Arc<SpanCounts>,
     tell: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
+/// Why spans cannot be sent to a collector with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A header has a name or a value that HTTP does not allow.
+    #[error("the header {0} cannot be sent")]
+    Header(String, #[source] Box<dyn Error + Send + Sync>),
+    /// The HTTP client does not start.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}
+
 impl Unsent {
-    /// Starts sending. No collector is asked, so it may be down.
-    pub(crate) fn start(self) -> anyhow::Result<Exporting> {
-        let Self { waiting, counts, resource, endpoint, settings } = self;
-        let endpoint = endpoint.expose_secret().to_owned();
-        let client = client(&settings, &endpoint);
-        let client = client.context("wrong settings under management.otlp.tracing")?;
-        let of = Arc::clone(&counts);
-        let exporter = Exporter { client, endpoint, counts: of, resource, failing: false };
+    pub(super) fn new(
+        waiting: mpsc::Receiver<Span>,
+        counts: Arc<SpanCounts>,
+        settings: TraceSettings,
+        service: &Service,
+        ambient: Ambient,
+    ) -> Self {
+        Self { waiting, counts, settings, service: service.clone(), ambient }
+    }
+
+    /// Starts to send, on the current runtime. The collector may be down.
+    ///
+    /// # Errors
+    /// When a header or the URL of the settings cannot be used.
+    pub fn start(self) -> Result<Exporter, ExportError> {
+        let Self { waiting, counts, settings, service, ambient } = self;
+        let attributes = resource(&settings, &service);
+        let sender = Sender {
+            client: client(&settings, &service)?,
+            endpoint: settings.endpoint.expose_secret().to_owned(),
+            counts: Arc::clone(&counts),
+            resource: Resource { attributes, ..Resource::default() },
+            scope: InstrumentationScope {
+                name: ambient.trace_target.to_owned(),
+                version: service.version.to_owned(),
+                ..InstrumentationScope::default()
+            },
+            causes: ambient.causes,
+            failing: false,
+        };
         let (tell, told) = oneshot::channel();
-        let task = tokio::spawn(exporter.run(waiting, told));
-        Ok(Exporting { counts, tell, task })
+        let task = tokio::spawn(sender.run(waiting, told));
+        Ok(Exporter { counts, tell, task })
     }
 }
 
-impl Exporting {
-    /// What became of the steps.
-    pub(crate) fn counts(&self) -> Arc<Counts> {
+impl Exporter {
+    /// What became of the spans.
+    #[must_use]
+    pub fn counts(&self) -> Arc<SpanCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// Sends what waits, once, and ends; by then at the latest.
-    pub(crate) async fn stop(self, end: Instant) {
+    /// Sends each waiting span once more and stops, at the latest at `end`.
+    pub async fn stop(self, end: Instant) {
         let soon = Instant::now().checked_add(LAST).unwrap_or(end).min(end);
-        // It has ended by itself, and said why, when nobody hears this.
+        // An exporter that has ended already does not hear this, and has logged why.
         let _ = self.tell.send(());
         let mut task = self.task;
         if timeout_at(soon, &mut task).await.is_err() {
@@ -87,24 +122,27 @@ impl Exporting {
     }
 }
 
-struct Exporter {
+/// The exporter's task.
+struct Sender {
     client: Client,
     endpoint: String,
-    counts: Arc<Counts>,
-    resource: Vec<KeyValue>,
-    /// Whether the last attempt failed; told once.
+    counts: Arc<SpanCounts>,
+    resource: Resource,
+    scope: InstrumentationScope,
+    causes: fn(&(dyn Error + 'static)) -> String,
+    /// Whether the last attempt failed. Only a change is logged.
     failing: bool,
 }
 
-/// Why a batch was not taken.
+/// Why the collector did not accept a batch.
 enum Failure {
-    /// It may be taken later.
+    /// It may accept it later.
     Passing(String),
-    /// It never will be.
+    /// It will never accept it.
     Lasting(String),
 }
 
-impl Exporter {
+impl Sender {
     async fn run(mut self, mut waiting: mpsc::Receiver<Span>, mut told: oneshot::Receiver<()>) {
         loop {
             let (batch, goes_on) = gather(&mut waiting, &mut told).await;
@@ -121,26 +159,26 @@ impl Exporter {
             {
                 batch.push(next);
             }
-            // Each is tried once, whatever becomes of it.
+            // The last batches are sent once; a failure is counted and logged.
             let _ = self.send(batch, ControlFlow::Break(()), &mut told).await;
         }
     }
 
-    /// Sends a batch, and again until it is taken or refused; at a stop only once.
+    /// Sends a batch until it is accepted or refused; at a stop, once.
     async fn send(
         &mut self,
         batch: Vec<Span>,
         mut goes_on: ControlFlow<()>,
         told: &mut oneshot::Receiver<()>,
     ) -> ControlFlow<()> {
-        let steps = batch.len();
+        let spans = batch.len();
         let body = self.body(batch);
         let mut pause = FIRST_PAUSE;
         loop {
             let is_last = goes_on.is_break();
             let failure = match self.attempt(&body).await {
                 Ok(rejected) => {
-                    self.taken(steps, rejected);
+                    self.accepted(spans, rejected);
                     return goes_on;
                 }
                 Err(failure) => failure,
@@ -149,7 +187,7 @@ impl Exporter {
             let (Failure::Passing(cause) | Failure::Lasting(cause)) = &failure;
             self.failed(cause);
             if is_last || matches!(failure, Failure::Lasting(_)) {
-                Counts::add(&self.counts.lost, steps);
+                SpanCounts::add(&self.counts.lost, spans);
                 return goes_on;
             }
             tokio::select! {
@@ -161,26 +199,18 @@ impl Exporter {
     }
 
     fn body(&self, spans: Vec<Span>) -> Vec<u8> {
-        let scope = InstrumentationScope {
-            name: TARGET.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..InstrumentationScope::default()
-        };
-        let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() }];
-        let resource = Resource { attributes: self.resource.clone(), ..Resource::default() };
-        let resource_spans = vec![ResourceSpans {
-            resource: Some(resource),
-            scope_spans,
-            ..ResourceSpans::default()
-        }];
+        let scope = Some(self.scope.clone());
+        let scope_spans = vec![ScopeSpans { scope, spans, ..ScopeSpans::default() }];
+        let resource = Some(self.resource.clone());
+        let resource_spans =
+            vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }];
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 
-    /// One request; answers how many steps the collector took but threw away.
+    /// Sends one request; answers how many of its spans the collector rejected.
     async fn attempt(&self, body: &[u8]) -> Result<usize, Failure> {
-        let passing = |error: reqwest::Error| {
-            Failure::Passing(order_app::errors::chain(&error.without_url()))
-        };
+        let causes = self.causes;
+        let passing = |error: reqwest::Error| Failure::Passing(causes(&error.without_url()));
         let request = self.client.post(&self.endpoint).body(body.to_vec());
         let mut answer = request.send().await.map_err(passing)?;
         checked(&answer)?;
@@ -196,9 +226,9 @@ impl Exporter {
         Ok(partly.and_then(|part| usize::try_from(part.rejected_spans).ok()).unwrap_or(0))
     }
 
-    fn taken(&mut self, steps: usize, rejected: usize) {
-        Counts::add(&self.counts.sent, steps.saturating_sub(rejected));
-        Counts::add(&self.counts.lost, rejected.min(steps));
+    fn accepted(&mut self, spans: usize, rejected: usize) {
+        SpanCounts::add(&self.counts.sent, spans.saturating_sub(rejected));
+        SpanCounts::add(&self.counts.lost, rejected.min(spans));
         if std::mem::take(&mut self.failing) {
             tracing::info!("traces are sent again");
         }
@@ -211,7 +241,8 @@ impl Exporter {
     }
 }
 
-/// The next steps, as many as come while the first waits; and whether there will be more.
+/// The next batch: one span and those that come within [`GATHERING`]. Breaks when there will be no
+/// more, or at a stop.
 async fn gather(
     waiting: &mut mpsc::Receiver<Span>,
     told: &mut oneshot::Receiver<()>,
@@ -239,7 +270,7 @@ async fn gather(
     (batch, goes_on)
 }
 
-/// What the protocol says about status codes: these four pass, others do not.
+/// As OTLP rules: a batch is sent again after these four status codes, and after no other.
 fn checked(answer: &Response) -> Result<(), Failure> {
     let status = answer.status();
     let said = || format!("the collector answered {}", status.as_u16());
@@ -253,25 +284,45 @@ fn checked(answer: &Response) -> Result<(), Failure> {
     }
 }
 
-fn client(settings: &Tracing, endpoint: &str) -> anyhow::Result<Client> {
+fn client(settings: &TraceSettings, service: &Service) -> Result<Client, ExportError> {
     let protobuf = HeaderValue::from_static("application/x-protobuf");
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, protobuf)]);
     for (name, value) in &settings.headers {
-        let wrong = || format!("the header {name} cannot be sent");
-        let mut value = HeaderValue::from_str(value.expose_secret()).with_context(wrong)?;
+        let wrong = |cause| ExportError::Header(name.clone(), cause);
+        let value = HeaderValue::from_str(value.expose_secret());
+        let mut value = value.map_err(|cause| wrong(cause.into()))?;
         value.set_sensitive(true);
-        headers.insert(HeaderName::try_from(name).with_context(wrong)?, value);
+        let name = HeaderName::try_from(name).map_err(|cause| wrong(cause.into()))?;
+        headers.insert(name, value);
     }
     let mut client = Client::builder()
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .user_agent(format!("{}/{}", service.program, service.version))
         .default_headers(headers)
         .connect_timeout(settings.connect_timeout)
         .timeout(settings.timeout)
-        // Headers may be credentials, for the collector that the settings name.
+        // Headers may be credentials, and are meant for this collector alone.
         .redirect(redirect::Policy::none());
-    if endpoint.starts_with("http://") {
-        // Where nothing is encrypted, the machine needs no certificates.
+    if settings.endpoint.expose_secret().starts_with("http://") {
+        // Nothing is encrypted, so the machine needs no certificates.
         client = client.tls_certs_only([]);
     }
     Ok(client.build()?)
+}
+
+/// The attributes of the process. Those of the settings win.
+fn resource(settings: &TraceSettings, service: &Service) -> Vec<KeyValue> {
+    let own = [
+        ("service.name", service.name.as_str()),
+        ("service.instance.id", &service.instance),
+        ("service.version", service.version),
+        ("telemetry.sdk.language", "rust"),
+        ("telemetry.sdk.name", service.program),
+        ("telemetry.sdk.version", service.version),
+    ];
+    let given = &settings.resource_attributes;
+    let own = own.into_iter().filter(|(name, _)| !given.contains_key(*name));
+    let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    own.chain(given)
+        .map(|(name, value)| attribute(name, Value::StringValue(value.into())))
+        .collect()
 }

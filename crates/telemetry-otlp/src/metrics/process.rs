@@ -1,11 +1,11 @@
-//! What the operating system knows of this process, by the names that Spring Boot gives it. Where
-//! the system does not say (it is not Linux), a number is missing.
+//! Metrics of the process from `/proc`, by the names of Spring Boot. A number that the system does
+//! not give (on others than Linux) is missing.
 
 use std::fs;
 
 use chrono::{DateTime, Utc};
 
-/// In nanoseconds, the unit in which Linux counts processor time for users (`USER_HZ` is 100).
+/// Nanoseconds in the unit in which Linux counts processor time (`USER_HZ` is 100).
 const TICK: u64 = 10_000_000;
 
 /// This process.
@@ -14,7 +14,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// One that starts now.
+    /// Starts the clock of `process_uptime_seconds`.
     pub(super) fn new(now: DateTime<Utc>) -> Self {
         let started = u32::try_from(now.timestamp()).unwrap_or(u32::MAX);
         metrics::gauge!("process_start_time_seconds").set(f64::from(started));
@@ -44,8 +44,8 @@ fn read(name: &str) -> Option<String> {
     fs::read_to_string(format!("/proc/self/{name}")).ok()
 }
 
-/// In user and kernel mode, in nanoseconds: fields 14 and 15 of `stat`. The name of the program,
-/// field 2, may hold anything, also blanks and brackets.
+/// Nanoseconds in user and kernel mode: fields 14 and 15 of `stat`. The name of the program, field 2,
+/// may contain blanks and brackets.
 fn processor_time(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace().skip(11);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_says_is_read() {
+    fn numbers_of_the_system_are_read() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 100 0 0 0 25 5 0 0 20 0 9 0 100 1 1";
         assert_eq!(processor_time(stat), Some(300_000_000));
         assert_eq!(resident("Name:\tx\nVmRSS:\t   2048 kB\n"), Some(2_097_152.0));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_missing() {
+    fn a_number_that_cannot_be_read_is_missing() {
         for text in ["", ")", "7 (x) S", "VmRSS: much", "Max open files unlimited"] {
             assert_eq!(
                 (processor_time(text), resident(text), most_files(text)),

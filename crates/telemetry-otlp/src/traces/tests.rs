@@ -1,23 +1,33 @@
-//! What is noted of which spans, without a collector. With one: `tests/traces.rs`.
+//! Which spans are recorded, without a collector. `tests/traces.rs` of order-service has one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
-use order_app::traces::TARGET;
 use tokio::sync::mpsc;
 use tracing::field::Empty;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::{Counts, Recorder, Steps};
+use super::{Recorder, SpanContext, SpanCounts, TraceSpans};
+use crate::ambient::FOR_TESTS;
 
-const OWN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TARGET: &str = FOR_TESTS.trace_target;
+/// The ids of a sampled span, as [`parse`] reads them.
+const OWN: &str = "7-5-sampled";
 
-fn recorded(room: usize, work: impl FnOnce()) -> (Vec<Span>, Arc<Counts>) {
+fn parse(text: &str) -> Option<SpanContext> {
+    let (trace, rest) = text.split_once('-')?;
+    let (span, flag) = rest.split_once('-')?;
+    let (trace_id, span_id) = (trace.parse().ok()?, span.parse().ok()?);
+    Some(SpanContext { trace_id, span_id, is_sampled: flag == "sampled" })
+}
+
+fn recorded(room: usize, work: impl FnOnce()) -> (Vec<Span>, Arc<SpanCounts>) {
     let (queue, mut waiting) = mpsc::channel(room);
-    let counts = Arc::new(Counts::default());
-    let recorder = Recorder::new(queue, Arc::clone(&counts)).with_filter(Steps);
+    let counts = Arc::new(SpanCounts::default());
+    let recorder = Recorder::new(queue, Arc::clone(&counts), FOR_TESTS, parse);
+    let recorder = recorder.with_filter(TraceSpans(TARGET));
     tracing::subscriber::with_default(tracing_subscriber::registry().with(recorder), work);
     let mut spans = Vec::new();
     while let Ok(span) = waiting.try_recv() {
@@ -35,7 +45,7 @@ fn names(spans: &[Span]) -> Vec<&str> {
 }
 
 #[test]
-fn a_step_belongs_to_the_one_around_it_through_spans_of_the_log() {
+fn the_parent_of_a_span_is_the_recorded_span_around_it() {
     let (spans, _) = recorded(8, || {
         let parent: Option<&str> = None;
         let request = tracing::info_span!(
@@ -56,7 +66,7 @@ fn a_step_belongs_to_the_one_around_it_through_spans_of_the_log() {
     });
     assert_eq!(names(&spans), ["step", "GET /orders/{id}"]);
     let (inner, outer) = (&spans[0], &spans[1]);
-    assert_eq!(outer.span_id, 0xb7ad_6b71_6920_3331_u64.to_be_bytes());
+    assert_eq!(outer.span_id, 5_u64.to_be_bytes());
     assert_eq!((&inner.trace_id, &inner.parent_span_id), (&outer.trace_id, &outer.span_id));
     assert_ne!(inner.span_id, outer.span_id);
     assert_eq!((outer.kind, inner.kind), (2, 1));
@@ -68,8 +78,8 @@ fn a_step_belongs_to_the_one_around_it_through_spans_of_the_log() {
 }
 
 #[test]
-fn nothing_is_noted_outside_a_recorded_step() {
-    let unsampled = OWN.replace("-01", "-00");
+fn a_span_outside_a_sampled_trace_is_not_recorded() {
+    let unsampled = OWN.replace("sampled", "not");
     let (spans, _) = recorded(8, || {
         step().in_scope(|| drop(step()));
         for sent in [unsampled.as_str(), "not a trace"] {
@@ -81,16 +91,16 @@ fn nothing_is_noted_outside_a_recorded_step() {
 }
 
 #[test]
-fn a_step_may_continue_what_another_process_began() {
+fn a_span_may_have_a_parent_in_another_process() {
     let publish = || tracing::info_span!(target: TARGET, "publish", otel.parent = OWN);
     let (spans, _) = recorded(8, || publish().in_scope(|| drop(step())));
     assert_eq!(names(&spans), ["step", "publish"]);
-    assert_eq!(spans[1].parent_span_id, 0xb7ad_6b71_6920_3331_u64.to_be_bytes());
+    assert_eq!(spans[1].parent_span_id, 5_u64.to_be_bytes());
     assert_eq!(spans[0].parent_span_id, spans[1].span_id);
 }
 
 #[test]
-fn what_finds_no_room_is_lost_and_counted() {
+fn a_span_that_finds_the_queue_full_is_dropped_and_counted() {
     let publish = || tracing::info_span!(target: TARGET, "publish", otel.parent = OWN);
     let (spans, counts) = recorded(2, || (0..5).for_each(|_| drop(publish())));
     assert_eq!((spans.len(), counts.lost.load(Relaxed)), (2, 3));

@@ -1,7 +1,7 @@
-//! How the members of a JSON line are called: in our own form, and in two that log collectors know
-//! from Spring Boot. The code says `trace_id`; what becomes of it is said here.
+//! The names of the members of a JSON line: our own, and those of the Elastic Common Schema and of
+//! Logstash, which collectors know from Spring Boot. Code logs `trace_id`; these tables rename it.
 
-use crate::settings::Format;
+use super::Format;
 
 /// The names in one form.
 #[derive(Debug)]
@@ -11,11 +11,11 @@ pub(super) struct Names {
     pub(super) target: &'static str,
     pub(super) service: &'static str,
     pub(super) instance: &'static str,
-    /// The thread is told in some forms only.
+    /// The name of the thread, in the forms that have it.
     pub(super) thread: Option<&'static str>,
-    /// Members that never change, as JSON, with a comma before each.
+    /// Members with constant values, as JSON, with a comma before each.
     pub(super) same: &'static str,
-    /// Fields that are called something else in this form.
+    /// Fields with another name in this form: ours, then the form's.
     fields: &'static [(&'static str, &'static str)],
     /// The same for the lines of the access log alone.
     of_access: &'static [(&'static str, &'static str)],
@@ -76,7 +76,7 @@ const CAMEL: &[(&str, &str)] =
     &[("trace_id", "traceId"), ("span_id", "spanId"), ("request_id", "requestId")];
 
 impl Names {
-    /// The names in a form; our own where the form has none.
+    /// The names of a form; our own for the forms without names.
     pub(super) fn of(format: Option<Format>) -> &'static Self {
         match format {
             Some(Format::Ecs) => &ECS,
@@ -85,7 +85,7 @@ impl Names {
         }
     }
 
-    /// What a field is called.
+    /// The name of a field in this form.
     pub(super) fn of_field(&self, name: &'static str, is_access: bool) -> &'static str {
         let of_access = if is_access { self.of_access } else { &[] };
         let mut all = of_access.iter().chain(self.fields);

@@ -1,6 +1,6 @@
 //! One JSON object per line: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`,
-//! `message`, `service`, `instance`, then the fields of the event, and those of the spans around it
-//! that it does not have itself. How these are spelled is in `names.rs`.
+//! `message`, `service`, `instance`, then the fields of the event, then the fields of the spans
+//! around it. A field that stands in both comes from the event. `names.rs` names the members.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use chrono::SecondsFormat;
-use order_app::ports::Clock as _;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -18,37 +17,38 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Who;
 use super::names::Names;
-use crate::system::SystemClock;
+use crate::ambient::{Ambient, Service};
 
-/// What most lines need.
+/// Bytes that most lines fit in.
 const FIRST_RESERVE: usize = 512;
 
-/// Writes the lines.
+/// The layer of `tracing` that writes the lines.
 pub(super) struct Lines<W> {
     names: &'static Names,
+    ambient: Ambient,
     /// The members that are the same in each line, with a comma before each.
     same: String,
     out: W,
 }
 
 impl<W> Lines<W> {
-    pub(super) fn new(names: &'static Names, who: Who<'_>, out: W) -> Self {
+    pub(super) fn new(names: &'static Names, service: &Service, ambient: Ambient, out: W) -> Self {
         let json = |text: &str| serde_json::Value::from(text).to_string();
-        let (service, instance) = (json(who.service), json(who.instance));
+        let (service, instance) = (json(&service.name), json(&service.instance));
         let Names { service: of_service, instance: of_instance, same, .. } = names;
         let same = format!(r#","{of_service}":{service},"{of_instance}":{instance}{same}"#);
-        Self { names, same, out }
+        Self { names, ambient, same, out }
     }
 }
 
-/// The fields of an event or a span. Their values are JSON from the start, all in one buffer,
-/// because there is a line for every request.
-#[derive(Debug, Default)]
+/// The fields of an event or a span: their names, and in one buffer their values as JSON. One
+/// buffer saves an allocation for each field of each request's line.
+#[derive(Debug)]
 struct Fields {
     names: Vec<(&'static str, Range<usize>)>,
     values: Vec<u8>,
+    causes: fn(&(dyn Error + 'static)) -> String,
 }
 
 impl<S, W> Layer<S> for Lines<W>
@@ -58,7 +58,7 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
-            let mut fields = Fields::default();
+            let mut fields = Fields::new(self.ambient);
             attributes.record(&mut fields);
             span.extensions_mut().insert(fields);
         }
@@ -73,7 +73,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(self.ambient);
         event.record(&mut fields);
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(around) = span.extensions().get::<Fields>() {
@@ -81,14 +81,14 @@ where
             }
         }
         let line = self.line(event.metadata(), &fields);
-        // The writer is lossy by design; there is nobody to tell.
+        // An error of the writer cannot be logged: this is the log.
         let _ = self.out.make_writer_for(event.metadata()).write_all(&line);
     }
 }
 
 impl<W> Lines<W> {
     fn line(&self, metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {
-        let now = SystemClock.now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let now = (self.ambient.now)().to_rfc3339_opts(SecondsFormat::Micros, true);
         let names = self.names;
         let mut line = Vec::with_capacity(FIRST_RESERVE);
         push(&mut line, b"{\"", names.time.as_bytes());
@@ -97,7 +97,7 @@ impl<W> Lines<W> {
         push(&mut line, b"\":\"", metadata.level().as_str().as_bytes());
         push(&mut line, b"\",\"", names.target.as_bytes());
         line.extend_from_slice(b"\":");
-        // What came through the `log` facade has its target in a field.
+        // Events from the `log` facade have their target in a field.
         match fields.get("log.target") {
             Some(target) => line.extend_from_slice(target),
             None => write_json(&mut line, metadata.target()),
@@ -127,6 +127,10 @@ impl<W> Lines<W> {
 }
 
 impl Fields {
+    fn new(ambient: Ambient) -> Self {
+        Self { names: Vec::new(), values: Vec::new(), causes: ambient.causes }
+    }
+
     fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
@@ -180,9 +184,9 @@ impl Visit for Fields {
         self.set(field.name(), |out| write_json(out, &value));
     }
 
-    /// An error with all its sources.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.set(field.name(), |out| write_json(out, &order_app::errors::chain(value)));
+        let causes = (self.causes)(value);
+        self.set(field.name(), |out| write_json(out, &causes));
     }
 }
 
@@ -191,7 +195,7 @@ fn push(line: &mut Vec<u8>, separator: &[u8], text: &[u8]) {
     line.extend_from_slice(text);
 }
 
-/// Texts, numbers and what formats as text: writing these to memory cannot fail.
+/// Writes a text or a number, which cannot fail: the writer is memory.
 fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let _ = serde_json::to_writer(out, value);
 }
@@ -206,6 +210,7 @@ mod tests {
 
     use super::super::names;
     use super::*;
+    use crate::ambient::FOR_TESTS;
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -227,8 +232,13 @@ mod tests {
     fn logged_as(names: &'static Names, say: impl FnOnce()) -> String {
         let sink = Sink::default();
         let into = sink.clone();
-        let who = Who { service: "s\"x", instance: "i" };
-        let layer = Lines::new(names, who, move || into.clone());
+        let service = Service {
+            program: "p",
+            version: "1",
+            name: "s\"x".to_owned(),
+            instance: "i".to_owned(),
+        };
+        let layer = Lines::new(names, &service, FOR_TESTS, move || into.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
@@ -256,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_be_spelled_as_others_do() {
+    fn a_line_may_have_the_names_of_ecs_or_logstash() {
         let say = || {
             tracing::info!(
                 target: "access",
@@ -315,19 +325,16 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_sources() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer")]
-        struct Outer(#[source] io::Error);
+    fn an_error_is_logged_with_its_causes() {
         let line = logged(|| {
-            let error: &dyn Error = &Outer(io::Error::other("inner"));
+            let error: &dyn Error = &io::Error::other("outer");
             tracing::error!(error);
         });
-        assert!(line.contains(r#""error":"outer: inner""#), "{line}");
+        assert!(line.contains(r#""error":"outer and its causes""#), "{line}");
     }
 
     #[test]
-    fn numbers_that_json_does_not_have_are_null() {
+    fn a_number_that_json_does_not_have_becomes_null() {
         let line = logged(|| tracing::info!(x = f64::NAN));
         assert!(line.contains(r#""x":null"#), "{line}");
     }

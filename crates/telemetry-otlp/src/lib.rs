@@ -1,0 +1,19 @@
+//! What a process tells of itself: log lines on standard output ([`Log`]), traces for a collector
+//! that speaks OpenTelemetry's protocol ([`record`]), and metrics in Prometheus' text format
+//! ([`Metrics`]).
+//!
+//! Telemetry never holds up the work that it describes. Log lines and spans wait in bounded queues;
+//! what does not fit is dropped and counted. The time, random bits and the name of the process are
+//! passed in ([`Ambient`], [`Service`]).
+
+mod ambient;
+mod logs;
+mod metrics;
+mod traces;
+
+pub use ambient::{Ambient, Service};
+pub use logs::{Format, Levels, Log, LogError, LogSettings, LostLines};
+pub use metrics::{Kind, METRICS, Metric, Metrics, MetricsError};
+pub use traces::{
+    ExportError, Exporter, Recorder, SpanContext, SpanCounts, TraceSettings, Unsent, record,
+};

@@ -1,0 +1,152 @@
+//! The log: one line per event on standard output, as JSON or for people. A thread of its own
+//! writes the lines. When standard output blocks or is closed, lines are dropped and counted, and
+//! callers do not wait. `logs/json.rs` formats a JSON line, `logs/levels.rs` filters.
+
+mod json;
+mod levels;
+mod names;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
+use std::thread;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer as _, Registry, fmt};
+
+pub use levels::Levels;
+
+use crate::ambient::{Ambient, Service};
+use crate::traces::{Recorder, TraceSpans};
+
+/// Lines that may wait for the sink before lines are dropped: a few MiB.
+const WAITING_LINES: usize = 8_192;
+/// How long the log's thread sleeps when its queue is empty. Waking it for each line would cost the
+/// calling thread more than the line itself.
+const IDLE_SLEEP: Duration = Duration::from_millis(2);
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The level of targets without one of their own.
+    pub root: LevelFilter,
+    /// Levels by target (a module path, such as `order_app::orders`).
+    pub targets: BTreeMap<String, LevelFilter>,
+    /// The form of a line; `None`: for people on a terminal, else our own JSON.
+    pub format: Option<Format>,
+}
+
+/// The form of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object, by our own names.
+    Json,
+    /// For people.
+    Pretty,
+    /// One JSON object, by the names of the Elastic Common Schema.
+    Ecs,
+    /// One JSON object, by the names of Logstash's encoder.
+    Logstash,
+}
+
+/// The running log. When it is dropped, waiting lines are written, unless the sink blocks.
+#[must_use = "the log ends when it is dropped"]
+#[derive(Debug)]
+pub struct Log {
+    levels: Levels,
+    lost: ErrorCounter,
+    _flush: WorkerGuard,
+}
+
+impl Log {
+    /// Starts the log of the process, and beside it the recording of traces. `quiet` names the
+    /// targets that are heard from `warn` on unless the settings say otherwise.
+    ///
+    /// # Errors
+    /// When the process has a log already, or no standard output.
+    pub fn start(
+        settings: &LogSettings,
+        quiet: &'static [&'static str],
+        service: &Service,
+        ambient: Ambient,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, LogError> {
+        // Not `io::stdout()` itself: its line buffer makes a system call for each line.
+        let sink = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let (lines, flush) = NonBlockingBuilder::default()
+            .buffered_lines_limit(WAITING_LINES)
+            .thread_name("log")
+            .finish(Sink(BufWriter::new(sink)));
+        let lost = lines.error_counter();
+        let levels = Levels::new(settings, quiet, ambient.trace_target);
+        let spans = TraceSpans(ambient.trace_target);
+        let terminal = io::stdout().is_terminal();
+        let pretty = settings.format.map_or(terminal, |format| format == Format::Pretty);
+        if pretty {
+            let layer = fmt::layer().with_writer(lines).with_ansi(terminal);
+            let log = Registry::default().with(layer.with_filter(levels.clone()));
+            log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
+        } else {
+            let names = names::Names::of(settings.format);
+            let layer = json::Lines::<NonBlocking>::new(names, service, ambient, lines);
+            let log = Registry::default().with(layer.with_filter(levels.clone()));
+            log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
+        }
+        Ok(Self { levels, lost, _flush: flush })
+    }
+
+    /// The levels in force.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        self.levels.clone()
+    }
+
+    /// The counter of dropped lines.
+    #[must_use]
+    pub fn lost(&self) -> LostLines {
+        LostLines(self.lost.clone())
+    }
+}
+
+/// How many lines were dropped so far.
+#[derive(Debug, Clone)]
+pub struct LostLines(ErrorCounter);
+
+impl LostLines {
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.0.dropped_lines()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Standard output. Its errors end here, because the log's thread would end with the first one.
+struct Sink(BufWriter<File>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    /// The log's thread calls this whenever its queue is empty.
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        thread::sleep(IDLE_SLEEP);
+        Ok(())
+    }
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Standard output is closed.
+    #[error("standard output cannot be used")]
+    Output(#[from] io::Error),
+    /// The process has a log already.
+    #[error("the log cannot be started")]
+    Start(#[from] TryInitError),
+}

@@ -1,0 +1,117 @@
+//! Metrics in Prometheus' text format. Code measures through the `metrics` facade; [`Metrics`]
+//! collects and renders. Each metric is described by a [`Metric`]: ours here, those of the service
+//! in its own table.
+
+mod process;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::logs::LostLines;
+use process::Process;
+
+/// How often samples are folded into their histograms between two scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A metric: its name, its kind and what it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric(pub &'static str, pub Kind, pub &'static str);
+
+/// How the values of a metric develop.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// Samples, counted in buckets with these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+use Kind::{Counter, Gauge, Histogram};
+
+/// The metrics of this crate.
+pub const METRICS: &[Metric] = &[
+    Metric("log_lines_lost_total", Counter, "lines of the log that found no room"),
+    Metric(
+        "trace_spans_sent_total",
+        Counter,
+        "steps of traces that the collector took; only with a collector, like the next two",
+    ),
+    Metric(
+        "trace_spans_lost_total",
+        Counter,
+        "steps that found no room, or that the collector refused",
+    ),
+    Metric("trace_exports_failed_total", Counter, "requests to the collector that failed"),
+    Metric("process_start_time_seconds", Gauge, "when the process has started, since 1970"),
+    Metric("process_uptime_seconds", Gauge, "how long it runs"),
+    Metric("process_cpu_time_ns_total", Counter, "processor time"),
+    Metric("process_resident_memory_bytes", Gauge, "memory that it holds"),
+    Metric("process_files_open_files", Gauge, "open files and connections"),
+    Metric("process_files_max_files", Gauge, "how many it may open"),
+];
+
+/// Why no metrics are collected.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct MetricsError(#[from] BuildError);
+
+/// The metrics of this process.
+#[derive(Clone)]
+pub struct Metrics {
+    handle: PrometheusHandle,
+    lost_lines: LostLines,
+    process: Arc<Process>,
+    now: fn() -> DateTime<Utc>,
+}
+
+impl Metrics {
+    /// Collects from now on what the process measures, and describes the metrics of this crate and of
+    /// `own`. The age of the process counts from now.
+    ///
+    /// # Errors
+    /// When something collects already, or a histogram has no buckets.
+    pub fn install(
+        own: &[Metric],
+        lost_lines: LostLines,
+        now: fn() -> DateTime<Utc>,
+    ) -> Result<Self, MetricsError> {
+        let mut builder = PrometheusBuilder::new();
+        for Metric(name, kind, _) in own {
+            if let Histogram(buckets) = kind {
+                let matcher = Matcher::Full((*name).to_owned());
+                builder = builder.set_buckets_for_metric(matcher, buckets)?;
+            }
+        }
+        let handle = builder.install_recorder()?;
+        for Metric(name, kind, about) in own.iter().chain(METRICS) {
+            match kind {
+                Counter => describe_counter!(*name, *about),
+                Gauge => describe_gauge!(*name, *about),
+                Histogram(_) => describe_histogram!(*name, *about),
+            }
+        }
+        Ok(Self { handle, lost_lines, process: Arc::new(Process::new(now())), now })
+    }
+
+    /// The text that a scraper reads.
+    #[must_use]
+    pub fn render(&self) -> String {
+        metrics::counter!("log_lines_lost_total").absolute(self.lost_lines.count());
+        self.process.measure((self.now)());
+        self.handle.render()
+    }
+
+    /// Keeps samples from piling up between scrapes. Runs until it is dropped.
+    pub async fn keep_up(self) {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            self.handle.run_upkeep();
+        }
+    }
+}
