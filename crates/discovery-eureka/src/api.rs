@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::instance::{Instance, Status};
 use crate::presence::Presence;
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 use crate::settings::EurekaSettings;
 use crate::wire::{Apps, AppsDocument, InstanceDocument};
 

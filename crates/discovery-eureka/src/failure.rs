@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 
 /// Why a server was of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,8 @@ mod reader;
 mod registrar;
 mod registration;
 mod registry;
-mod server;
+mod server_url;
+mod servers;
 mod settings;
 mod wire;
 
@@ -26,7 +27,7 @@ pub use failure::{Failure, Failures};
 pub use instance::{Instance, Status};
 pub use registration::{Registration, Standing, State};
 pub use registry::{Condition, Registry};
-pub use server::{BadServerUrl, ServerUrl};
+pub use server_url::{BadServerUrl, ServerUrl};
 pub use settings::{EurekaSettings, InstanceSettings, Page};
 
 use api::Api;

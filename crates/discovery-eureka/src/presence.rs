@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::{UdpSocket, lookup_host};
 
 use crate::instance::Status;
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 use crate::settings::{InstanceSettings, Page};
 
 /// Metadata with which an instance says that it is itself that put it out of service, because it is

@@ -13,7 +13,8 @@ use crate::applications::Applications;
 use crate::backoff::Backoff;
 use crate::failure::{Failure, Failures};
 use crate::registry::{Condition, Registry, View};
-use crate::server::{ServerUrl, Servers};
+use crate::server_url::ServerUrl;
+use crate::servers::Servers;
 use crate::settings::EurekaSettings;
 
 /// How old a copy may be for a delta to tell all that happened since: a server keeps changes for

@@ -16,7 +16,8 @@ use crate::instance::{Instance, Status};
 use crate::presence::{Presence, STOPPING, Words, address_facing};
 use crate::registration::{Registration, Standing, State, Wish};
 use crate::registry::Registry;
-use crate::server::{ServerUrl, Servers};
+use crate::server_url::ServerUrl;
+use crate::servers::Servers;
 use crate::settings::EurekaSettings;
 
 pub(crate) struct Registrar {

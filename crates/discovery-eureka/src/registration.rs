@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::failure::Failures;
 use crate::instance::Status;
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 
 /// What is asked for. It only ever moves down this list, so that a late "ready" cannot undo a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::applications::Applications;
 use crate::failure::Failures;
 use crate::instance::{Instance, Status};
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 
 /// The registry, as last read. Cheap to clone.
 #[derive(Debug, Clone)]

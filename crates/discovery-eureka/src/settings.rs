@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::server::ServerUrl;
+use crate::server_url::ServerUrl;
 
 /// How to deal with the registry.
 #[derive(Debug, Clone)]

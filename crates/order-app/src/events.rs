@@ -111,8 +111,8 @@ fn lines(order: &Order) -> Vec<EventLine> {
         product_id: line.product_id.get(),
         name: line.name.as_ref().map(ToString::to_string),
         quantity: line.quantity.get(),
-        unit_price: line.unit_price.amount().display(currency).to_string(),
+        unit_price: line.unit_price.get().display(currency).to_string(),
         line_total: line.total().display(currency).to_string(),
     };
-    order.snapshot().lines.as_slice().iter().map(line).collect()
+    order.snapshot().lines.iter().map(line).collect()
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Why an order was cancelled.
+/// Why an order was cancelled. More reasons may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CancelReason {
     /// The customer asked for it.
     CustomerRequest,

@@ -20,7 +20,7 @@ const DECIMALS_3: &str = "BHD IQD JOD KWD LYD OMR TND";
 const DECIMALS_4: &str = "CLF UYW";
 
 /// A currency of ISO 4217 (list one, 2026), by its alphabetic code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency {
     code: &'static str,
     decimals: u32,
@@ -78,6 +78,13 @@ impl FromStr for Currency {
 }
 
 impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+/// Reads like the value: `USD`.
+impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code)
     }

@@ -1,14 +1,12 @@
-//! What happened to an order. How an event looks to subscribers is not here: the application maps
-//! it to its versioned public form.
+//! The kinds of events. The event itself carries the order and is in `order.rs`; its public form is
+//! the work of `order-events`.
 
 use std::fmt;
+use std::str::FromStr;
 
-use crate::order::Order;
-use crate::status::OrderStatus;
-use crate::text::Note;
-
-/// What kind of thing happened.
+/// What happened to an order. More kinds may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OrderEventKind {
     /// The order was placed.
     Created,
@@ -23,6 +21,11 @@ pub enum OrderEventKind {
     /// It became `CANCELLED`.
     Cancelled,
 }
+
+/// Not the name of an [`OrderEventKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the name of an event of an order, such as order.created")]
+pub struct UnknownEventKind;
 
 impl OrderEventKind {
     /// Every kind.
@@ -55,16 +58,11 @@ impl fmt::Display for OrderEventKind {
     }
 }
 
-/// One change of one order: what happened, and the order as it was right after. Every version of
-/// an order has exactly one event, so the event's sequence is the order's version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderEvent {
-    /// What happened.
-    pub kind: OrderEventKind,
-    /// The order right after.
-    pub order: Order,
-    /// The status before; `None` when the order was placed.
-    pub previous_status: Option<OrderStatus>,
-    /// A remark that came with a change of status.
-    pub note: Option<Note>,
+impl FromStr for OrderEventKind {
+    type Err = UnknownEventKind;
+
+    /// Reads exactly the public name.
+    fn from_str(text: &str) -> Result<Self, UnknownEventKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownEventKind)
+    }
 }

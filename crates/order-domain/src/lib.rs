@@ -51,18 +51,22 @@ mod event;
 mod ids;
 mod line;
 mod order;
+mod quantity;
 mod status;
 mod text;
+mod unit_price;
 
-pub use amount::{Amount, AmountError, AmountText, UnitPrice, UnitPriceTooLarge};
+pub use amount::{Amount, AmountError, AmountText};
 pub use cancellation::{CancelReason, UnknownCancelReason};
 pub use currency::{Currency, UnknownCurrency};
-pub use event::{OrderEvent, OrderEventKind};
+pub use event::{OrderEventKind, UnknownEventKind};
 pub use ids::{CustomerId, InvalidId, MAX_ID, OrderId, ProductId, Version};
-pub use line::{InvalidQuantity, LinesError, OrderLine, OrderLines, Quantity};
+pub use line::{LinesError, OrderLine, OrderLines};
 pub use order::{
-    Decision, InvalidTransition, NewOrder, Order, OrderSnapshot, ReasonWithoutCancellation,
-    ReplaceLinesError, RestoreError, StatusChange, TotalMismatch,
+    Decision, InvalidTransition, NewOrder, Order, OrderEvent, OrderSnapshot,
+    ReasonWithoutCancellation, ReplaceLinesError, RestoreError, StatusChange, TotalMismatch,
 };
+pub use quantity::{InvalidQuantity, Quantity};
 pub use status::{OrderStatus, Transition, UnknownStatus};
 pub use text::{ClientReference, Note, ProductName, TextError};
+pub use unit_price::{UnitPrice, UnitPriceTooLarge};

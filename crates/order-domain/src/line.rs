@@ -1,42 +1,14 @@
 //! The lines of an order: what was bought, how many, for how much.
 
+use std::slice;
 use std::sync::Arc;
 
-use crate::amount::{Amount, UnitPrice};
+use crate::amount::Amount;
 use crate::currency::Currency;
 use crate::ids::ProductId;
+use crate::quantity::Quantity;
 use crate::text::ProductName;
-
-/// How many pieces: 1 to 9,999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Quantity(u16);
-
-/// A quantity outside 1 ..= 9,999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an integer from 1 to {}", Quantity::MAX)]
-pub struct InvalidQuantity;
-
-impl Quantity {
-    /// The largest quantity of one line.
-    pub const MAX: u16 = 9_999;
-
-    /// Checks the range.
-    ///
-    /// # Errors
-    /// [`InvalidQuantity`].
-    pub fn new(count: i64) -> Result<Self, InvalidQuantity> {
-        match u16::try_from(count) {
-            Ok(count @ 1..=Self::MAX) => Ok(Self(count)),
-            _ => Err(InvalidQuantity),
-        }
-    }
-
-    /// The number of pieces.
-    #[must_use]
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
+use crate::unit_price::UnitPrice;
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +28,7 @@ impl OrderLine {
     #[must_use]
     pub fn total(&self) -> Amount {
         // 9,999 x 9,999,999.9999 is far below the bound of an amount.
-        self.unit_price.amount().checked_times(self.quantity).unwrap_or(Amount::MAX)
+        self.unit_price.get().checked_times(self.quantity).unwrap_or(Amount::MAX)
     }
 }
 
@@ -117,10 +89,8 @@ impl OrderLines {
         if !positions.is_empty() {
             return Err(LinesError::DuplicateProduct { positions });
         }
-        let total = lines
-            .iter()
-            .try_fold(Amount::ZERO, |sum, line| sum.checked_add(line.total()))
-            .ok_or(LinesError::TotalTooLarge)?;
+        let total: Option<Amount> = lines.iter().map(OrderLine::total).sum();
+        let total = total.ok_or(LinesError::TotalTooLarge)?;
         Ok(Self { lines: lines.into(), currency, total })
     }
 
@@ -128,6 +98,11 @@ impl OrderLines {
     #[must_use]
     pub fn as_slice(&self) -> &[OrderLine] {
         &self.lines
+    }
+
+    /// The lines one by one, in the same order.
+    pub fn iter(&self) -> slice::Iter<'_, OrderLine> {
+        self.lines.iter()
     }
 
     /// The one currency of all lines.
@@ -140,6 +115,15 @@ impl OrderLines {
     #[must_use]
     pub const fn total(&self) -> Amount {
         self.total
+    }
+}
+
+impl<'a> IntoIterator for &'a OrderLines {
+    type Item = &'a OrderLine;
+    type IntoIter = slice::Iter<'a, OrderLine>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

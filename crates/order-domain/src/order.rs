@@ -5,7 +5,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use crate::amount::Amount;
 use crate::cancellation::CancelReason;
 use crate::currency::Currency;
-use crate::event::{OrderEvent, OrderEventKind};
+use crate::event::OrderEventKind;
 use crate::ids::{CustomerId, OrderId, Version};
 use crate::line::OrderLines;
 use crate::status::{OrderStatus, Transition};
@@ -70,6 +70,20 @@ pub enum Decision {
     Changed(Box<OrderEvent>),
     /// The order is already as it was asked to be. A result, not an error.
     Unchanged,
+}
+
+/// One change of one order: what happened, and the order as it was right after. Every version of
+/// an order has exactly one event, so the event's sequence is the order's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// What happened.
+    pub kind: OrderEventKind,
+    /// The order right after.
+    pub order: Order,
+    /// The status before; `None` when the order was placed.
+    pub previous_status: Option<OrderStatus>,
+    /// A remark that came with a change of status.
+    pub note: Option<Note>,
 }
 
 /// The client's total is not ours.

@@ -42,12 +42,12 @@ fn the_bounds_are_the_documented_ones() {
     assert_eq!(count(Amount::MAX), MAX);
     assert_eq!(count(Amount::ZERO), 0);
     let price = Amount::parse("9999999.9999").unwrap();
-    assert_eq!(UnitPrice::MAX.amount(), price);
+    assert_eq!(UnitPrice::MAX.get(), price);
     assert_eq!(count(price), MAX_PRICE);
     assert_eq!(UnitPrice::new(price), Ok(UnitPrice::MAX));
     let above = Amount::parse("10000000").unwrap();
     assert_eq!(UnitPrice::new(above), Err(UnitPriceTooLarge));
-    assert_eq!(UnitPrice::new(Amount::ZERO).unwrap().amount(), Amount::ZERO);
+    assert_eq!(UnitPrice::new(Amount::ZERO).unwrap().get(), Amount::ZERO);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn decimals_are_counted_without_trailing_zeros() {
 #[test]
 fn the_largest_line_is_exact_and_fits() {
     let most = Quantity::new(9_999).unwrap();
-    let total = UnitPrice::MAX.amount().checked_times(most).unwrap();
+    let total = UnitPrice::MAX.get().checked_times(most).unwrap();
     assert_eq!(count(total), MAX_PRICE * 9_999);
 }
 
@@ -301,8 +301,8 @@ proptest! {
     fn a_decimal_number_is_taken_exactly_or_not_at_all(number in 0..=MAX, zeros in 0..=9_u32) {
         let exact = Decimal::from_i128_with_scale(number * 10_i128.pow(zeros), 4 + zeros);
         prop_assert_eq!(Amount::new(exact), Ok(amount(number)));
-        prop_assert_eq!(amount(number).as_decimal(), exact);
-        prop_assert_eq!(amount(number).as_decimal().scale(), amount(number).decimals());
+        prop_assert_eq!(amount(number).get(), exact);
+        prop_assert_eq!(amount(number).get().scale(), amount(number).decimals());
         let finer = Decimal::from_i128_with_scale(number * 10 + 1, 5);
         prop_assert_eq!(Amount::new(finer), Err(AmountError::TooManyDecimals));
         let larger = Decimal::from_i128_with_scale(MAX + 1 + number, 4);

@@ -245,7 +245,7 @@ fn decide(current: &Order, wish: Wish, now: DateTime<Utc>) -> Option<OrderEvent>
 }
 
 fn sum(lines: &OrderLines) -> Amount {
-    let totals = lines.as_slice().iter().map(OrderLine::total);
+    let totals = lines.iter().map(OrderLine::total);
     totals.fold(Amount::ZERO, |sum, line| sum.checked_add(line).unwrap())
 }
 

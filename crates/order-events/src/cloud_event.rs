@@ -12,11 +12,6 @@ use uuid::Uuid;
 use crate::data::EventData;
 use crate::schema::values;
 
-/// `source` of every event.
-pub const SOURCE: &str = "/order-service";
-/// The schema of the data of all events: major version 1. Additions are optional fields only.
-pub const DATA_SCHEMA: &str = "urn:order-service:events:order:v1";
-
 /// `CloudEvents` attributes that are frozen with the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context<'a> {

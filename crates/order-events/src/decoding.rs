@@ -11,9 +11,10 @@ use order_domain::{
 };
 use uuid::Uuid;
 
-use crate::cloud_event::{CloudEvent, DATA_SCHEMA};
+use crate::cloud_event::CloudEvent;
 use crate::data::{EventData, EventLine};
 use crate::event::{Event, Line, OrderState, Word};
+use crate::schema::values::DATA_SCHEMA;
 
 /// Why a message is no event that can be read here. No variant repeats what the message says: that
 /// is other people's data, and errors end up in logs.

@@ -55,8 +55,9 @@ mod event;
 mod inbox;
 pub mod schema;
 
-pub use cloud_event::{CloudEvent, Context, DATA_SCHEMA, SOURCE, timestamp};
+pub use cloud_event::{CloudEvent, Context, timestamp};
 pub use data::{EventData, EventLine};
 pub use decoding::{DecodeError, decode, decode_batch, decode_structured};
 pub use event::{Event, Line, OrderState, Word};
 pub use inbox::{After, Applied, Done, History, Inbox, Outcome, Store, Undone};
+pub use schema::values::{DATA_SCHEMA, SOURCE};

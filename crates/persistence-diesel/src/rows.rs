@@ -165,12 +165,12 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
     let order = order.snapshot();
     let currency = order.lines.currency();
     let line = |line| line_out(line, currency);
-    let items: Vec<_> = order.lines.as_slice().iter().map(line).collect();
+    let items: Vec<_> = order.lines.iter().map(line).collect();
     Ok(OrderRow {
         id: order.id.get(),
         customer_id: order.customer_id.get(),
         items: Some(Document(serde_json::to_string(&items)?)),
-        total_amount: Some(Money(Some(order.lines.total().as_decimal()))),
+        total_amount: Some(Money(Some(order.lines.total().get()))),
         status: Some(Word(Some(order.status))),
         created_at: Some(Time(Some(order.created_at.naive_utc()))),
         updated_at: Some(Time(Some(order.updated_at.naive_utc()))),
@@ -186,7 +186,7 @@ fn line_out(line: &OrderLine, currency: Currency) -> LineOut<'_> {
         product_id: line.product_id.get(),
         name: line.name.as_ref().map(ProductName::as_str),
         quantity: line.quantity.get(),
-        unit_price: line.unit_price.amount().display(currency),
+        unit_price: line.unit_price.get().display(currency),
     }
 }
 

@@ -41,7 +41,7 @@ impl Digest {
 
     /// The spelling without trailing zeros, so that 2.50 is 2.5.
     pub(crate) fn amount(&mut self, amount: Amount) {
-        self.text(&amount.as_decimal().to_string());
+        self.text(&amount.to_string());
     }
 
     pub(crate) fn lines(&mut self, lines: &[OrderLine]) {
@@ -50,7 +50,7 @@ impl Digest {
             self.number(line.product_id.get());
             self.optional(line.name.as_ref(), |digest, name| digest.text(name.as_str()));
             self.number(line.quantity.get().into());
-            self.amount(line.unit_price.amount());
+            self.amount(line.unit_price.get());
         }
     }
 

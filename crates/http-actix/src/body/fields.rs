@@ -204,11 +204,7 @@ mod tests {
 
     #[test]
     fn prices_are_read_from_their_text() {
-        let read = |text| {
-            unit_price(&raw(text))
-                .map(|price| price.amount().as_decimal().to_string())
-                .map_err(|w| w.code)
-        };
+        let read = |text| unit_price(&raw(text)).map(|price| price.to_string()).map_err(|w| w.code);
         for (text, amount) in [
             ("49.99", "49.99"),
             ("\"49.990\"", "49.99"),

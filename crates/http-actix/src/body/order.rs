@@ -118,11 +118,11 @@ struct Lines<'a>(&'a OrderLines);
 impl Serialize for Lines<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let currency = self.0.currency();
-        serializer.collect_seq(self.0.as_slice().iter().map(|line| LineOutBody {
+        serializer.collect_seq(self.0.iter().map(|line| LineOutBody {
             product_id: line.product_id.get(),
             name: line.name.as_ref().map(ProductName::as_str),
             quantity: line.quantity.get(),
-            unit_price: Spelled(line.unit_price.amount().display(currency)),
+            unit_price: Spelled(line.unit_price.get().display(currency)),
             line_total: Spelled(line.total().display(currency)),
         }))
     }

@@ -98,7 +98,7 @@ fn total(event: &Event) -> String {
     let order = &event.order;
     match &order.currency {
         Word::Known(currency) => format!("{} {currency}", order.total.display(*currency)),
-        Word::Other(code) => format!("{} {code}", order.total.as_decimal()),
+        Word::Other(code) => format!("{} {code}", order.total),
     }
 }
 
