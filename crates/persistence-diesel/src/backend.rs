@@ -1,7 +1,86 @@
-//! What differs between the databases. Each file here names its connection, its migrations and how
-//! it is set up, and then compiles the one source of all statements and of when they run,
-//! `statements.rs`, `store.rs`, `lookups.rs`, `writer.rs` and `journal.rs`, for itself.
+//! What differs between the databases. Each child names a connection, its migrations and its set-up,
+//! and compiles the statements of `sql/` for that connection. [`Backend`] is what the code that is
+//! compiled once asks of it.
 
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection;
+use order_app::ports::{Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore};
+
+use crate::pool::{Connect, Guarded};
+use crate::rows::{ChangeRows, OrderRow};
+use crate::types::Guid;
+
+/// The ports over one database.
+pub(crate) type Ports = (Arc<dyn OrderStore>, Arc<dyn EventJournal>, Arc<dyn JournalInspection>);
+
+/// Statements under way on one connection.
+pub(crate) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+
+/// A function that runs statements on a connection, given what they are about.
+pub(crate) type Query<B, A, T> =
+    for<'c> fn(&'c mut <B as Connect>::Connection, &'c A) -> Running<'c, T>;
+
+/// Reads the newest orders of several customers by one statement, in the order of the questions.
+pub(crate) type ListsQuery<B> = Query<B, [CustomerOrders], Vec<Vec<OrderRow>>>;
+
+/// One kind of database.
+pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
+    /// The connections of a pool that is for writing alone; `None` where writers and readers share one.
+    const WRITERS: Option<u32>;
+
+    /// Starts a transaction that will write.
+    const BEGIN: &'static str;
+
+    /// How several lists are read by one statement; `None` where that saves nothing.
+    const LISTS: Option<ListsQuery<Self>>;
+
+    /// Reads several orders by one statement, in the order of the ids.
+    const ORDERS: Query<Self, [i64], Vec<Option<Arc<OrderRow>>>>;
+
+    /// Which of these events are stored.
+    const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>>;
+
+    /// Finds out why a change was not written. Outside a transaction.
+    const OBSTACLE: Query<Self, ChangeRows, Obstacle>;
+
+    /// The database at a URL.
+    fn at(url: &str) -> Self;
+
+    /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is
+    /// set: it is while the outcome of a COMMIT is open. A connection that is not finished then must
+    /// be closed.
+    fn write_batch(
+        guarded: &mut Guarded<Self::Connection>,
+        changes: &[Arc<ChangeRows>],
+        in_doubt: &mut bool,
+    ) -> impl Future<Output = QueryResult<BatchOutcome>> + Send;
+}
+
+/// What became of a batch of changes.
+#[derive(Debug)]
+pub(crate) enum BatchOutcome {
+    /// All are durable except those of orders that have another version than the change expects.
+    Written {
+        /// The ids of these orders.
+        stale: Vec<i64>,
+    },
+    /// Nothing was written: something excludes at least one of the changes.
+    Excluded,
+}
+
+/// Why a change was not written.
+pub(crate) enum Obstacle {
+    /// It is stored: an earlier attempt has landed after all.
+    WrittenBefore,
+    /// Something excludes it.
+    Conflict(Conflict),
+    /// Nothing stands in its way any more.
+    Gone,
+}

@@ -31,7 +31,7 @@ pub(crate) trait Connect: Send + Sync + 'static {
 }
 
 /// A connection, and whether somebody is in the middle of something with it.
-pub(crate) struct Slot<C> {
+pub(crate) struct Guarded<C> {
     /// The connection itself.
     pub(crate) connection: C,
     busy: bool,
@@ -39,12 +39,12 @@ pub(crate) struct Slot<C> {
     rests_since: Instant,
 }
 
-impl<C> Slot<C> {
+impl<C> Guarded<C> {
     fn new(connection: C) -> Self {
         Self { connection, busy: false, rests_since: Instant::now() }
     }
 
-    /// From here until [`Slot::done`] the connection is in an unknown state: whoever drops it in
+    /// From here until [`Guarded::finish`] the connection is in an unknown state: whoever drops it in
     /// between, by a time-out or an error, closes it, and the database rolls back.
     pub(crate) fn begin(&mut self) -> &mut C {
         self.busy = true;
@@ -52,13 +52,13 @@ impl<C> Slot<C> {
     }
 
     /// Whatever was begun has ended, and no transaction is open.
-    pub(crate) fn done(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.busy = false;
         self.rests_since = Instant::now();
     }
 
     /// Whether nobody is in the middle of anything.
-    pub(crate) fn is_done(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         !self.busy
     }
 }
@@ -78,7 +78,7 @@ impl<B: Connect> Manager<B> {
 }
 
 impl<B: Connect> ManageConnection for Manager<B> {
-    type Connection = Slot<B::Connection>;
+    type Connection = Guarded<B::Connection>;
     type Error = BoxError;
 
     async fn connect(&self) -> Result<Self::Connection, BoxError> {
@@ -87,20 +87,20 @@ impl<B: Connect> ManageConnection for Manager<B> {
             .runtime
             .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
         let connection = opening.await???;
-        Ok(Slot::new(connection))
+        Ok(Guarded::new(connection))
     }
 
-    async fn is_valid(&self, slot: &mut Self::Connection) -> Result<(), BoxError> {
-        if self.has_broken(slot) {
+    async fn is_valid(&self, guarded: &mut Self::Connection) -> Result<(), BoxError> {
+        if self.has_broken(guarded) {
             return Err("the connection is closed".into());
         }
         // The pool looks for idle ones from time to time only, and not at all while the process is
         // halted.
-        if slot.rests_since.elapsed() >= B::IDLE { Err(Stale.into()) } else { Ok(()) }
+        if guarded.rests_since.elapsed() >= B::IDLE { Err(Stale.into()) } else { Ok(()) }
     }
 
-    fn has_broken(&self, slot: &mut Self::Connection) -> bool {
-        slot.busy || B::is_closed(&mut slot.connection)
+    fn has_broken(&self, guarded: &mut Self::Connection) -> bool {
+        guarded.busy || B::is_closed(&mut guarded.connection)
     }
 }
 
@@ -202,9 +202,9 @@ mod tests {
     }
 
     async fn use_one(pool: &Pool<Manager<Numbering>>) -> u32 {
-        let mut slot = connection(pool).await.expect("a connection");
-        let number = *slot.begin();
-        slot.done();
+        let mut guarded = connection(pool).await.expect("a connection");
+        let number = *guarded.begin();
+        guarded.finish();
         number
     }
 

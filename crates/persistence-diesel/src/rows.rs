@@ -139,13 +139,12 @@ impl<'de> Deserialize<'de> for Ours {
 }
 
 impl ChangeRows {
-    pub(crate) fn of(change: &Change) -> Result<Self, BoxError> {
-        let answer = change.answer.as_ref().map(answer_row).transpose()?;
+    pub(crate) fn of(change: Change) -> Result<Self, BoxError> {
         Ok(Self {
             order: order_row(&change.order)?,
-            event: event_row(&change.event),
-            answer,
             replaces: change.replaces(),
+            event: event_row(change.event),
+            answer: change.answer.map(answer_row).transpose()?,
         })
     }
 
@@ -194,25 +193,25 @@ fn spelled<S: Serializer>(amount: &AmountText, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(amount.as_str())
 }
 
-fn event_row(event: &EventRecord) -> EventRow {
+fn event_row(event: EventRecord) -> EventRow {
     EventRow {
         event_id: Guid(event.id),
         order_id: event.order_id.get(),
         sequence: event.sequence.get(),
         event_type: event.kind.as_str().to_owned(),
         occurred_at: event.occurred_at.naive_utc(),
-        context: event.context.clone(),
-        data: event.data.clone(),
+        context: event.context,
+        data: event.data,
     }
 }
 
-fn answer_row(answer: &RecordedAnswer) -> Result<AnswerRow, BoxError> {
+fn answer_row(answer: RecordedAnswer) -> Result<AnswerRow, BoxError> {
     Ok(AnswerRow {
         scope: scope(&answer.key),
         fingerprint: answer.fingerprint.0.to_vec(),
         status: i32::from(answer.answer.status),
         headers: serde_json::to_string(&answer.answer.headers)?,
-        body: answer.answer.body.clone(),
+        body: answer.answer.body,
         recorded_at: answer.recorded_at.naive_utc(),
     })
 }

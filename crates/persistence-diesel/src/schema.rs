@@ -3,7 +3,7 @@
 //! top-level `migrations/`.
 
 /// SQL types of our own.
-pub(crate) mod sql {
+pub(crate) mod sql_types {
     use diesel::query_builder::QueryId;
     use diesel::sql_types::SqlType;
 
@@ -32,7 +32,7 @@ pub(crate) mod sql {
 // A table that was adopted may hold NULL where ours may not.
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
-    use super::sql::{Document, Money};
+    use super::sql_types::{Document, Money};
 
     orders (id) {
         id -> BigInt,
@@ -51,7 +51,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text, Timestamp};
-    use super::sql::Guid;
+    use super::sql_types::Guid;
 
     outbox (event_id) {
         event_id -> Guid,
@@ -88,7 +88,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::BigInt;
-    use super::sql::Guid;
+    use super::sql_types::Guid;
 
     outbox_incoming (order_id, sequence) {
         order_id -> BigInt,
@@ -99,7 +99,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::BigInt;
-    use super::sql::Guid;
+    use super::sql_types::Guid;
 
     journal (position) {
         position -> BigInt,
@@ -112,7 +112,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
-    use super::sql::Guid;
+    use super::sql_types::Guid;
 
     leases (name) {
         name -> Text,
@@ -125,7 +125,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::Timestamp;
-    use super::sql::Guid;
+    use super::sql_types::Guid;
 
     instances (instance) {
         instance -> Guid,

@@ -15,7 +15,7 @@ use diesel::sqlite::Sqlite;
 use order_domain::{CancelReason, Currency, OrderStatus};
 use rust_decimal::Decimal;
 
-use crate::schema::sql;
+use crate::schema::sql_types;
 
 /// In SQLite an amount is a whole number of this many decimals.
 const SCALE: u32 = 4;
@@ -28,18 +28,18 @@ const UNWRITABLE: &str = "there is nothing to write";
 
 /// A UUID as sixteen bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
-#[diesel(sql_type = sql::Guid)]
+#[diesel(sql_type = sql_types::Guid)]
 pub(crate) struct Guid(pub uuid::Uuid);
 
 /// The text of a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
-#[diesel(sql_type = sql::Document)]
+#[diesel(sql_type = sql_types::Document)]
 pub(crate) struct Document(pub String);
 
 /// An exact number, or none where others wrote what is none (PostgreSQL: `NaN`); whether it is an
 /// amount is for the order to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
-#[diesel(sql_type = sql::Money)]
+#[diesel(sql_type = sql_types::Money)]
 pub(crate) struct Money(pub Option<Decimal>);
 
 /// A time, or none where others wrote what is no time.
@@ -147,47 +147,47 @@ where
     }
 }
 
-impl ToSql<sql::Guid, Pg> for Guid {
+impl ToSql<sql_types::Guid, Pg> for Guid {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<sql::Guid, Mysql> for Guid {
+impl ToSql<sql_types::Guid, Mysql> for Guid {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<sql::Guid, Sqlite> for Guid {
+impl ToSql<sql_types::Guid, Sqlite> for Guid {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_bytes().as_slice());
         Ok(IsNull::No)
     }
 }
 
-impl FromSql<sql::Guid, Pg> for Guid {
+impl FromSql<sql_types::Guid, Pg> for Guid {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(uuid::Uuid::from_slice(value.as_bytes())?))
     }
 }
 
-impl FromSql<sql::Guid, Mysql> for Guid {
+impl FromSql<sql_types::Guid, Mysql> for Guid {
     fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(uuid::Uuid::from_slice(value.as_bytes())?))
     }
 }
 
-impl FromSql<sql::Guid, Sqlite> for Guid {
+impl FromSql<sql_types::Guid, Sqlite> for Guid {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
         Ok(Self(uuid::Uuid::from_slice(&bytes)?))
     }
 }
 
-impl ToSql<sql::Document, Pg> for Document {
+impl ToSql<sql_types::Document, Pg> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         // The binary form of `json` is its text.
         out.write_all(self.0.as_bytes())?;
@@ -195,53 +195,53 @@ impl ToSql<sql::Document, Pg> for Document {
     }
 }
 
-impl ToSql<sql::Document, Mysql> for Document {
+impl ToSql<sql_types::Document, Mysql> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<sql::Document, Sqlite> for Document {
+impl ToSql<sql_types::Document, Sqlite> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_str());
         Ok(IsNull::No)
     }
 }
 
-impl FromSql<sql::Document, Pg> for Document {
+impl FromSql<sql_types::Document, Pg> for Document {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
     }
 }
 
-impl FromSql<sql::Document, Mysql> for Document {
+impl FromSql<sql_types::Document, Mysql> for Document {
     fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
     }
 }
 
-impl FromSql<sql::Document, Sqlite> for Document {
+impl FromSql<sql_types::Document, Sqlite> for Document {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
     }
 }
 
-impl ToSql<sql::Money, Pg> for Money {
+impl ToSql<sql_types::Money, Pg> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         let number = self.0.as_ref().ok_or(UNWRITABLE)?;
         <Decimal as ToSql<Numeric, Pg>>::to_sql(number, &mut out.reborrow())
     }
 }
 
-impl ToSql<sql::Money, Mysql> for Money {
+impl ToSql<sql_types::Money, Mysql> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
         write!(out, "{}", self.0.ok_or(UNWRITABLE)?)?;
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<sql::Money, Sqlite> for Money {
+impl ToSql<sql_types::Money, Sqlite> for Money {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         let mut scaled = self.0.ok_or(UNWRITABLE)?;
         scaled.rescale(SCALE);
@@ -250,7 +250,7 @@ impl ToSql<sql::Money, Sqlite> for Money {
     }
 }
 
-impl FromSql<sql::Money, Pg> for Money {
+impl FromSql<sql_types::Money, Pg> for Money {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(match ten_thousandths(value.as_bytes()) {
             Some(count) => Some(Decimal::from_i128_with_scale(count, SCALE)),
@@ -285,13 +285,13 @@ fn ten_thousandths(bytes: &[u8]) -> Option<i128> {
     (number < MORE_THAN_ANY).then_some(number)
 }
 
-impl FromSql<sql::Money, Mysql> for Money {
+impl FromSql<sql_types::Money, Mysql> for Money {
     fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(<Decimal as FromSql<Numeric, Mysql>>::from_sql(value).ok()))
     }
 }
 
-impl FromSql<sql::Money, Sqlite> for Money {
+impl FromSql<sql_types::Money, Sqlite> for Money {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let count = <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)?;
         Ok(Self(Some(Decimal::new(count, SCALE))))

@@ -10,39 +10,31 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::BoxError;
 use tokio::time::timeout;
 
+use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
 #[path = "../sql/incoming.rs"]
 mod incoming;
-#[path = "../sql/journal.rs"]
-mod journal;
-#[path = "../read/lookups.rs"]
-mod lookups;
-#[path = "../sql/statements.rs"]
-mod statements;
-#[path = "../sql/store.rs"]
-mod store;
-#[path = "../commit/writer.rs"]
-mod writer;
+#[path = "../sql.rs"]
+mod sql;
 
-pub(crate) use journal::Journal;
-pub(crate) use lookups::{ListLookups, OrderLookups};
-use statements::ListsQuery;
-pub(crate) use store::Store;
-pub(crate) use writer::Writer;
+pub(crate) use sql::ports;
 
 pub(crate) type Connection = AsyncMysqlConnection;
 pub(crate) type Dialect = diesel::mysql::Mysql;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
 
+/// Readers and writers share their connections.
+const WRITERS: Option<u32> = None;
+
 /// Starts a transaction that will write.
 const BEGIN: &str = "START TRANSACTION";
 
 /// How several lists are read by one statement: MariaDB has no lateral joins.
-const LISTS: Option<ListsQuery> = None;
+const LISTS: Option<ListsQuery<Database>> = None;
 
 /// Ends a read of rows that are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
@@ -88,11 +80,11 @@ const SETUP: &str = "
         , SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'";
 
 /// A MySQL or MariaDB server, by its URL.
-pub(crate) struct Backend {
-    pub(crate) url: String,
+pub(crate) struct Database {
+    url: String,
 }
 
-impl Connect for Backend {
+impl Connect for Database {
     type Connection = Connection;
 
     const IDLE: Duration = Duration::from_secs(3);

@@ -8,39 +8,31 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::BoxError;
 use tokio::time::timeout;
 
+use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
 mod incoming;
-#[path = "../sql/journal.rs"]
-mod journal;
 mod lists;
-#[path = "../read/lookups.rs"]
-mod lookups;
-#[path = "../sql/statements.rs"]
-mod statements;
-#[path = "../sql/store.rs"]
-mod store;
-#[path = "../commit/writer.rs"]
-mod writer;
+#[path = "../sql.rs"]
+mod sql;
 
-pub(crate) use journal::Journal;
-pub(crate) use lookups::{ListLookups, OrderLookups};
-use statements::ListsQuery;
-pub(crate) use store::Store;
-pub(crate) use writer::Writer;
+pub(crate) use sql::ports;
 
 pub(crate) type Connection = AsyncPgConnection;
 pub(crate) type Dialect = diesel::pg::Pg;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
+/// Readers and writers share their connections.
+const WRITERS: Option<u32> = None;
+
 /// Starts a transaction that will write.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// How several lists are read by one statement.
-const LISTS: Option<ListsQuery> = Some(lists::newest);
+const LISTS: Option<ListsQuery<Database>> = Some(lists::newest);
 
 /// Ends a read of rows that are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
@@ -77,11 +69,11 @@ const SETUP: &str = "
     SET timezone = 'UTC';";
 
 /// A PostgreSQL server, by its URL.
-pub(crate) struct Backend {
-    pub(crate) url: String,
+pub(crate) struct Database {
+    url: String,
 }
 
-impl Connect for Backend {
+impl Connect for Database {
     type Connection = Connection;
 
     const IDLE: Duration = Duration::from_secs(30);

@@ -11,40 +11,32 @@ use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use order_app::ports::BoxError;
 
+use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
 #[path = "../sql/incoming.rs"]
 mod incoming;
-#[path = "../sql/journal.rs"]
-mod journal;
-#[path = "../read/lookups.rs"]
-mod lookups;
-#[path = "../sql/statements.rs"]
-mod statements;
-#[path = "../sql/store.rs"]
-mod store;
-#[path = "../commit/writer.rs"]
-mod writer;
+#[path = "../sql.rs"]
+mod sql;
 
-pub(crate) use journal::Journal;
-pub(crate) use lookups::{ListLookups, OrderLookups};
-use statements::ListsQuery;
-pub(crate) use store::Store;
-pub(crate) use writer::Writer;
+pub(crate) use sql::ports;
 
 pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
+/// SQLite has one writer at a time. Writers wait for it in our own queue, which is fair.
+const WRITERS: Option<u32> = Some(1);
+
 /// Starts a transaction that will write. A plain BEGIN would fail at its first write when another
 /// process wrote in between.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How several lists are read by one statement: nothing is won where nothing is sent.
-const LISTS: Option<ListsQuery> = None;
+const LISTS: Option<ListsQuery<Database>> = None;
 
 /// Ends a read of rows that are locked until the end of the transaction; all are.
 const LOCKING: &str = "";
@@ -73,11 +65,11 @@ const SETUP: &str = "
     PRAGMA synchronous = FULL;";
 
 /// A database file, by its path.
-pub(crate) struct Backend {
-    pub(crate) url: String,
+pub(crate) struct Database {
+    url: String,
 }
 
-impl Connect for Backend {
+impl Connect for Database {
     type Connection = Connection;
 
     const IDLE: Duration = Duration::from_secs(30);

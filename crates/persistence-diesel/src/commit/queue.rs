@@ -1,6 +1,6 @@
-//! The line in which changes wait for the writer. Each change is either taken by the writer or
-//! withdrawn by its caller, never both: that is what lets a caller who has run out of time say
-//! whether anything can still happen.
+//! The queue in which changes wait for the writer. Each change is either taken by the writer or
+//! withdrawn by its caller, never both. So a caller that has run out of time knows whether the change
+//! can still be written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,64 +10,64 @@ use order_app::ports::{Deadline, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
-use crate::commit::replies::{Caller, caller, tell_all};
+use super::replies::{ReplyTo, reply_all, reply_channel};
 use crate::rows::ChangeRows;
 
-/// The most changes that are written together. Larger batches gain nothing.
+/// The most changes in a batch. Larger batches gain nothing.
 const MOST_CHANGES: usize = 128;
-/// The most bytes of documents that are written together: far below what any server takes in one
-/// statement.
+/// The most bytes of documents in a batch: far below what any server takes in one statement.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Changes that could not be written in time are given up when their deadline is nearer than this.
-pub(crate) const HASTE: Duration = Duration::from_millis(100);
+/// A change that was not written is given up when its deadline is nearer than this.
+const HASTE: Duration = Duration::from_millis(100);
 
-/// Where callers line up.
-pub(crate) struct Line(mpsc::UnboundedSender<Waiting>);
+/// Where changes wait. This end takes them from callers.
+pub(crate) struct CommitQueue(mpsc::UnboundedSender<QueuedChange>);
 
-/// Where the writer takes them from.
-pub(crate) struct Head {
-    line: mpsc::UnboundedReceiver<Waiting>,
-    /// Changes that could not go with the batch before: the front of the line.
-    held: Vec<Waiting>,
-    /// The most changes that are written together.
+/// The end from which the writer takes changes.
+pub(crate) struct QueueReader {
+    queue: mpsc::UnboundedReceiver<QueuedChange>,
+    /// Changes that could not go with the batch before: the front of the queue.
+    held: Vec<QueuedChange>,
+    /// The most changes in a batch.
     most: usize,
 }
 
 /// A change that waits for the writer.
-pub(crate) struct Waiting {
+pub(crate) struct QueuedChange {
     pub(crate) rows: Arc<ChangeRows>,
     pub(crate) deadline: Deadline,
+    /// Whether it is taken or withdrawn.
     decided: Arc<AtomicBool>,
-    caller: Caller<Result<(), StoreError>>,
+    reply_to: ReplyTo<Result<(), StoreError>>,
 }
 
-impl Line {
-    /// `together`: whether changes may share a batch.
-    pub(crate) fn new(together: bool) -> (Self, Head) {
-        let (sender, receiver) = mpsc::unbounded_channel();
+impl CommitQueue {
+    /// A queue for batches of several changes, or of one when they may not be written `together`.
+    pub(crate) fn new(together: bool) -> (Self, QueueReader) {
+        let (sender, queue) = mpsc::unbounded_channel();
         let most = if together { MOST_CHANGES } else { 1 };
-        (Self(sender), Head { line: receiver, held: Vec::new(), most })
+        (Self(sender), QueueReader { queue, held: Vec::new(), most })
     }
 
-    /// Has a change written, and waits for what came of it until the deadline.
-    pub(crate) async fn join(
+    /// Has a change written, and waits for the result until the deadline.
+    pub(crate) async fn commit(
         &self,
         rows: ChangeRows,
         deadline: Deadline,
     ) -> Result<(), StoreError> {
         let decided = Arc::new(AtomicBool::new(false));
-        let (caller, answered) = caller();
+        let (reply_to, reply) = reply_channel();
         let rows = Arc::new(rows);
-        let waiting = Waiting { rows, deadline, decided: Arc::clone(&decided), caller };
-        if self.0.send(waiting).is_err() {
+        let change = QueuedChange { rows, deadline, decided: Arc::clone(&decided), reply_to };
+        if self.0.send(change).is_err() {
             return Err(StoreError::Unavailable("the writer is gone".into()));
         }
-        // The writer keeps the deadline, and needs a moment to say so.
+        // The writer keeps the deadline, and needs a moment to reply.
         let patience = deadline.checked_add(HASTE).unwrap_or(deadline);
-        match timeout_at(patience, answered).await {
+        match timeout_at(patience, reply).await {
             Ok(Ok(result)) => result,
-            // The writer may be in the middle of it, or have stopped there.
+            // The writer has taken it, and may be writing it or have stopped while it did.
             _ if decided.swap(true, Ordering::AcqRel) => {
                 Err(StoreError::OutcomeUnknown("no answer by the deadline".into()))
             }
@@ -76,15 +76,15 @@ impl Line {
     }
 }
 
-impl Waiting {
-    /// Tells the caller, who may be gone.
-    pub(crate) fn tell(self, result: Result<(), StoreError>) {
-        self.caller.tell(result);
+impl QueuedChange {
+    /// Replies to the caller, who may be gone.
+    pub(crate) fn reply(self, result: Result<(), StoreError>) {
+        self.reply_to.send(result);
     }
 
-    /// Tells all of them the same good news.
-    pub(crate) fn tell_landed(landed: Vec<Self>) {
-        tell_all(landed.into_iter().map(|one| (one.caller, Ok(()))));
+    /// Tells the callers of these changes that they are written.
+    pub(crate) fn reply_landed(landed: Vec<Self>) {
+        reply_all(landed.into_iter().map(|change| (change.reply_to, Ok(()))));
     }
 
     /// Whether there is no time left to write it.
@@ -94,11 +94,11 @@ impl Waiting {
 
     /// Takes it for writing, unless its caller has withdrawn it or is gone, or it is too late.
     fn take(self) -> Option<Self> {
-        if self.caller.is_gone() {
+        if self.reply_to.is_gone() {
             None
         } else if self.deadline <= Deadline::now() {
-            // Not decided: its caller may give up at this very moment, and then says the same.
-            self.tell(Err(StoreError::Unavailable("its turn came after its deadline".into())));
+            // Not decided: its caller may give up at this very moment, and then gets the same result.
+            self.reply(Err(StoreError::Unavailable("its turn came after its deadline".into())));
             None
         } else if self.decided.swap(true, Ordering::AcqRel) {
             None
@@ -108,33 +108,32 @@ impl Waiting {
     }
 }
 
-impl Head {
-    /// Waits for a change; says how many there are. `None` when the store is gone.
-    pub(crate) async fn somebody(&mut self) -> Option<usize> {
+impl QueueReader {
+    /// Waits for a change and returns how many there are. `None` when the store is gone.
+    pub(crate) async fn waiting(&mut self) -> Option<usize> {
         if self.held.is_empty() {
-            self.held.push(self.line.recv().await?);
+            self.held.push(self.queue.recv().await?);
         }
-        Some(self.held.len().saturating_add(self.line.len()))
+        Some(self.held.len().saturating_add(self.queue.len()))
     }
 
-    /// Takes whatever is waiting at this moment: no time is lost by waiting for more. At most one
-    /// change of an order goes at a time, because each needs the version that the one before it
-    /// makes.
-    pub(crate) fn next_batch(&mut self) -> Vec<Waiting> {
+    /// Takes what waits at this moment, and does not wait for more. At most one change of an order is
+    /// in a batch, because each needs the version that the one before it makes.
+    pub(crate) fn next_batch(&mut self) -> Vec<QueuedChange> {
         let mut held = std::mem::take(&mut self.held).into_iter();
-        let mut batch: Vec<Waiting> = Vec::new();
+        let mut batch: Vec<QueuedChange> = Vec::new();
         let mut bytes = 0_usize;
         while batch.len() < self.most
-            && let Some(waiting) = held.next().or_else(|| self.line.try_recv().ok())
+            && let Some(change) = held.next().or_else(|| self.queue.try_recv().ok())
         {
-            let larger = bytes.saturating_add(waiting.rows.bytes());
-            let same_order = |other: &Waiting| other.rows.order.id == waiting.rows.order.id;
+            let larger = bytes.saturating_add(change.rows.bytes());
+            let same_order = |other: &QueuedChange| other.rows.order.id == change.rows.order.id;
             if larger > MOST_BYTES && !batch.is_empty() {
-                self.held.push(waiting);
+                self.held.push(change);
                 break;
             } else if batch.iter().any(same_order) {
-                self.held.push(waiting);
-            } else if let Some(taken) = waiting.take() {
+                self.held.push(change);
+            } else if let Some(taken) = change.take() {
                 bytes = larger;
                 batch.push(taken);
             }
@@ -147,36 +146,33 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
+    use order_app::ports::Change;
     use order_domain::OrderStatus;
     use order_testkit::examples::{a_change, a_change_placing, a_new_order, moved, noon};
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_order_that_everybody_changes_costs_the_others_nothing() {
-        let (line, mut head) = Line::new(true);
+    async fn many_changes_of_one_order_do_not_hold_up_other_orders() {
+        let (queue, mut reader) = CommitQueue::new(true);
         let deadline = Deadline::now() + Duration::from_secs(1);
+        let enqueue = |change: Change| {
+            let mut queued = Box::pin(queue.commit(ChangeRows::of(change).unwrap(), deadline));
+            assert!((&mut queued).now_or_never().is_none(), "it waits");
+            queued
+        };
         let hot = a_change_placing(a_new_order(1, 7)).order;
         let of_hot = (0..300).map(|_| a_change(moved(&hot, OrderStatus::Confirmed, noon())));
         let of_others = (2..=101).map(|id| a_change_placing(a_new_order(id, 7)));
-        let joined = of_hot.chain(of_others).map(|change| {
-            let rows = ChangeRows::of(&change).unwrap();
-            let mut joined = Box::pin(line.join(rows, deadline));
-            assert!((&mut joined).now_or_never().is_none(), "it waits");
-            joined
-        });
-        let joined: Vec<_> = joined.collect();
-        let ids = |batch: &[Waiting]| -> Vec<i64> {
-            batch.iter().map(|waiting| waiting.rows.order.id).collect()
+        let queued: Vec<_> = of_hot.chain(of_others).map(enqueue).collect();
+        let ids = |batch: &[QueuedChange]| -> Vec<i64> {
+            batch.iter().map(|change| change.rows.order.id).collect()
         };
-        assert!(ids(&head.next_batch()).into_iter().eq(1..=101));
-        // Who was held comes first.
-        let late = ChangeRows::of(&a_change_placing(a_new_order(200, 7))).unwrap();
-        let mut late = Box::pin(line.join(late, deadline));
-        assert!((&mut late).now_or_never().is_none(), "it waits");
-        assert_eq!(head.somebody().await, Some(300));
-        assert_eq!(ids(&head.next_batch()), [1, 200]);
-        drop(joined);
-        assert!(head.next_batch().is_empty(), "nobody writes for those who are gone");
+        assert!(ids(&reader.next_batch()).into_iter().eq(1..=101));
+        let _late = enqueue(a_change_placing(a_new_order(200, 7)));
+        assert_eq!(reader.waiting().await, Some(300));
+        assert_eq!(ids(&reader.next_batch()), [1, 200], "held changes come first");
+        drop(queued);
+        assert!(reader.next_batch().is_empty(), "changes whose callers are gone are not written");
     }
 }

@@ -1,62 +1,62 @@
-//! Telling callers what came of what they asked. Those who asked together are told together: they
-//! wait on runtimes of a thread each, and to wake such a thread takes a system call for each message,
+//! Replies to callers. Callers whose requests were run together get their replies together: they wait
+//! on runtimes of one thread each, and waking such a thread takes a system call for each message,
 //! however many come at once.
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
-/// Who waits for an answer, and where.
-pub(crate) struct Caller<A> {
-    answer: oneshot::Sender<A>,
+/// Where a reply is to go: to a caller, and to the runtime on which it waits.
+pub(crate) struct ReplyTo<A> {
+    reply: oneshot::Sender<A>,
     runtime: Option<Handle>,
 }
 
-/// Makes a caller of whoever calls this, and what it waits for.
-pub(crate) fn caller<A>() -> (Caller<A>, oneshot::Receiver<A>) {
-    let (answer, answered) = oneshot::channel();
-    (Caller { answer, runtime: Handle::try_current().ok() }, answered)
+/// A way for a reply to the caller of this function.
+pub(crate) fn reply_channel<A>() -> (ReplyTo<A>, oneshot::Receiver<A>) {
+    let (reply, receiver) = oneshot::channel();
+    (ReplyTo { reply, runtime: Handle::try_current().ok() }, receiver)
 }
 
-impl<A> Caller<A> {
+impl<A> ReplyTo<A> {
     pub(crate) fn is_gone(&self) -> bool {
-        self.answer.is_closed()
+        self.reply.is_closed()
     }
 
     fn runtime(&self) -> Option<Id> {
         self.runtime.as_ref().map(Handle::id)
     }
 
-    /// Tells one, who may be gone.
-    pub(crate) fn tell(self, answer: A) {
-        let _ = self.answer.send(answer);
+    /// Sends the reply to the caller, who may be gone.
+    pub(crate) fn send(self, reply: A) {
+        let _ = self.reply.send(reply);
     }
 }
 
-/// Tells several, and wakes each runtime once for it.
-pub(crate) fn tell_all<A: Send + 'static>(answers: impl IntoIterator<Item = (Caller<A>, A)>) {
-    let mut groups: Vec<Vec<(Caller<A>, A)>> = Vec::new();
-    for (caller, answer) in answers {
-        let with_it = |group: &&mut Vec<(Caller<A>, A)>| {
-            group.first().is_some_and(|(other, _)| other.runtime() == caller.runtime())
+/// Sends several replies and wakes each runtime once.
+pub(crate) fn reply_all<A: Send + 'static>(replies: impl IntoIterator<Item = (ReplyTo<A>, A)>) {
+    let mut groups: Vec<Vec<(ReplyTo<A>, A)>> = Vec::new();
+    for (to, reply) in replies {
+        let on_same_runtime = |group: &&mut Vec<(ReplyTo<A>, A)>| {
+            group.first().is_some_and(|(other, _)| other.runtime() == to.runtime())
         };
-        match groups.iter_mut().find(with_it) {
-            Some(group) => group.push((caller, answer)),
-            None => groups.push(vec![(caller, answer)]),
+        match groups.iter_mut().find(on_same_runtime) {
+            Some(group) => group.push((to, reply)),
+            None => groups.push(vec![(to, reply)]),
         }
     }
     for group in groups {
-        let runtime = group.first().and_then(|(caller, _)| caller.runtime.clone());
+        let runtime = group.first().and_then(|(to, _)| to.runtime.clone());
         match runtime {
-            // On their own thread, waking them is a matter of a queue.
-            Some(runtime) if group.len() > 1 => drop(runtime.spawn(async { tell_each(group) })),
-            _ => tell_each(group),
+            // On the callers' own thread, waking them only puts them into a queue.
+            Some(runtime) if group.len() > 1 => drop(runtime.spawn(async { send_each(group) })),
+            _ => send_each(group),
         }
     }
 }
 
-fn tell_each<A>(group: Vec<(Caller<A>, A)>) {
-    for (caller, answer) in group {
-        caller.tell(answer);
+fn send_each<A>(group: Vec<(ReplyTo<A>, A)>) {
+    for (to, reply) in group {
+        to.send(reply);
     }
 }
 
@@ -74,26 +74,26 @@ mod tests {
     fn callers(
         runtime: &Runtime,
         count: usize,
-    ) -> (Vec<Caller<usize>>, Vec<oneshot::Receiver<usize>>) {
+    ) -> (Vec<ReplyTo<usize>>, Vec<oneshot::Receiver<usize>>) {
         let _entered = runtime.enter();
-        (0..count).map(|_| caller()).unzip()
+        (0..count).map(|_| reply_channel()).unzip()
     }
 
     #[test]
-    fn each_is_told_its_own_wherever_it_waits() {
+    fn each_caller_gets_its_own_reply_on_whatever_runtime_it_waits() {
         let (one, other) = (one_thread(), one_thread());
         let (mut asked, mut theirs) = callers(&one, 3);
         let (more, last) = callers(&other, 1);
-        let (nowhere, unbound) = caller();
+        let (nowhere, unbound) = reply_channel();
         asked.extend(more);
         asked.push(nowhere);
         // One has gone away.
         drop(theirs.remove(1));
         assert_eq!(
-            asked.iter().map(Caller::is_gone).collect::<Vec<_>>(),
+            asked.iter().map(ReplyTo::is_gone).collect::<Vec<_>>(),
             [false, true, false, false, false]
         );
-        tell_all(asked.into_iter().zip(10..));
+        reply_all(asked.into_iter().zip(10..));
         let mut told = Vec::new();
         for answered in theirs {
             told.push(one.block_on(answered).unwrap());
@@ -106,20 +106,20 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_runtime_that_has_ended_learns_that_nobody_will_answer() {
+    fn callers_on_a_runtime_that_has_ended_learn_that_no_reply_will_come() {
         let runtime = one_thread();
         let (asked, mut answered) = callers(&runtime, 2);
         drop(runtime);
-        tell_all(asked.into_iter().zip(10..));
+        reply_all(asked.into_iter().zip(10..));
         let closed = Err(TryRecvError::Closed);
         assert!(answered.iter_mut().all(|answered| answered.try_recv() == closed));
     }
 
     #[test]
-    fn several_of_one_runtime_are_told_there_and_one_at_once() {
+    fn several_replies_are_sent_on_the_callers_runtime_and_a_single_one_at_once() {
         let runtime = one_thread();
         let (asked, mut several) = callers(&runtime, 50);
-        tell_all(asked.into_iter().zip(0..));
+        reply_all(asked.into_iter().zip(0..));
         assert!(several.iter_mut().all(|answered| answered.try_recv() == Err(TryRecvError::Empty)));
         runtime.block_on(tokio::task::yield_now());
         let told: Vec<_> =
@@ -127,7 +127,7 @@ mod tests {
         assert!(told.into_iter().eq(0..50));
 
         let (asked, mut alone) = callers(&runtime, 1);
-        tell_all(asked.into_iter().zip(7..));
+        reply_all(asked.into_iter().zip(7..));
         assert_eq!(alone[0].try_recv(), Ok(7));
     }
 }

@@ -1,71 +1,54 @@
-//! Every statement, once for all databases: compiled once as a part of each backend, which says
-//! what `Connection` and `Dialect` are. When statements run, and how often, is in `store.rs`.
+//! The statements about orders, their events and recorded answers.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
 use super::{Connection, Dialect};
+use crate::backend::{Obstacle, Running};
+use crate::read::lists::{is_plain, one_more};
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
 
-/// A statement, or a few, on one connection.
-pub(super) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
-
-/// A statement that reads, and what it wants to know.
-pub(super) type Query<A, T> = for<'c> fn(&'c mut Connection, &'c A) -> Running<'c, T>;
-
-/// Answers several questions of the plain kind, in their order.
-pub(super) type ListsQuery = Query<[CustomerOrders], Vec<Vec<OrderRow>>>;
-
-/// Why a change could not be written.
-pub(super) enum Obstacle {
-    /// It had been written before: an earlier attempt landed after all.
-    WrittenBefore,
-    /// Something excludes it.
-    Conflict(Conflict),
-    /// Whatever stood in the way is gone.
-    Gone,
-}
-
-/// Finds out why a change was not written. Outside a transaction.
-pub(super) async fn obstacle(
-    connection: &mut Connection,
-    rows: &ChangeRows,
-) -> QueryResult<Obstacle> {
-    if has_event(connection, rows.event.event_id).await? {
-        return Ok(Obstacle::WrittenBefore);
-    }
-    if let Some(answer) = &rows.answer
-        && find_answer(connection, &answer.scope).await?.is_some()
-    {
-        return Ok(Obstacle::Conflict(Conflict::IdempotencyKey));
-    }
-    if rows.replaces.is_some() {
-        return Ok(Obstacle::Conflict(Conflict::Version));
-    }
-    if let Some(reference) = &rows.order.client_reference {
-        let existing = orders::table
-            .filter(orders::customer_id.eq(rows.order.customer_id))
-            .filter(orders::client_reference.eq(reference))
-            .select(orders::id)
-            .first::<i64>(connection)
-            .await
-            .optional()?;
-        if let Some(Ok(existing)) = existing.map(OrderId::new) {
-            return Ok(Obstacle::Conflict(Conflict::ClientReference { existing }));
+/// Finds out why a change was not written.
+pub(super) fn obstacle<'c>(
+    connection: &'c mut Connection,
+    rows: &'c ChangeRows,
+) -> Running<'c, Obstacle> {
+    Box::pin(async move {
+        if has_event(connection, rows.event.event_id).await? {
+            return Ok(Obstacle::WrittenBefore);
         }
-    }
-    let same_id = orders::table.filter(orders::id.eq(rows.order.id)).count();
-    let taken = same_id.get_result::<i64>(connection).await? > 0;
-    Ok(if taken { Obstacle::Conflict(Conflict::OrderId) } else { Obstacle::Gone })
+        if let Some(answer) = &rows.answer
+            && find_answer(connection, &answer.scope).await?.is_some()
+        {
+            return Ok(Obstacle::Conflict(Conflict::IdempotencyKey));
+        }
+        if rows.replaces.is_some() {
+            return Ok(Obstacle::Conflict(Conflict::Version));
+        }
+        if let Some(reference) = &rows.order.client_reference {
+            let existing = orders::table
+                .filter(orders::customer_id.eq(rows.order.customer_id))
+                .filter(orders::client_reference.eq(reference))
+                .select(orders::id)
+                .first::<i64>(connection)
+                .await
+                .optional()?;
+            if let Some(Ok(existing)) = existing.map(OrderId::new) {
+                return Ok(Obstacle::Conflict(Conflict::ClientReference { existing }));
+            }
+        }
+        let same_id = orders::table.filter(orders::id.eq(rows.order.id)).count();
+        let taken = same_id.get_result::<i64>(connection).await? > 0;
+        Ok(if taken { Obstacle::Conflict(Conflict::OrderId) } else { Obstacle::Gone })
+    })
 }
 
 async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
@@ -73,8 +56,8 @@ async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
     Ok(same_id.get_result::<i64>(connection).await? > 0)
 }
 
-/// Which of these events there are.
-pub(super) fn events_with<'c>(
+/// Which of these events are stored.
+pub(super) fn stored_events<'c>(
     connection: &'c mut Connection,
     ids: &'c Vec<Guid>,
 ) -> Running<'c, Vec<Guid>> {
@@ -82,7 +65,7 @@ pub(super) fn events_with<'c>(
     Box::pin(found.load(connection))
 }
 
-/// The orders with these ids, as far as there are any, in the order of the ids.
+/// The orders with these ids, in the order of the ids.
 pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,
     ids: &'c [i64],
@@ -104,20 +87,20 @@ pub(super) fn find_orders<'c>(
 }
 
 /// The rows of one page, and one more when there is a next page.
-pub(super) fn list_orders<'c>(
+pub(in super::super) fn list_orders<'c>(
     connection: &'c mut Connection,
     query: &'c CustomerOrders,
 ) -> Running<'c, Vec<OrderRow>> {
     let theirs = orders::table
         .filter(orders::customer_id.eq(query.customer_id.get()))
-        // What others wrote without a time, or with an id that is none, has no place in a list.
+        // Rows that other programs wrote without a time or with an invalid id are not listed.
         .filter(orders::created_at.is_not_null())
         .filter(orders::id.between(1, MAX_ID))
         .select(OrderRow::as_select());
     let newest_first = (orders::created_at.desc(), orders::id.desc());
     let limit = one_more(query);
     if is_plain(query) {
-        // What is asked most is the same prepared statement, and spelled once.
+        // The most frequent query is always the same prepared statement.
         return Box::pin(theirs.order(newest_first).limit(limit).load(connection));
     }
     let mut rows = theirs.into_boxed::<Dialect>();
@@ -139,17 +122,6 @@ pub(super) fn list_orders<'c>(
             .filter(orders::created_at.lt(at).or(orders::id.lt(last.id.get())));
     }
     Box::pin(rows.order(newest_first).limit(limit).load(connection))
-}
-
-/// Whether it asks for the newest orders, whatever they are.
-pub(super) fn is_plain(query: &CustomerOrders) -> bool {
-    let bounds = [query.created_from, query.created_to];
-    query.statuses.is_empty() && bounds == [None, None] && query.after.is_none()
-}
-
-/// How many rows to ask for: one more than a page has shows that there is a next one.
-pub(super) fn one_more(query: &CustomerOrders) -> i64 {
-    i64::from(query.limit).saturating_add(1)
 }
 
 /// Which events are asked for.
@@ -184,32 +156,33 @@ pub(super) fn find_answer<'c>(
     })
 }
 
-/// Asks for something of ours: a database without our tables is of no use.
+/// Reads one of our tables: a database without them is of no use.
 pub(super) fn ping<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, ()> {
     Box::pin(connection.batch_execute("SELECT next_id FROM id_blocks WHERE name = 'orders'"))
 }
 
-/// Deletes the oldest answers recorded before a time; first their keys are read, because no two
-/// databases agree on how to bound a delete.
-pub(super) async fn purge_answers(
-    connection: &mut Connection,
-    before: chrono::NaiveDateTime,
-    limit: u32,
-) -> QueryResult<usize> {
-    let scopes: Vec<String> = idempotency_keys::table
-        .filter(idempotency_keys::recorded_at.lt(before))
-        .select(idempotency_keys::scope)
-        .order(idempotency_keys::recorded_at.asc())
-        .limit(i64::from(limit))
-        .load(connection)
-        .await?;
-    let expired = idempotency_keys::table
-        .filter(idempotency_keys::scope.eq_any(scopes))
-        .filter(idempotency_keys::recorded_at.lt(before));
-    diesel::delete(expired).execute(connection).await
+/// Deletes the oldest answers recorded before a time and returns their number. Their keys are read
+/// first, because each database bounds a delete in its own way.
+pub(super) fn purge_answers<'c>(
+    connection: &'c mut Connection,
+    (before, limit): &'c (NaiveDateTime, u32),
+) -> Running<'c, usize> {
+    Box::pin(async move {
+        let scopes: Vec<String> = idempotency_keys::table
+            .filter(idempotency_keys::recorded_at.lt(before))
+            .select(idempotency_keys::scope)
+            .order(idempotency_keys::recorded_at.asc())
+            .limit(i64::from(*limit))
+            .load(connection)
+            .await?;
+        let expired = idempotency_keys::table
+            .filter(idempotency_keys::scope.eq_any(scopes))
+            .filter(idempotency_keys::recorded_at.lt(before));
+        diesel::delete(expired).execute(connection).await
+    })
 }
 
-/// Reserves a block of order ids and answers the first; `None` when another instance came first.
+/// Reserves a block of order ids and returns the first; `None` when another instance came first.
 /// No lock is held between the statements: the last one compares and sets.
 pub(super) async fn reserve_ids(
     connection: &mut Connection,
@@ -217,8 +190,7 @@ pub(super) async fn reserve_ids(
 ) -> QueryResult<Option<i64>> {
     let row = id_blocks::table.filter(id_blocks::name.eq("orders"));
     let next: i64 = row.select(id_blocks::next_id).first(connection).await?;
-    // Rows that others inserted, or that were there before us, are stepped over, unless that
-    // would use all ids up.
+    // The block starts after the rows of other programs, unless that would use all ids up.
     let ours = orders::table.filter(orders::id.le(MAX_ID));
     let largest: Option<i64> = ours.select(diesel::dsl::max(orders::id)).first(connection).await?;
     let behind = largest.map_or(next, |largest| largest.saturating_add(1).max(next));

@@ -8,37 +8,37 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 
 use super::{BEGIN, Connection};
-use crate::pool::Slot;
+use crate::backend::BatchOutcome;
+use crate::pool::Guarded;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
-/// Writes changes and commits: all but those whose order has another version than theirs; the
-/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
-/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
-/// as nobody knows what came of the commit. A slot that is not done is of no further use.
-pub(super) async fn land(
-    slot: &mut Slot<Connection>,
+/// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
+pub(super) async fn write(
+    guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
-) -> QueryResult<Option<Vec<i64>>> {
-    let connection = slot.begin();
+) -> QueryResult<BatchOutcome> {
+    let connection = guarded.begin();
     connection.batch_execute(BEGIN).await?;
-    match write(connection, changes).await {
+    match write_rows(connection, changes).await {
         Ok(stale) => {
             // Whatever a COMMIT that fails says: only the rows themselves show what came of it.
             let doubted = std::mem::replace(in_doubt, true);
             connection.batch_execute("COMMIT").await?;
             *in_doubt = doubted;
-            slot.done();
-            Ok(Some(stale))
+            guarded.finish();
+            Ok(BatchOutcome::Written { stale })
         }
         Err(error) => {
             if connection.batch_execute("ROLLBACK").await.is_err() {
                 return Err(error);
             }
-            slot.done();
+            guarded.finish();
             match error {
-                Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Ok(None),
+                Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                    Ok(BatchOutcome::Excluded)
+                }
                 error => Err(error),
             }
         }
@@ -47,7 +47,10 @@ pub(super) async fn land(
 
 /// Tables in a fixed order, and in each table the rows in the order of the keys on which writers
 /// meet: so that two instances which write at the same time wait for each other, but never both.
-async fn write(connection: &mut Connection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
+async fn write_rows(
+    connection: &mut Connection,
+    changes: &[Arc<ChangeRows>],
+) -> QueryResult<Vec<i64>> {
     let mut placed: Vec<&OrderRow> = Vec::new();
     let mut updates: Vec<(&OrderRow, i64)> = Vec::new();
     for change in changes {

@@ -15,36 +15,36 @@ use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use order_domain::{CancelReason, Currency, OrderStatus};
 
 use super::Connection;
-use crate::pool::Slot;
+use crate::backend::BatchOutcome;
+use crate::pool::Guarded;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
-use crate::schema::sql;
+use crate::schema::sql_types;
 use crate::types::{Document, Guid, Money, Time, Word};
 
-/// Writes changes and commits: all but those whose order has another version than theirs; the
-/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
-/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
-/// as nobody knows what came of the commit. A slot that is not done is of no further use.
-pub(super) async fn land(
-    slot: &mut Slot<Connection>,
+/// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
+pub(super) async fn write(
+    guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
-) -> QueryResult<Option<Vec<i64>>> {
-    let connection = slot.begin();
+) -> QueryResult<BatchOutcome> {
+    let connection = guarded.begin();
     let doubted = std::mem::replace(in_doubt, true);
     let written = Batch::of(changes).load::<i64>(connection).await;
     // What a server refuses, and goes on after, it has undone.
     if written.is_err() && connection.batch_execute("SELECT").await.is_err() {
-        return written.map(Some);
+        return written.map(|_| BatchOutcome::Excluded);
     }
-    slot.done();
+    guarded.finish();
     *in_doubt = doubted;
     match written {
         Ok(updated) => {
             let wanted = changes.iter().filter(|change| change.replaces.is_some());
             let stale = wanted.map(|change| change.order.id).filter(|id| !updated.contains(id));
-            Ok(Some(stale.collect()))
+            Ok(BatchOutcome::Written { stale: stale.collect() })
         }
-        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            Ok(BatchOutcome::Excluded)
+        }
         Err(error) => Err(error),
     }
 }
@@ -85,8 +85,8 @@ columns! {
     Placed of &'a OrderRow,
     id: i64 => BigInt = |row| row.id,
     customer_id: i64 => BigInt = |row| row.customer_id,
-    items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
-    total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
+    items: Option<&'a Document> => Nullable<sql_types::Document> = |row| row.items.as_ref(),
+    total_amount: Option<Money> => Nullable<sql_types::Money> = |row| row.total_amount,
     status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     created_at: Option<Time> => Nullable<Timestamp> = |row| row.created_at,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
@@ -99,8 +99,8 @@ columns! {
 columns! {
     Changed of &'a OrderRow,
     id: i64 => BigInt = |row| row.id,
-    items: Option<&'a Document> => Nullable<sql::Document> = |row| row.items.as_ref(),
-    total_amount: Option<Money> => Nullable<sql::Money> = |row| row.total_amount,
+    items: Option<&'a Document> => Nullable<sql_types::Document> = |row| row.items.as_ref(),
+    total_amount: Option<Money> => Nullable<sql_types::Money> = |row| row.total_amount,
     status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
     version: i64 => BigInt = |row| row.version,
@@ -109,7 +109,7 @@ columns! {
 
 columns! {
     Noted of &'a EventRow,
-    event_id: Guid => sql::Guid = |row| row.event_id,
+    event_id: Guid => sql_types::Guid = |row| row.event_id,
     order_id: i64 => BigInt = |row| row.order_id,
     sequence: i64 => BigInt = |row| row.sequence,
     event_type: &'a str => Text = |row| &row.event_type,
@@ -223,7 +223,7 @@ impl QueryFragment<Pg> for Batch<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.noted.sequence)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<sql::Guid>, _>(&self.noted.event_id)?;
+        out.push_bind_param::<Array<sql_types::Guid>, _>(&self.noted.event_id)?;
         out.push_sql(")) SELECT CAST(NULL AS BIGINT) WHERE FALSE");
         Ok(())
     }

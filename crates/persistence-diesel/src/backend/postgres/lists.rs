@@ -12,7 +12,9 @@ use order_app::ports::CustomerOrders;
 use order_domain::MAX_ID;
 
 use super::Connection;
-use super::statements::{Running, list_orders, one_more};
+use super::sql::statements::list_orders;
+use crate::backend::Running;
+use crate::read::lists::one_more;
 use crate::rows::OrderRow;
 use crate::schema::orders;
 

@@ -9,30 +9,30 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::Connection;
-use crate::pool::Slot;
+use crate::backend::BatchOutcome;
+use crate::pool::Guarded;
 use crate::rows::ChangeRows;
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
-/// Writes changes and commits: all but those whose order has another version than theirs; the
-/// answer is the ids of these orders. `None` when something excludes one of the changes: then none
-/// is written. After an error, too, none is written, unless `in_doubt` is set: it is for as long
-/// as nobody knows what came of the commit. A slot that is not done is of no further use.
-pub(super) async fn land(
-    slot: &mut Slot<Connection>,
+/// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
+pub(super) async fn write(
+    guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
-) -> QueryResult<Option<Vec<i64>>> {
+) -> QueryResult<BatchOutcome> {
     let changes = changes.to_vec();
     let doubted = std::mem::replace(in_doubt, true);
     let transaction = move |sqlite: &mut SqliteConnection| Ok(write_and_commit(sqlite, &changes));
-    let ended = slot.begin().spawn_blocking(transaction).await?;
+    let ended = guarded.begin().spawn_blocking(transaction).await?;
     if let Ended::Landed(_) | Ended::Undone(_) = ended {
-        slot.done();
+        guarded.finish();
     }
     *in_doubt = doubted || matches!(ended, Ended::Doubtful(_));
     match ended {
-        Ended::Landed(stale) => Ok(Some(stale)),
-        Ended::Undone(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Ended::Landed(stale) => Ok(BatchOutcome::Written { stale }),
+        Ended::Undone(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            Ok(BatchOutcome::Excluded)
+        }
         Ended::Unwritten(error) | Ended::Undone(error) | Ended::Doubtful(error) => Err(error),
     }
 }
@@ -55,7 +55,7 @@ fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) 
     if let Err(error) = sqlite.batch_execute("BEGIN IMMEDIATE") {
         return Ended::Unwritten(error);
     }
-    match write(sqlite, changes) {
+    match write_rows(sqlite, changes) {
         Ok(stale) => match sqlite.batch_execute("COMMIT") {
             Ok(()) => Ended::Landed(stale),
             Err(error) => Ended::Doubtful(error),
@@ -67,7 +67,7 @@ fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) 
     }
 }
 
-fn write(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
+fn write_rows(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
     let mut stale = Vec::new();
     for change in changes {
         let landed = match change.replaces {

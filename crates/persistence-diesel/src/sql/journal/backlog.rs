@@ -9,10 +9,10 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Backlog, Duty, SHARDS};
 
-use super::super::statements::Running;
-use super::super::{Connection, Dialect, incoming};
 use super::leases::name;
 use super::positions::in_shard;
+use super::{Connection, Dialect, incoming};
+use crate::backend::Running;
 use crate::schema::{journal, leases, outbox, parked_orders};
 
 /// How many rows another query has.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Timestamp};
 
-use super::super::{Dialect, FROM_NOW};
+use super::{Dialect, FROM_NOW};
 
 /// Nothing of ours lasts longer.
 const LONGEST: Duration = Duration::from_hours(24 * 366);

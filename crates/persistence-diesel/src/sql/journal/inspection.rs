@@ -1,5 +1,5 @@
-//! What operators ask of the journal. Nothing here writes. How events are selected is in
-//! `inspection/selecting.rs`, how they are found by their order in `inspection/of_order.rs`.
+//! The journal as operators ask about it. Nothing here writes. How events are selected is in
+//! `selecting.rs`, and how the events of one order are found in `of_order.rs`.
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
@@ -11,20 +11,14 @@ use order_app::ports::{
 };
 use order_domain::{CustomerId, OrderId, Version};
 
-use super::super::statements::Running;
-use super::super::{Connection, Dialect};
-use super::Journal;
 use super::clock::now;
 use super::leases::name;
 use super::parking::{ParkedRow, shard_column};
+use super::selecting::Selecting;
+use super::{Connection, Dialect, Journal, of_order, selecting};
+use crate::backend::Running;
 use crate::schema::{leases, parked_orders, skipped_events};
 use crate::types::Guid;
-use selecting::Selecting;
-
-#[path = "inspection/of_order.rs"]
-mod of_order;
-#[path = "inspection/selecting.rs"]
-mod selecting;
 
 /// Which parked orders are asked for.
 struct ParkedAfter {
@@ -46,7 +40,7 @@ type SkippedRow = (i64, i64, String, NaiveDateTime);
 #[async_trait]
 impl JournalInspection for Journal {
     async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError> {
-        let rows = self.read(deadline, list_leases, ()).await?;
+        let rows = self.0.read(deadline, list_leases, ()).await?;
         let duties = std::iter::once(Duty::Sequence).chain((0..SHARDS).map(Duty::Publish));
         let duty_state = |duty: Duty| {
             let (_, holder, lasts, position) = rows.iter().find(|row| row.0 == name(duty))?;
@@ -64,7 +58,7 @@ impl JournalInspection for Journal {
         deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError> {
         let about = ParkedAfter { after, shard: shard.map(shard_column), limit };
-        let rows = self.read(deadline, list_parked, about).await?;
+        let rows = self.0.read(deadline, list_parked, about).await?;
         rows.into_iter().map(|row| row.into_parked().map_err(StoreError::Corrupt)).collect()
     }
 
@@ -76,7 +70,7 @@ impl JournalInspection for Journal {
         deadline: Deadline,
     ) -> Result<Vec<Skipped>, StoreError> {
         let about = SkippedAfter { after, order: order.map(OrderId::get), limit };
-        let rows = self.read(deadline, list_skipped, about).await?;
+        let rows = self.0.read(deadline, list_skipped, about).await?;
         rows.into_iter().map(|row| skipped(row).map_err(StoreError::Corrupt)).collect()
     }
 
@@ -88,7 +82,7 @@ impl JournalInspection for Journal {
         deadline: Deadline,
     ) -> Result<SelectedPage, StoreError> {
         let about = Selecting { selection: selection.clone(), after, limit };
-        let (head, rows) = self.read(deadline, selecting::list, about).await?;
+        let (head, rows) = self.0.read(deadline, selecting::list, about).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
         let last = rows.last().filter(|_| full).map(|row| row.position);
         let events = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
@@ -105,7 +99,7 @@ impl JournalInspection for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<OrderId>, StoreError> {
-        let ids = self.read(deadline, of_order::orders_of, (customer.get(), limit)).await?;
+        let ids = self.0.read(deadline, of_order::orders_of, (customer.get(), limit)).await?;
         // An order whose id cannot be has no events.
         Ok(ids.into_iter().filter_map(|id| OrderId::new(id).ok()).collect())
     }
@@ -119,7 +113,7 @@ impl JournalInspection for Journal {
     ) -> Result<OrderEvents, StoreError> {
         let about = of_order::Asked { order, after, limit };
         let of_order::Found { rows, unpublished } =
-            self.read(deadline, of_order::list, about).await?;
+            self.0.read(deadline, of_order::list, about).await?;
         let events = rows.into_iter().map(|row| {
             let sequence = Version::new(row.sequence).map_err(|e| StoreError::Corrupt(e.into()))?;
             let event = row.into_event(order, sequence).map_err(|error| error.to_string());

@@ -10,10 +10,10 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Lease};
 
-use super::super::statements::Running;
-use super::super::{Connection, Dialect, LOCKING};
 use super::clock::{ago, from_now, now};
-use crate::schema::{instances, leases, sql};
+use super::{Connection, Dialect, LOCKING};
+use crate::backend::Running;
+use crate::schema::{instances, leases, sql_types};
 use crate::types::Guid;
 
 /// Instances that have been dead for so long are forgotten.
@@ -185,7 +185,7 @@ impl QueryFragment<Dialect> for Hold {
         out.push_sql("SELECT position FROM leases WHERE name = ");
         out.push_bind_param::<Text, _>(&self.name)?;
         out.push_sql(" AND instance = ");
-        out.push_bind_param::<sql::Guid, _>(&self.instance)?;
+        out.push_bind_param::<sql_types::Guid, _>(&self.instance)?;
         out.push_sql(" AND epoch = ");
         out.push_bind_param::<BigInt, _>(&self.epoch)?;
         out.push_sql(LOCKING);

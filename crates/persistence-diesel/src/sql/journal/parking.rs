@@ -7,11 +7,11 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::{BoxError, Lease, Leased, Parked, Parking, Progress, shard};
 use order_domain::{OrderId, Version};
 
-use super::super::Connection;
-use super::super::statements::Running;
-use super::Ending;
+use super::Connection;
 use super::clock::now;
 use super::leases::{hold, move_on};
+use crate::backend::Running;
+use crate::executor::Ending;
 use crate::schema::{parked_orders, skipped_events};
 
 /// Reasons are cut at so many characters: no text may keep an order from being parked.

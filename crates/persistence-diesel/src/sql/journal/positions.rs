@@ -9,10 +9,10 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Lease, Leased};
 use order_domain::MAX_ID;
 
-use super::super::statements::Running;
-use super::super::{Connection, incoming};
-use super::Ending;
 use super::leases::{hold, move_on, name};
+use super::{Connection, incoming};
+use crate::backend::Running;
+use crate::executor::Ending;
 use crate::rows::PlacedRow;
 use crate::schema::{journal, leases, outbox, skipped_events};
 use crate::types::SHARD_SPAN;

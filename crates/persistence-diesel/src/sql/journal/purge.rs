@@ -11,11 +11,11 @@ use diesel::sql_types::{BigInt, Timestamp};
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Purged, SHARDS};
 
-use super::super::statements::Running;
-use super::super::{Connection, Dialect, JOIN_EVENTS};
-use super::Ending;
 use super::leases::{PURGE, hold_purge, move_on_row, name};
-use crate::schema::{journal, leases, outbox, parked_orders, sql};
+use super::{Connection, Dialect, JOIN_EVENTS};
+use crate::backend::Running;
+use crate::executor::Ending;
+use crate::schema::{journal, leases, outbox, parked_orders, sql_types};
 use crate::types::{Guid, Lenient, SHARD_SPAN};
 
 /// What is to be purged.
@@ -152,7 +152,7 @@ struct Left {
 }
 
 impl Query for Left {
-    type SqlType = sql::Guid;
+    type SqlType = sql_types::Guid;
 }
 
 impl QueryFragment<Dialect> for Left {

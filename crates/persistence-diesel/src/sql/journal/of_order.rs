@@ -8,10 +8,10 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, shard};
 use order_domain::{MAX_ID, OrderId};
 
-use super::super::super::statements::Running;
-use super::super::super::{Connection, incoming};
-use super::super::leases::name;
-use super::super::positions::in_shard;
+use super::leases::name;
+use super::positions::in_shard;
+use super::{Connection, incoming};
+use crate::backend::Running;
 use crate::rows::PlacedRow;
 use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
 

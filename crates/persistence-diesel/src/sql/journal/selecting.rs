@@ -5,9 +5,9 @@ use diesel_async::RunQueryDsl;
 use order_app::ports::Selection;
 use order_domain::{MAX_ID, OrderEventKind};
 
-use super::super::super::statements::Running;
-use super::super::super::{Connection, Dialect};
-use super::super::positions::{columns, head, is_not_skipped, with_events};
+use super::positions::{columns, head, is_not_skipped, with_events};
+use super::{Connection, Dialect};
+use crate::backend::Running;
 use crate::rows::PlacedRow;
 use crate::schema::{journal, orders, outbox};
 

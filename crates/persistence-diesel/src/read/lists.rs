@@ -1,0 +1,65 @@
+//! A customer's list of orders: which queries may share a statement, and how rows become a page. The
+//! statements are in `sql/statements.rs` and `backend/postgres/lists.rs`.
+
+use std::sync::Arc;
+
+use order_app::ports::{CustomerOrders, OrderPage, PagePosition};
+use order_domain::OrderId;
+
+use super::lookups::{Lookups, Reader};
+use crate::backend::Backend;
+use crate::commit::limits::BatchLimits;
+use crate::executor::Executor;
+use crate::rows::{OrderRow, time};
+
+/// The most rows of lists that are read by one statement: eight pages of the usual size. One process of
+/// the server reads the lists one after the other, so with more of them the first caller would wait
+/// longer for the last than the sharing saves.
+const MOST_ROWS: usize = 168;
+
+/// Looks up the newest orders of customers. Queries must be [plain](is_plain).
+pub(crate) type ListLookups = Lookups<CustomerOrders, Vec<OrderRow>>;
+
+impl ListLookups {
+    /// Uses at most this number of connections; `None` on a database that reads each list by a statement
+    /// of its own. Must be called on the runtime on which the connections live.
+    pub(crate) fn of_lists<B: Backend>(
+        executor: Arc<Executor<B>>,
+        connections: u32,
+    ) -> Option<Self> {
+        let rows = |query: &CustomerOrders| usize::try_from(one_more(query)).unwrap_or(usize::MAX);
+        let reader = Reader { executor, query: B::LISTS?, rows, most_rows: MOST_ROWS };
+        Some(Self::over(reader, BatchLimits::of_lists(connections)))
+    }
+}
+
+/// Whether a query asks for the newest orders without any filter.
+pub(crate) fn is_plain(query: &CustomerOrders) -> bool {
+    let bounds = [query.created_from, query.created_to];
+    query.statuses.is_empty() && bounds == [None, None] && query.after.is_none()
+}
+
+/// How many rows to ask for: one more than a page has shows that there is a next one.
+pub(crate) fn one_more(query: &CustomerOrders) -> i64 {
+    i64::from(query.limit).saturating_add(1)
+}
+
+/// The page that these rows make. Rows that cannot be read are reported and left out.
+pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32) -> OrderPage {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let position = |row: &OrderRow| {
+        let id = OrderId::new(row.id).ok()?;
+        Some(PagePosition { created_at: time(row.created_at)?, id })
+    };
+    // The next page starts after the last row that has a position: this repeats a row rather than
+    // skipping one.
+    let next = rows.iter().rev().find_map(position).filter(|_| more);
+    let readable = rows.iter().filter_map(|row| {
+        let id = row.id;
+        let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");
+        row.order().map_err(report).ok()
+    });
+    OrderPage { orders: readable.collect(), next }
+}

@@ -1,0 +1,59 @@
+//! The statements, and the ports that run them. Compiled once as a part of each backend, which says what
+//! `Connection`, `Database` and `Dialect` are: generic code over diesel's backends drowns in trait bounds.
+
+use std::sync::Arc;
+
+use diesel::QueryResult;
+
+use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, WRITERS};
+use super::{Connection, Database, Dialect, batch, incoming};
+use crate::backend::{Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
+use crate::commit::queue::CommitQueue;
+use crate::executor::Executor;
+use crate::ids::OrderIds;
+use crate::pool::Guarded;
+use crate::read::lists::ListLookups;
+use crate::read::lookups::OrderLookups;
+use crate::rows::{ChangeRows, OrderRow};
+use crate::types::Guid;
+
+#[path = "sql/journal.rs"]
+mod journal;
+#[path = "sql/statements.rs"]
+pub(super) mod statements;
+#[path = "sql/store.rs"]
+mod store;
+
+impl Backend for Database {
+    const WRITERS: Option<u32> = WRITERS;
+    const BEGIN: &'static str = BEGIN;
+    const LISTS: Option<ListsQuery<Self>> = LISTS;
+    const ORDERS: Query<Self, [i64], Vec<Option<Arc<OrderRow>>>> = statements::find_orders;
+    const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
+    const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
+
+    fn at(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+
+    async fn write_batch(
+        guarded: &mut Guarded<Connection>,
+        changes: &[Arc<ChangeRows>],
+        in_doubt: &mut bool,
+    ) -> QueryResult<BatchOutcome> {
+        batch::write(guarded, changes, in_doubt).await
+    }
+}
+
+/// The ports over one database.
+pub(crate) fn ports(
+    executor: Arc<Executor<Database>>,
+    queue: CommitQueue,
+    ids: Arc<OrderIds>,
+    by_id: OrderLookups,
+    lists: Option<ListLookups>,
+) -> Ports {
+    let journal = Arc::new(journal::Journal(Arc::clone(&executor)));
+    let orders = Arc::new(store::Store { executor, queue, ids, by_id, lists });
+    (orders, journal.clone(), journal)
+}
