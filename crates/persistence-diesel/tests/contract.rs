@@ -4,35 +4,36 @@
 #![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
+use order_app::ports::OrderStore;
 use order_testkit::RandomEntropy;
 use order_testkit::contract::{self, Instance};
 use order_testkit::databases::{Database, Scratch};
 use persistence_diesel::{StoreSettings, migrate, open};
 use tokio::runtime::{Handle, Runtime};
 
+/// A database that is made when the first trial needs it, so that a filter needs no other server.
+type Shared = OnceLock<(Scratch, Arc<dyn OrderStore>)>;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let runtime = Runtime::new().expect("a runtime starts");
     // Dropped after the trials, when nothing is connected any more.
-    let mut databases = Vec::new();
+    let mut databases: Vec<Arc<Shared>> = Vec::new();
     let mut trials = Vec::new();
     for database in Database::ALL {
         for (group_commit, how) in [(true, ""), (false, "::each_alone")] {
-            let scratch = database.scratch();
-            let settings = StoreSettings { group_commit, ..settings(&scratch) };
-            let store = runtime.block_on(async {
-                migrate(&settings).await.expect("the migrations run");
-                instance(&settings).orders
-            });
-            databases.push(scratch);
+            let shared = Arc::new(Shared::default());
+            databases.push(Arc::clone(&shared));
             trials.extend(contract::cases().into_iter().map(|case| {
-                let (runtime, store) = (runtime.handle().clone(), Arc::clone(&store));
+                let (runtime, shared) = (runtime.handle().clone(), Arc::clone(&shared));
                 Trial::test(format!("{}{how}::{}", database.name(), case.name), move || {
-                    runtime.block_on((case.run)(store));
+                    let (_, store) =
+                        shared.get_or_init(|| migrated(&runtime, database, group_commit));
+                    runtime.block_on((case.run)(Arc::clone(store)));
                     Ok(())
                 })
             }));
@@ -48,6 +49,20 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(runtime);
     conclusion.exit_code()
+}
+
+fn migrated(
+    runtime: &Handle,
+    database: Database,
+    group_commit: bool,
+) -> (Scratch, Arc<dyn OrderStore>) {
+    let scratch = database.scratch();
+    let settings = StoreSettings { group_commit, ..settings(&scratch) };
+    let store = runtime.block_on(async {
+        migrate(&settings).await.expect("the migrations run");
+        instance(&settings).orders
+    });
+    (scratch, store)
 }
 
 fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract::JournalCase) {
