@@ -1,5 +1,5 @@
-//! Pauses between attempts: twice as long each time, up to a bound, and random within that (full
-//! jitter), so that those who failed together do not try again together.
+//! Pauses between attempts: up to twice as long each time, up to a bound, and random within that
+//! (full jitter), so that callers who failed together do not try again together.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A random pause, given how many failures came before this one.
-    pub(crate) fn pause(&self, before: u32, entropy: &dyn Entropy) -> Duration {
+    /// A random pause, given how many failures came before the latest one.
+    pub fn pause(&self, before: u32, entropy: &dyn Entropy) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(before));
         let longest = doubled.min(self.longest);
         let part = u32::try_from(entropy.bits() & 0xFFFF).unwrap_or(0);

@@ -3,7 +3,7 @@
 //!
 //! Start reading at [`orders`] (what can be asked), then [`ports`] (what that needs).
 
-mod backoff;
+pub mod backoff;
 pub mod currencies;
 pub mod errors;
 pub mod events;

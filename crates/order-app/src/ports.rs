@@ -10,8 +10,8 @@ mod store;
 pub use ambient::{Clock, Entropy, uuid_v7};
 pub use inspection::{DutyState, JournalInspection, OrderEvents, SelectedPage, Selection, Skipped};
 pub use journal::{
-    Backlog, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress, Purged,
-    SHARDS, Unreadable, shard,
+    Backlog, Duty, EntryKey, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,
+    Purged, ReadEntry, SHARDS, Unreadable, shard,
 };
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
 pub use store::{

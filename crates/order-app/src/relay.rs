@@ -1,37 +1,30 @@
-//! The relay: every committed event gets its place in the journal, and is published from there, per
-//! order in sequence, at least once. Any number of instances share the work by leases.
+//! The relay: assigns positions in the journal to committed events, and publishes them from there, in
+//! sequence per order, at least once. Any number of instances share the work by leases.
 //!
 //! One task owns all state and never waits for the journal, the store or the publisher: it starts
-//! calls and deals with their answers as they come. So no lock is held while anybody is asked, and
-//! a lease that has become doubtful stops everything that depends on it at once.
+//! calls and deals with their answers as they come. So no lock is held during a call, and a doubtful
+//! lease stops everything that depends on it at once.
 //!
-//! Why nothing overtakes: an event is sent only when the one before it of the same order is
-//! confirmed, or known to be by what the journal says. So whoever sends, be it an instance that was
-//! stopped for a minute and does not know yet that it has lost its lease, can only repeat what is
-//! there already.
+//! Why no event overtakes an earlier one of its order: an event is sent only when the one before it
+//! is confirmed, or the journal says so. An instance that was suspended for a minute, and does not
+//! know yet that it has lost its lease, can therefore only repeat what is published already.
 
-mod arranging;
-mod asides;
-mod attendance;
-mod batch;
 mod calls;
-mod desk;
-mod health;
-mod ledger;
-mod publishing;
+mod context;
+mod lease;
+mod membership;
+mod reader;
+mod sequencer;
 mod settings;
 mod shard;
 mod stats;
-mod tail;
-mod tenure;
-mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use crate::errors::short_chain;
@@ -39,35 +32,34 @@ use crate::ports::{
     Clock, Duty, Entropy, EventJournal, EventPublisher, Lease, OrderStore, StoreError,
 };
 use crate::wake_up::WakeUp;
-use arranging::Arranging;
-use attendance::Attendance;
-use calls::{Answer, Call, Seat, Work};
-use desk::{Desk, later, panicked};
+use calls::{Answer, Period, ShardAnswer};
+use context::{Context, later};
+use lease::HeldLease;
+use membership::Membership;
+use reader::SharedReader;
+use sequencer::Sequencer;
 use shard::Shard;
-use tail::Tail;
-use tenure::Tenure;
 
-pub use settings::{Backoff, RelaySettings};
+pub use settings::RelaySettings;
 pub use stats::{RelayError, RelayReport, RelayStats};
 
-/// Whatever else is wrong, a turn that changes nothing is not followed by another one at once.
+/// The shortest pause between two turns that nothing woke.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// See the head of the file.
 pub struct Relay {
-    desk: Desk,
-    bell: WakeUp,
-    /// Rung when there is something new in the journal.
-    placed: WakeUp,
-    attendance: Attendance,
-    arranging: Arranging,
-    tail: Tail,
+    context: Context,
+    commits: WakeUp,
+    new_positions: WakeUp,
+    membership: Membership,
+    sequencer: Sequencer,
+    reader: SharedReader,
     shards: BTreeMap<u16, Shard>,
-    /// Calls to the publisher that were started in earlier tenures. A shard is not taken again
+    /// Calls to the publisher that were started in earlier periods. A shard is not taken again
     /// before they have ended: two events of one order must not be under way at a time.
     orphans: BTreeMap<u16, usize>,
-    /// Numbers our tenures of shards.
-    tenures: u64,
+    /// Counts the periods in which this instance holds a shard.
+    periods: u64,
     publisher_fails: bool,
     stopping: bool,
 }
@@ -75,24 +67,24 @@ pub struct Relay {
 /// The ports that the relay works on.
 #[derive(Clone)]
 pub struct RelayPorts {
-    /// Where events have their places.
+    /// Where events have their positions.
     pub journal: Arc<dyn EventJournal>,
     /// Where the events of parked orders are read.
     pub store: Arc<dyn OrderStore>,
-    /// Where events go; when there is no broker, they only get their places.
+    /// Where events are published. Without it, events only get their positions.
     pub publisher: Option<Arc<dyn EventPublisher>>,
-    /// When a failure happened.
+    /// Tells when a failure happened.
     pub clock: Arc<dyn Clock>,
-    /// How long pauses are.
+    /// Randomizes pauses.
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// What one step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Something happened: there may be more to do.
+    /// An answer came, or a time: there may be more to do.
     Busy,
-    /// Nothing is under way, and there is nothing to do before a time, or a ring of the bell.
+    /// No call is under way, and there is nothing to do before a time or a wake-up.
     Idle {
         /// When to go on at the latest.
         until: Option<Instant>,
@@ -101,71 +93,72 @@ pub enum Step {
 
 impl Relay {
     /// Wires a relay. `instance` names this process; a relay that starts again under the same name
-    /// keeps its leases. The bell is the one of the use cases of this process; `placed` is rung for
-    /// whoever reads the journal on.
+    /// keeps its leases. `commits` is set by the use cases of this process; the relay sets
+    /// `new_positions` for the reader of the feed.
     #[must_use]
     pub fn new(
         ports: RelayPorts,
         settings: RelaySettings,
         instance: Uuid,
-        bell: WakeUp,
-        placed: WakeUp,
+        commits: WakeUp,
+        new_positions: WakeUp,
         stats: Arc<RelayStats>,
     ) -> Self {
-        let desk = Desk::new(ports, settings, stats, instance);
+        let context = Context::new(ports, settings, stats, instance);
         Self {
-            bell,
-            placed,
-            attendance: Attendance::new(&desk),
-            arranging: Arranging::new(desk.now),
-            tail: Tail::new(&desk),
+            commits,
+            new_positions,
+            membership: Membership::new(&context),
+            sequencer: Sequencer::new(context.now),
+            reader: SharedReader::new(&context),
             shards: BTreeMap::new(),
             orphans: BTreeMap::new(),
-            tenures: 0,
+            periods: 0,
             publisher_fails: false,
             stopping: false,
-            desk,
+            context,
         }
     }
 
-    /// Works until it is told to stop; then finishes what is under way and gives its leases back.
+    /// Works until `stop` is done; then finishes the calls under way and gives its leases back.
     /// Failures of the journal or the publisher never end it.
-    pub async fn run(mut self, told: impl Future<Output = ()>) {
-        tokio::pin!(told);
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
-                () = &mut told => break,
+                () = &mut stop => break,
                 () = self.turn() => {}
             }
         }
         self.stop().await;
     }
 
-    /// Starts all that can be started, and deals with the next answer. Dropping the future loses
+    /// Starts all calls that are due, and deals with the next answer. Dropping the future loses
     /// nothing.
     pub async fn step(&mut self) -> Step {
-        let until = self.begin();
-        if self.desk.calls.is_empty() {
+        let until = self.begin_turn();
+        if self.context.calls.is_empty() {
             return Step::Idle { until };
         }
         self.wait(until).await;
         Step::Busy
     }
 
-    /// Stops: starts nothing new, gives what is under way some time, records what is done, and
-    /// gives the leases back, so that other instances need not wait until they are over.
+    /// Stops: starts nothing new, gives the calls to the publisher some time, records the progress,
+    /// and gives the leases back, so that other instances need not wait until they are over.
     pub async fn stop(mut self) {
         self.stopping = true;
-        let settings = &self.desk.settings;
-        let by = later(Instant::now(), settings.stop);
-        // For the last records, and for the leases.
-        let end = later(by, settings.budget.saturating_mul(2));
+        let settings = &self.context.settings;
+        let budget = settings.budget;
+        let by = later(Instant::now(), settings.stop_within);
+        // Time for the last records, and for the leases.
+        let end = later(by, budget.saturating_mul(2));
         self.shards.values_mut().for_each(|shard| shard.leave(by));
-        let orderly = tokio::time::timeout_at(end, self.wind_up()).await;
-        let Desk { ports, instance, .. } = &self.desk;
+        let orderly = timeout_at(end, self.wind_up()).await;
+        let Context { ports, instance, .. } = &self.context;
         if ports.publisher.is_some() {
-            let deadline = later(Instant::now(), self.desk.settings.budget);
+            let deadline = later(Instant::now(), budget);
             let gone = ports.journal.heartbeat(*instance, Duration::ZERO, deadline).await;
             if let Err(error) = gone {
                 tracing::debug!(cause = short_chain(&error), "the instance did not sign off");
@@ -178,8 +171,8 @@ impl Relay {
 
     async fn wind_up(&mut self) {
         loop {
-            let until = self.begin();
-            let leases = self.arranging.is_over() && self.attendance.is_over();
+            let until = self.begin_turn();
+            let leases = self.sequencer.is_idle() && self.membership.is_idle();
             if leases && self.shards.is_empty() {
                 return;
             }
@@ -188,13 +181,13 @@ impl Relay {
     }
 
     async fn turn(&mut self) {
-        let until = self.begin();
+        let until = self.begin_turn();
         self.wait(until).await;
     }
 
-    /// Waits for the next answer, for a time, or for the bell.
+    /// Waits for the next answer, for a time, or for a wake-up.
     async fn wait(&mut self, until: Option<Instant>) {
-        let soonest = later(self.desk.now, SHORTEST_SLEEP);
+        let soonest = later(self.context.now, SHORTEST_SLEEP);
         let sleep = async {
             match until {
                 Some(until) => sleep_until(until.max(soonest)).await,
@@ -203,124 +196,112 @@ impl Relay {
         };
         tokio::select! {
             biased;
-            (call, answer) = self.desk.calls.next() => self.finish(call, answer),
+            answer = self.context.calls.next() => self.answered(answer),
             () = sleep => {}
-            () = self.bell.woken() => {}
+            () = self.commits.woken() => {}
         }
     }
 
-    /// Starts all that can be started; says when there will be more.
-    fn begin(&mut self) -> Option<Instant> {
-        let Self { desk, shards, orphans, .. } = self;
-        desk.look_at_the_clock();
-        if self.bell.take() {
-            self.arranging.wake();
+    /// Starts all calls that are due. Says when the next turn begins at the latest.
+    fn begin_turn(&mut self) -> Option<Instant> {
+        let Self { context, shards, orphans, .. } = self;
+        context.begin_turn();
+        if self.commits.take() {
+            self.sequencer.wake();
         }
-        self.arranging.work(self.stopping, desk);
-        if desk.ports.publisher.is_some() && !self.stopping {
-            let held = shards.values().filter(|shard| !shard.is_leaving()).count();
+        self.sequencer.work(self.stopping, context);
+        if context.ports.publisher.is_some() && !self.stopping {
             let taken = |shard| shards.contains_key(&shard) || orphans.contains_key(&shard);
-            self.attendance.work(held, taken, desk);
-            self.tail.work(shards, desk);
+            self.membership.work(staying(shards), taken, context);
+            self.reader.work(shards, context);
         }
-        let tail = self.tail.position();
+        let front = self.reader.front();
         let mut parked = 0_usize;
         for shard in shards.values_mut() {
-            shard.work(tail, desk);
-            parked = parked.saturating_add(shard.asides.len());
+            shard.work(front, context);
+            parked = parked.saturating_add(shard.parked.len());
         }
-        desk.stats.held_shards.store(shards.len(), Ordering::Relaxed);
-        desk.stats.parked_orders.store(parked, Ordering::Relaxed);
-        desk.wake()
+        context.stats.held_shards.store(shards.len(), Ordering::Relaxed);
+        context.stats.parked_orders.store(parked, Ordering::Relaxed);
+        context.next_turn()
     }
 
-    fn finish(&mut self, call: Call, answer: Answer) {
-        self.desk.look_at_the_clock();
-        let desk = &mut self.desk;
-        if matches!(answer, Answer::Panicked) {
-            desk.stats.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(?call, "a call of the relay panicked");
-        }
-        match (call, answer) {
-            (Call::Attend, answer) => self.attendance.attended(answer, &mut self.shards, desk),
-            (Call::Lease(duty, asked_at), Answer::Leased(answer)) => {
-                self.leased(duty, asked_at, answer);
+    fn answered(&mut self, answer: Answer) {
+        self.context.begin_turn();
+        let Self { context, shards, .. } = self;
+        match answer {
+            Answer::Heartbeat(living) => {
+                self.membership.heartbeat_answered(living, shards, context);
             }
-            (Call::Lease(duty, asked_at), _) => self.leased(duty, asked_at, Err(panicked())),
-            (Call::Release(duty), _) => self.released(duty),
-            (Call::Arrange, answer) => {
-                let answer = match answer {
-                    Answer::Arranged(answer) => answer,
-                    _ => Err(panicked()),
-                };
-                if self.arranging.arranged(answer, desk) {
-                    self.tail.wake();
-                    self.placed.wake();
+            Answer::Lease(Duty::Publish(number), asked_at, lease) => {
+                self.shard_leased(number, asked_at, lease);
+            }
+            Answer::Lease(_, asked_at, lease) => {
+                self.sequencer.lease_answered(asked_at, lease, context);
+            }
+            Answer::Released(Duty::Publish(number)) => {
+                self.membership.given_back(number);
+                if self.forget(number) {
+                    tracing::info!(shard = number, "gave a shard back");
                 }
             }
-            (Call::Tail(Some(after)), Answer::Page(page)) => {
-                self.tail.read(after, page, &mut self.shards, desk);
+            Answer::Released(_) => self.sequencer.given_back(),
+            Answer::Sequenced(events) => {
+                if self.sequencer.sequenced(events, context) {
+                    self.reader.wake();
+                    self.new_positions.wake();
+                }
             }
-            (Call::Tail(_), Answer::Head(head)) => self.tail.seen(head, desk),
-            (Call::Tail(_), _) => self.tail.seen(Err(panicked()), desk),
-            (Call::Shard(seat, work), answer) => self.shard_answered(seat, work, answer),
+            Answer::LastPosition(last) => self.reader.last_position_read(last, context),
+            Answer::Entries(after, page) => {
+                self.reader.entries_read(after, page, shards, context);
+            }
+            Answer::Shard(period, answer) => self.shard_answered(period, answer),
         }
     }
 
-    fn leased(&mut self, duty: Duty, asked_at: Instant, answer: Result<Option<Lease>, StoreError>) {
-        let desk = &mut self.desk;
-        let Duty::Publish(number) = duty else {
-            return self.arranging.leased(asked_at, answer, desk);
-        };
-        let held = self.shards.values().filter(|shard| !shard.is_leaving()).count();
-        let enough = self.attendance.answered(number, held);
+    fn shard_leased(
+        &mut self,
+        number: u16,
+        asked_at: Instant,
+        answer: Result<Option<Lease>, StoreError>,
+    ) {
+        let context = &mut self.context;
+        let enough = self.membership.lease_answered(number, staying(&self.shards));
         let lease = match answer {
             Ok(lease) => lease,
             Err(error) => {
-                desk.journal_failed("asking for a lease", &mut self.attendance.leases, &error);
+                let schedule = &mut self.membership.leases;
+                context.journal_failed("asking for a lease", schedule, &error);
                 if let Some(shard) = self.shards.get_mut(&number) {
-                    shard.tenure.not_renewed(desk);
+                    shard.lease.not_renewed(context);
                 }
                 return;
             }
         };
-        self.attendance.leases.worked(desk.now);
+        self.membership.leases.succeeded(context.now);
         let epoch = lease.map(|lease| lease.epoch);
         match (self.shards.get_mut(&number), lease) {
-            (Some(shard), Some(lease)) if epoch == Some(shard.tenure.lease().epoch) => {
-                shard.tenure = Tenure::new(lease, asked_at, desk);
+            (Some(shard), Some(lease)) if epoch == Some(shard.lease.lease().epoch) => {
+                shard.lease = HeldLease::new(lease, asked_at, context);
             }
             (Some(_), _) => self.lost(number),
             (None, Some(lease)) if self.stopping || enough => {
-                self.attendance.gives_up(number);
-                desk.release(lease);
+                self.membership.giving_back(number);
+                context.give_back(lease);
             }
             (None, Some(lease)) => {
-                self.tenures = self.tenures.saturating_add(1);
-                let seat = Seat { shard: number, tenure: self.tenures };
-                let tenure = Tenure::new(lease, asked_at, desk);
-                self.shards.insert(number, Shard::new(tenure, seat, desk));
+                self.periods = self.periods.saturating_add(1);
+                let period = Period { shard: number, number: self.periods };
+                let lease = HeldLease::new(lease, asked_at, context);
+                self.shards.insert(number, Shard::new(lease, period, context));
             }
             (None, None) => {}
         }
     }
 
-    fn released(&mut self, duty: Duty) {
-        match duty {
-            Duty::Sequence => self.arranging.released(),
-            Duty::Publish(number) => {
-                self.attendance.gave_up(number);
-                if self.forget(number) {
-                    tracing::info!(shard = number, "gave a shard back");
-                }
-            }
-            // Nothing of the relay's.
-            Duty::Replay => {}
-        }
-    }
-
-    /// Somebody else has the shard, or had it for a while. What was known about it is worth nothing
-    /// any more; it is taken anew if it comes to us again.
+    /// Another instance has the shard, or had it for a while. What is known about it is out of date;
+    /// a new period begins with nothing.
     fn lost(&mut self, number: u16) {
         if self.forget(number) {
             tracing::warn!(shard = number, "another instance has taken a shard");
@@ -329,46 +310,42 @@ impl Relay {
 
     fn forget(&mut self, number: u16) -> bool {
         let Some(shard) = self.shards.remove(&number) else { return false };
-        if shard.calls > 0 {
+        if shard.publish_calls > 0 {
             let orphans = self.orphans.entry(number).or_default();
-            *orphans = orphans.saturating_add(shard.calls);
+            *orphans = orphans.saturating_add(shard.publish_calls);
         }
         true
     }
 
-    fn shard_answered(&mut self, seat: Seat, work: Work, answer: Answer) {
-        let shard = self.shards.get_mut(&seat.shard).filter(|shard| shard.seat == seat);
+    fn shard_answered(&mut self, period: Period, answer: ShardAnswer) {
+        let shard = self.shards.get_mut(&period.shard).filter(|shard| shard.period == period);
         let Some(shard) = shard else {
-            if work == Work::Publish {
-                self.orphan_ended(seat.shard);
+            if matches!(answer, ShardAnswer::Published(_)) {
+                self.orphan_ended(period.shard);
             }
             return;
         };
-        let desk = &mut self.desk;
-        match (work, answer) {
-            (Work::Publish, Answer::Published(batch, results)) => {
-                let back = shard.published(batch, results, desk);
+        let context = &mut self.context;
+        match answer {
+            ShardAnswer::Published(Some((batch, results))) => {
+                let back = shard.published(batch, results, context);
                 self.publisher_answered(back);
             }
-            (Work::Publish, _) => {
-                // Its events are gone with the call; they are read again in the next tenure.
-                shard.calls = shard.calls.saturating_sub(1);
-                self.forget(seat.shard);
+            ShardAnswer::Published(None) => {
+                // The events are gone with the call. They are read again in a new period.
+                shard.publish_calls = shard.publish_calls.saturating_sub(1);
+                self.forget(period.shard);
             }
-            (Work::Record, Answer::Recorded(answer)) => {
-                if !shard.was_recorded(answer, desk) {
-                    self.lost(seat.shard);
+            ShardAnswer::Recorded(answer) => {
+                if !shard.recorded(answer, context) {
+                    self.lost(period.shard);
                 }
             }
-            (Work::Record, _) => drop(shard.was_recorded(Err(panicked()), desk)),
-            (Work::Read, Answer::Page(answer)) => shard.was_read(answer, desk),
-            (Work::Read, _) => shard.was_read(Err(panicked()), desk),
-            (Work::Parked, Answer::Parked(answer)) => shard.was_looked(answer, desk),
-            (Work::Parked, _) => shard.was_looked(Err(panicked()), desk),
-            (Work::Events(order), Answer::Events(answer)) => {
-                shard.was_read_parked(order, answer, desk);
+            ShardAnswer::Entries(answer) => shard.entries_read(answer, context),
+            ShardAnswer::Parked(answer) => shard.parked_listed(answer, context),
+            ShardAnswer::OrderEvents(order, answer) => {
+                shard.order_events_read(order, answer, context);
             }
-            (Work::Events(order), _) => shard.was_read_parked(order, Err(panicked()), desk),
         }
     }
 
@@ -381,12 +358,12 @@ impl Relay {
         }
     }
 
-    /// Says once that the publisher fails, and once that it works again. What one shard finds out
-    /// gives hope to all.
+    /// Logs once that the publisher fails, and once that it works again. When one shard finds the
+    /// broker back, all shards probe at once.
     fn publisher_answered(&mut self, back: bool) {
-        let now = self.desk.now;
+        let now = self.context.now;
         if back {
-            self.shards.values_mut().for_each(|shard| shard.health.hope(now));
+            self.shards.values_mut().for_each(|shard| shard.health.probe_now(now));
         }
         let fails = self.shards.values().any(|shard| shard.health.is_failing());
         if fails && !self.publisher_fails {
@@ -396,4 +373,9 @@ impl Relay {
         }
         self.publisher_fails = fails;
     }
+}
+
+/// How many shards are held and not being left.
+fn staying(shards: &BTreeMap<u16, Shard>) -> usize {
+    shards.values().filter(|shard| !shard.is_leaving()).count()
 }

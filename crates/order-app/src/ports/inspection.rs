@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, JournalEntry, Parked, StoreError, Unreadable};
+use super::{Deadline, Duty, Parked, ReadEntry, StoreError};
 use crate::events::EventRecord;
 
 /// Looks into the journal. Nothing here changes anything.
@@ -126,7 +126,7 @@ impl Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectedPage {
     /// The events.
-    pub events: Vec<Result<JournalEntry, Unreadable>>,
+    pub events: Vec<ReadEntry>,
     /// Up to which place everything was looked at: the last event's, or farther; above `after`
     /// unless that is the last place given.
     pub through: i64,

@@ -69,7 +69,7 @@ pub trait EventJournal: Send + Sync {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>;
+    ) -> Result<Vec<ReadEntry>, StoreError>;
 
     /// The last place given; 0 when there is none.
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError>;
@@ -189,6 +189,35 @@ pub struct Unreadable {
     pub sequence: Version,
     /// What is wrong with it; for operators.
     pub reason: String,
+}
+
+/// An entry as the journal reads it: with its event, or why that cannot be read.
+pub type ReadEntry = Result<JournalEntry, Unreadable>;
+
+/// What is known of every entry, whether its event can be read or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryKey {
+    /// Its position in the journal.
+    pub position: i64,
+    /// Whose event it is.
+    pub order: OrderId,
+    /// The order's version that the event made.
+    pub sequence: Version,
+}
+
+impl EntryKey {
+    /// The key of an entry.
+    #[must_use]
+    pub fn of(entry: &ReadEntry) -> Self {
+        match entry {
+            Ok(JournalEntry { position, event }) => {
+                Self { position: *position, order: event.order_id, sequence: event.sequence }
+            }
+            Err(Unreadable { position, order, sequence, .. }) => {
+                Self { position: *position, order: *order, sequence: *sequence }
+            }
+        }
+    }
 }
 
 /// What came of a purge.

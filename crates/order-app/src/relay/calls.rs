@@ -1,106 +1,119 @@
-//! What the relay has asked the journal, the store and the publisher, and is not answered yet. The
-//! relay itself never waits for one of them: it starts a call and goes on with something else.
+//! The calls under way to the journal, the store and the publisher. The relay never waits for one
+//! of them: it starts a call, works on, and takes the answer when it comes.
 
-use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use order_domain::OrderId;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::batch::Batch;
+use super::shard::batch::Batch;
+use super::stats::RelayStats;
 use crate::events::EventRecord;
-use crate::ports::{
-    Duty, JournalEntry, Lease, Leased, Parked, PublishError, StoreError, Unreadable,
-};
+use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError};
 
-/// One shard in one tenure of ours. An answer to an earlier tenure must not be taken for one to
-/// this.
+/// One period in which this instance holds a shard. The answer to a call of an earlier period must
+/// not be taken for an answer to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seat {
+pub(super) struct Period {
     pub(super) shard: u16,
-    pub(super) tenure: u64,
+    pub(super) number: u64,
 }
 
-/// What was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Call {
-    /// Who lives.
-    Attend,
-    /// A lease, and when it was asked for: it counts from then.
-    Lease(Duty, Instant),
-    /// To take a lease back.
-    Release(Duty),
-    /// Places for events without one.
-    Arrange,
-    /// The end of the journal, from a position on, or its position alone.
-    Tail(Option<i64>),
-    /// Something about one shard.
-    Shard(Seat, Work),
+impl Period {
+    /// Makes the result of a call an answer about this period of the shard.
+    pub(super) fn answer<T>(
+        self,
+        answer: impl FnOnce(T) -> ShardAnswer + Send + 'static,
+    ) -> impl FnOnce(T) -> Answer + Send + 'static {
+        move |result| Answer::Shard(self, answer(result))
+    }
 }
 
-/// What was asked about a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Work {
-    /// Which of its orders are parked.
-    Parked,
-    /// Its next events.
-    Read,
-    /// To publish a batch.
-    Publish,
-    /// To record progress.
-    Record,
-    /// The events of a parked order.
-    Events(OrderId),
-}
-
-/// What was answered.
+/// What came of a call. One that panicked is answered with an error.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Living(Result<u32, StoreError>),
-    Leased(Result<Option<Lease>, StoreError>),
-    Released,
-    Arranged(Result<Leased<u32>, StoreError>),
-    Head(Result<i64, StoreError>),
-    Page(Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>),
-    Parked(Result<Vec<Parked>, StoreError>),
-    Published(Batch, Vec<Result<(), PublishError>>),
-    Recorded(Result<Leased<()>, StoreError>),
-    Events(Result<Vec<EventRecord>, StoreError>),
-    /// Nothing, because of a defect behind the port.
-    Panicked,
+    /// How many instances live.
+    Heartbeat(Result<u32, StoreError>),
+    /// A lease, and when it was asked for: it counts from then.
+    Lease(Duty, Instant, Result<Option<Lease>, StoreError>),
+    /// A lease was given back, or runs out by itself.
+    Released(Duty),
+    /// How many events got their positions.
+    Sequenced(Result<Leased<u32>, StoreError>),
+    /// The last position of the journal.
+    LastPosition(Result<i64, StoreError>),
+    /// The entries of all shards after a position.
+    Entries(i64, Result<Vec<ReadEntry>, StoreError>),
+    /// About one shard.
+    Shard(Period, ShardAnswer),
 }
 
-/// The calls under way, each in a task of its own. They end with this.
-#[derive(Debug, Default)]
+/// What came of a call about one shard.
+#[derive(Debug)]
+pub(super) enum ShardAnswer {
+    /// Its parked orders.
+    Parked(Result<Vec<Parked>, StoreError>),
+    /// Its next entries.
+    Entries(Result<Vec<ReadEntry>, StoreError>),
+    /// What the publisher answered; `None` when it panicked and the events are gone.
+    Published(Option<(Batch, Vec<Result<(), PublishError>>)>),
+    /// Its progress was recorded.
+    Recorded(Result<Leased<()>, StoreError>),
+    /// The next events of a redriven order.
+    OrderEvents(OrderId, Result<Vec<EventRecord>, StoreError>),
+}
+
+/// The calls under way, each in a task of its own. Dropping this ends them.
+#[derive(Debug)]
 pub(super) struct Calls {
     tasks: JoinSet<Answer>,
-    names: HashMap<Id, Call>,
+    stats: Arc<RelayStats>,
 }
 
 impl Calls {
-    pub(super) fn start(
+    pub(super) fn new(stats: Arc<RelayStats>) -> Self {
+        Self { tasks: JoinSet::new(), stats }
+    }
+
+    /// Starts a call. `name` is for the log, in case that it panics.
+    pub(super) fn start<T: Send>(
         &mut self,
-        call: Call,
-        work: impl Future<Output = Answer> + Send + 'static,
+        name: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        answer: impl FnOnce(Result<T, StoreError>) -> Answer + Send + 'static,
     ) {
-        let id = self.tasks.spawn(work).id();
-        self.names.insert(id, call);
+        let stats = Arc::clone(&self.stats);
+        self.tasks.spawn(async move {
+            let mut call = pin!(call);
+            let result = std::future::poll_fn(|context| {
+                let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
+                polled.unwrap_or_else(|_| {
+                    stats.panics.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!(call = name, "a call of the relay panicked");
+                    Poll::Ready(Err(StoreError::Corrupt("the call panicked".into())))
+                })
+            });
+            answer(result.await)
+        });
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
-    /// The next answer; waits for ever when nothing was asked. Dropping the future loses none.
-    pub(super) async fn next(&mut self) -> (Call, Answer) {
+    /// The next answer; waits for ever when no call is under way. Dropping the future loses none.
+    pub(super) async fn next(&mut self) -> Answer {
         loop {
-            let (id, answer) = match self.tasks.join_next_with_id().await {
-                Some(Ok(answered)) => answered,
-                Some(Err(ended)) => (ended.id(), Answer::Panicked),
+            match self.tasks.join_next().await {
+                Some(Ok(answer)) => return answer,
+                // The runtime ends.
+                Some(Err(_)) => {}
                 None => std::future::pending().await,
-            };
-            if let Some(call) = self.names.remove(&id) {
-                return (call, answer);
             }
         }
     }

@@ -1,46 +1,47 @@
-//! What can be set about the relay. The defaults suit production; tests make some smaller.
+//! The settings of the relay. The defaults suit production; tests make some smaller.
 
 use std::time::Duration;
 
-pub use crate::backoff::Backoff;
+use crate::backoff::Backoff;
 
 /// How the relay behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelaySettings {
-    /// How long a lease lasts without being renewed. It is renewed after a third of that, and
-    /// after nine tenths its holder does not count on it any more. Another instance takes over
-    /// from a dead one within this time and a tenth.
+    /// How long a lease lasts without being renewed. Its holder renews it after a third of that, and
+    /// does not count on it any more after nine tenths. Another instance takes over from a dead one
+    /// within this time and a tenth.
     pub lease: Duration,
-    /// How often the journal is looked at when no bell rings: other instances commit too.
+    /// The longest time between two reads of the journal without a wake-up: other instances commit,
+    /// too.
     pub poll: Duration,
-    /// The shortest time between two looks for events without places, so that under load each finds
-    /// more; nearly three times that when there are many. A commit after a silence is never kept
-    /// waiting, nor is what is more than one look takes.
-    pub breath: Duration,
+    /// The shortest time between two calls that assign positions, so that under load each finds
+    /// more events; nearly three times that when there are many. A commit after an idle time never
+    /// waits for it, nor does what one full call leaves behind.
+    pub sequencing_pause: Duration,
     /// How long a confirmation may wait to be recorded with others. What is not recorded when an
     /// instance dies is published again.
-    pub record: Duration,
-    /// At most so many events of a shard are held or unrecorded at a time.
+    pub record_within: Duration,
+    /// The most events of a shard that are held or unrecorded at a time.
     pub window: usize,
-    /// About so many bytes of a shard's events are held at a time.
+    /// About the most bytes of a shard's events that are held at a time.
     pub window_bytes: usize,
-    /// At most so many events are handed to the publisher in one call.
+    /// The most events of one call to the publisher.
     pub batch: usize,
-    /// At most so many calls of a shard are under way at a time.
+    /// The most concurrent calls to the publisher of a shard.
     pub calls: usize,
-    /// At most so many orders of a shard are parked. A publisher that refuses more is taken for
-    /// broken as a whole: the orders wait, as after a failure that may pass.
+    /// The most parked orders of a shard. When a publisher refuses more, the relay takes it for
+    /// broken as a whole: the orders wait as after a transient failure.
     pub parked: usize,
-    /// How long an order waits whose event was not confirmed.
+    /// How long an order waits after its event was not confirmed.
     pub order_backoff: Backoff,
-    /// How long a shard waits when nothing was confirmed at all.
+    /// How long a shard waits after a call without any confirmation.
     pub shard_backoff: Backoff,
-    /// How long after a failure the journal is asked again.
+    /// How long the relay waits after a failure of the journal.
     pub journal_backoff: Backoff,
-    /// How long one call to the journal may take.
+    /// How long one call to the journal or the store may take.
     pub budget: Duration,
-    /// How long a stop waits for what is under way at the publisher.
-    pub stop: Duration,
+    /// How long a stop waits for the calls to the publisher.
+    pub stop_within: Duration,
 }
 
 impl Default for RelaySettings {
@@ -49,8 +50,8 @@ impl Default for RelaySettings {
         Self {
             lease: Duration::from_secs(10),
             poll: first,
-            breath: Duration::from_millis(20),
-            record: Duration::from_millis(500),
+            sequencing_pause: Duration::from_millis(20),
+            record_within: Duration::from_millis(500),
             window: 2_000,
             window_bytes: 8 << 20,
             batch: 500,
@@ -60,14 +61,14 @@ impl Default for RelaySettings {
             shard_backoff: Backoff { first, longest: Duration::from_secs(5) },
             journal_backoff: Backoff { first, longest: Duration::from_secs(1) },
             budget: Duration::from_secs(3),
-            stop: Duration::from_secs(5),
+            stop_within: Duration::from_secs(5),
         }
     }
 }
 
 impl RelaySettings {
-    /// How often an instance says that it lives, and looks for shards to take.
-    pub(super) fn beat(&self) -> Duration {
+    /// The time between two heartbeats of an instance.
+    pub(super) fn heartbeat(&self) -> Duration {
         self.lease.checked_div(10).unwrap_or(self.lease)
     }
 }

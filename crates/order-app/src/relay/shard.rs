@@ -1,50 +1,59 @@
-//! A shard that this instance holds: its journal is read into a window, published from there, and
-//! what is done is recorded. How batches are sent and what comes of them is in `publishing.rs`.
+//! A shard that this instance holds: its entries are read into a window, published from there, and
+//! its progress is recorded. Sending is in `shard/publishing.rs`.
+
+pub(super) mod batch;
+mod health;
+mod parked;
+mod progress;
+mod publishing;
+mod window;
+
+use std::time::Duration;
 
 use order_domain::OrderId;
 use tokio::time::Instant;
 
-use super::asides::{Asides, Redriven};
-use super::calls::{Answer, Call, Seat, Work};
-use super::desk::{Desk, Pace};
-use super::health::Health;
-use super::ledger::Ledger;
-use super::tenure::Tenure;
-use super::window::{At, Window, at};
+use super::calls::{Period, ShardAnswer};
+use super::context::{Context, Schedule};
+use super::lease::HeldLease;
 use crate::errors::short_chain;
 use crate::events::EventRecord;
-use crate::ports::{JournalEntry, Lease, Leased, Parked, StoreError, Unreadable};
+use crate::ports::{EntryKey, Lease, Leased, Parked, ReadEntry, StoreError};
+use health::Health;
+use parked::{ParkedOrders, RedriveStep};
+use progress::UnrecordedProgress;
+use window::Window;
 
-/// At most so many events are read at once.
+/// The most entries of one call.
 const PAGE: usize = 500;
-/// At most so many events of a redriven order are read at once.
+/// The most events of a redriven order that are read at once.
 const HISTORY: u32 = 50;
 
 /// See the head of the file.
 pub(super) struct Shard {
-    pub(super) tenure: Tenure,
-    pub(super) seat: Seat,
+    pub(super) lease: HeldLease,
+    pub(super) period: Period,
     pub(super) window: Window,
-    pub(super) asides: Asides,
-    pub(super) ledger: Ledger,
+    pub(super) parked: ParkedOrders,
     pub(super) health: Health,
     /// Calls to the publisher under way.
-    pub(super) calls: usize,
+    pub(super) publish_calls: usize,
+    progress: UnrecordedProgress,
     stage: Stage,
-    /// What was asked of the journal, if a read is under way.
+    /// The read under way.
     reading: Option<Reading>,
-    looking: Looking,
-    reads: Pace,
-    looks: Pace,
-    records: Pace,
+    listing: Listing,
+    reads: Schedule,
+    lists: Schedule,
+    records: Schedule,
     leaving: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Which orders are parked is not known yet.
+    /// The lease is held; the parked orders are not known yet.
     Taken,
-    /// At work.
+    /// Events are published.
     Open,
     /// The lease is being given back.
     Released,
@@ -53,90 +62,91 @@ enum Stage {
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     limit: usize,
-    /// How far the journal reached when the question was put.
-    tail: i64,
+    /// The position that the journal had when the read was started.
+    through: i64,
 }
 
-/// Whether the parked orders are being asked for.
+/// Whether the parked orders are being listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looking {
+enum Listing {
     No,
     Yes,
-    /// Yes, but the answer may be older than what was recorded since.
+    /// Yes, but a parking was recorded since, and the list may be older.
     Stale,
 }
 
 impl Shard {
-    pub(super) fn new(tenure: Tenure, seat: Seat, desk: &Desk) -> Self {
-        let Lease { position, epoch, .. } = *tenure.lease();
-        tracing::info!(shard = seat.shard, epoch, position, "publishing a shard");
-        let settings = &desk.settings;
+    pub(super) fn new(lease: HeldLease, period: Period, context: &Context) -> Self {
+        let Lease { position, epoch, .. } = *lease.lease();
+        tracing::info!(shard = period.shard, epoch, position, "publishing a shard");
+        let settings = &context.settings;
         Self {
-            tenure,
-            seat,
+            lease,
+            period,
             window: Window::new(position, settings.window, settings.window_bytes),
-            asides: Asides::default(),
-            ledger: Ledger::new(position),
+            parked: ParkedOrders::default(),
             health: Health::Well(None),
-            calls: 0,
+            publish_calls: 0,
+            progress: UnrecordedProgress::new(position),
             stage: Stage::Taken,
             reading: None,
-            looking: Looking::No,
-            reads: Pace::new(desk.now),
-            looks: Pace::new(desk.now),
-            records: Pace::new(desk.now),
+            listing: Listing::No,
+            reads: Schedule::new(context.now),
+            lists: Schedule::new(context.now),
+            records: Schedule::new(context.now),
             leaving: None,
         }
     }
 
-    /// Starts whatever can be started. `tail` is up to where the shard reads for itself.
-    pub(super) fn work(&mut self, tail: i64, desk: &mut Desk) {
+    /// Starts all calls that are due. Up to `front`, the shard reads for itself.
+    pub(super) fn work(&mut self, front: i64, context: &mut Context) {
         if self.stage == Stage::Released {
             return;
         }
-        if !desk.journal_is_out() {
-            self.tenure.renew(desk);
-            self.look(desk);
-            self.read(tail, desk);
-            self.read_parked(desk);
-            self.record(desk);
+        if !context.journal_is_down() {
+            self.lease.renew(context);
+            self.list_parked(context);
+            self.read(front, context);
+            self.read_redriven(context);
+            self.record(context);
         }
         if self.is_open() {
-            self.publish(desk);
+            self.publish(context);
         }
-        self.leave_when_done(desk);
+        self.leave_when_done(context);
     }
 
-    /// Whether it takes events in.
+    /// Whether it takes entries in.
     pub(super) fn is_open(&self) -> bool {
         self.stage == Stage::Open && self.leaving.is_none()
     }
 
-    /// Whether all events up to a position are in, and there is room for more.
+    /// Whether its entries up to a position are in, and there is room for more.
     pub(super) fn follows(&self, position: i64) -> bool {
-        self.is_open() && self.window.read() >= position && self.window.room() > 0
+        self.is_open() && self.window.read_through() >= position && self.window.room() > 0
     }
 
-    /// Whether it takes events in, and has room for so many.
-    pub(super) fn has_room(&self, events: usize) -> bool {
-        self.is_open() && self.window.room() >= events
+    /// Whether it takes entries in, and has room for a number of them.
+    pub(super) fn has_room(&self, entries: usize) -> bool {
+        self.is_open() && self.window.room() >= entries
     }
 
-    /// Takes in the next event of the shard, if there is room.
-    pub(super) fn offer(&mut self, entry: Result<JournalEntry, Unreadable>) -> bool {
+    /// Takes in the next entry, if there is room.
+    pub(super) fn offer(&mut self, entry: ReadEntry) -> bool {
         if self.window.room() == 0 {
             return false;
         }
-        let At { position, order, sequence } = at(&entry);
-        if position > self.window.read() && self.asides.passes(order, sequence) {
-            self.window.pass(position);
+        let EntryKey { position, order, sequence } = EntryKey::of(&entry);
+        let is_new = position > self.window.read_through();
+        if is_new && self.parked.passes_over(order, sequence) {
+            self.window.pass_over(position);
         } else {
             self.window.push(entry);
         }
         true
     }
 
-    /// Finishes what is under way and gives the lease back, at a time at the latest.
+    /// Finishes the calls under way and gives the lease back, at a time at the latest.
     pub(super) fn leave(&mut self, by: Instant) {
         self.leaving.get_or_insert(by);
     }
@@ -145,220 +155,213 @@ impl Shard {
         self.leaving.is_some()
     }
 
-    /// Goes on after all, if the lease is still ours.
+    /// Stays after all, unless the lease is being given back.
     pub(super) fn stay(&mut self) {
         if self.stage != Stage::Released {
             self.leaving = None;
         }
     }
 
-    fn read(&mut self, tail: i64, desk: &mut Desk) {
+    fn read(&mut self, front: i64, context: &mut Context) {
         let limit = self.window.room().min(PAGE);
-        let nothing = limit == 0 || self.window.read() >= tail || !self.is_open();
-        if nothing || self.reading.is_some() || !desk.is_due(self.reads.next()) {
+        let nothing = limit == 0 || self.window.read_through() >= front || !self.is_open();
+        if nothing || self.reading.is_some() || !context.is_due(self.reads.next()) {
             return;
         }
-        self.reading = Some(Reading { limit, tail });
-        let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
-        let (shard, after) = (Some(self.seat.shard), self.window.read());
+        self.reading = Some(Reading { limit, through: front });
+        let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
+        let (shard, after) = (Some(self.period.shard), self.window.read_through());
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        desk.calls.start(Call::Shard(self.seat, Work::Read), async move {
-            Answer::Page(journal.entries_after(after, shard, limit, deadline).await)
-        });
+        let call = async move { journal.entries_after(after, shard, limit, deadline).await };
+        context.calls.start("read a shard", call, self.period.answer(ShardAnswer::Entries));
     }
 
-    pub(super) fn was_read(
+    pub(super) fn entries_read(
         &mut self,
-        answer: Result<Vec<Result<JournalEntry, Unreadable>>, StoreError>,
-        desk: &mut Desk,
+        answer: Result<Vec<ReadEntry>, StoreError>,
+        context: &mut Context,
     ) {
-        let Some(Reading { limit, tail }) = self.reading.take() else { return };
+        let Some(Reading { limit, through }) = self.reading.take() else { return };
         match answer {
             Ok(page) => {
-                self.reads.worked(desk.now);
+                self.reads.succeeded(context.now);
                 let whole = page.len() < limit;
-                // There was room for all of them when they were asked for, and only reading
-                // takes room.
+                // There was room for all of them when the read began, and only reads take room.
                 let fits = page.into_iter().all(|entry| self.offer(entry));
                 if whole && fits {
-                    self.window.read_up_to(tail);
+                    self.window.set_read_through(through);
                 }
             }
-            Err(error) => desk.journal_failed("reading a shard", &mut self.reads, &error),
+            Err(error) => context.journal_failed("reading a shard", &mut self.reads, &error),
         }
     }
 
-    /// Asks which orders are parked: to begin with, and for wishes to redrive them.
-    fn look(&mut self, desk: &mut Desk) {
-        let wanted = self.stage == Stage::Taken || self.asides.may_redrive();
+    /// Lists the parked orders: at the start, and then for requests to redrive them.
+    fn list_parked(&mut self, context: &mut Context) {
+        let wanted = self.stage == Stage::Taken || self.parked.may_redrive();
         if !wanted
             || self.is_leaving()
-            || self.looking != Looking::No
-            || !desk.is_due(self.looks.next())
+            || self.listing != Listing::No
+            || !context.is_due(self.lists.next())
         {
             return;
         }
-        self.looking = Looking::Yes;
-        let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
-        let (shard, limit) = (Some(self.seat.shard), most_parked(desk));
-        desk.calls.start(Call::Shard(self.seat, Work::Parked), async move {
-            Answer::Parked(journal.parked(shard, limit, deadline).await)
-        });
+        self.listing = Listing::Yes;
+        let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
+        let (shard, limit) = (Some(self.period.shard), most_parked(context));
+        let call = async move { journal.parked(shard, limit, deadline).await };
+        context.calls.start("list parked orders", call, self.period.answer(ShardAnswer::Parked));
     }
 
-    pub(super) fn was_looked(&mut self, answer: Result<Vec<Parked>, StoreError>, desk: &mut Desk) {
-        let stale = std::mem::replace(&mut self.looking, Looking::No) == Looking::Stale;
+    pub(super) fn parked_listed(
+        &mut self,
+        answer: Result<Vec<Parked>, StoreError>,
+        context: &mut Context,
+    ) {
+        let stale = std::mem::replace(&mut self.listing, Listing::No) == Listing::Stale;
         let answer = answer.and_then(|parked| {
-            let all = u32::try_from(parked.len()).is_ok_and(|rows| rows < most_parked(desk));
-            // Whoever does not know all of them would publish what must wait.
+            let all = u32::try_from(parked.len()).is_ok_and(|rows| rows < most_parked(context));
+            // With a part of the list, events of the other parked orders would be published.
             all.then_some(parked).ok_or_else(|| StoreError::Corrupt("too many are parked".into()))
         });
         match answer {
-            Ok(parked) if self.stage == Stage::Taken => {
-                for row in &parked {
-                    self.asides.known(row.order);
-                }
-                self.asides.wishes(&parked, desk.now);
-                self.stage = Stage::Open;
-                self.looks.worked(self.next_look(desk));
-            }
             Ok(parked) => {
-                if !stale {
-                    self.asides.wishes(&parked, desk.now);
+                let first = self.stage == Stage::Taken;
+                if first {
+                    for row in &parked {
+                        self.parked.add_recorded(row.order);
+                    }
+                    self.stage = Stage::Open;
                 }
-                self.looks.worked(self.next_look(desk));
+                if first || !stale {
+                    self.parked.begin_redrives(&parked, context.now);
+                }
+                // The more orders are parked, the less often they are listed.
+                let rows = u64::try_from(self.parked.len()).unwrap_or(u64::MAX);
+                let pause = context.settings.heartbeat().max(Duration::from_millis(rows));
+                self.lists.succeeded(context.after(pause));
             }
             Err(error) => {
-                desk.journal_failed("reading the parked orders", &mut self.looks, &error);
+                context.journal_failed("reading the parked orders", &mut self.lists, &error);
             }
         }
     }
 
-    /// The more orders are parked, the less often they are read.
-    fn next_look(&self, desk: &Desk) -> Instant {
-        let rows = u64::try_from(self.asides.len()).unwrap_or(u64::MAX);
-        desk.after(desk.settings.beat().max(std::time::Duration::from_millis(rows)))
-    }
-
-    /// Reads the next events of orders that are redriven.
-    fn read_parked(&mut self, desk: &mut Desk) {
+    /// Reads the next events of redriven orders.
+    fn read_redriven(&mut self, context: &mut Context) {
         while self.is_open()
-            && let Some((order, after, alone)) = self.asides.next_to_read(desk.now)
+            && let Some((order, after, singly)) = self.parked.next_to_read(context.now)
         {
-            let limit = if alone { 1 } else { HISTORY };
-            let (store, deadline) = (desk.ports.store.clone(), desk.deadline());
-            desk.calls.start(Call::Shard(self.seat, Work::Events(order)), async move {
-                Answer::Events(store.events(order, after, limit, deadline).await)
-            });
+            let limit = if singly { 1 } else { HISTORY };
+            let (store, deadline) = (context.ports.store.clone(), context.deadline());
+            let call = async move { store.events(order, after, limit, deadline).await };
+            let answer = self.period.answer(move |events| ShardAnswer::OrderEvents(order, events));
+            context.calls.start("read a parked order", call, answer);
         }
     }
 
-    pub(super) fn was_read_parked(
+    pub(super) fn order_events_read(
         &mut self,
         order: OrderId,
         answer: Result<Vec<EventRecord>, StoreError>,
-        desk: &mut Desk,
+        context: &mut Context,
     ) {
         let outcome = match answer {
-            // Whichever event of the page it is: the next one is asked for alone.
-            Err(StoreError::Corrupt(_)) if self.asides.read_alone(order, desk.now) => return,
-            answer => answer.map(|events| self.asides.read(order, events, desk.now)),
+            // One event of the page cannot be read. Reading singly finds out which.
+            Err(StoreError::Corrupt(_)) if self.parked.read_singly(order, context.now) => return,
+            answer => answer.map(|events| self.parked.read(order, events, context.now)),
         };
         match outcome {
-            Ok(Redriven::Goes) => {}
-            Ok(Redriven::Ended) => {
+            Ok(RedriveStep::GoesOn) => {}
+            Ok(RedriveStep::Ended) => {
                 tracing::info!(order.id = order.get(), "a parked order is published");
-                self.ledger.unpark(order);
+                self.progress.unpark(order);
             }
-            Ok(Redriven::Missing) => {
-                self.refuse_next(order, "the event is not in the outbox".to_owned(), desk);
+            Ok(RedriveStep::Missing) => {
+                self.park_again(order, "the event is not in the outbox".to_owned(), context);
             }
             Err(error @ StoreError::Corrupt(_)) => {
-                self.refuse_next(order, short_chain(&error), desk)
+                self.park_again(order, short_chain(&error), context);
             }
-            Err(error) => self.redrive_later(order, &error, desk),
+            Err(error) => {
+                context.journal_failed("reading a parked order", &mut self.lists, &error);
+                let failures = self.parked.failed(order);
+                let at = context.pause(context.settings.order_backoff, failures);
+                self.parked.read_later(order, at);
+            }
         }
     }
 
-    /// The next event of a redriven order cannot be read: it is parked again, which answers the
-    /// wish, so that somebody may correct the row and ask again, or skip it.
-    fn refuse_next(&mut self, order: OrderId, reason: String, desk: &mut Desk) {
-        if let Some(next) = self.asides.next_event(order) {
-            self.park(order, next, None, reason, desk);
+    /// The next event of a redriven order cannot be read. Parking the order again answers the
+    /// request, so that an operator may correct the row and redrive again, or skip the event.
+    fn park_again(&mut self, order: OrderId, reason: String, context: &mut Context) {
+        if let Some(next) = self.parked.next_event(order) {
+            self.park(order, next, None, reason, context);
         }
     }
 
-    fn redrive_later(&mut self, order: OrderId, error: &StoreError, desk: &mut Desk) {
-        desk.journal_failed("reading a parked order", &mut self.looks, error);
-        let failures = self.asides.failed(order);
-        let at = desk.pause(desk.settings.order_backoff, failures);
-        self.asides.read_later(order, at);
-    }
-
-    /// Records what is done: soon when there is much of it or orders are parked, else by and by.
-    fn record(&mut self, desk: &mut Desk) {
-        if self.ledger.is_busy() {
+    /// Records the progress: soon when it is much or orders are parked, else within a time.
+    fn record(&mut self, context: &mut Context) {
+        if self.progress.is_recording() {
             return;
         }
         let events = self.window.unrecorded();
-        let much = desk.settings.window.checked_div(4).unwrap_or(1);
+        let much = context.settings.window.checked_div(4).unwrap_or(1);
         let soon = events > 0 && (self.is_leaving() || self.window.room() == 0 || events >= much);
-        if !soon && !self.ledger.is_urgent() {
-            let by = desk.after(desk.settings.record);
-            if events == 0 || !desk.is_due(self.ledger.due(by)) {
+        if !soon && !self.progress.is_urgent() {
+            let by = context.after(context.settings.record_within);
+            if events == 0 || !context.is_due(self.progress.due(by)) {
                 return;
             }
         }
-        if !desk.is_due(self.records.next()) {
+        if !context.is_due(self.records.next()) {
             return;
         }
-        let progress = self.ledger.send(self.window.cursor(), events);
-        let (journal, deadline) = (desk.ports.journal.clone(), desk.deadline());
-        let lease = *self.tenure.lease();
-        desk.calls.start(Call::Shard(self.seat, Work::Record), async move {
-            Answer::Recorded(journal.advance(&lease, &progress, deadline).await)
-        });
+        let progress = self.progress.begin(self.window.cursor(), events);
+        let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
+        let lease = *self.lease.lease();
+        let call = async move { journal.advance(&lease, &progress, deadline).await };
+        context.calls.start("record progress", call, self.period.answer(ShardAnswer::Recorded));
     }
 
     /// Answers with `false` when the lease is lost.
-    pub(super) fn was_recorded(
+    pub(super) fn recorded(
         &mut self,
         answer: Result<Leased<()>, StoreError>,
-        desk: &mut Desk,
+        context: &mut Context,
     ) -> bool {
         match answer {
             Ok(Leased::Lost) => return false,
             Ok(Leased::Done(())) => {
-                self.records.worked(desk.now);
-                let recorded = self.ledger.recorded();
-                let Some(recorded) = recorded else { return true };
+                self.records.succeeded(context.now);
+                let Some(recorded) = self.progress.succeeded() else { return true };
                 self.window.recorded(recorded.events);
-                if !recorded.parked.is_empty() && self.looking == Looking::Yes {
-                    self.looking = Looking::Stale;
+                if !recorded.parked.is_empty() && self.listing == Listing::Yes {
+                    self.listing = Listing::Stale;
                 }
-                recorded.parked.into_iter().for_each(|order| self.asides.recorded(order));
+                recorded.parked.into_iter().for_each(|order| self.parked.recorded(order));
             }
             Err(error) => {
-                self.ledger.failed();
-                desk.journal_failed("recording what is published", &mut self.records, &error);
+                self.progress.failed();
+                context.journal_failed("recording what is published", &mut self.records, &error);
             }
         }
         true
     }
 
-    fn leave_when_done(&mut self, desk: &mut Desk) {
+    fn leave_when_done(&mut self, context: &mut Context) {
         let Some(by) = self.leaving else { return };
-        let recorded = self.window.unrecorded() == 0 && !self.ledger.is_urgent();
-        let done = recorded && !self.ledger.is_busy() && self.calls == 0;
-        if !self.tenure.is_renewing() && (done || desk.is_due(by)) {
+        let recorded = self.window.unrecorded() == 0 && !self.progress.is_urgent();
+        let done = recorded && !self.progress.is_recording() && self.publish_calls == 0;
+        if !self.lease.is_renewing() && (done || context.is_due(by)) {
             self.stage = Stage::Released;
-            desk.release(*self.tenure.lease());
+            context.give_back(*self.lease.lease());
         }
     }
 }
 
-/// More than are ever parked, so that an answer that is shorter is complete.
-fn most_parked(desk: &Desk) -> u32 {
-    let most = desk.settings.parked.saturating_mul(2).saturating_add(1);
+/// More orders than are ever parked, so that a shorter list is complete.
+fn most_parked(context: &Context) -> u32 {
+    let most = context.settings.parked.saturating_mul(2).saturating_add(1);
     u32::try_from(most).unwrap_or(u32::MAX)
 }

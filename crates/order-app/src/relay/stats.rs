@@ -1,12 +1,11 @@
-//! What operators want to know of the relay, as numbers that anybody may read at any time. How
-//! they are exported is not here.
+//! The numbers of the relay, for operators. Exporting them is not here.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Counted by a relay, read by whoever has a share in it.
+/// Counted by a relay, and shared with its readers.
 #[derive(Debug, Default)]
 pub struct RelayStats {
     pub(super) sequenced: AtomicU64,
@@ -21,10 +20,10 @@ pub struct RelayStats {
     last_error: Mutex<Option<RelayError>>,
 }
 
-/// The numbers at one moment. Those without "now" only grow, for as long as the process lives.
+/// The numbers at one moment. Those without "now" only grow while the process lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayReport {
-    /// Events that this instance gave a place in the journal.
+    /// Events that got their positions from this instance.
     pub sequenced: u64,
     /// Confirmations by the broker; an event that is published again counts again.
     pub published: u64,
@@ -32,26 +31,26 @@ pub struct RelayReport {
     pub transient_failures: u64,
     /// How often an order was parked.
     pub parkings: u64,
-    /// Calls that ended in a panic.
+    /// Calls that panicked.
     pub panics: u64,
-    /// Whether this instance gives the places, now.
+    /// Whether this instance assigns the positions, now.
     pub is_sequencer: bool,
     /// How many shards this instance publishes, now.
     pub held_shards: usize,
     /// How many orders of these shards are parked, now.
     pub parked_orders: usize,
-    /// How long after it happened the event was confirmed that was confirmed last.
+    /// The time between the latest confirmed event and its confirmation.
     pub lag: TimeDelta,
     /// The last failure of the journal or the publisher.
     pub last_error: Option<RelayError>,
 }
 
-/// A failure and its causes, for operators.
+/// A failure and its causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayError {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The failure and its causes in one line.
     pub text: String,
 }
 
@@ -84,7 +83,7 @@ impl RelayStats {
     }
 }
 
-/// Counts, with a number of things rather than a number of words.
+/// Adds a `usize` to a counter.
 pub(super) fn add(counter: &AtomicU64, things: usize) {
     counter.fetch_add(things.try_into().unwrap_or(u64::MAX), Relaxed);
 }

@@ -102,7 +102,7 @@ impl Instance {
     /// Hears the bell and does all that follows from it.
     pub(crate) async fn drain(&mut self) {
         self.bell.wake();
-        self.work(RelaySettings::default().breath).await;
+        self.work(RelaySettings::default().sequencing_pause).await;
         while self.relay.step().await == Step::Busy {}
     }
 

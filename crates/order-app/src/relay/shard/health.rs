@@ -1,41 +1,40 @@
-//! Whether it is one order that fails or everything. One order alone waits by itself, longer and
-//! longer; when nothing is confirmed any more, the whole shard pauses and asks with a few events at
-//! a time, so that a broker that is down is not hammered, and no order pays for it.
+//! Tells the failure of one order from a failure of the broker. After the first, the order alone
+//! waits, longer each time. After the second, the shard pauses and then probes with a few events, so
+//! that a broker that is down gets few calls and no order is blamed for it.
 
 use order_domain::OrderId;
 use tokio::time::Instant;
 
 /// See the head of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
-    /// Events are confirmed, except perhaps those of one order.
+pub(in crate::relay) enum Health {
+    /// The broker confirms events, except perhaps those of one order.
     Well(Option<OrderId>),
-    /// Nothing is confirmed.
+    /// The broker confirms nothing. The next probe is due at `until`.
     Failing { failures: u32, until: Instant },
 }
 
-/// Whose fault it is that a whole call failed.
+/// Who has to wait after a call without a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The order's.
+pub(in crate::relay) enum Fault {
+    /// The order alone.
     Order,
-    /// Everybody's.
+    /// The whole shard.
     Shard,
 }
 
 impl Health {
-    pub(super) fn is_failing(self) -> bool {
+    pub(in crate::relay) fn is_failing(self) -> bool {
         matches!(self, Self::Failing { .. })
     }
 
-    /// Notes that the broker answered to something; says whether that is news.
+    /// The broker confirmed or refused an event. Says whether it failed before.
     pub(super) fn answered(&mut self) -> bool {
-        let was = std::mem::replace(self, Self::Well(None));
-        was.is_failing()
+        std::mem::replace(self, Self::Well(None)).is_failing()
     }
 
-    /// Notes that nothing of a call was confirmed, for reasons that may pass. `pause` says until
-    /// when to wait, given the number of failures before.
+    /// No event of a call was confirmed, for transient reasons. `only` is the order of a call with
+    /// one event; `pause` gives the time of the next probe after a number of failures.
     pub(super) fn failed(
         &mut self,
         only: Option<OrderId>,
@@ -48,7 +47,7 @@ impl Health {
                 return Fault::Order;
             }
             Self::Well(_) => 0,
-            // Of the calls that were under way together, one counts.
+            // Concurrent calls that fail together count once.
             Self::Failing { until, .. } if now < until => return Fault::Shard,
             Self::Failing { failures, .. } => failures,
         };
@@ -56,8 +55,8 @@ impl Health {
         Fault::Shard
     }
 
-    /// Asks at once, because there is hope.
-    pub(super) fn hope(&mut self, now: Instant) {
+    /// Probes now: another shard has found the broker back.
+    pub(in crate::relay) fn probe_now(&mut self, now: Instant) {
         if let Self::Failing { until, .. } = self {
             *until = now.min(*until);
         }

@@ -1,21 +1,20 @@
-//! Events on their way to the publisher, with where each came from.
+//! The events of one call to the publisher.
 
 use crate::events::EventRecord;
 
-/// One call to the publisher: the events, and beside each where it belongs. Events are moved in
-/// and out, never copied.
+/// Events, and beside each where it came from. Events are moved in and out, never copied.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(in crate::relay) struct Batch {
     pub(super) events: Vec<EventRecord>,
     pub(super) origins: Vec<Origin>,
 }
 
-/// Where an event belongs.
+/// Where an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// In the slot of the window with this number.
-    Slot(u64),
-    /// To a parked order that is being redriven.
+    /// From the slot of the window with this number.
+    Window(u64),
+    /// From a parked order that is redriven.
     Redrive,
 }
 
