@@ -22,10 +22,7 @@ pub(crate) use change_status::{
 pub(crate) use digest::Digest;
 pub(crate) use events::{EventBody, batch as event_batch};
 pub(crate) use lines::LineBody;
-pub(crate) use order::{
-    LineOutBody, OrderBody, OrderPageBody, answer as order_answer, changed, created, etag,
-    page as order_page,
-};
+pub(crate) use order::{LineOutBody, OrderBody, OrderPageBody, etag, order, page as order_page};
 pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as place_order};
 pub(crate) use replace_lines::{
     ReplaceLinesBody, fingerprint as replace_fingerprint, read as replace_lines,

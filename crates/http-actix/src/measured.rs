@@ -6,7 +6,7 @@ use order_app::idempotency::Answer;
 use order_app::orders::PlaceOrder;
 use order_domain::Order;
 
-use crate::body;
+use crate::{body, endpoints};
 
 /// The command in the body of `POST /orders`, if there is nothing wrong with it.
 #[must_use]
@@ -17,5 +17,5 @@ pub fn read_place_order(bytes: &[u8], currencies: &Currencies) -> Option<PlaceOr
 /// The answer to a placed order.
 #[must_use]
 pub fn render_order(order: &Order) -> Answer {
-    body::created(order)
+    endpoints::orders::created(order)
 }

@@ -46,14 +46,14 @@ pub struct IdempotencyKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// An answer as a driving adapter rendered it. The application keeps it and hands it back, byte for
-/// byte, without looking inside.
+/// An answer as a driving adapter encoded it. The application and the store keep its parts and return
+/// them byte for byte; only the adapter knows what they mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status code.
-    pub status: u16,
-    /// Header names and values.
-    pub headers: Vec<(String, String)>,
+    /// What kind of answer it is.
+    pub tag: u16,
+    /// What comes before the body.
+    pub head: String,
     /// The body.
     pub body: Vec<u8>,
 }

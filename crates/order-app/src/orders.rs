@@ -11,6 +11,7 @@ mod replace_lines;
 mod stats;
 mod write;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,9 +72,12 @@ pub struct WriteRequest {
     pub origin: Origin,
     /// Whether it may run only once.
     pub once: Option<Once>,
-    /// How the driving adapter spells the answer. It runs before the commit, because the answer
-    /// is recorded with its effect.
-    pub render: fn(&Order) -> Answer,
+    /// Turns the order into the answer. It runs before the commit, because the answer is recorded with
+    /// its effect.
+    pub encode: fn(&Order) -> Answer,
+    /// Dropped when the write has ended, also when its caller has gone away: a permit of the driving
+    /// adapter, which limits how many requests run at once.
+    pub permit: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// The wish that a request be executed once, however often it comes.
@@ -88,7 +92,7 @@ pub struct Once {
 /// The answer to a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// As rendered, now or when the request came first.
+    /// As encoded now, or when the request came first.
     pub answer: Answer,
     /// Whether it is a repetition of a recorded answer.
     pub replayed: bool,

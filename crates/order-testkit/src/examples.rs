@@ -184,8 +184,8 @@ pub fn a_recorded_answer(key: IdempotencyKey) -> RecordedAnswer {
         key,
         fingerprint: Fingerprint([7; 32]),
         answer: Answer {
-            status: 201,
-            headers: vec![("location".to_owned(), "/orders/1".to_owned())],
+            tag: 201,
+            head: "location: /orders/1".to_owned(),
             body: br#"{"id":1}"#.to_vec(),
         },
         recorded_at: noon(),
@@ -219,7 +219,7 @@ pub const fn a_lines_command(id: OrderId, lines: Vec<OrderLine>) -> ReplaceLines
 /// A write without an idempotency key.
 #[must_use]
 pub fn a_write_request() -> WriteRequest {
-    WriteRequest { origin: an_origin(), once: None, render }
+    WriteRequest { origin: an_origin(), once: None, encode, permit: None }
 }
 
 /// A write that is to run once, under a key and for one kind of request.
@@ -231,13 +231,9 @@ pub fn a_write_once(key: IdempotencyKey, fingerprint: u8) -> WriteRequest {
     }
 }
 
-/// A simple rendering: the id, version and status of the order as text.
+/// A simple encoding: the id, version and status of the order as text.
 #[must_use]
-pub fn render(order: &Order) -> Answer {
+pub fn encode(order: &Order) -> Answer {
     let text = format!("{} {} {}", order.id(), order.version(), order.status());
-    Answer {
-        status: 200,
-        headers: vec![("etag".to_owned(), format!("\"{}\"", order.version()))],
-        body: text.into_bytes(),
-    }
+    Answer { tag: 200, head: format!("version {}", order.version()), body: text.into_bytes() }
 }

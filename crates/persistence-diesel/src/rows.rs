@@ -144,7 +144,7 @@ impl ChangeRows {
             order: order_row(&change.order)?,
             replaces: change.replaces(),
             event: event_row(change.event),
-            answer: change.answer.map(answer_row).transpose()?,
+            answer: change.answer.map(answer_row),
         })
     }
 
@@ -205,15 +205,15 @@ fn event_row(event: EventRecord) -> EventRow {
     }
 }
 
-fn answer_row(answer: RecordedAnswer) -> Result<AnswerRow, BoxError> {
-    Ok(AnswerRow {
+fn answer_row(answer: RecordedAnswer) -> AnswerRow {
+    AnswerRow {
         scope: scope(&answer.key),
         fingerprint: answer.fingerprint.0.to_vec(),
-        status: i32::from(answer.answer.status),
-        headers: serde_json::to_string(&answer.answer.headers)?,
+        status: i32::from(answer.answer.tag),
+        headers: answer.answer.head,
         body: answer.answer.body,
         recorded_at: answer.recorded_at.naive_utc(),
-    })
+    }
 }
 
 /// The primary key of an answer: caller, operation and key. None of them contains a space.
@@ -369,8 +369,8 @@ impl AnswerRow {
             key,
             fingerprint: Fingerprint(fingerprint),
             answer: Answer {
-                status: u16::try_from(self.status)?,
-                headers: serde_json::from_str(&self.headers)?,
+                tag: u16::try_from(self.status)?,
+                head: self.headers,
                 body: self.body,
             },
             recorded_at: self.recorded_at.and_utc(),

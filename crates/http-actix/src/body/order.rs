@@ -1,9 +1,6 @@
-//! Orders as they leave: the body, and the answers that carry it.
+//! Orders as they leave.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use order_app::events::timestamp;
-use order_app::idempotency::Answer;
 use order_domain::{
     AmountText, CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName, Version,
 };
@@ -158,29 +155,9 @@ impl<'a> From<&'a Order> for OrderBody<'a> {
     }
 }
 
-/// The answer to a placed order: 201.
-pub(crate) fn created(order: &Order) -> Answer {
-    let mut answer = answer(order, StatusCode::CREATED);
-    let location = format!("/orders/{}", order.id());
-    answer.headers.push((LOCATION.as_str().to_owned(), location));
-    answer
-}
-
-/// The answer to a changed order: 200.
-pub(crate) fn changed(order: &Order) -> Answer {
-    answer(order, StatusCode::OK)
-}
-
-/// An order, with its version as the entity tag.
-pub(crate) fn answer(order: &Order, status: StatusCode) -> Answer {
-    Answer {
-        status: status.as_u16(),
-        headers: vec![
-            (CONTENT_TYPE.as_str().to_owned(), "application/json".to_owned()),
-            (ETAG.as_str().to_owned(), etag(order.version())),
-        ],
-        body: json(&OrderBody::from(order), 1),
-    }
+/// An order.
+pub(crate) fn order(order: &Order) -> Vec<u8> {
+    json(&OrderBody::from(order), 1)
 }
 
 /// The entity tag of a version.

@@ -1,7 +1,7 @@
 //! Permits: how many requests are worked on at once. A request holds its permit until its work has
 //! ended, even when its client has gone away, so that the limit counts work and not connections.
 
-use std::future::Future;
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,8 +65,14 @@ pub(crate) fn refused(code: Code) -> Problem {
     Problem::new(code, detail)
 }
 
-/// Runs a use case in a task of its own that holds the request's permit. When the client goes away,
-/// the framework drops the request, but the task runs to its end and still counts.
+/// The permit of a request, for work that goes on when the client goes away and still counts.
+pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
+    let permit = request.extensions().get::<Permit>().cloned()?;
+    Some(permit._counted)
+}
+
+/// Runs a read in a task of its own that holds the request's permit. When the client goes away, the
+/// framework drops the request, but the task runs to its end and still counts. A write does so itself.
 pub(crate) async fn run_to_end<T, E>(
     request: &HttpRequest,
     work: impl Future<Output = Result<T, E>> + 'static,

@@ -55,7 +55,7 @@ impl Orders {
                 decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;
             let Decision::Changed(event) = decision else {
                 // Nothing changes, so nothing is recorded: the same request finds the same order.
-                return Ok(Answered { answer: (request.render)(&order), replayed: false });
+                return Ok(Answered { answer: (request.encode)(&order), replayed: false });
             };
             match self.land(*event, request, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),

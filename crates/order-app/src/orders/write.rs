@@ -77,7 +77,7 @@ impl Orders {
         deadline: Deadline,
     ) -> Result<Landed, WriteFailure> {
         let ports = &self.0.ports;
-        let answer = (request.render)(&event.order);
+        let answer = (request.encode)(&event.order);
         let id = uuid_v7(event.order.snapshot().updated_at, &*ports.entropy);
         let frozen = EventRecord::freeze(&event, id, &request.origin)
             .map_err(|error| WriteFailure::Internal(Box::new(error)))?;

@@ -210,10 +210,10 @@ async fn a_defect_is_an_internal_error_and_the_service_works_on() {
 }
 
 #[tokio::test]
-async fn a_defect_in_the_rendering_is_an_internal_error_and_nothing_is_written() {
+async fn a_defect_in_the_encoding_is_an_internal_error_and_nothing_is_written() {
     let world = World::new();
     let mut request = a_write_once(a_key("k"), 1);
-    request.render = |_| panic!("this panic belongs to the test");
+    request.encode = |_| panic!("this panic belongs to the test");
     let error = world.orders.place(a_place_command(), request).await;
     let error = error.unwrap_err();
     assert!(matches!(error, PlaceError::Write(WriteFailure::Internal(_))));

@@ -7,7 +7,7 @@ use order_app::ports::Conflict;
 use order_domain::{Amount, Currency, LinesError, OrderStatus, TotalMismatch};
 use order_testkit::examples::{
     a_currency, a_line, a_place_command, a_reference, a_write_request, an_amount, an_order_id,
-    noon, render, some_lines,
+    encode, noon, some_lines,
 };
 use order_testkit::{FixedClock, MockStore};
 
@@ -29,7 +29,7 @@ async fn an_order_lands_with_its_event_and_its_rendered_answer() {
     };
     let answered = world.orders.place(command, a_write_request()).await.unwrap();
     let order = world.order(1).await.unwrap();
-    assert_eq!(answered.answer, render(&order));
+    assert_eq!(answered.answer, encode(&order));
     assert!(!answered.replayed);
 
     let snapshot = order.snapshot();

@@ -80,7 +80,7 @@ pub(crate) async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) ->
     order
 }
 
-/// The text that the examples' rendering makes of an order: id, version and status.
+/// The text that the examples' encoding makes of an order: id, version and status.
 pub(crate) fn text(answered: &Answered) -> &str {
     std::str::from_utf8(&answered.answer.body).unwrap()
 }

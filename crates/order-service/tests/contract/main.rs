@@ -23,6 +23,7 @@ mod json;
 mod listener;
 mod lists;
 mod money;
+mod recorded;
 mod stage;
 mod statuses;
 mod steps;
@@ -75,6 +76,7 @@ fn cases() -> impl Iterator<Item = (&'static str, Case)> {
         ("documents", documents::cases()),
         ("errors", errors::cases()),
         ("idempotency", idempotency::cases()),
+        ("recorded", recorded::cases()),
         ("concurrency", concurrency::cases()),
     ]
     .into_iter()

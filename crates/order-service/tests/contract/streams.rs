@@ -182,7 +182,8 @@ fn publish(database: &Scratch, position: i64) {
     execute(database, &statement);
 }
 
-fn execute(database: &Scratch, statement: &str) {
+/// Runs a statement past the services on a database.
+pub(crate) fn execute(database: &Scratch, statement: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let patience =
         if database.url.starts_with("sqlite") { "PRAGMA busy_timeout = 9999;" } else { "" };

@@ -29,29 +29,22 @@ async fn record(store: &Store, answer: &RecordedAnswer) {
 }
 
 pub(super) async fn an_answer_is_read_back_byte_for_byte(store: Store) {
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let headers = vec![
-        header("Location", "/orders/7"),
-        header("etag", "\"1\""),
-        header("x-repeated", "first"),
-        header("x-repeated", "second; it's \\ \u{e9} \u{1f600}"),
-        header("x-empty", ""),
-    ];
+    let head = "Location: /orders/7\r\netag: \"1\" ; it's \\ \u{e9} \u{1f600}\t ";
     let bodies = [
         Vec::new(),
         (0..=255).chain(0..=255).collect(),
         vec![0xff, 0xfe, 0x00, 0xc3, 0x28, 0x00],
         "{\"id\": 1,  \"total\":\"0.30\"}\r\n".repeat(4_000).into_bytes(),
     ];
-    for (status, body) in [200, 201, 409, 599].into_iter().zip(bodies) {
+    for (tag, body) in [0, 201, 599, u16::MAX].into_iter().zip(bodies) {
         let mut answer = a_recorded_answer(a_fresh_key());
         answer.fingerprint = Fingerprint([0xff, 0x00].repeat(16).try_into().expect("32 bytes"));
         answer.recorded_at = noon_plus(1);
-        answer.answer = Answer { status, headers: headers.clone(), body };
+        answer.answer = Answer { tag, head: head.to_owned(), body };
         record(&store, &answer).await;
     }
     let mut bare = a_recorded_answer(a_fresh_key());
-    bare.answer.headers.clear();
+    bare.answer.head.clear();
     record(&store, &bare).await;
 }
 

@@ -1,10 +1,8 @@
 //! `GET /orders/{id}`.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::ETAG;
+use actix_web::http::header::{ContentType, ETAG};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::send;
 use crate::app::App;
 use crate::body::{self, OrderBody};
 use crate::edge::run_to_end;
@@ -41,9 +39,10 @@ pub(crate) async fn find(
     let id = request::id(&request, "id")?;
     let orders = app.http.orders.clone();
     let order = run_to_end(&request, async move { orders.find(id).await }).await?;
+    let tag = (ETAG, body::etag(order.version()));
     if request::is_unmodified(&request, order.version())? {
-        let tag = body::etag(order.version());
-        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+        return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
-    Ok(send(body::order_answer(&order, StatusCode::OK)))
+    let mut response = HttpResponse::Ok();
+    Ok(response.content_type(ContentType::json()).insert_header(tag).body(body::order(&order)))
 }

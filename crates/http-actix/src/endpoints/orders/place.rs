@@ -3,10 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{send_answered, write_request};
+use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody, PlaceOrderBody};
-use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::IdempotencyKey;
@@ -50,9 +49,7 @@ pub(crate) async fn place(
         &request,
         Operation::Place,
         || body::place_fingerprint(&command),
-        body::created,
+        answer::created,
     )?;
-    let orders = app.http.orders.clone();
-    let answered = run_to_end(&request, async move { orders.place(command, write).await }).await?;
-    Ok(send_answered(answered))
+    answer::send(app.http.orders.place(command, write).await?)
 }

@@ -3,10 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
 
-use super::{send_answered, write_request};
+use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody, ReplaceLinesBody};
-use crate::edge::run_to_end;
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -44,10 +43,7 @@ pub(crate) async fn replace_lines(
         &request,
         Operation::ReplaceLines,
         || body::replace_fingerprint(&command),
-        body::changed,
+        answer::changed,
     )?;
-    let orders = app.http.orders.clone();
-    let answered =
-        run_to_end(&request, async move { orders.replace_lines(command, write).await }).await?;
-    Ok(send_answered(answered))
+    answer::send(app.http.orders.replace_lines(command, write).await?)
 }
