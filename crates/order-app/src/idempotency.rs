@@ -1,13 +1,13 @@
-//! One execution per idempotency key (draft-ietf-httpapi-idempotency-key-header-07): the key, what
-//! it stands for, and the answer that is repeated. Where answers are kept is not here: they are
-//! part of the [`Change`](crate::ports::Change) that they answer.
+//! One execution per idempotency key (draft-ietf-httpapi-idempotency-key-header-07): the key, the request that
+//! it stands for, and the recorded answer. An answer is recorded as a part of the
+//! [`Change`](crate::ports::Change) that it answers.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-/// What a write does; keys of different operations do not meet.
+/// What a write does. The same key under two operations is two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Placing an order.
@@ -33,16 +33,16 @@ impl Operation {
 /// A client's key within its scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Who calls, at most 64 characters of visible ASCII; one name for all while there is no
+    /// The caller, at most 64 characters of visible ASCII; the same for all requests while there is no
     /// authentication.
     pub caller: String,
-    /// What is asked for.
+    /// What the request does.
     pub operation: Operation,
     /// The key itself: 1 to 255 characters of visible ASCII.
     pub key: String,
 }
 
-/// A digest of the parsed request, so that the same key with another request is noticed.
+/// A digest of the parsed request. It shows when a key comes with another request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -58,21 +58,21 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// An answer and the request it belongs to.
+/// An answer, and the request to which it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedAnswer {
-    /// Under which key.
+    /// The key of the request.
     pub key: IdempotencyKey,
-    /// To which request.
+    /// The digest of the request.
     pub fingerprint: Fingerprint,
-    /// What to repeat.
+    /// The answer to repeat.
     pub answer: Answer,
-    /// Since when, UTC, in microseconds.
+    /// When it was recorded, UTC, in microseconds.
     pub recorded_at: DateTime<Utc>,
 }
 
-/// The keys that this process is working on. Two requests with one key must not run side by side;
-/// across processes the unique key of the database sees to that.
+/// The keys of the requests that run in this process. Two requests with one key must not run at the same time;
+/// across processes the unique key of the database excludes it.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight(Mutex<HashSet<IdempotencyKey>>);
 
@@ -84,7 +84,7 @@ pub(crate) struct Running<'a> {
 }
 
 impl InFlight {
-    /// Takes a key, or `None` when a request is running under it.
+    /// Takes a key; `None` when a request with it is running.
     pub(crate) fn start(&self, key: &IdempotencyKey) -> Option<Running<'_>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.insert(key.clone()).then(|| Running { in_flight: self, key: key.clone() })

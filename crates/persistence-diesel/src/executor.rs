@@ -47,7 +47,7 @@ impl<B: Backend> Executor<B> {
         T: Send + 'static,
     {
         let this = Arc::clone(self);
-        self.spawn(async move { this.run(&this.readers, deadline, query, &about).await }).await
+        self.spawn(async move { this.query(&this.readers, deadline, query, &about).await }).await
     }
 
     /// Runs statements that write and may be repeated, each a transaction of its own.
@@ -62,7 +62,7 @@ impl<B: Backend> Executor<B> {
         T: Send + 'static,
     {
         let this = Arc::clone(self);
-        self.spawn(async move { this.run(&this.writers, deadline, query, &about).await }).await
+        self.spawn(async move { this.query(&this.writers, deadline, query, &about).await }).await
     }
 
     /// Runs statements in one transaction.
@@ -82,7 +82,7 @@ impl<B: Backend> Executor<B> {
             let mut in_doubt = false;
             loop {
                 let attempt = this.attempt_to_transact(query, &about, &mut in_doubt);
-                match tries.run(attempt).await {
+                match tries.attempt(attempt).await {
                     Ok(None) => {}
                     Ok(Some(result)) => return Ok(result),
                     Err(error) => return Err(unfinished(error, in_doubt)),
@@ -105,7 +105,7 @@ impl<B: Backend> Executor<B> {
 
     /// Runs statements on the runtime of the caller, again when the connection turns out to be dead,
     /// until the deadline.
-    pub(crate) async fn run<A: Sync + ?Sized, T>(
+    pub(crate) async fn query<A: Sync + ?Sized, T>(
         &self,
         pool: &Pool<Manager<B>>,
         deadline: Deadline,
@@ -115,7 +115,7 @@ impl<B: Backend> Executor<B> {
         let mut tries = self.retry.tries(deadline);
         loop {
             let attempt = attempt(pool, query, about);
-            if let Some(result) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
+            if let Some(result) = tries.attempt(attempt).await.map_err(StoreError::Unavailable)? {
                 return result.map_err(StoreError::Corrupt);
             }
         }

@@ -1,7 +1,5 @@
-//! Order ids at birth: blocks of ids are reserved in the database, and handed out from memory. How
-//! a block is reserved is a statement, and in `store.rs`.
-
-use std::future::Future;
+//! Order ids: blocks of ids are reserved in the database and given from memory. The statement that
+//! reserves a block is in `sql/statements.rs`.
 
 use order_app::ports::StoreError;
 use order_domain::OrderId;
@@ -29,8 +27,8 @@ impl OrderIds {
         Self(Mutex::new(Block { next: 0, end: 0, size: FIRST_BLOCK }))
     }
 
-    /// The next id. `reserve(n)` answers the first of n ids that are nobody else's; it runs at
-    /// most once at a time, and a caller that goes away loses nothing but ids.
+    /// The next id. `reserve(n)` returns the first of n ids that no other process has; one call runs at a
+    /// time, and a caller that goes away loses only ids.
     pub(crate) async fn next<F>(
         &self,
         reserve: impl FnOnce(i64) -> F,
@@ -50,7 +48,7 @@ impl OrderIds {
         Ok(id)
     }
 
-    /// Forgets the rest of the block: somebody else uses its ids.
+    /// Drops the rest of the block, because another program uses its ids.
     pub(crate) async fn forget(&self) {
         let mut block = self.0.lock().await;
         block.next = block.end;

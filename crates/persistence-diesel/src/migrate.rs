@@ -1,4 +1,4 @@
-//! Bringing a database server up to date. SQLite has its own way, in its backend.
+//! Migrations of a database server. Those of SQLite are in its backend.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use diesel_async::{AsyncConnection, AsyncMigrationHarness};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use order_app::ports::BoxError;
 
-/// The longest that a process waits for its turn, the time to reach the server included. Whoever
-/// wants to migrate all the same tries again.
+/// How long a process waits for the lock of the migrations at most, including the time to reach the
+/// server.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs what is pending and says what that was. The caller holds the lock.
+/// Runs the pending migrations and names them. The caller holds the lock.
 pub(crate) fn run<C>(connection: C, migrations: EmbeddedMigrations) -> Result<Vec<String>, BoxError>
 where
     C: AsyncConnection,

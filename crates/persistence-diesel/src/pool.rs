@@ -1,7 +1,6 @@
-//! Connections: opened on the main runtime, handed out one at a time, and thrown away when a
-//! caller left in the middle of something. What is said over them is not here.
+//! Connections: opened on the main runtime, lent to one piece of work at a time, and closed when that
+//! work did not end. The statements are not here.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,54 +9,54 @@ use order_app::ports::BoxError;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// The longest that opening one connection may take. A stopped server still accepts connections
-/// and then says nothing.
+/// The longest time that opening one connection may take. A stopped server still accepts connections
+/// and then sends nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a backend knows of its connections.
+/// How a backend makes its connections.
 pub(crate) trait Connect: Send + Sync + 'static {
     /// The connection.
     type Connection: Send + 'static;
 
-    /// How long one is kept that nobody uses. Servers cut connections on which nothing is said, so
-    /// it is clearly shorter than what ours is told to bear.
+    /// How long an idle connection is kept. It is clearly shorter than the time after which the server,
+    /// by our set-up, closes an idle connection.
     const IDLE: Duration;
 
-    /// Opens one and makes it ours: isolation level, time-outs, time zone.
+    /// Opens a connection and sets it up: isolation level, time-outs, time zone.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
 
-    /// Whether the other side is known to be gone. Cheap: it asks nobody.
+    /// Whether the server is known to have closed it. Cheap: it sends nothing.
     fn is_closed(connection: &mut Self::Connection) -> bool;
 }
 
-/// A connection, and whether somebody is in the middle of something with it.
+/// A connection, and whether a piece of work on it has not ended.
 pub(crate) struct Guarded<C> {
     /// The connection itself.
     pub(crate) connection: C,
     busy: bool,
-    /// When somebody last had done with it.
-    rests_since: Instant,
+    /// When the last piece of work ended.
+    idle_since: Instant,
 }
 
 impl<C> Guarded<C> {
     fn new(connection: C) -> Self {
-        Self { connection, busy: false, rests_since: Instant::now() }
+        Self { connection, busy: false, idle_since: Instant::now() }
     }
 
-    /// From here until [`Guarded::finish`] the connection is in an unknown state: whoever drops it in
-    /// between, by a time-out or an error, closes it, and the database rolls back.
+    /// Begins a piece of work. Until [`Guarded::finish`] the connection is in an unknown state: dropping
+    /// it in between, by a time-out or an error, closes it, and the database rolls back.
     pub(crate) fn begin(&mut self) -> &mut C {
         self.busy = true;
         &mut self.connection
     }
 
-    /// Whatever was begun has ended, and no transaction is open.
+    /// Ends a piece of work: no transaction is open.
     pub(crate) fn finish(&mut self) {
         self.busy = false;
-        self.rests_since = Instant::now();
+        self.idle_since = Instant::now();
     }
 
-    /// Whether nobody is in the middle of anything.
+    /// Whether no piece of work is under way.
     pub(crate) fn is_finished(&self) -> bool {
         !self.busy
     }
@@ -70,8 +69,8 @@ pub(crate) struct Manager<B> {
 }
 
 impl<B: Connect> Manager<B> {
-    /// Connections will live on the current runtime: their tasks must outlive those who use them,
-    /// such as the workers of an HTTP server.
+    /// Connections will live on the current runtime, because their tasks must outlive the workers of an
+    /// HTTP server that use them.
     pub(crate) fn new(backend: B) -> Self {
         Self { backend: Arc::new(backend), runtime: Handle::current() }
     }
@@ -94,9 +93,9 @@ impl<B: Connect> ManageConnection for Manager<B> {
         if self.has_broken(guarded) {
             return Err("the connection is closed".into());
         }
-        // The pool looks for idle ones from time to time only, and not at all while the process is
+        // The pool looks for idle connections from time to time only, and not while the process is
         // halted.
-        if guarded.rests_since.elapsed() >= B::IDLE { Err(Stale.into()) } else { Ok(()) }
+        if guarded.idle_since.elapsed() >= B::IDLE { Err(Stale.into()) } else { Ok(()) }
     }
 
     fn has_broken(&self, guarded: &mut Self::Connection) -> bool {
@@ -104,17 +103,17 @@ impl<B: Connect> ManageConnection for Manager<B> {
     }
 }
 
-/// A connection was given up because nobody used it for long: nothing is wrong.
+/// The connection was closed because it was idle for long, which is no failure.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was idle for too long")]
 struct Stale;
 
-/// Says in the log why connections cannot be opened: those who wait for one only learn that there
-/// is none. The same cause is said once, and again when it lasts.
+/// Logs why connections cannot be opened: a request that waits for one only learns that there is none.
+/// The same cause is logged once, and again when it lasts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reporter(Arc<Mutex<Option<(String, Instant)>>>);
 
-/// For how long a cause is not repeated.
+/// How long the same cause is not logged again.
 const REPORTED_FOR: Duration = Duration::from_secs(10);
 
 impl ErrorSink<BoxError> for Reporter {
@@ -136,20 +135,20 @@ impl ErrorSink<BoxError> for Reporter {
     }
 }
 
-/// How a pool does; asks nobody.
+/// The state of a pool of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolReport {
-    /// What it is for.
+    /// What the pool is for.
     pub name: &'static str,
     /// The most connections that it opens.
     pub max: u32,
-    /// Connections that are open, those under way included.
+    /// Connections that are open or being opened.
     pub open: u32,
-    /// Those of them that nobody uses.
+    /// Open connections that are not in use.
     pub idle: u32,
-    /// Who waits for one now.
+    /// Requests that wait for a connection now.
     pub waiting: u64,
-    /// Who got none in time, since the start.
+    /// Requests that got none in time, since the start.
     pub timed_out: u64,
 }
 
@@ -166,7 +165,7 @@ pub(crate) fn report<B: Connect>(
     PoolReport { name, max, open, idle, waiting, timed_out: counts.get_timed_out }
 }
 
-/// A connection of a pool, for one piece of work.
+/// Takes a connection from a pool for one piece of work.
 pub(crate) async fn connection<B: Connect>(
     pool: &Pool<Manager<B>>,
 ) -> Result<PooledConnection<'_, Manager<B>>, BoxError> {
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_was_idle_for_too_long_is_not_handed_out() {
+    async fn a_connection_that_was_idle_for_too_long_is_not_used_again() {
         let reporter = Reporter::default();
         let pool = Pool::builder()
             .error_sink(Box::new(reporter.clone()))
@@ -219,8 +218,8 @@ mod tests {
             advance(Duration::from_millis(2_900)).await;
             assert_eq!(use_one(&pool).await, 0, "it is used often enough");
         }
-        // The pool itself does not notice: its own clock does not move here, as in a process that
-        // was halted.
+        // The pool itself does not notice, because its own clock does not move here, as in a process
+        // that was halted.
         advance(Duration::from_secs(3)).await;
         assert_eq!(use_one(&pool).await, 1);
         assert!(reporter.0.lock().expect("nobody panics").is_none(), "nothing is wrong");

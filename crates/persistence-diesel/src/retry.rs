@@ -1,32 +1,33 @@
-//! Again, within reason: a bounded number of attempts, a random pause between them that grows
-//! (full jitter), and a deadline over all of it.
+//! Retries: a bounded number of attempts, a random pause between them that grows (full jitter), and a
+//! deadline over all of it.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error};
+use order_app::backoff::Backoff;
 use order_app::ports::{BoxError, Deadline, Entropy};
 use tokio::time::{sleep, timeout_at};
 
-/// How often a transaction that the database gave up is tried.
+/// How often a transaction that the database refuses is tried.
 const ATTEMPTS: u32 = 5;
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The pauses between attempts.
+const PAUSES: Backoff =
+    Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(100) };
 
-/// The way in which a store tries again.
+/// How a store retries.
 pub(crate) struct Retry {
     entropy: Arc<dyn Entropy>,
     attempts: u32,
 }
 
 impl Retry {
-    /// Every connection of a pool may turn out to be dead, each costing one attempt.
+    /// Allows for one attempt on each connection of the pool, because all of them may be dead.
     pub(crate) fn new(entropy: Arc<dyn Entropy>, pool_size: u32) -> Self {
         Self { entropy, attempts: ATTEMPTS.saturating_add(pool_size) }
     }
 
-    /// Starts on a piece of work that must end by the deadline.
+    /// Begins a piece of work that must end by the deadline.
     pub(crate) fn tries(&self, deadline: Deadline) -> Tries<'_> {
         Tries {
             retry: self,
@@ -35,14 +36,6 @@ impl Retry {
             refusals: 0,
             failure: "there was no time left".into(),
         }
-    }
-
-    fn pause(&self, number: u32) -> Duration {
-        let longest = Duration::from_millis(1)
-            .saturating_mul(2_u32.saturating_pow(number))
-            .min(LONGEST_PAUSE);
-        let part = u32::try_from(self.entropy.bits() & 0xFFFF).unwrap_or(0);
-        longest.saturating_mul(part).checked_div(0x1_0000).unwrap_or(longest)
     }
 }
 
@@ -56,10 +49,10 @@ pub(crate) struct Tries<'r> {
 }
 
 impl Tries<'_> {
-    /// Makes one attempt. `None` is the advice to make another one, after a pause that has passed
-    /// already; an error says that there is no use, and why the last attempt failed. An attempt
-    /// that the deadline hits is dropped where it stands.
-    pub(crate) async fn run<T>(
+    /// Makes one attempt. `None` means that another attempt may follow at once: the pause before it has
+    /// passed. An error means that there are no more attempts, and is the failure of the last one. An
+    /// attempt that does not end by the deadline is dropped.
+    pub(crate) async fn attempt<T>(
         &mut self,
         attempt: impl Future<Output = Result<Option<T>, BoxError>> + Send,
     ) -> Result<Option<T>, BoxError> {
@@ -72,7 +65,7 @@ impl Tries<'_> {
                 return Err(format!("no answer by the deadline; before that: {before}").into());
             }
         }
-        let pause = self.retry.pause(self.number);
+        let pause = PAUSES.pause(self.number, &*self.retry.entropy);
         self.number = self.number.saturating_add(1);
         self.refusals = self.refusals.saturating_add(u32::from(is_refusal(&*self.failure)));
         let in_time = Deadline::now().checked_add(pause).is_some_and(|end| end < self.deadline);
@@ -85,8 +78,8 @@ impl Tries<'_> {
     }
 }
 
-/// Whether the database itself said no, as it does to a transaction that it gives up; a connection
-/// that is lost says nothing. `mysql_async` tells the two apart only by its words.
+/// Whether the database refused the statement, as it does with a transaction that it gives up. A lost
+/// connection is no refusal; `mysql_async` tells the two apart only by the text of the error.
 fn is_refusal(failure: &(dyn std::error::Error + 'static)) -> bool {
     match failure.downcast_ref() {
         Some(Error::DatabaseError(

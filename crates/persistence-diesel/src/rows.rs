@@ -1,4 +1,4 @@
-//! Rows, and how they become domain values and back. Statements are not here.
+//! Rows of the tables, and how they become domain values and back. Statements are not here.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 use crate::types::{Document, Guid, Lenient, Money, Time, Word};
 
-/// A row of `orders`. What may be NULL in a table that was adopted is an option.
+/// A row of `orders`. Columns that may be NULL in an adopted table are options.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = orders, treat_none_as_default_value = false)]
 pub(crate) struct OrderRow {
@@ -61,9 +61,9 @@ pub(crate) struct EventRow {
     pub data: String,
 }
 
-/// A row of `journal`, with the row of `outbox` that it stands for, if that is there.
+/// A row of `journal`, with its row of `outbox`, if that exists.
 #[derive(Debug, Queryable)]
-pub(crate) struct PlacedRow {
+pub(crate) struct JournalRow {
     pub position: i64,
     order_id: i64,
     pub sequence: i64,
@@ -95,7 +95,7 @@ pub(crate) struct AnswerRow {
     pub recorded_at: NaiveDateTime,
 }
 
-/// All rows of one change, ready to be written as often as it takes.
+/// All rows of one change, ready to be written, and written again.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeRows {
     pub order: OrderRow,
@@ -105,7 +105,7 @@ pub(crate) struct ChangeRows {
     pub replaces: Option<i64>,
 }
 
-/// A line in the `items` column. Prices are strings; rows that others inserted may hold numbers.
+/// A line in the `items` column, as we write it: prices are strings.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LineOut<'a> {
@@ -117,7 +117,8 @@ struct LineOut<'a> {
     unit_price: AmountText,
 }
 
-/// `P` is the text of the price: an amount is never a floating-point number on its way.
+/// A line in the `items` column. `P` holds the text of the price: other programs may write a number, which
+/// must not become a floating-point number.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LineIn<'a, P> {
@@ -128,7 +129,7 @@ struct LineIn<'a, P> {
     unit_price: P,
 }
 
-/// A line as we write it.
+/// A line that is read as we write it.
 struct Ours(OrderLine);
 
 impl<'de> Deserialize<'de> for Ours {
@@ -148,7 +149,7 @@ impl ChangeRows {
         })
     }
 
-    /// How many bytes of documents there are; the rest is small.
+    /// The bytes of its documents; the rest is small.
     pub(crate) fn bytes(&self) -> usize {
         let answer = self.answer.as_ref().map_or(0, |answer| answer.body.len());
         self.order
@@ -216,7 +217,7 @@ fn answer_row(answer: RecordedAnswer) -> AnswerRow {
     }
 }
 
-/// The primary key of an answer: caller, operation and key. None of them contains a space.
+/// The primary key of an answer: caller, operation and key. None of them has a space.
 pub(crate) fn scope(key: &IdempotencyKey) -> String {
     format!("{} {} {}", key.caller, key.operation.as_str(), key.key)
 }
@@ -236,7 +237,7 @@ impl OrderRow {
 
     /// The order that this row holds.
     pub(crate) fn order(&self) -> Result<Order, BoxError> {
-        let currency = self.currency.0.ok_or("currency is none of ISO 4217")?;
+        let currency = self.currency.0.ok_or("currency is no code of ISO 4217")?;
         let items = self.items.as_ref().ok_or("items is NULL")?;
         let lines = OrderLines::new(currency, lines(&items.0)?)?;
         let total = self.total_amount.and_then(|Money(total)| Amount::new(total?).ok());
@@ -265,13 +266,13 @@ impl OrderRow {
     }
 }
 
-/// A stored time, if it is one. Columns hold UTC without saying so.
+/// A stored time, if it is valid. Columns have no time zone and hold UTC.
 pub(crate) fn time(stored: Option<Time>) -> Option<DateTime<Utc>> {
     stored.and_then(|time| time.0).map(|time| time.and_utc())
 }
 
-/// The lines in a document: first as we write it, with prices as strings, and then as others may
-/// have, with numbers.
+/// The lines in a document. It is read as we write it first, with prices as strings, and then as other
+/// programs may write it, with numbers.
 fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {
     if let Ok(ours) = serde_json::from_str::<Vec<Ours>>(items) {
         return Ok(ours.into_iter().map(|Ours(line)| line).collect());
@@ -298,7 +299,7 @@ fn line<'a, P>(item: LineIn<'a, P>, text: impl Fn(P) -> &'a str) -> Result<Order
 }
 
 impl EventRow {
-    /// What says that this event has no place in the journal yet.
+    /// The row by which this event waits for its position in the journal.
     pub(crate) fn incoming(&self) -> IncomingRow {
         let Self { order_id, sequence, event_id, .. } = *self;
         IncomingRow { order_id, sequence, event_id }
@@ -323,8 +324,8 @@ fn event_kind(name: &str) -> Result<OrderEventKind, BoxError> {
     kind.ok_or_else(|| "an unknown type of event".into())
 }
 
-impl PlacedRow {
-    /// The event at this place, or what is wrong with it. An error is about the place itself.
+impl JournalRow {
+    /// The entry, or what is wrong with its event. An error is about the position itself.
     pub(crate) fn into_entry(self) -> Result<Result<JournalEntry, Unreadable>, BoxError> {
         let (order, sequence) = (OrderId::new(self.order_id)?, Version::new(self.sequence)?);
         let position = self.position;
@@ -334,7 +335,7 @@ impl PlacedRow {
         })
     }
 
-    /// The event that the order should have at this place, or what is wrong with it.
+    /// The event that the order should have at this position, or what is wrong with it.
     pub(crate) fn into_event(
         self,
         order: OrderId,

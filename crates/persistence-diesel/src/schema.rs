@@ -1,6 +1,6 @@
-//! The tables, once for all databases, with the column types that have another form on each. How
-//! those types are read and written is in `types.rs`; what the tables mean is said in the
-//! top-level `migrations/`.
+//! The tables, once for all databases, with SQL types of our own where the databases differ. How these
+//! types are read and written is in `types.rs`; the meaning of the tables is in the top-level
+//! `migrations/`.
 
 /// SQL types of our own.
 pub(crate) mod sql_types {
@@ -29,7 +29,7 @@ pub(crate) mod sql_types {
     pub struct Money;
 }
 
-// A table that was adopted may hold NULL where ours may not.
+// An adopted table may hold NULL where ours may not.
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
     use super::sql_types::{Document, Money};

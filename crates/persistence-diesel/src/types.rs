@@ -17,13 +17,13 @@ use rust_decimal::Decimal;
 
 use crate::schema::sql_types;
 
-/// In SQLite an amount is a whole number of this many decimals.
+/// How many decimals an amount has in SQLite, where it is a whole number.
 const SCALE: u32 = 4;
 
-/// Positions in the journal are smaller; `shard_position` is the shard times this and the position.
+/// `shard_position` is the shard times this number, plus the position, which is smaller.
 pub(crate) const SHARD_SPAN: i64 = 1 << 48;
 
-/// What others wrote, and makes no sense to us, is never written by us.
+/// Invalid values are read as none, and never written.
 const UNWRITABLE: &str = "there is nothing to write";
 
 /// A UUID as sixteen bytes.
@@ -36,31 +36,31 @@ pub(crate) struct Guid(pub uuid::Uuid);
 #[diesel(sql_type = sql_types::Document)]
 pub(crate) struct Document(pub String);
 
-/// An exact number, or none where others wrote what is none (PostgreSQL: `NaN`); whether it is an
-/// amount is for the order to say.
+/// An exact number, or none where other programs wrote something else (PostgreSQL: `NaN`). The order
+/// decides whether it is a valid amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Money)]
 pub(crate) struct Money(pub Option<Decimal>);
 
-/// A time, or none where others wrote what is no time.
+/// A time, or none where other programs wrote something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub(crate) struct Time(pub Option<NaiveDateTime>);
 
-/// One of a few words, or none where others wrote what is none of them. Kept as what it means: a
-/// page of orders is full of them, and texts are allocated one by one.
+/// One of a few words, or none where other programs wrote something else. It is kept as its meaning,
+/// because a page of orders has many of them and each text would be an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub(crate) struct Word<T: Spelled>(pub Option<T>);
 
-/// What is stored as a word.
+/// A value that is stored as a word.
 pub(crate) trait Spelled: Copy + FromStr + std::fmt::Debug + 'static {
     /// The word.
     fn spelling(self) -> &'static str;
 }
 
-/// What a column holds, or why that makes no sense: so that one broken value does not make all rows
-/// of an answer unreadable.
+/// The value of a column, or why it cannot be read: one broken value must not make all rows of a result
+/// unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
 pub(crate) struct Lenient<T>(pub Result<T, String>);
 
@@ -259,13 +259,13 @@ impl FromSql<sql_types::Money, Pg> for Money {
     }
 }
 
-/// Reads the binary form of an amount (`numeric_send` in PostgreSQL's sources): the number of digits,
-/// the place of the first one before the point, the sign, the decimals to show, and the digits, which
-/// are to the base of ten thousand. A page of orders is full of them, and to read each in general
-/// takes several times as long. `None` for what is no amount, or has more decimals.
+/// Reads the binary form of an amount (`numeric_send` in PostgreSQL's sources): the number of digits, the
+/// weight of the first one, the sign, the decimals to show, and the digits to the base of ten thousand. A
+/// page of orders has many amounts, and the general reader takes several times as long. `None` for other
+/// numbers, and for amounts with more decimals.
 fn ten_thousandths(bytes: &[u8]) -> Option<i128> {
     const MOST_DIGITS: usize = 6;
-    /// Of nineteen digits, as many as an amount has.
+    /// Amounts have nineteen digits at most.
     const MORE_THAN_ANY: i128 = 10_000_000_000_000_000_000;
     let mut parts = bytes.chunks_exact(2).map(|part| match part {
         [high, low] => u16::from_be_bytes([*high, *low]),
@@ -304,7 +304,7 @@ mod tests {
 
     use super::*;
 
-    /// The bytes by which PostgreSQL sends a number.
+    /// The bytes that PostgreSQL sends for a number.
     fn sent(number: &str) -> Vec<u8> {
         let number: Decimal = number.parse().unwrap();
         let (digits, weight, scale, sign) = match PgNumeric::from(&number) {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_postgres_sends_for_an_amount_is_read_as_whole_ten_thousandths() {
+    fn amounts_of_postgres_are_read_as_whole_ten_thousandths() {
         for (number, expected) in [
             ("0", 0),
             ("0.0001", 1),
@@ -340,13 +340,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_left_to_the_general_reading() {
+    fn other_numbers_are_left_to_the_general_reader() {
         let larger = ["1000000000000000", "1234567800000000000000000000"];
         let largest = "79228162514264337593543950335";
         for other in larger.into_iter().chain(["-1", "0.00001", "1.23456", largest]) {
             assert_eq!(ten_thousandths(&sent(other)), None, "{other}");
         }
-        // NaN, infinity, and what is cut off.
+        // NaN and infinity, and then amounts that are cut off.
         for sign in [0xC000_u16, 0xD000] {
             let [high, low] = sign.to_be_bytes();
             assert_eq!(ten_thousandths(&[0, 0, 0, 0, high, low, 0, 0]), None);

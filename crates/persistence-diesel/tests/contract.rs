@@ -1,5 +1,5 @@
-//! The store and the journal keep their laws on every database: one trial for each case of the
-//! contract and each database, on the real servers; the store also when it writes each change alone.
+//! The store and the journal keep their laws on every database: one trial for each case of the contract and
+//! each database, on the real servers. The store keeps them also when it writes each change alone.
 
 #![expect(clippy::expect_used, reason = "without a database there is nothing to test")]
 

@@ -1,5 +1,5 @@
-//! Changing an order that exists: read, decide, compare-and-set, and again when another change
-//! came first, unless the client named the version it knows.
+//! Changes an existing order: read, decide, compare-and-set. When another change came first, it does so
+//! again, unless the client named the version that it knows.
 
 use chrono::{DateTime, Utc};
 use order_domain::{Decision, Order, OrderId, Version};
@@ -7,7 +7,7 @@ use order_domain::{Decision, Order, OrderId, Version};
 use super::write::{ATTEMPTS, Landed};
 use super::{Answered, Orders, WriteFailure, WriteRequest};
 
-/// Why an order was not changed; `R` is what the rules said.
+/// Why an order was not changed; `R` is why the rules forbid it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError<R: std::error::Error + 'static> {
     /// There is no such order.
@@ -31,7 +31,7 @@ pub enum ChangeError<R: std::error::Error + 'static> {
 }
 
 impl Orders {
-    /// `expected` are the versions that the client accepts as the stored one; any when `None`.
+    /// `expected` are the versions that the client accepts as the stored one; any version when `None`.
     pub(super) async fn change<R: std::error::Error + 'static>(
         &self,
         id: OrderId,
@@ -54,7 +54,7 @@ impl Orders {
             let decision =
                 decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;
             let Decision::Changed(event) = decision else {
-                // Nothing changes, so nothing is recorded: the same request finds the same order.
+                // Nothing changes, so nothing is recorded. The same request finds the same order again.
                 return Ok(Answered { answer: (request.encode)(&order), replayed: false });
             };
             match self.land(*event, request, deadline).await? {

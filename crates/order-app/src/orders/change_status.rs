@@ -31,7 +31,7 @@ impl Orders {
     ) -> Result<Answered, ChangeStatusError> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "change status");
-        Self::run(step, async move {
+        Self::spawn_write(step, async move {
             let ChangeStatus { id, change, expected } = command;
             let decide =
                 |order: &order_domain::Order, now| order.change_status(change.clone(), now);

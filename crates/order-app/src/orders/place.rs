@@ -11,7 +11,7 @@ use crate::currencies::CurrencyNotEnabled;
 use crate::ports::{BoxError, Conflict};
 use crate::traces;
 
-/// What a client asks for.
+/// The order that a client wants to place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceOrder {
     /// Who orders.
@@ -61,7 +61,7 @@ impl Orders {
     ) -> Result<Answered, PlaceError> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "place order");
-        Self::run(step, async move { orders.place_once(command, &request).await }).await
+        Self::spawn_write(step, async move { orders.place_once(command, &request).await }).await
     }
 
     async fn place_once(
@@ -91,14 +91,14 @@ impl Orders {
                 Landed::Excluded(Conflict::ClientReference { existing }) => {
                     return Err(PlaceError::DuplicateClientReference { existing });
                 }
-                // Somebody inserts orders past us: the next id may be free. Or the answer that
-                // held the key was purged between the two looks at it.
+                // Another program inserts orders: the next id may be free. Or the answer with the key was
+                // purged after the commit failed.
                 Landed::Excluded(
                     Conflict::OrderId | Conflict::IdempotencyKey | Conflict::Version,
                 ) => self.pause(attempt).await,
             }
         }
-        let source: BoxError = "every attempt ran into another order or request".into();
+        let source: BoxError = "every attempt conflicted with another order or request".into();
         Err(WriteFailure::Unavailable(source).into())
     }
 }

@@ -45,7 +45,7 @@ impl Orders {
     ) -> Result<Answered, ReplaceLinesFailure> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "replace lines");
-        Self::run(step, async move {
+        Self::spawn_write(step, async move {
             let ReplaceLines { id, lines, claimed_total, expected } = command;
             let decide = |order: &Order, now| {
                 let lines = OrderLines::new(order.currency(), lines.clone())?;

@@ -1,6 +1,6 @@
-//! What all writes share: they run to their end, once per idempotency key, and commit one value.
+//! What all writes share: a write runs to its end in one task, runs once per idempotency key, and commits one
+//! value.
 
-use std::future::Future;
 use std::time::Duration;
 
 use chrono::SubsecRound as _;
@@ -15,38 +15,38 @@ use crate::idempotency::{RecordedAnswer, Running};
 use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
 use crate::traces;
 
-/// How often a write is decided anew when another one came first.
+/// How often a write is decided again when another one came first.
 pub(super) const ATTEMPTS: u32 = 12;
 /// The pauses between them.
 const PAUSES: Backoff =
     Backoff { first: Duration::from_millis(2), longest: Duration::from_millis(30) };
 
-/// What came of a commit that found nothing wrong with the store.
+/// The outcome of a commit, unless the store failed.
 pub(super) enum Landed {
-    /// The change is durable, or a request with the same key had landed before.
+    /// The change is durable, or an earlier request with the same key has landed.
     Answered(Answered),
-    /// Something excludes the change as it was decided.
+    /// The change as it was decided conflicts with the stored data.
     Excluded(Conflict),
 }
 
 impl Orders {
-    /// Runs a write in a task of its own: whoever drives the use cases, a caller that goes away never
-    /// cuts it short. It is a task of the caller's runtime, because on another one the thread that
-    /// waits for it would have to be woken. `step` is its part of the trace.
-    pub(super) async fn run<T, E, F>(step: Span, write: F) -> Result<T, E>
+    /// Runs a write in a task of its own, so that a caller that goes away never cuts it short. The task is
+    /// on the caller's runtime, because a task on another one would have to wake the thread of the caller.
+    /// `step` is its part of the trace.
+    pub(super) async fn spawn_write<T, E, F>(step: Span, write: F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<WriteFailure> + Send + 'static,
     {
-        // In the span of the request too, so that what is logged on the way tells whose it is.
+        // In the span of the request, too, so that log lines on the way name the request.
         match tokio::spawn(write.instrument(step).in_current_span()).await {
             Ok(result) => result,
             Err(stopped) => Err(WriteFailure::Internal(Box::new(stopped)).into()),
         }
     }
 
-    /// Takes the request's key, so that no second request runs under it in this process.
+    /// Takes the key of a request, so that no second request with this key runs in this process.
     pub(super) fn start(&self, once: Option<&Once>) -> Result<Option<Running<'_>>, WriteFailure> {
         let start = |once: &Once| self.0.in_flight.start(&once.key);
         once.map(|once| start(once).ok_or(WriteFailure::InProgress)).transpose()
@@ -97,8 +97,8 @@ impl Orders {
                 self.0.stats.took(from, kind);
                 Ok(Landed::Answered(Answered { answer, replayed: false }))
             }
-            // Another instance may have run the same request: then its answer is ours, whatever
-            // it was that our change ran into.
+            // Another instance may have run the same request: then its answer is the answer, whatever the
+            // conflict is.
             Err(StoreError::Conflict(conflict)) => {
                 Ok(match self.earlier(request.once.as_ref(), deadline).await? {
                     Some(answered) => Landed::Answered(answered),
@@ -109,7 +109,7 @@ impl Orders {
         }
     }
 
-    /// Waits a random moment before the next attempt, longer each time (full jitter).
+    /// Waits for a random time before the next attempt, which is longer each time (full jitter).
     pub(super) async fn pause(&self, attempt: u32) {
         tokio::time::sleep(PAUSES.pause(attempt, &*self.0.ports.entropy)).await;
     }

@@ -33,18 +33,18 @@ const WRITERS: Option<u32> = None;
 /// Starts a transaction that will write.
 const BEGIN: &str = "START TRANSACTION";
 
-/// How several lists are read by one statement: MariaDB has no lateral joins.
+/// MariaDB has no lateral joins, so each list is read by a statement of its own.
 const LISTS: Option<ListsQuery<Database>> = None;
 
-/// Ends a read of rows that are locked until the end of the transaction.
+/// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
 
-/// A time so many microseconds from now: what stands before and after their number.
+/// A time from now: the SQL before and after the number of microseconds.
 const FROM_NOW: (&str, &str) = ("(CURRENT_TIMESTAMP(6) + INTERVAL ", " MICROSECOND)");
 
-/// Deletes what has got the places after one: what stands before and after its number. From the
-/// journal to the keys, whatever the optimizer thinks: the other way it would wait for writers who
-/// have not committed yet.
+/// Deletes the events that have the positions after one: the SQL before and after its number. The hints make
+/// the server read the journal first: the other way round it would wait for writers that have not committed
+/// yet.
 const REMOVE: (&str, &str) = (
     "DELETE incoming FROM journal STRAIGHT_JOIN outbox_incoming AS incoming \
      FORCE INDEX (PRIMARY) ON incoming.order_id = journal.order_id \
@@ -52,20 +52,19 @@ const REMOVE: (&str, &str) = (
     "",
 );
 
-/// Joins the events of orders to the orders, in this order, whatever the optimizer thinks of the
-/// sizes of the tables.
+/// Joins the events of orders to the orders, in this order, whatever the optimizer expects of the sizes of
+/// the tables.
 const JOIN_EVENTS: &str = "STRAIGHT_JOIN outbox AS event FORCE INDEX (outbox_by_order)";
 
-/// What every connection is told. The default isolation, REPEATABLE READ, would allow lost
-/// updates. The server gives up a little later than the client does, on statements and on
-/// transactions whose client is gone; only MariaDB understands the comments that begin with M, and
-/// only MySQL those with a number. The time zone is set by diesel-async.
+/// The set-up of every connection. The default isolation, REPEATABLE READ, would allow lost updates. The
+/// server gives up statements and transactions a little later than the client does: its time-outs are for
+/// clients that are gone. Only MariaDB reads the comments that begin with M, and only MySQL those with a
+/// number. diesel-async sets the time zone.
 ///
-/// MySQL has no time-out for a transaction in which nothing is said, so what ends the transaction
-/// of a halted client, and its locks, is the one for any connection on which nothing is said
-/// (`wait_timeout`), or in the middle of saying something (`net_read_timeout`,
-/// `net_write_timeout`). They are shorter than the lease of the relay, which is taken over under
-/// those locks, and longer than [`Connect::IDLE`].
+/// MySQL has no time-out for an idle transaction. So the time-outs of idle connections (`wait_timeout`)
+/// and of half-sent messages (`net_read_timeout`, `net_write_timeout`) end the transaction of a halted
+/// client, and its locks. They are shorter than the lease of the relay, which is taken over under those
+/// locks, and longer than [`Connect::IDLE`].
 const SETUP: &str = "
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION autocommit = 1

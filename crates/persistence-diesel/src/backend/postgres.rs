@@ -34,24 +34,25 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// How several lists are read by one statement.
 const LISTS: Option<ListsQuery<Database>> = Some(lists::newest);
 
-/// Ends a read of rows that are locked until the end of the transaction.
+/// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
 
-/// A time so many microseconds from now: what stands before and after their number. Not the time
-/// at which the transaction began, for it may have waited since.
+/// A time from now: the SQL before and after the number of microseconds. `now()` would be the time at which
+/// the transaction began, and it may have waited since.
 const FROM_NOW: (&str, &str) =
     ("(clock_timestamp() AT TIME ZONE 'UTC' + ", " * INTERVAL '1 microsecond')");
 
 /// Joins the events of orders to the orders.
 const JOIN_EVENTS: &str = "JOIN outbox AS event";
 
-/// What every connection is told. The server gives up a little later than the client does: these
-/// are for statements whose client is gone. None of ours is worth the start of parallel workers.
-/// Every plan is made once, without looking at the values: each of our statements is an insert, or
-/// a range of one index, whatever they are, and planning takes longer than most of them run. For the
-/// same reason planners are kept from everything else: where nobody has analysed the tables yet, as
-/// after a start with an empty database, they took the whole backlog of events for a handful, and
-/// read and sorted all of it for each page. What is disabled is still done where nothing else helps.
+/// The set-up of every connection. The server gives up a little later than the client does: its time-outs
+/// are for clients that are gone. No statement of ours is large enough for parallel workers.
+///
+/// Every plan is made once, without looking at the values: each statement is an insert, or a range of one
+/// index, and planning takes longer than most of them run. The other kinds of plans are disabled: on tables
+/// without statistics, as after a start with an empty database, the planner took the whole backlog of events
+/// for a few rows, and read and sorted all of it for each page. A disabled plan is still used where no other
+/// is possible.
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET statement_timeout = '1500ms';

@@ -35,30 +35,30 @@ const WRITERS: Option<u32> = Some(1);
 /// process wrote in between.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// How several lists are read by one statement: nothing is won where nothing is sent.
+/// No statement is sent anywhere, so one statement for several lists would save nothing.
 const LISTS: Option<ListsQuery<Database>> = None;
 
-/// Ends a read of rows that are locked until the end of the transaction; all are.
+/// Ends a read whose rows are locked until the end of the transaction: all rows are.
 const LOCKING: &str = "";
 
-/// A time so many microseconds from now: what stands before and after their number.
+/// A time from now: the SQL before and after the number of microseconds.
 const FROM_NOW: (&str, &str) =
     ("strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.6f seconds', ", " / 1000000.0))");
 
-/// Deletes what has got the places after one: what stands before and after its number.
+/// Deletes the events that have the positions after one: the SQL before and after its number.
 const REMOVE: (&str, &str) = (
     "DELETE FROM outbox_incoming WHERE (order_id, sequence) IN \
      (SELECT order_id, sequence FROM journal WHERE position > ",
     ")",
 );
 
-/// Joins the events of orders to the orders, in this order, whatever the optimizer thinks of the
-/// sizes of the tables.
+/// Joins the events of orders to the orders, in this order, whatever the optimizer expects of the sizes of
+/// the tables.
 const JOIN_EVENTS: &str = "CROSS JOIN outbox AS event";
 
-/// What every connection is told. Readers do not wait for the writer (WAL), and a commit is on the
-/// disk when it is answered (FULL). Another process may hold the file for a moment; for longer,
-/// the whole transaction is tried again.
+/// The set-up of every connection. Readers do not wait for the writer (WAL), and a commit is on the disk
+/// when it succeeds (FULL). A statement waits for another process for the busy time-out; after it the whole
+/// transaction is tried again.
 const SETUP: &str = "
     PRAGMA busy_timeout = 100;
     PRAGMA journal_mode = WAL;
@@ -85,7 +85,7 @@ impl Connect for Database {
     }
 }
 
-/// How long a process rests that found the file locked.
+/// How long a process waits that found the file locked.
 const REST: Duration = Duration::from_millis(10);
 
 /// Migrates; several processes at once take turns.
@@ -94,7 +94,7 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
     let migrating = tokio::task::spawn_blocking(move || {
         let mut connection = SqliteConnection::establish(&url)?;
         set_up(&mut connection)?;
-        // The write lock of the file is the lock: whoever comes second finds all done.
+        // The write lock of the file is the lock of the migrations. A second process finds all done.
         connection.immediate_transaction(|connection| {
             let done = connection.run_pending_migrations(MIGRATIONS)?;
             Ok::<_, BoxError>(done.iter().map(ToString::to_string).collect())
@@ -103,8 +103,8 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
     migrating.await?
 }
 
-/// Who turns a new file to WAL needs it alone, and SQLite does not wait for that, whatever the
-/// busy time-out is, when others want the same.
+/// Sets a connection up, and tries again while the file is locked. Switching a new file to WAL needs the
+/// file alone, and SQLite does not wait for that, whatever the busy time-out is.
 fn set_up(connection: &mut SqliteConnection) -> QueryResult<()> {
     let setup = SETUP.replace("100", "60000");
     let begin = Instant::now();

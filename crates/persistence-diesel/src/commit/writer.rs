@@ -92,7 +92,7 @@ impl<B: Backend> Writer<B> {
         let mut tries = self.executor.retry.tries(first_deadline(part));
         let changes: Vec<_> = part.iter().map(|change| Arc::clone(&change.rows)).collect();
         loop {
-            if let Some(outcome) = tries.run(self.attempt_together(&changes, in_doubt)).await? {
+            if let Some(outcome) = tries.attempt(self.attempt_together(&changes, in_doubt)).await? {
                 return Ok(outcome);
             }
         }
@@ -120,7 +120,7 @@ impl<B: Backend> Writer<B> {
     async fn written_before(&self, part: &[QueuedChange]) -> Vec<Guid> {
         let events: Vec<_> = part.iter().map(|change| change.rows.event.event_id).collect();
         let (executor, deadline) = (&self.executor, first_deadline(part));
-        let stored = executor.run(&executor.writers, deadline, B::STORED_EVENTS, &events).await;
+        let stored = executor.query(&executor.writers, deadline, B::STORED_EVENTS, &events).await;
         stored.unwrap_or_default()
     }
 
@@ -131,7 +131,7 @@ impl<B: Backend> Writer<B> {
     ) -> Result<(), StoreError> {
         let mut tries = self.executor.retry.tries(change.deadline);
         loop {
-            match tries.run(self.attempt_alone(&change.rows, &mut in_doubt)).await {
+            match tries.attempt(self.attempt_alone(&change.rows, &mut in_doubt)).await {
                 Ok(None) => {}
                 Ok(Some(Ok(()))) => {
                     self.measure(1);

@@ -125,7 +125,7 @@ impl<B: Backend, Q: Send + Sync, A: Send + 'static> Reader<B, Q, A> {
         let (questions, callers): (Vec<Q>, Vec<_>) =
             together.into_iter().map(|lookup| (lookup.question, lookup.reply_to)).unzip();
         let executor = &self.executor;
-        match executor.run(&executor.readers, last, self.query, questions.as_slice()).await {
+        match executor.query(&executor.readers, last, self.query, questions.as_slice()).await {
             Ok(answers) => reply_all(callers.into_iter().zip(answers.into_iter().map(Ok))),
             Err(failure) => {
                 for caller in callers {

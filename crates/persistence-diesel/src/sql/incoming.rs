@@ -1,7 +1,6 @@
-//! Events without a place in the journal, a row each: how the next ones get theirs, and how many
-//! there are. One statement puts into the journal what a plain read finds, which waits for no
-//! writer, and one deletes exactly that. For MySQL, MariaDB and SQLite; PostgreSQL has its own way,
-//! in its backend.
+//! Events that wait for their positions in the journal, one row each, on MySQL, MariaDB and SQLite. One
+//! statement inserts into the journal what a plain read finds, which waits for no writer, and another one
+//! deletes exactly these rows. PostgreSQL's own form is in its backend.
 
 use chrono::NaiveDateTime;
 use diesel::dsl::min;
@@ -15,27 +14,27 @@ use super::{Connection, Dialect, REMOVE};
 use crate::schema::outbox_incoming;
 use crate::types::SHARD_SPAN;
 
-/// Gives the places after `last` to at most `limit` events. The caller holds the lease, so what is
-/// found here is still there when it is deleted.
-pub(super) async fn place(
+/// Assigns the positions after `last` to at most `limit` events. The caller holds the lease, so the rows
+/// that are found here are still there when they are deleted.
+pub(super) async fn assign(
     connection: &mut Connection,
     last: i64,
     limit: i64,
 ) -> QueryResult<usize> {
-    let placed = Place { last, limit }.execute(connection).await?;
-    if placed > 0 {
+    let assigned = Assign { last, limit }.execute(connection).await?;
+    if assigned > 0 {
         Remove { last }.execute(connection).await?;
     }
-    Ok(placed)
+    Ok(assigned)
 }
 
 #[derive(QueryId)]
-struct Place {
+struct Assign {
     last: i64,
     limit: i64,
 }
 
-impl QueryFragment<Dialect> for Place {
+impl QueryFragment<Dialect> for Assign {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
         out.push_sql(
             "INSERT INTO journal (position, shard_position, order_id, sequence, event_id) \
@@ -44,7 +43,7 @@ impl QueryFragment<Dialect> for Place {
         out.push_sql(&SHARDS.to_string());
         out.push_sql(" * ");
         out.push_sql(&SHARD_SPAN.to_string());
-        // The limit stands inside: numbers are given to these rows, not to all that wait.
+        // The limit stands inside, so that only these rows are numbered, not all that wait.
         out.push_sql(" + position, order_id, sequence, event_id FROM (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(
@@ -53,7 +52,7 @@ impl QueryFragment<Dialect> for Place {
              FROM outbox_incoming ORDER BY order_id, sequence LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") AS next) AS placed");
+        out.push_sql(") AS next) AS assigned");
         Ok(())
     }
 }
@@ -73,13 +72,13 @@ impl QueryFragment<Dialect> for Remove {
     }
 }
 
-/// The first event of an order that is among them.
+/// The first event of an order that waits.
 pub(super) async fn first_of(connection: &mut Connection, order: i64) -> QueryResult<Option<i64>> {
     let its = outbox_incoming::table.filter(outbox_incoming::order_id.eq(order));
     its.select(min(outbox_incoming::sequence)).get_result(connection).await
 }
 
-/// How many there are, and when the oldest of them happened; of at most so many.
+/// How many events wait, and when the oldest of them happened; looks at no more than `most`.
 pub(super) async fn waiting(
     connection: &mut Connection,
     most: i64,

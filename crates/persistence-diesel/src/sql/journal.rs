@@ -48,7 +48,7 @@ impl EventJournal for Journal {
         deadline: Deadline,
     ) -> Result<u32, StoreError> {
         let about = leases::Presence { instance: Guid(instance), lives_for };
-        let living = self.0.write(deadline, leases::attend, about).await?;
+        let living = self.0.write(deadline, leases::heartbeat, about).await?;
         u32::try_from(living).map_err(|error| StoreError::Corrupt(error.into()))
     }
 
@@ -59,7 +59,7 @@ impl EventJournal for Journal {
         lasts: Duration,
         deadline: Deadline,
     ) -> Result<Option<Lease>, StoreError> {
-        let about = leases::Wish { duty, instance: Guid(instance), lasts };
+        let about = leases::LeaseRequest { duty, instance: Guid(instance), lasts };
         self.0.write(deadline, leases::take, about).await
     }
 
@@ -73,8 +73,8 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Leased<u32>, StoreError> {
-        let about = positions::Arranging { lease: *lease, limit, before: OnceLock::new() };
-        self.0.transact(deadline, positions::arrange, about).await
+        let about = positions::Assignment { lease: *lease, limit, before: OnceLock::new() };
+        self.0.transact(deadline, positions::assign, about).await
     }
 
     async fn entries_after(
@@ -90,7 +90,7 @@ impl EventJournal for Journal {
     }
 
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {
-        self.0.read(deadline, positions::head, ()).await
+        self.0.read(deadline, positions::last_position, ()).await
     }
 
     async fn purge(

@@ -42,7 +42,9 @@ impl Store {
             let mut tries = executor.retry.tries(deadline);
             loop {
                 let attempt = attempt_to_reserve(&executor, count);
-                if let Some(first) = tries.run(attempt).await.map_err(StoreError::Unavailable)? {
+                if let Some(first) =
+                    tries.attempt(attempt).await.map_err(StoreError::Unavailable)?
+                {
                     return Ok(first);
                 }
             }

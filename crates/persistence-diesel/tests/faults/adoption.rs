@@ -1,5 +1,5 @@
-//! Databases as they are found: being migrated by others, with a table of the Spring service, with
-//! rows that others wrote.
+//! Databases that other programs use, too: that migrate at the same time, with a table of the Spring service,
+//! with rows that others wrote.
 
 use futures_util::future::join_all;
 use order_app::ports::{CustomerOrders, StoreError};
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::rig::{settings, store};
 
-/// Every migration runs once, and nobody fails.
+/// Every migration runs once, and no process fails.
 pub(crate) fn several_processes_migrate_at_once(database: Database) {
     let scratch = database.scratch();
     let runtime = Runtime::new().expect("a runtime starts");
@@ -32,8 +32,8 @@ pub(crate) fn several_processes_migrate_at_once(database: Database) {
     assert!(all >= 5, "{done:?}");
 }
 
-/// The seven columns keep their names and meaning: rows that are there are ours, ids go on behind
-/// them, and others may go on inserting the seven columns alone.
+/// The seven columns keep their names and meaning: existing rows are orders, new ids follow theirs, and other
+/// programs may still insert rows with the seven columns alone.
 pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
@@ -67,7 +67,7 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
         // The adopted order lives on.
         let progressed = a_change(moved(&found, OrderStatus::InProgress, noon()));
         store.commit(progressed, soon()).await.expect("it may go on");
-        // Somebody else inserts right where our next ids are: prices may be numbers, too.
+        // Another program inserts a row under one of our next ids, with a price that is a number.
         let taken = store.next_order_id(soon()).await.expect("an id").get() + 1;
         execute(url, &insert(taken, "7.50", 1, second, "PENDING")).await;
         let theirs = store.order(an_order_id(taken), soon()).await.expect("it is readable");
@@ -81,7 +81,7 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
     });
 }
 
-/// The others go on.
+/// The other rows stay readable.
 pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
@@ -114,11 +114,11 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
     });
 }
 
-/// Whoever asks at the same time gets what they asked for.
-pub(crate) fn what_cannot_be_read_is_nobody_elses(database: Database) {
+/// Requests that share its statement get their results.
+pub(crate) fn an_unreadable_row_does_not_affect_others_in_a_batch(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
-    // Something that no adapter takes for an amount, where a column can hold it.
+    // A value that is no amount, where a column can hold one.
     let (column, wrong) = match database {
         Database::Postgres => ("total_amount", "'NaN'"),
         _ => ("status", "'LOST'"),
@@ -173,7 +173,7 @@ async fn execute(url: &str, statements: &str) {
     databases::execute(url, statements).await.expect("the statements run");
 }
 
-/// An id that no order of ours can have does not use ours up.
+/// An id above the largest valid one does not use up our ids.
 pub(crate) fn an_id_beyond_all_is_stepped_over(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
@@ -192,8 +192,8 @@ pub(crate) fn an_id_beyond_all_is_stepped_over(database: Database) {
     });
 }
 
-/// Those who ask may live on a runtime of one thread, as the workers of an HTTP server do, and may
-/// go away at any moment.
+/// Callers may be on a runtime of one thread, as the workers of an HTTP server are, and may go away at any
+/// moment.
 pub(crate) fn a_caller_on_one_thread_may_go_away(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;

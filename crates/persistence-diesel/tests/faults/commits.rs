@@ -1,4 +1,4 @@
-//! COMMITs whose answer, or who themselves, get lost.
+//! COMMITs that get lost, or whose answers do.
 
 use futures_util::future::join_all;
 use order_app::ports::{Change, StoreError};
@@ -16,7 +16,7 @@ async fn a_change_on(rig: &Rig) -> Change {
     a_change_placing(a_new_order(id.get(), 7))
 }
 
-/// The order is there, so the store must say so, and must not have written it twice.
+/// The order is stored, so the store must report success, and must not write it twice.
 pub(crate) async fn answer_lost(rig: Rig) {
     let change = a_change_on(&rig).await;
     rig.proxy.behave(Conduct::LosesCommitAnswer);
@@ -26,7 +26,7 @@ pub(crate) async fn answer_lost(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (1, 1));
 }
 
-/// The server never heard of it, so the store writes it again, once.
+/// The server did not get it, so the store writes it again, once.
 pub(crate) async fn commit_lost(rig: Rig) {
     let change = a_change_on(&rig).await;
     rig.proxy.behave(Conduct::LosesCommit);
@@ -35,7 +35,7 @@ pub(crate) async fn commit_lost(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (1, 1));
 }
 
-/// Nobody can say what came of it, so the store says that; the same change again finds out.
+/// The outcome cannot be known, so the store reports that; the same change again settles it.
 pub(crate) async fn gone_after_commit(rig: Rig) {
     let change = a_change_on(&rig).await;
     rig.proxy.behave(Conduct::GoesDownAfterCommit);
@@ -46,7 +46,7 @@ pub(crate) async fn gone_after_commit(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (1, 1));
 }
 
-/// The second attempt of an update finds the version moved on, by its own first attempt.
+/// The second attempt of an update finds the version that its own first attempt made.
 pub(crate) async fn update_answer_lost(rig: Rig) {
     let change = a_change_on(&rig).await;
     rig.store.commit(change.clone(), soon()).await.expect("the order is placed");
@@ -84,7 +84,7 @@ pub(crate) async fn answer_to_many_lost(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (many, many * 3 / 2));
 }
 
-/// Nobody is told a lie: what is said to be absent is, and what is unknown can be asked again.
+/// A change that is reported as not written is absent, and one that is unknown can be sent again.
 pub(crate) async fn gone_after_a_commit_of_many(rig: Rig) {
     let changes = many_changes_on(&rig).await;
     rig.proxy.behave(Conduct::GoesDownAfterCommit);

@@ -1,4 +1,4 @@
-//! Connections that are cut, or hang, and databases that are away.
+//! Connections that are cut or hang, and databases that are down.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ async fn place_as(rig: &Rig, id: OrderId) -> Result<(), StoreError> {
     rig.store.commit(a_change_placing(a_new_order(id.get(), 7)), within(BUDGET)).await
 }
 
-/// The next callers notice nothing.
+/// The next requests succeed.
 pub(crate) async fn all_cut(rig: Rig) {
     warm_up(&rig).await;
     rig.proxy.behave(Conduct::Down);
@@ -45,7 +45,7 @@ pub(crate) async fn all_cut(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (20, 20));
 }
 
-/// Everybody is answered in time, nothing leaks, and the store is back when the database is.
+/// Every request is answered in time, no connection leaks, and the store works when the database does.
 pub(crate) async fn hung(rig: Rig) {
     warm_up(&rig).await;
     place(&rig).await.expect("the database works");
@@ -64,20 +64,20 @@ pub(crate) async fn hung(rig: Rig) {
         assert!(back.elapsed() < Duration::from_secs(1), "not back after a second");
     }
     place(&rig).await.expect("the database works again");
-    // What was under way may have been heard after all; everything else was not written.
+    // Changes that were under way may be stored; all others are not.
     for (id, answer) in ids.into_iter().zip(placed) {
         let stored = rig.store.order(id, soon()).await.unwrap();
         match answer {
             Err(StoreError::Unavailable(_)) => assert_eq!(stored, None),
             Err(StoreError::OutcomeUnknown(_)) => {}
-            other => panic!("the database was silent: {other:?}"),
+            other => panic!("the database hung: {other:?}"),
         }
     }
     let connections = rig.connections().await;
     assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
 }
 
-/// The same for whatever is asked of the journal.
+/// The same for every call of the journal.
 pub(crate) async fn hung_under_the_journal(rig: Rig) {
     warm_up(&rig).await;
     let working = ask_everything(&*rig.journal, BUDGET).await;
@@ -112,20 +112,20 @@ pub(crate) async fn down_at_first(rig: Rig) {
     place(&rig).await.expect("the database is there now");
 }
 
-/// What came of a batch is seen by its own rows, and not by those of others that stand in its way now.
+/// The outcome of a batch is read from its own rows, not from rows of others that stand in its way now.
 pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
     const ORDERS: i64 = 30;
     let theirs = adoption::insert(1, "\"49.99\"", 3, "149.97", "PENDING");
     let mut holder = rig.session().await;
-    holder.run(&format!("BEGIN; {theirs}")).await.expect("a row that nobody sees yet");
-    // That one last: the first may go by itself, the others go together.
+    holder.run(&format!("BEGIN; {theirs}")).await.expect("a row that is not visible yet");
+    // That one last: the first may be written alone, the others share a batch.
     let (store, ids) = (Arc::clone(&rig.store), (1..=ORDERS).rev());
     let placing = tokio::spawn(async move {
         let placed = ids.map(|id| a_change_placing(a_new_order(id, 7)));
         join_all(placed.map(|change| store.commit(change, soon()))).await
     });
     while rig.lock_waits().await == 0 {
-        assert!(!placing.is_finished(), "nobody waits for the row");
+        assert!(!placing.is_finished(), "no transaction waits for the row");
         tokio::task::yield_now().await;
     }
     rig.proxy.behave(Conduct::Down);
@@ -138,7 +138,7 @@ pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (ORDERS, ORDERS - 1));
 }
 
-/// A batch that waits for a lock somebody else holds lets the next one go beside it.
+/// A batch that waits for the lock of another session lets the next batch run beside it.
 pub(crate) async fn a_lock_is_held(rig: Rig) {
     const ORDERS: i64 = 30;
     let ids: Vec<OrderId> = (1..=ORDERS).map(an_order_id).collect();
@@ -146,7 +146,7 @@ pub(crate) async fn a_lock_is_held(rig: Rig) {
     assert!(placed.iter().all(Result::is_ok), "{placed:?}");
     let mut holder = rig.session().await;
     holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
-    // The locked one last: the first may go by itself, the others go together.
+    // The locked one last: the first may be written alone, the others share a batch.
     let mut changes = Vec::new();
     for id in ids.iter().rev() {
         let order = rig.store.order(*id, soon()).await.expect("it reads").expect("it is there");
@@ -157,11 +157,11 @@ pub(crate) async fn a_lock_is_held(rig: Rig) {
         join_all(changes.into_iter().map(|change| store.commit(change, soon()))).await
     });
     while rig.lock_waits().await == 0 {
-        assert!(!changing.is_finished(), "nobody waits for the lock");
+        assert!(!changing.is_finished(), "no transaction waits for the lock");
         tokio::task::yield_now().await;
     }
     let beside = a_change_placing(a_new_order(ORDERS + 1, 7));
-    rig.store.commit(beside, within(2 * HASTE)).await.expect("nobody holds it up");
+    rig.store.commit(beside, within(2 * HASTE)).await.expect("it is not held up");
     assert!(!changing.is_finished(), "the others wait on");
     holder.run("ROLLBACK").await.expect("the lock is given back");
     let results = changing.await.expect("no panic");

@@ -1,5 +1,5 @@
-//! The journal when answers get lost, when others are in the middle of something, and on databases
-//! that are older than it.
+//! The journal when answers get lost, when other writers have not committed, and on databases from before the
+//! journal.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn place_orders(orders: &dyn OrderStore, ids: std::ops::RangeInclusive<i64
 
 async fn lease(journal: &dyn EventJournal, duty: Duty) -> Lease {
     let lease = journal.lease(duty, Uuid::from_u128(7), LONG, soon()).await;
-    lease.expect("the journal leases").expect("nobody has it")
+    lease.expect("the journal leases").expect("it is free")
 }
 
 async fn read(journal: &dyn EventJournal) -> Vec<JournalEntry> {
@@ -39,7 +39,7 @@ async fn read(journal: &dyn EventJournal) -> Vec<JournalEntry> {
     read.into_iter().collect::<Result<_, _>>().expect("all events can be read")
 }
 
-/// Demands that the events of the orders 1 to [`EVENTS`] have one place each.
+/// Demands that the events of the orders 1 to [`EVENTS`] have one position each.
 async fn assert_placed_once(rig: &Rig) {
     let read = read(&*rig.journal).await;
     let found: Vec<_> = read.iter().map(|one| (one.position, one.event.order_id.get())).collect();
@@ -53,29 +53,29 @@ async fn with_events(rig: &Rig) -> Lease {
     lease(&*rig.journal, Duty::Sequence).await
 }
 
-/// The places are given, so the journal must say how many, and must not give them twice.
-pub(crate) async fn arrangement_answer_lost(rig: Rig) {
+/// The positions are assigned, so the journal must report their number, and must not assign them twice.
+pub(crate) async fn assignment_answer_lost(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::LosesCommitAnswer);
-    let arranged = rig.journal.assign_positions(&lease, 100, soon()).await.expect("it has landed");
+    let assigned = rig.journal.assign_positions(&lease, 100, soon()).await.expect("it has landed");
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
-    assert_eq!(arranged, Leased::Done(5));
+    assert_eq!(assigned, Leased::Done(5));
     assert_placed_once(&rig).await;
 }
 
-/// The server never heard of it, so the journal gives the places again, once.
-pub(crate) async fn arrangement_lost(rig: Rig) {
+/// The server did not get it, so the journal assigns the positions again, once.
+pub(crate) async fn assignment_lost(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::LosesCommit);
-    let arranged =
+    let assigned =
         rig.journal.assign_positions(&lease, 100, soon()).await.expect("it lands in the end");
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "a commit was lost");
-    assert_eq!(arranged, Leased::Done(5));
+    assert_eq!(assigned, Leased::Done(5));
     assert_placed_once(&rig).await;
 }
 
-/// Nobody can say what came of it; calling again finds everything in its place, or puts it there.
-pub(crate) async fn gone_after_an_arrangement(rig: Rig) {
+/// The outcome cannot be known; the same call again finds the positions assigned, or assigns them.
+pub(crate) async fn gone_after_an_assignment(rig: Rig) {
     let lease = with_events(&rig).await;
     rig.proxy.behave(Conduct::GoesDownAfterCommit);
     let outcome = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
@@ -87,8 +87,8 @@ pub(crate) async fn gone_after_an_arrangement(rig: Rig) {
     assert_placed_once(&rig).await;
 }
 
-/// Its server ends the transaction of a client that says nothing, and with it its locks, before a
-/// lease of the usual length is over.
+/// The server ends the transaction of an idle client, and its locks, before a lease of the usual length is
+/// over.
 pub(crate) async fn holder_halted(rig: Rig) {
     let lease = with_events(&rig).await;
     let (duty, moment) = (lease.duty, Duration::from_millis(1));
@@ -121,15 +121,18 @@ async fn the_parked(rig: &Rig) -> Parked {
     parked.remove(0)
 }
 
-/// An order with a place, and the lease of its shard.
+/// An order with a position, and the lease of its shard.
 async fn with_a_shard(rig: &Rig) -> (OrderId, Lease) {
-    let arranging = with_events(rig).await;
-    rig.journal.assign_positions(&arranging, 100, soon()).await.expect("the places are given");
+    let sequencing = with_events(rig).await;
+    rig.journal
+        .assign_positions(&sequencing, 100, soon())
+        .await
+        .expect("the positions are assigned");
     let order = an_order_id(1);
     (order, lease(&*rig.journal, Duty::Publish(shard(order))).await)
 }
 
-/// The order is parked, and has been so once.
+/// The order is parked, and counts one attempt.
 pub(crate) async fn progress_answer_lost(rig: Rig) {
     let (order, lease) = with_a_shard(&rig).await;
     rig.proxy.behave(Conduct::LosesCommitAnswer);
@@ -142,7 +145,7 @@ pub(crate) async fn progress_answer_lost(rig: Rig) {
     assert_eq!(renewed.unwrap().map(|lease| lease.position), Some(3));
 }
 
-/// Whoever does not know what came of it says it again, even after somebody has acted upon it.
+/// A publisher that does not know the outcome repeats the call, even after an operator has skipped an event.
 pub(crate) async fn gone_after_progress(rig: Rig) {
     let (order, lease) = with_a_shard(&rig).await;
     rig.proxy.behave(Conduct::GoesDownAfterCommit);
@@ -155,10 +158,7 @@ pub(crate) async fn gone_after_progress(rig: Rig) {
     }
     assert_eq!(the_parked(&rig).await.attempts, 1);
     assert!(
-        rig.journal
-            .redrive(order, Some((Version::FIRST, "nobody wants it")), soon())
-            .await
-            .unwrap()
+        rig.journal.redrive(order, Some((Version::FIRST, "not needed")), soon()).await.unwrap()
     );
     rig.journal.advance(&lease, &parking(order), soon()).await.expect("the database works");
     let parked = the_parked(&rig).await;
@@ -170,7 +170,7 @@ pub(crate) async fn skip_answer_lost(rig: Rig) {
     let (order, lease) = with_a_shard(&rig).await;
     rig.journal.advance(&lease, &parking(order), soon()).await.expect("the order is parked");
     rig.proxy.behave(Conduct::LosesCommitAnswer);
-    let asked = rig.journal.redrive(order, Some((Version::FIRST, "nobody wants it")), soon()).await;
+    let asked = rig.journal.redrive(order, Some((Version::FIRST, "not needed")), soon()).await;
     assert_eq!(rig.proxy.conduct(), Conduct::Honest, "an answer was lost");
     assert!(asked.expect("it has landed"));
     let parked = the_parked(&rig).await;
@@ -178,9 +178,9 @@ pub(crate) async fn skip_answer_lost(rig: Rig) {
     assert_eq!(rig.count("skipped_events").await, 1);
 }
 
-/// An arranger neither waits for a writer who has not committed nor sees what it wrote; what comes
-/// to light later gets a later place, whatever its key.
-pub(crate) async fn a_writer_in_the_middle(rig: Rig) {
+/// The sequencer neither waits for a writer that has not committed nor sees its rows. Rows that become
+/// visible later get later positions, whatever their keys are.
+pub(crate) async fn a_writer_has_not_committed(rig: Rig) {
     place_orders(&*rig.store, 100..=100).await;
     let lease = lease(&*rig.journal, Duty::Sequence).await;
     let mut writer = rig.session().await;
@@ -197,19 +197,19 @@ pub(crate) async fn a_writer_in_the_middle(rig: Rig) {
          INSERT INTO outbox_incoming (order_id, sequence, event_id) \
          SELECT order_id + 1, sequence, event_id FROM outbox"
     };
-    writer.run(uncommitted).await.expect("somebody writes");
-    let arranged = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
-    assert_eq!(arranged.expect("nobody is waited for"), Leased::Done(1));
+    writer.run(uncommitted).await.expect("the writer writes");
+    let assigned = rig.journal.assign_positions(&lease, 100, within(A_SECOND)).await;
+    assert_eq!(assigned.expect("it waits for no writer"), Leased::Done(1));
     assert_eq!(rig.count("journal WHERE position = 1 AND order_id = 100").await, 1);
-    writer.run("COMMIT").await.expect("somebody commits");
-    let arranged = rig.journal.assign_positions(&lease, 100, soon()).await;
-    assert_eq!(arranged.expect("the journal gives places"), Leased::Done(2));
+    writer.run("COMMIT").await.expect("the writer commits");
+    let assigned = rig.journal.assign_positions(&lease, 100, soon()).await;
+    assert_eq!(assigned.expect("the journal assigns positions"), Leased::Done(2));
     assert_eq!(rig.count("journal WHERE position = 2 AND order_id = 99").await, 1);
     assert_eq!(rig.count("journal WHERE position = 3 AND order_id = 101").await, 1);
 }
 
-/// What was committed before there was a journal gets its place, too, and keeps it when the
-/// migration runs again after a crash.
+/// Events from before the journal get positions, too, and keep them when the migration runs again after a
+/// crash.
 pub(crate) fn events_from_before_the_journal(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
@@ -224,25 +224,26 @@ pub(crate) fn events_from_before_the_journal(database: Database) {
         }
         migrate_again(url).await;
         let lease = lease(&*journal, Duty::Sequence).await;
-        let arranged = journal.assign_positions(&lease, 3, soon()).await.expect("places are given");
-        assert_eq!(arranged, Leased::Done(3));
+        let assigned =
+            journal.assign_positions(&lease, 3, soon()).await.expect("positions are assigned");
+        assert_eq!(assigned, Leased::Done(3));
         if matches!(database, Database::Mariadb | Database::Mysql) {
             // The others migrate in one transaction.
             migrate_again(url).await;
         }
-        let arranged =
-            journal.assign_positions(&lease, 100, soon()).await.expect("places are given");
-        assert_eq!(arranged, Leased::Done(2));
+        let assigned =
+            journal.assign_positions(&lease, 100, soon()).await.expect("positions are assigned");
+        assert_eq!(assigned, Leased::Done(2));
         let ids: Vec<_> =
             read(&*journal).await.iter().map(|placed| placed.event.order_id.get()).collect();
         assert_eq!(ids, (1..=EVENTS).collect::<Vec<_>>());
     });
 }
 
-/// A page of events costs what its events cost, however many follow, also on tables of which the
-/// server has no statistics: right after a start with an empty database there are none, and the
-/// server took the whole backlog for a handful of events, which it read and sorted for each page.
-pub(crate) fn a_page_costs_no_more_for_what_follows_it(database: Database) {
+/// A page costs only its own events, however many follow, also on tables without statistics. A database that
+/// was empty at the start has none, and the planner took the whole backlog for a few rows, which it read and
+/// sorted for each page.
+pub(crate) fn a_page_costs_no_more_when_many_events_follow(database: Database) {
     const BACKLOG: i64 = 20_000;
     const PAGE: u32 = 10;
     let scratch = database.scratch();
@@ -264,7 +265,7 @@ pub(crate) fn a_page_costs_no_more_for_what_follows_it(database: Database) {
         let page =
             stores(url).journal.entries_after(0, None, PAGE, soon()).await.expect("it reads");
         assert_eq!(page.len(), 10);
-        // The server reports within seconds what its connections have done.
+        // The server publishes the counts of its connections within seconds.
         let looked_up = "(SELECT generate_series(1, idx_tup_fetch + seq_tup_read) \
                          FROM pg_stat_user_tables WHERE relname = 'journal') AS looked_up";
         let begin = Instant::now();
@@ -290,20 +291,20 @@ async fn execute(url: &str, statements: &str) {
     databases::execute(url, statements).await.expect("the statements run");
 }
 
-/// Everything that can be asked of the journal, each until a deadline.
+/// Every call of the journal, each until a deadline.
 pub(crate) async fn ask_everything(
     journal: &dyn EventJournal,
     time: Duration,
 ) -> Vec<Result<(), StoreError>> {
     let (name, order) = (Uuid::from_u128(7), an_order_id(1));
     let lease = |duty| Lease { duty, instance: name, epoch: 1, position: 0 };
-    let (arranging, publishing) = (lease(Duty::Sequence), lease(Duty::Publish(1)));
+    let (sequencing, publishing) = (lease(Duty::Sequence), lease(Duty::Publish(1)));
     let progress = parking(order);
     vec![
         journal.heartbeat(name, LONG, within(time)).await.map(drop),
         journal.lease(Duty::Sequence, name, LONG, within(time)).await.map(drop),
         journal.release(&publishing, within(time)).await,
-        journal.assign_positions(&arranging, 10, within(time)).await.map(drop),
+        journal.assign_positions(&sequencing, 10, within(time)).await.map(drop),
         journal.entries_after(0, None, 10, within(time)).await.map(drop),
         journal.last_position(within(time)).await.map(drop),
         journal.advance(&publishing, &progress, within(time)).await.map(drop),

@@ -1,5 +1,5 @@
-//! What goes wrong between the store and a database server, provoked by a proxy in between and by
-//! the servers' own means, and what the store owes its callers then.
+//! Faults between the store and a database server, made by a proxy in between and by the servers' own means,
+//! and what the store owes its callers then.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -40,12 +40,12 @@ fn main() -> ExitCode {
         ("a_database_is_gone_after_a_commit_of_many", |rig| {
             Box::pin(commits::gone_after_a_commit_of_many(rig))
         }),
-        ("the_answer_to_an_arrangement_is_lost", |rig| {
-            Box::pin(journal::arrangement_answer_lost(rig))
+        ("the_answer_to_an_assignment_is_lost", |rig| {
+            Box::pin(journal::assignment_answer_lost(rig))
         }),
-        ("an_arrangement_is_lost", |rig| Box::pin(journal::arrangement_lost(rig))),
-        ("a_database_is_gone_after_an_arrangement", |rig| {
-            Box::pin(journal::gone_after_an_arrangement(rig))
+        ("an_assignment_is_lost", |rig| Box::pin(journal::assignment_lost(rig))),
+        ("a_database_is_gone_after_an_assignment", |rig| {
+            Box::pin(journal::gone_after_an_assignment(rig))
         }),
         ("a_lease_whose_holder_is_halted_is_taken_over", |rig| {
             Box::pin(journal::holder_halted(rig))
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         ("the_answer_to_progress_is_lost", |rig| Box::pin(journal::progress_answer_lost(rig))),
         ("a_database_is_gone_after_progress", |rig| Box::pin(journal::gone_after_progress(rig))),
         ("the_answer_to_a_skip_is_lost", |rig| Box::pin(journal::skip_answer_lost(rig))),
-        ("a_writer_is_in_the_middle", |rig| Box::pin(journal::a_writer_in_the_middle(rig))),
+        ("a_writer_has_not_committed", |rig| Box::pin(journal::a_writer_has_not_committed(rig))),
         ("all_connections_are_cut", |rig| Box::pin(connections::all_cut(rig))),
         ("a_database_hangs_under_the_journal", |rig| {
             Box::pin(connections::hung_under_the_journal(rig))
@@ -69,14 +69,14 @@ fn main() -> ExitCode {
         ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
-        ("what_cannot_be_read_is_nobody_elses", adoption::what_cannot_be_read_is_nobody_elses),
+        (
+            "an_unreadable_row_does_not_affect_others_in_a_batch",
+            adoption::an_unreadable_row_does_not_affect_others_in_a_batch,
+        ),
         ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
         ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
-        (
-            "an_unreadable_event_is_purged_all_the_same",
-            unreadable::an_unreadable_event_is_purged_all_the_same,
-        ),
-        ("events_from_before_the_journal_get_places", journal::events_from_before_the_journal),
+        ("an_unreadable_event_is_purged", unreadable::an_unreadable_event_is_purged),
+        ("events_from_before_the_journal_get_positions", journal::events_from_before_the_journal),
         ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
     ];
     let mut trials = Vec::new();
@@ -88,15 +88,15 @@ fn main() -> ExitCode {
             }));
         }
         if database == Database::Postgres {
-            let check = journal::a_page_costs_no_more_for_what_follows_it;
-            let name = "postgres::a_page_costs_no_more_for_what_follows_it";
+            let check = journal::a_page_costs_no_more_when_many_events_follow;
+            let name = "postgres::a_page_costs_no_more_when_many_events_follow";
             trials.push(Trial::test(name, move || {
                 check(database);
                 Ok(())
             }));
         }
         if database == Database::Sqlite {
-            // There is nothing between the store and a file.
+            // A store on a file has no connection for a proxy.
             continue;
         }
         for (name, check) in behind_a_proxy {

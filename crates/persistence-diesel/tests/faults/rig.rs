@@ -1,4 +1,4 @@
-//! A store, the proxy between it and its database, and a way to look at the database past both.
+//! A store, the proxy between it and its database, and connections to the database past both.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
     }
 }
 
-/// A store of its own, as another process would have it.
+/// Another store, as another process would have it.
 pub(crate) fn store(url: &str) -> Arc<dyn OrderStore> {
     stores(url).orders
 }
 
-/// The same, with its journal.
+/// Another store, with its journal.
 pub(crate) fn stores(url: &str) -> Stores {
     open(&settings(url), Arc::new(RandomEntropy)).expect("a known kind of URL")
 }
@@ -64,13 +64,13 @@ impl Rig {
         databases::count(&self.url, of).await.expect("the database counts")
     }
 
-    /// How many of our database's transactions wait for a lock.
+    /// How many transactions in our database wait for a lock.
     pub(crate) async fn lock_waits(&self) -> i64 {
         let database = self.url.rsplit('/').next().unwrap_or_default();
         let is_postgres = self.url.starts_with("postgres");
         if !is_postgres {
-            // InnoDB shows what it has shown within the last 0.1 s again: whoever looks more often sees
-            // the same for ever.
+            // InnoDB repeats what it has shown within the last 0.1 s: a query more often than that would
+            // see the same for ever.
             tokio::time::sleep(Duration::from_millis(120)).await;
         }
         self.count(&if is_postgres {

@@ -1,5 +1,5 @@
-//! Events whose rows make no sense, or are gone: each is named where it stands, and the others go
-//! on.
+//! Events whose rows cannot be read, or are gone: each is reported at its position, and the others stay
+//! readable.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::rig::{settings, stores};
 const EVENTS: i64 = 8;
 const NO_ROW: &str = "there is no row of this order and version";
 
-/// What can be wrong with the event of order 3, how it is corrected, and what is said of it.
+/// Defects of the event of order 3: how it is broken, how it is corrected, and the reported reason.
 fn defects(database: Database) -> Vec<(String, String, &'static str)> {
     let update = |column: &str, value: &str| {
         format!("UPDATE outbox SET {column} = {value} WHERE order_id IN (3, 99)")
@@ -65,7 +65,7 @@ async fn read(
     journal.entries_after(after, shard, limit, soon()).await.expect("the journal reads")
 }
 
-/// Events of the orders 1 to [`EVENTS`], with their places in this order.
+/// Events of the orders 1 to [`EVENTS`], with their positions in this order.
 async fn with_events(url: &str) -> Stores {
     migrate(&settings(url)).await.expect("it migrates");
     let stores = stores(url);
@@ -75,10 +75,10 @@ async fn with_events(url: &str) -> Stores {
     }
     let (instance, lasts) = (Uuid::from_u128(7), Duration::from_mins(5));
     let lease = stores.journal.lease(Duty::Sequence, instance, lasts, soon()).await;
-    let lease = lease.expect("the journal leases").expect("nobody has it");
-    let arranged =
-        stores.journal.assign_positions(&lease, 100, soon()).await.expect("places are given");
-    assert_eq!(arranged, Leased::Done(8));
+    let lease = lease.expect("the journal leases").expect("it is free");
+    let assigned =
+        stores.journal.assign_positions(&lease, 100, soon()).await.expect("positions are assigned");
+    assert_eq!(assigned, Leased::Done(8));
     stores
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
             assert!(unreadable.reason.contains(said), "{said}: {}", unreadable.reason);
             let of_shard = read(&*journal, 0, Some(shard(an_order_id(3))), 100).await;
             assert_eq!(of_shard, &read_now[2..3]);
-            // It counts as one of a page.
+            // It counts as one entry of a page.
             assert_eq!(read(&*journal, 1, None, 2).await, &read_now[1..3]);
             assert_eq!(read(&*journal, 2, None, 1).await, &read_now[2..3]);
             assert_eq!(selected(&*inspection).await, read_now, "{breaks}");
@@ -121,19 +121,19 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
     });
 }
 
-/// What a selection finds by which all are meant: the broken one, too, as far as can be known.
+/// What a selection of all events finds: the broken one, too, because it may be any event.
 async fn selected(inspection: &dyn JournalInspection) -> Vec<Result<JournalEntry, Unreadable>> {
     let kinds = vec![OrderEventKind::Created];
     let selection = Selection { kinds, ..Selection::default() };
     let page = inspection.select(&selection, 0, 100, soon()).await.expect("the journal selects");
     assert_eq!(page.through, EVENTS);
-    // It counts as one of a page.
+    // It counts as one entry of a page.
     let page_of_three = inspection.select(&selection, 0, 3, soon()).await;
     assert_eq!(page_of_three.expect("the journal selects").through, 3);
     page.events
 }
 
-/// Whoever reads one order's history is told that it cannot be read as a whole.
+/// A history with an unreadable event is an error, rather than a shorter history.
 async fn history_is_not_cut_short(orders: &dyn OrderStore, url: &str) {
     let breaks = "UPDATE outbox SET event_type = 'order.lost' WHERE order_id = 3";
     databases::execute(url, breaks).await.expect(breaks);
@@ -141,8 +141,8 @@ async fn history_is_not_cut_short(orders: &dyn OrderStore, url: &str) {
     assert!(matches!(history, Err(StoreError::Corrupt(_))), "{history:?}");
 }
 
-/// A row that is broken or gone keeps neither itself nor others from being purged.
-pub(crate) fn an_unreadable_event_is_purged_all_the_same(database: Database) {
+/// A row that is broken or gone is purged, and so are the others.
+pub(crate) fn an_unreadable_event_is_purged(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {

@@ -1,5 +1,5 @@
-//! Writing changes together: one statement with as many lists of values for each table that takes
-//! new rows, and one statement for each order that changes.
+//! Writes a batch of changes: one statement with several lists of values for each table that gets new rows,
+//! and one statement for each order that changes.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) async fn write(
     connection.batch_execute(BEGIN).await?;
     match write_rows(connection, changes).await {
         Ok(stale) => {
-            // Whatever a COMMIT that fails says: only the rows themselves show what came of it.
+            // Whatever error a COMMIT returns, only the rows themselves show its outcome.
             let doubted = std::mem::replace(in_doubt, true);
             connection.batch_execute("COMMIT").await?;
             *in_doubt = doubted;
@@ -45,8 +45,8 @@ pub(super) async fn write(
     }
 }
 
-/// Tables in a fixed order, and in each table the rows in the order of the keys on which writers
-/// meet: so that two instances which write at the same time wait for each other, but never both.
+/// Writes the tables in a fixed order, and the rows of each table in the order of the keys on which writers
+/// meet: so one of two instances may wait for the other, but never both.
 async fn write_rows(
     connection: &mut Connection,
     changes: &[Arc<ChangeRows>],

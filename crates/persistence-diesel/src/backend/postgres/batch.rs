@@ -1,7 +1,7 @@
-//! Writing changes together: one prepared statement, which is a transaction by itself and takes
-//! each column as an array. So it is the same statement for any number of changes, and a batch
-//! costs one round trip. What no change of a batch needs is left out, because a part of a statement
-//! costs the server something even when it has nothing to do: there are six forms at most.
+//! Writes a batch of changes: one prepared statement, which is a transaction by itself and takes each column
+//! as an array. So it is the same statement for any number of changes, and a batch costs one round trip.
+//! Parts that no change of a batch needs are left out, because a part costs the server time even when it
+//! has no rows: there are six forms at most.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(super) async fn write(
     let connection = guarded.begin();
     let doubted = std::mem::replace(in_doubt, true);
     let written = Batch::of(changes).load::<i64>(connection).await;
-    // What a server refuses, and goes on after, it has undone.
+    // When the server refuses a statement and still answers, it has undone it.
     if written.is_err() && connection.batch_execute("SELECT").await.is_err() {
         return written.map(|_| BatchOutcome::Excluded);
     }
@@ -49,7 +49,7 @@ pub(super) async fn write(
     }
 }
 
-/// The columns of the rows of one table, each of which is one array.
+/// The columns of the rows of one table; each column is one array.
 macro_rules! columns {
     ($columns:ident of $row:ty, $($column:ident: $rust:ty => $sql:ty = $get:expr,)+) => {
         struct $columns<'a> {
@@ -147,8 +147,8 @@ impl<'a> Batch<'a> {
         let mut updates: Vec<_> = changes.iter().filter(|one| !is_new(one)).map(order).collect();
         let noted: Vec<_> = changes.iter().map(|change| &change.event).collect();
         let mut answered: Vec<_> = changes.iter().filter_map(answer).collect();
-        // In the order of the keys on which writers meet, so that two instances which write at the
-        // same time wait for each other, but never both.
+        // In the order of the keys on which writers meet: so one of two instances may wait for the
+        // other, but never both.
         placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
         updates.sort_by_key(|row| row.id);
         answered.sort_by_key(|(_, row)| row.scope.as_str());
@@ -194,7 +194,7 @@ impl QueryFragment<Pg> for Batch<'_> {
                  FROM ",
             );
             self.answered.walk(&mut out)?;
-            // What follows from a change is written only where the change was.
+            // The answer to a change is written only where the change was.
             if updates {
                 out.push_sql(" WHERE version = 1 OR order_id IN (SELECT id FROM changed)");
             }
@@ -229,7 +229,7 @@ impl QueryFragment<Pg> for Batch<'_> {
     }
 }
 
-/// Known by its text, of which there is one for each form.
+/// Prepared by its text, of which there is one for each form.
 impl QueryId for Batch<'_> {
     type QueryId = Batch<'static>;
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,6 +1,5 @@
-//! Events without a place in the journal: how the next ones get theirs, and how many there are. A
-//! row holds the events of one batch; giving places is one statement, which puts into the journal
-//! exactly what it has deleted.
+//! Events that wait for their positions in the journal. A row holds the events of one batch; one statement
+//! assigns positions and inserts into the journal exactly what it has deleted.
 
 use chrono::NaiveDateTime;
 use diesel::pg::Pg;
@@ -13,28 +12,28 @@ use order_app::ports::SHARDS;
 use super::Connection;
 use crate::types::SHARD_SPAN;
 
-/// Gives the places after `last` to the events of the first batches: to no further batch when
-/// `limit` events have theirs. The caller holds the lease.
+/// Assigns the positions after `last` to the events of the first batches, until at least `limit` events
+/// have theirs. The caller holds the lease.
 ///
-/// In the order of their numbers, which no version of an order has before the one before it: so
-/// whatever is taken, the earlier versions are among it or have their places.
-pub(super) async fn place(
+/// Batches are taken in the order of their numbers. A version of an order has a later number than the
+/// version before it, so the earlier versions of a taken event are taken, too, or have their positions.
+pub(super) async fn assign(
     connection: &mut Connection,
     last: i64,
     limit: i64,
 ) -> QueryResult<usize> {
-    Place { last, limit }.execute(connection).await
+    Assign { last, limit }.execute(connection).await
 }
 
 #[derive(QueryId)]
-struct Place {
+struct Assign {
     last: i64,
     limit: i64,
 }
 
-impl QueryFragment<Pg> for Place {
+impl QueryFragment<Pg> for Assign {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Each batch has an event at least, so the first `limit` batches are enough to look at.
+        // Each batch has at least one event, so it is enough to look at the first `limit` batches.
         out.push_sql(
             "WITH taken AS (DELETE FROM outbox_incoming WHERE number <= (SELECT MAX(number) FROM \
              (SELECT number, SUM(events) OVER (ORDER BY number) - events AS before FROM \
@@ -46,7 +45,7 @@ impl QueryFragment<Pg> for Place {
         out.push_bind_param::<BigInt, _>(&self.limit)?;
         out.push_sql(
             ") RETURNING number, order_ids, sequences, event_ids), \
-             placed AS (SELECT ",
+             assigned AS (SELECT ",
         );
         out.push_bind_param::<BigInt, _>(&self.last)?;
         out.push_sql(
@@ -60,12 +59,12 @@ impl QueryFragment<Pg> for Place {
         out.push_sql(&SHARDS.to_string());
         out.push_sql(" * ");
         out.push_sql(&SHARD_SPAN.to_string());
-        out.push_sql(" + position, order_id, sequence, event_id FROM placed");
+        out.push_sql(" + position, order_id, sequence, event_id FROM assigned");
         Ok(())
     }
 }
 
-/// The first event of an order that is among them. They are few, unless nobody gives places.
+/// The first event of an order that waits. Few do, unless no instance assigns positions.
 pub(super) async fn first_of(connection: &mut Connection, order: i64) -> QueryResult<Option<i64>> {
     let its = diesel::sql_query(
         "SELECT MIN(sequence) AS sequence FROM outbox_incoming, \
@@ -82,7 +81,7 @@ struct First {
     sequence: Option<i64>,
 }
 
-/// How many there are, and when the oldest of them happened; of at most so many.
+/// How many events wait, and when the oldest of them happened; looks at no more than `most` batches.
 pub(super) async fn waiting(
     connection: &mut Connection,
     most: i64,

@@ -1,5 +1,5 @@
-//! Several customers' lists by one statement: a short walk through the same index for each. Asked one
-//! by one, most of what a list costs the server is the asking.
+//! Several customers' lists by one statement: a short walk through the same index for each. With one
+//! statement for each list, most of its cost would be the statement itself.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -35,11 +35,10 @@ pub(super) fn newest<'c>(
         let mut found: Vec<Vec<OrderRow>> = lists.most.iter().map(room).collect();
         let mut rows = lists.load_stream::<(i64, OrderRow)>(connection).await?;
         while let Some((number, row)) = rows.try_next().await? {
-            // Each list comes as it is read: the other table decides what is read, so all that can be
-            // done is to read the lists one after the other.
-            let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-            let list = place.and_then(|place| found.get_mut(place));
-            let unknown = || Error::DeserializationError("a list that nobody asked for".into());
+            // The rows of a list come together: the server can only read the lists one after the other.
+            let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            let list = index.and_then(|index| found.get_mut(index));
+            let unknown = || Error::DeserializationError("a list that was not asked for".into());
             list.ok_or_else(unknown)?.push(row);
         }
         Ok(found)
@@ -71,7 +70,7 @@ impl QueryFragment<Pg> for Lists {
     }
 }
 
-/// Known by its text, of which there is one.
+/// Prepared by its text, of which there is one.
 impl QueryId for Lists {
     type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,5 +1,5 @@
-//! Writing changes together: a transaction in one go on the thread that the connection works on.
-//! There is nothing to gain from statements with several rows when no statement has to travel.
+//! Writes a batch of changes: the whole transaction in one go on the thread of the connection. Statements
+//! with several rows would gain nothing, because no statement is sent anywhere.
 
 use std::sync::Arc;
 
@@ -41,12 +41,12 @@ pub(super) async fn write(
 enum Ended {
     /// Committed, without the changes of these orders.
     Landed(Vec<i64>),
-    /// Nothing is written: it could not begin, most likely because another process was writing for
-    /// too long, or SQLite has undone it already.
+    /// Nothing is written: the transaction could not begin, most likely because another process was writing
+    /// for too long, or SQLite has undone it already.
     Unwritten(Error),
     /// Rolled back.
     Undone(Error),
-    /// Only the rows show what came of it.
+    /// Only the rows show the outcome.
     Doubtful(Error),
 }
 

@@ -1,4 +1,4 @@
-//! How much waits to be published: counted up to a bound, each shard by its own range of an index.
+//! How many events wait to be published: counted up to a bound, each shard by its own range of an index.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::{Connection, Dialect, incoming};
 use crate::backend::Running;
 use crate::schema::{journal, leases, outbox, parked_orders};
 
-/// How many rows another query has.
+/// Counts the rows of another query.
 struct Count<Q>(Q);
 
 impl<Q> Query for Count<Q> {
@@ -36,7 +36,7 @@ impl<Q: QueryFragment<Dialect>> QueryFragment<Dialect> for Count<Q> {
     }
 }
 
-/// What waits now. It is put together from several statements, each true at its moment.
+/// The backlog now. It is put together from several statements, each of which has its own snapshot.
 pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, Backlog> {
     Box::pin(async move {
         let mut backlog = Backlog::default();
@@ -59,8 +59,8 @@ pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running
     })
 }
 
-/// Adds the events of a shard that its publisher has not passed. Places grow with time, so the
-/// first of them is the oldest.
+/// Adds the events of a shard that its publisher has not passed. Positions grow with time, so the first
+/// of these events is the oldest.
 async fn add_shard(
     connection: &mut Connection,
     backlog: &mut Backlog,

@@ -9,10 +9,10 @@ use diesel::sql_types::{BigInt, Timestamp};
 
 use super::{Dialect, FROM_NOW};
 
-/// Nothing of ours lasts longer.
+/// Longer times are cut to this.
 const LONGEST: Duration = Duration::from_hours(24 * 366);
 
-/// So many microseconds from now.
+/// A time that many microseconds from now.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
 pub(super) struct FromNow(i64);
 

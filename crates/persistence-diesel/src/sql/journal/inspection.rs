@@ -100,7 +100,7 @@ impl JournalInspection for Journal {
         deadline: Deadline,
     ) -> Result<Vec<OrderId>, StoreError> {
         let ids = self.0.read(deadline, of_order::orders_of, (customer.get(), limit)).await?;
-        // An order whose id cannot be has no events.
+        // An order with an invalid id has no events.
         Ok(ids.into_iter().filter_map(|id| OrderId::new(id).ok()).collect())
     }
 

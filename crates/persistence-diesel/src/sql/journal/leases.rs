@@ -1,5 +1,5 @@
-//! Who may do what, and who lives: statements about `leases` and `instances`. Each may be repeated
-//! when its answer was lost.
+//! Statements about `leases` and `instances`: which instance holds which duty, and which instances live.
+//! Each may be repeated when its answer was lost.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::backend::Running;
 use crate::schema::{instances, leases, sql_types};
 use crate::types::Guid;
 
-/// Instances that have been dead for so long are forgotten.
+/// After this time the row of a dead instance is deleted.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The key of a lease.
@@ -34,9 +34,12 @@ pub(super) struct Presence {
     pub(super) lives_for: Duration,
 }
 
-/// Records that an instance lives, and counts all that do. One that lives for no time has signed
+/// Records that an instance lives, and counts all that do. An instance that lives for no time has signed
 /// off.
-pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) -> Running<'c, i64> {
+pub(super) fn heartbeat<'c>(
+    connection: &'c mut Connection,
+    about: &'c Presence,
+) -> Running<'c, i64> {
     Box::pin(async move {
         let until = instances::expires_at.eq(from_now(about.lives_for));
         let known = instances::table.filter(instances::instance.eq(about.instance));
@@ -46,7 +49,7 @@ pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) ->
                 .execute(connection)
                 .await?;
         }
-        // First read, then deleted by key: no row that another instance is writing is waited for.
+        // Read first, then deleted by key: this waits for no row that another instance is writing.
         let long_dead = instances::expires_at.lt(ago(REMEMBERED));
         let dead: Vec<Guid> =
             instances::table.filter(long_dead).select(instances::instance).load(connection).await?;
@@ -64,21 +67,21 @@ pub(super) fn attend<'c>(connection: &'c mut Connection, about: &'c Presence) ->
     })
 }
 
-/// The key of the row that says up to where the journal is purged. Nobody leases it: a purge locks
-/// it for the time of a transaction.
+/// The key of the row with the position up to which the journal is purged. It is never leased: a purge
+/// locks it for one transaction.
 pub(super) const PURGE: &str = "purge";
 
-/// The wish for a lease.
-pub(super) struct Wish {
+/// A request for a lease.
+pub(super) struct LeaseRequest {
     pub(super) duty: Duty,
     pub(super) instance: Guid,
     pub(super) lasts: Duration,
 }
 
-/// Takes or renews a lease by one compare-and-set; `None` when somebody else has it.
+/// Takes or renews a lease by one compare-and-set; `None` when another instance has it.
 pub(super) fn take<'c>(
     connection: &'c mut Connection,
-    about: &'c Wish,
+    about: &'c LeaseRequest,
 ) -> Running<'c, Option<Lease>> {
     Box::pin(async move {
         let ours = || leases::instance.eq(about.instance);
@@ -89,7 +92,7 @@ pub(super) fn take<'c>(
             named().filter(ours().or(leases::instance.is_null()).or(leases::expires_at.le(now())));
         let taken = diesel::update(free)
             .set((
-                // First of all: MySQL lets later assignments see what earlier ones did.
+                // The first assignment, because on MySQL the later ones see what it did.
                 leases::epoch.eq(case_when(ours(), leases::epoch).otherwise(next_epoch)),
                 leases::instance.eq(about.instance),
                 leases::expires_at.eq(from_now(about.lasts)),
@@ -101,12 +104,12 @@ pub(super) fn take<'c>(
         }
         let found = named().filter(ours()).select((leases::epoch, leases::position));
         let found: Option<(i64, i64)> = found.first(connection).await.optional()?;
-        let Wish { duty, instance: Guid(instance), .. } = *about;
+        let LeaseRequest { duty, instance: Guid(instance), .. } = *about;
         Ok(found.map(|(epoch, position)| Lease { duty, instance, epoch, position }))
     })
 }
 
-/// Gives a lease back, if it is still the one.
+/// Gives a lease back, if it is still held.
 pub(super) fn give_back<'c>(connection: &'c mut Connection, lease: &'c Lease) -> Running<'c, ()> {
     Box::pin(async move {
         let held = leases::table
@@ -118,15 +121,15 @@ pub(super) fn give_back<'c>(connection: &'c mut Connection, lease: &'c Lease) ->
     })
 }
 
-/// Locks a lease until the end of the transaction, and reads up to where its duty is done; `None`
-/// when somebody else has it. One that is over but that nobody has taken is still held.
+/// Locks a lease until the end of the transaction, and reads up to where its duty is done; `None` when
+/// another instance has it. A lease that is over, but not taken, is still held.
 pub(super) async fn hold(connection: &mut Connection, lease: &Lease) -> QueryResult<Option<i64>> {
     let Lease { duty, instance, epoch, .. } = *lease;
     let held = Hold { name: name(duty), instance: Guid(instance), epoch };
     held.get_result(connection).await.optional()
 }
 
-/// Moves on up to where the duty of a lease is done, never back. In a transaction that holds it.
+/// Records up to where the duty of a lease is done; never moves back. In a transaction that holds it.
 pub(super) async fn move_on(
     connection: &mut Connection,
     duty: Duty,
@@ -146,7 +149,7 @@ pub(super) async fn move_on_row(
     diesel::update(behind).set(moved).execute(connection).await.map(drop)
 }
 
-/// Locks the row of the purge until the end of the transaction, and reads up to where it has come.
+/// Locks the row of the purge until the end of the transaction, and reads its position.
 pub(super) async fn hold_purge(connection: &mut Connection) -> QueryResult<i64> {
     HoldPurge.get_result(connection).await
 }

@@ -1,5 +1,5 @@
-//! The events of one order, by indexes that begin with it: the journal itself is sorted by places,
-//! and an index of its own by orders would cost every event that is written.
+//! The events of one order, by indexes that begin with the order. The journal is sorted by positions, and
+//! another index of it by orders would cost every event that is written.
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use super::leases::name;
 use super::positions::in_shard;
 use super::{Connection, incoming};
 use crate::backend::Running;
-use crate::rows::PlacedRow;
+use crate::rows::JournalRow;
 use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
 
 /// Which events are asked for.
@@ -24,13 +24,13 @@ pub(super) struct Asked {
 
 /// What is found.
 pub(super) struct Found {
-    /// The events; no places.
-    pub(super) rows: Vec<PlacedRow>,
+    /// The events, without their positions.
+    pub(super) rows: Vec<JournalRow>,
     /// The first sequence that is not published.
     pub(super) unpublished: Option<i64>,
 }
 
-/// The orders of a customer, in the order of the index that is there for their list.
+/// The orders of a customer, in the order of the index of their list.
 pub(super) fn orders_of<'c>(
     connection: &'c mut Connection,
     (customer, limit): &'c (i64, u32),
@@ -42,23 +42,23 @@ pub(super) fn orders_of<'c>(
     Box::pin(theirs.select(orders::id).load(connection))
 }
 
-/// First the events; then what of the order waits for its place, what has one that its shard's
-/// publisher has not passed, and whether the order is parked. An event only ever goes from each of
-/// these to the next, so one that is found in none of them is published.
+/// Reads the events first; then the order's events that wait for their positions, those that its shard's
+/// publisher has not passed, and whether the order is parked. An event only moves from each of these to the
+/// next, so an event that is in none of them is published.
 pub(super) fn list<'c>(connection: &'c mut Connection, asked: &'c Asked) -> Running<'c, Found> {
     Box::pin(async move {
         let order = asked.order.get();
         let rows = events(connection, asked).await?;
-        let without_place = incoming::first_of(connection, order).await?;
+        let without_position = incoming::first_of(connection, order).await?;
         let waiting = first_waiting(connection, asked.order).await?;
         let parked = parked_orders::table.filter(parked_orders::order_id.eq(order));
         let parked = parked.select(parked_orders::sequence).first(connection).await.optional()?;
-        let unpublished = [without_place, waiting, parked].into_iter().flatten().min();
+        let unpublished = [without_position, waiting, parked].into_iter().flatten().min();
         Ok(Found { rows, unpublished })
     })
 }
 
-async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<PlacedRow>> {
+async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<JournalRow>> {
     let skipped = skipped_events::table
         .filter(skipped_events::order_id.eq(outbox::order_id))
         .filter(skipped_events::sequence.eq(outbox::sequence));
@@ -83,8 +83,7 @@ async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<P
         .await
 }
 
-/// The first event of an order with a place that its shard's publisher has not passed: in what the
-/// shard has yet to publish, and nowhere else.
+/// The first event of an order that has a position and that its shard's publisher has not passed.
 async fn first_waiting(connection: &mut Connection, order: OrderId) -> QueryResult<Option<i64>> {
     let number = shard(order);
     let publisher = leases::table.filter(leases::name.eq(name(Duty::Publish(number))));

@@ -1,4 +1,4 @@
-//! What a shard's publisher has done, and the orders that it could not publish.
+//! The progress of a shard's publisher, and the orders that it could not publish.
 
 use chrono::NaiveDateTime;
 use diesel::dsl::case_when;
@@ -14,7 +14,7 @@ use crate::backend::Running;
 use crate::executor::Ending;
 use crate::schema::{parked_orders, skipped_events};
 
-/// Reasons are cut at so many characters: no text may keep an order from being parked.
+/// Reasons are cut at this number of characters: no text may keep an order from being parked.
 const LONGEST_REASON: usize = 1_000;
 
 /// A row of `parked_orders`.
@@ -65,9 +65,9 @@ pub(super) fn advance<'c>(
     })
 }
 
-/// Parks an order, or parks it again. Only the holder of its shard's lease does that, so nobody
-/// comes in between. When it is the same once more, because an answer was lost, no further attempt
-/// is counted, and what has been skipped meanwhile stays skipped.
+/// Parks an order, or parks it again. Only the holder of its shard's lease does that, so no other writer
+/// comes in between. When the same call comes again, because an answer was lost, no further attempt is
+/// counted, and events that were skipped meanwhile stay skipped.
 async fn park(connection: &mut Connection, parking: &Parking) -> QueryResult<()> {
     let (order, from) = (parking.order.get(), parking.from.get());
     let stored = parked_orders::table.filter(parked_orders::order_id.eq(order));
@@ -93,7 +93,7 @@ async fn park(connection: &mut Connection, parking: &Parking) -> QueryResult<()>
     let tried = parked_orders::redrive.or(parked_orders::sequence.lt(from));
     diesel::update(stored.filter(parked_orders::sequence.le(from)))
         .set((
-            // First of all: MySQL lets later assignments see what earlier ones did.
+            // The first assignment, because on MySQL the later ones see what it did.
             parked_orders::attempts
                 .eq(case_when(tried, once_more).otherwise(parked_orders::attempts)),
             parked_orders::sequence.eq(from),
@@ -110,7 +110,7 @@ pub(super) fn shard_column(shard: u16) -> i16 {
     i16::try_from(shard).unwrap_or(i16::MAX)
 }
 
-/// A reason as every database takes it.
+/// A reason that every database takes.
 fn legible(reason: &str) -> String {
     reason.chars().filter(|character| *character != '\0').take(LONGEST_REASON).collect()
 }
@@ -132,15 +132,15 @@ pub(super) fn list<'c>(
     }
 }
 
-/// A call that has a parked order published again.
+/// Which parked order is to be published again.
 pub(super) struct Redriving {
     pub(super) order: i64,
     /// The event to leave out, and why.
     pub(super) skip: Option<(i64, String)>,
 }
 
-/// Asks for an order to be published again, perhaps without its first event. What has been asked
-/// and not been answered yet stays as it is, so that asking twice skips once.
+/// Asks for an order to be published again, perhaps without its first event. A request that has no result
+/// yet stays as it is, so that asking twice skips once.
 pub(super) fn redrive<'c>(
     connection: &'c mut Connection,
     about: &'c Redriving,
@@ -151,7 +151,7 @@ pub(super) fn redrive<'c>(
         let found = stored.select(wish).first::<(i64, bool)>(connection).await.optional()?;
         let Some((sequence, asked)) = found else { return Ok(Ending::Undo(false)) };
         let skip = about.skip.as_ref();
-        // A later attempt, too, skips no other event than the first one.
+        // A repeated call skips no other event than the first call did.
         if asked || skip.is_some_and(|(event, _)| *event != sequence) {
             return Ok(Ending::Undo(true));
         }

@@ -1,4 +1,4 @@
-//! The places of events: how they are given, and how events are read by them.
+//! Positions in the journal: how events get them, and how entries are read by them.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -13,31 +13,31 @@ use super::leases::{hold, move_on, name};
 use super::{Connection, incoming};
 use crate::backend::Running;
 use crate::executor::Ending;
-use crate::rows::PlacedRow;
+use crate::rows::JournalRow;
 use crate::schema::{journal, leases, outbox, skipped_events};
 use crate::types::SHARD_SPAN;
 
-/// A call that gives places.
-pub(super) struct Arranging {
+/// Which positions are to be assigned.
+pub(super) struct Assignment {
     pub(super) lease: Lease,
     pub(super) limit: u32,
-    /// The last place that had been given when the first attempt began. When a later attempt finds
-    /// more, it is because the answer to the COMMIT of an earlier one was lost.
+    /// The last position when the first attempt began. When a later attempt finds more, an earlier attempt
+    /// has landed, and the answer to its COMMIT was lost.
     pub(super) before: OnceLock<i64>,
 }
 
-/// Gives the next places. The lease is locked until the end of the transaction, so the next one to
-/// arrange starts, and takes its snapshot, when these places can be seen: positions become visible
-/// in their order.
+/// Assigns the next positions. The lease is locked until the end of the transaction, so the next
+/// assignment starts, and takes its snapshot, when these positions are visible. So positions become
+/// visible in their order.
 ///
-/// Events are taken in the order of (order, sequence) from one snapshot. A version is committed
-/// after the one before it, so no snapshot has it alone, and no limit cuts off an earlier one: for
-/// each order, what has no place yet is always the latest. Low order ids go first, but they cannot
-/// hold the others up for longer than it takes to clear the backlog, because giving places is
-/// several times as fast as writing events.
-pub(super) fn arrange<'c>(
+/// Events are taken in the order of (order, sequence) from one snapshot. A version is committed after the
+/// one before it, so no snapshot has it alone, and no limit cuts off an earlier one: of each order, the
+/// events without a position are always the latest. Low order ids go first. They hold the others up for no
+/// longer than clearing the backlog takes, because assigning positions is several times as fast as writing
+/// events.
+pub(super) fn assign<'c>(
     connection: &'c mut Connection,
-    about: &'c Arranging,
+    about: &'c Assignment,
 ) -> Running<'c, Ending<Leased<u32>>> {
     Box::pin(async move {
         let Some(last) = hold(connection, &about.lease).await? else {
@@ -47,13 +47,13 @@ pub(super) fn arrange<'c>(
         if landed > 0 {
             return Ok(Ending::Undo(Leased::Done(u32::try_from(landed).unwrap_or(u32::MAX))));
         }
-        let placed = incoming::place(connection, last, i64::from(about.limit)).await?;
-        let placed = u32::try_from(placed).unwrap_or(u32::MAX);
-        if placed == 0 {
+        let assigned = incoming::assign(connection, last, i64::from(about.limit)).await?;
+        let assigned = u32::try_from(assigned).unwrap_or(u32::MAX);
+        if assigned == 0 {
             return Ok(Ending::Undo(Leased::Done(0)));
         }
-        move_on(connection, Duty::Sequence, last.saturating_add(i64::from(placed))).await?;
-        Ok(Ending::Keep(Leased::Done(placed)))
+        move_on(connection, Duty::Sequence, last.saturating_add(i64::from(assigned))).await?;
+        Ok(Ending::Keep(Leased::Done(assigned)))
     })
 }
 
@@ -65,14 +65,14 @@ pub(super) fn in_shard(shard: u16, after: i64) -> Range<i64> {
     start.saturating_add(after).saturating_add(1)..end
 }
 
-/// Which places are asked for.
+/// Which entries are asked for.
 pub(super) struct After {
     pub(super) position: i64,
     pub(super) shard: Option<u16>,
     pub(super) limit: u32,
 }
 
-/// The columns of a [`PlacedRow`].
+/// The columns of a [`JournalRow`].
 type Columns = (
     journal::position,
     journal::order_id,
@@ -97,9 +97,9 @@ pub(super) fn columns() -> Columns {
     )
 }
 
-/// Places, each with the event that it is for, if it is there. By its id: that is the index in which
-/// events are about as they are in the journal, also the latest ones of old orders. So nothing else is
-/// an equation.
+/// Positions, each with its event, if that exists. The join uses the index of event ids, in which events
+/// are stored about as they are in the journal, also the latest ones of old orders. So that the planner
+/// takes no other index, the other conditions are ranges.
 #[auto_type]
 pub(super) fn with_events() -> _ {
     journal::table.left_join(
@@ -110,10 +110,9 @@ pub(super) fn with_events() -> _ {
     )
 }
 
-/// Nobody decided not to publish the event of a place. As a rule there are no such events at all,
-/// which is found out once for all rows: looking each of them up is a seventh of what a page costs.
-/// With an equation PostgreSQL would hash all of them for every page; two bounds keep it at one look
-/// into the index.
+/// The event of a position is not skipped. Usually there are no skipped events at all, which is checked
+/// once for all rows: looking each event up is a seventh of the cost of a page. With an equation
+/// PostgreSQL would hash all skipped events for every page; with two bounds it reads the index once.
 #[auto_type]
 pub(super) fn is_not_skipped() -> _ {
     let this_one = skipped_events::table
@@ -124,12 +123,12 @@ pub(super) fn is_not_skipped() -> _ {
     not(exists(any)).or(not(exists(this_one)))
 }
 
-/// The places after a position, with their events; but for those that somebody skipped. A place of
-/// an order that cannot be is nobody's.
+/// The entries after a position, except skipped events. Rows with an invalid order id or sequence are not
+/// listed.
 pub(super) fn list<'c>(
     connection: &'c mut Connection,
     about: &'c After,
-) -> Running<'c, Vec<PlacedRow>> {
+) -> Running<'c, Vec<JournalRow>> {
     let found = with_events()
         .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
@@ -148,8 +147,8 @@ pub(super) fn list<'c>(
     Box::pin(found.load(connection))
 }
 
-/// The last place given.
-pub(super) fn head<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, i64> {
-    let arranged = leases::table.filter(leases::name.eq(name(Duty::Sequence)));
-    Box::pin(arranged.select(leases::position).first(connection))
+/// The last position that is assigned.
+pub(super) fn last_position<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, i64> {
+    let assigned = leases::table.filter(leases::name.eq(name(Duty::Sequence)));
+    Box::pin(assigned.select(leases::position).first(connection))
 }

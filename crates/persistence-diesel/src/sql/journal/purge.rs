@@ -1,6 +1,6 @@
-//! Purging what is published and old: places from the beginning of the journal on, and the events
-//! that later ones have made superfluous. Bounded statements by ranges of indexes, in one short
-//! transaction.
+//! Purges what is published and old: entries from the beginning of the journal on, and the events that
+//! later ones have made superfluous. All statements are bounded, use ranges of indexes, and run in one
+//! short transaction.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,9 +24,9 @@ pub(super) struct Purge {
     pub(super) limit: u32,
 }
 
-/// One place, and when its event happened.
+/// An entry, and when its event happened.
 #[derive(Queryable)]
-struct Place {
+struct Entry {
     position: i64,
     shard_position: i64,
     order: i64,
@@ -35,9 +35,9 @@ struct Place {
     at: Option<Lenient<NaiveDateTime>>,
 }
 
-impl Place {
-    /// Whether the event happened before a time. One that is gone, or whose time makes no sense,
-    /// must not keep all others.
+impl Entry {
+    /// Whether the event happened before a time. An event that is gone, or whose time cannot be read, is
+    /// old, because it must not keep all later ones.
     fn is_old(&self, before: NaiveDateTime) -> bool {
         self.at.as_ref().is_none_or(|Lenient(at)| at.as_ref().map_or(true, |at| *at < before))
     }
@@ -49,9 +49,9 @@ pub(super) fn purged<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<
     Box::pin(row.select(leases::position).first(connection))
 }
 
-/// Purges one batch. The row of the purge is locked first, so that one instance at a time does it.
-/// Nothing here waits for a publisher: what a shard has passed is read before who is parked, so
-/// whoever is not parked by then is published.
+/// Purges one batch. The row of the purge is locked first, so that one instance at a time purges. It waits
+/// for no publisher: the positions of the shards are read before the parked orders, so an order that is
+/// not parked by then is published.
 pub(super) fn purge<'c>(
     connection: &'c mut Connection,
     about: &'c Purge,
@@ -59,41 +59,41 @@ pub(super) fn purge<'c>(
     Box::pin(async move {
         let from = hold_purge(connection).await?;
         let passed = passed(connection, from, about).await?;
-        let Some(to) = passed.last().map(|place| place.position) else {
+        let Some(to) = passed.last().map(|entry| entry.position) else {
             return Ok(Ending::Undo(Purged::default()));
         };
         let left = Left { from, to, before: about.before, limit: i64::from(about.limit) };
         let left: Vec<Guid> = left.load(connection).await?;
         if u32::try_from(left.len()).is_ok_and(|left| left >= about.limit) {
-            // There may be more of them; their places are gone already.
+            // There may be more of them, and their positions are gone already.
             let events = delete(connection, left).await?;
             return Ok(Ending::Keep(Purged { events, more: true }));
         }
         let more = u32::try_from(passed.len()).is_ok_and(|passed| passed >= about.limit);
         let superfluous = superfluous(connection, passed, about.before).await?;
         let events = delete(connection, left.into_iter().chain(superfluous).collect()).await?;
-        let places =
+        let purged =
             journal::table.filter(journal::position.gt(from)).filter(journal::position.le(to));
-        diesel::delete(places).execute(connection).await?;
+        diesel::delete(purged).execute(connection).await?;
         move_on_row(connection, PURGE.to_owned(), to).await?;
         Ok(Ending::Keep(Purged { events, more }))
     })
 }
 
-/// The next places whose shards have passed them, up to the last one whose event is old.
-async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryResult<Vec<Place>> {
+/// The next entries that their shards have passed, up to the last one whose event is old.
+async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryResult<Vec<Entry>> {
     let published: Vec<(String, i64)> =
         leases::table.select((leases::name, leases::position)).load(connection).await?;
     let published: HashMap<String, i64> = published.into_iter().collect();
     let shards: Vec<i64> = (0..SHARDS)
         .map(|shard| published.get(&name(Duty::Publish(shard))).copied().unwrap_or_default())
         .collect();
-    let is_published = |place: &Place| {
-        let shard = place.shard_position.checked_div(SHARD_SPAN).map(usize::try_from);
+    let is_published = |entry: &Entry| {
+        let shard = entry.shard_position.checked_div(SHARD_SPAN).map(usize::try_from);
         let passed = shard.and_then(Result::ok).and_then(|shard| shards.get(shard));
-        passed.is_some_and(|passed| place.position <= *passed)
+        passed.is_some_and(|passed| entry.position <= *passed)
     };
-    let places: Vec<Place> = journal::table
+    let entries: Vec<Entry> = journal::table
         .left_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
         .filter(journal::position.gt(from))
         .order(journal::position.asc())
@@ -108,16 +108,16 @@ async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryR
         ))
         .load(connection)
         .await?;
-    let mut places: Vec<Place> = places.into_iter().take_while(is_published).collect();
-    let last = places.iter().rposition(|place| place.is_old(about.before));
-    places.truncate(last.map_or(0, |last| last.saturating_add(1)));
-    Ok(places)
+    let mut entries: Vec<Entry> = entries.into_iter().take_while(is_published).collect();
+    let last = entries.iter().rposition(|entry| entry.is_old(about.before));
+    entries.truncate(last.map_or(0, |last| last.saturating_add(1)));
+    Ok(entries)
 }
 
-/// The old events among these that are followed by another one among these, but for parked orders.
+/// The old events among these that a later one among these follows, except those of parked orders.
 async fn superfluous(
     connection: &mut Connection,
-    passed: Vec<Place>,
+    passed: Vec<Entry>,
     before: NaiveDateTime,
 ) -> QueryResult<Vec<Guid>> {
     let newest: BTreeMap<i64, i64> = passed.iter().map(|one| (one.order, one.sequence)).collect();
@@ -125,11 +125,11 @@ async fn superfluous(
     let parked = parked_orders::table.filter(parked_orders::order_id.eq_any(orders));
     let parked: Vec<i64> = parked.select(parked_orders::order_id).load(connection).await?;
     let parked: BTreeSet<i64> = parked.into_iter().collect();
-    let superfluous = passed.into_iter().filter(|place| {
-        let followed = newest.get(&place.order).is_some_and(|newest| place.sequence < *newest);
-        followed && place.is_old(before) && !parked.contains(&place.order)
+    let superfluous = passed.into_iter().filter(|entry| {
+        let followed = newest.get(&entry.order).is_some_and(|newest| entry.sequence < *newest);
+        followed && entry.is_old(before) && !parked.contains(&entry.order)
     });
-    Ok(superfluous.map(|place| place.event).collect())
+    Ok(superfluous.map(|entry| entry.event).collect())
 }
 
 async fn delete(connection: &mut Connection, events: Vec<Guid>) -> QueryResult<u32> {
@@ -141,8 +141,8 @@ async fn delete(connection: &mut Connection, events: Vec<Guid>) -> QueryResult<u
     Ok(u32::try_from(gone).unwrap_or(u32::MAX))
 }
 
-/// The old events that earlier purges have left and that are followed by a place among these: the
-/// newest of their orders at the time, or of orders that were parked.
+/// The old events that earlier purges have left, and that an entry among these follows: they were the
+/// newest of their orders at the time, or their orders were parked.
 #[derive(QueryId)]
 struct Left {
     from: i64,

@@ -1,18 +1,18 @@
-//! Which events of a window of the journal are selected.
+//! Selects events in a window of the journal.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::Selection;
 use order_domain::{MAX_ID, OrderEventKind};
 
-use super::positions::{columns, head, is_not_skipped, with_events};
+use super::positions::{columns, is_not_skipped, last_position, with_events};
 use super::{Connection, Dialect};
 use crate::backend::Running;
-use crate::rows::PlacedRow;
+use crate::rows::JournalRow;
 use crate::schema::{journal, orders, outbox};
 
-/// So many places are looked at in one statement, whatever is selected: it answers in a fraction of
-/// a second even when nothing of it is in memory.
+/// How many positions one statement looks at, whatever is selected: it takes a fraction of a second even
+/// when nothing is in memory.
 pub(super) const WINDOW: i64 = 20_000;
 
 /// Which events are asked for.
@@ -22,27 +22,27 @@ pub(super) struct Selecting {
     pub(super) limit: u32,
 }
 
-/// How far the journal reached, and what was found then.
-type Found = (i64, Vec<PlacedRow>);
+/// The last position, and the events that were found.
+type Found = (i64, Vec<JournalRow>);
 
-/// First how far the journal reaches, then what is selected: what is given a place in between is
-/// for the next page.
+/// Reads the last position first and selects then. Events that get their positions in between belong to
+/// the next page.
 pub(super) fn list<'c>(connection: &'c mut Connection, about: &'c Selecting) -> Running<'c, Found> {
     Box::pin(async move {
-        let head = head(connection, &()).await?;
-        let rows = list_window(connection, about, head).await?;
-        Ok((head, rows))
+        let last = last_position(connection, &()).await?;
+        let rows = list_window(connection, about, last).await?;
+        Ok((last, rows))
     })
 }
 
-/// The selected events of one window. A row that is gone may have been anything, and a type that
-/// nobody knows may stand for any.
+/// The selected events of one window. A row that is gone, and an event of an unknown type, may be any
+/// event, so both are selected.
 fn list_window<'c>(
     connection: &'c mut Connection,
     about: &'c Selecting,
-    head: i64,
-) -> Running<'c, Vec<PlacedRow>> {
-    let end = about.after.saturating_add(WINDOW).min(head);
+    last: i64,
+) -> Running<'c, Vec<JournalRow>> {
+    let end = about.after.saturating_add(WINDOW).min(last);
     let mut rows = with_events()
         .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
