@@ -1,26 +1,26 @@
-//! Which currencies this shop accepts.
+//! The currencies that the service accepts.
 
 use order_domain::Currency;
 
-/// The enabled currencies and the one that is meant when none is named.
+/// The enabled currencies, and the default one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Currencies {
     enabled: Vec<Currency>,
     default: Currency,
 }
 
-/// A currency that exists, but not here.
+/// A currency that exists and is not enabled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the currency {requested} is not enabled; enabled: {}", enabled.join(", "))]
 pub struct CurrencyNotEnabled {
-    /// What was asked for.
+    /// The currency of the request.
     pub requested: Currency,
-    /// The codes that are enabled.
+    /// The codes of the enabled currencies.
     pub enabled: Vec<&'static str>,
 }
 
 impl Currencies {
-    /// A list of enabled currencies; the default is always enabled.
+    /// The enabled currencies; the default one always is.
     #[must_use]
     pub fn new(default: Currency, mut enabled: Vec<Currency>) -> Self {
         if !enabled.contains(&default) {
@@ -29,7 +29,7 @@ impl Currencies {
         Self { enabled, default }
     }
 
-    /// The currency of an order: the one asked for, or the default.
+    /// The currency of an order: the requested one, or else the default one.
     ///
     /// # Errors
     /// [`CurrencyNotEnabled`].

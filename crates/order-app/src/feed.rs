@@ -1,38 +1,36 @@
-//! The feed: committed events, told live to whoever subscribes, from any position of the journal on
-//! and without a gap.
+//! The feed: committed events, delivered live to subscribers, from any position of the journal on and
+//! without a gap.
 //!
-//! One reader per process follows the end of the journal, while anybody listens, and keeps the last
-//! events in a ring. A subscriber is a position: what comes next is taken from the ring when the
-//! ring has it, and read from the journal, a page at a time, when not. There is no hand-over between
-//! the two, so that nothing can be lost or doubled at it, and a subscriber who is slow costs no more
-//! memory than a page. What subscribers are told by is not here.
+//! One follower per process reads the end of the journal while there are subscribers, and keeps the
+//! most recent events. A subscription is a position: what comes next is taken from the recent events
+//! when they cover it, and else read from the journal, one page at a time. There is no hand-over
+//! between the two that could lose or repeat an event, and a slow subscriber costs no more memory
+//! than a page. The transport to clients is not here.
 
-mod live;
-mod ring;
+mod event;
+mod follower;
+mod recent;
 mod settings;
 mod stats;
 mod subscription;
-mod tail;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::ports::{Deadline, Entropy, EventJournal, JournalEntry, StoreError, Unreadable};
+use crate::ports::{Deadline, Entropy, EventJournal, ReadEntry, StoreError, later};
 use crate::wake_up::WakeUp;
-use ring::Ring;
-use stats::FeedStats;
+use recent::RecentEvents;
 
-pub use live::{Filter, LiveEvent};
+pub use event::{FeedEvent, Filter};
 pub use settings::FeedSettings;
 pub use stats::FeedReport;
 pub use subscription::{FeedBatch, Subscription};
 
-/// So many positions of unreadable events are remembered, so that each is told once in the log.
+/// How many positions of unreadable events are remembered, so that each is logged once.
 const REMEMBERED: usize = 1_000;
 
 /// See the head of the file. Cheap to clone.
@@ -44,37 +42,36 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     settings: FeedSettings,
     runtime: Handle,
-    ring: Mutex<Ring>,
-    /// How far the ring reaches; wakes the subscribers.
+    recent: Mutex<RecentEvents>,
+    /// Up to which position the recent events reach; wakes the subscribers.
     end: watch::Sender<i64>,
-    /// Wakes the reader when somebody subscribes.
-    wanted: Notify,
-    streams: AtomicUsize,
-    /// Subscribers that catch up read the journal in turns: requests need the database, too.
+    /// Wakes the follower when a subscriber comes.
+    subscribed: Notify,
+    /// Limits the concurrent reads of subscribers that are behind: requests need the database, too.
     reads: Semaphore,
-    stats: FeedStats,
+    stats: Mutex<FeedReport>,
     unreadable: Mutex<BTreeSet<i64>>,
 }
 
-/// From where on events are told.
+/// Where a subscription starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// What gets its place from now on; it may be a little earlier, never later.
+    /// With events that get their positions from now on. It may start a little earlier, never later.
     Now,
-    /// What comes after a position; 0 is the beginning.
+    /// With the event after a position; 0 is the beginning.
     After(i64),
 }
 
-/// Why somebody cannot subscribe.
+/// Why a subscription was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
-    /// As many as may subscribe do already.
+    /// There are as many subscribers as are allowed.
     #[error("there are too many subscribers")]
     TooMany,
-    /// No event has this position yet: it is of another journal, or made up.
+    /// No event has this position yet: it is from another journal, or made up.
     #[error("the journal ends at position {last}")]
     Ahead {
-        /// The last position given.
+        /// The last position of the journal.
         last: i64,
     },
     /// Events after the position have been purged.
@@ -85,16 +82,17 @@ pub enum SubscribeError {
     Store(#[from] StoreError),
 }
 
-/// Events that were to be told have been purged.
+/// Events that come next have been purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the journal is purged up to position {through}")]
 pub struct Gone {
-    /// Up to where they are gone; whoever goes on after it misses nothing else.
+    /// The last purged position. A subscription that starts after it misses nothing else.
     pub through: i64,
 }
 
-/// A place among the subscribers; given back when the last who works for one drops it.
-struct Place(Arc<Inner>);
+/// The permit to be one of the subscribers. It is given back when the last task that works for the
+/// subscriber drops it.
+struct StreamPermit(Arc<Inner>);
 
 impl Feed {
     /// Wires a feed. Must be called on the runtime on which the journal is to be read.
@@ -108,21 +106,21 @@ impl Feed {
             journal,
             entropy,
             runtime: Handle::current(),
-            ring: Mutex::new(Ring::new(settings.ring_events, settings.ring_bytes)),
+            recent: Mutex::new(RecentEvents::new(settings.recent_events, settings.recent_bytes)),
             end: watch::Sender::new(0),
-            wanted: Notify::new(),
-            streams: AtomicUsize::new(0),
-            reads: Semaphore::new(settings.reads.max(1)),
-            stats: FeedStats::default(),
+            subscribed: Notify::new(),
+            reads: Semaphore::new(settings.concurrent_reads.max(1)),
+            stats: Mutex::default(),
             unreadable: Mutex::default(),
             settings,
         }))
     }
 
-    /// Follows the end of the journal for ever, while there are subscribers. `placed` is rung when
-    /// there may be something new; what nobody rings for is found by polling.
-    pub async fn run(self, placed: WakeUp) {
-        tail::follow(&self.0, &placed).await;
+    /// Follows the end of the journal for ever, while there are subscribers. `new_positions` is set
+    /// when events of this process may have got their positions; those of other instances are found
+    /// by polling.
+    pub async fn run(self, new_positions: WakeUp) {
+        follower::follow(&self.0, &new_positions).await;
     }
 
     /// A subscription to the events that pass a filter.
@@ -134,15 +132,15 @@ impl Feed {
         start: Start,
         filter: Filter,
     ) -> Result<Subscription, SubscribeError> {
-        let place = self.0.place()?;
+        let permit = self.0.permit()?;
         let position = self.0.position(start).await?;
-        Ok(Subscription::new(place, position, filter))
+        Ok(Subscription::new(permit, position, filter))
     }
 
     /// The numbers now.
     #[must_use]
     pub fn report(&self) -> FeedReport {
-        self.0.stats.report(self.0.streams.load(Ordering::Relaxed))
+        *self.0.stats()
     }
 }
 
@@ -153,29 +151,30 @@ impl fmt::Debug for Feed {
 }
 
 impl Inner {
-    fn place(self: &Arc<Self>) -> Result<Arc<Place>, SubscribeError> {
-        let most = self.settings.most_streams;
-        let more = |now: usize| (now < most).then(|| now.saturating_add(1));
-        if self.streams.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
-            self.stats.refused();
+    fn permit(self: &Arc<Self>) -> Result<Arc<StreamPermit>, SubscribeError> {
+        let mut stats = self.stats();
+        if stats.streams >= self.settings.max_streams {
+            stats.refused = stats.refused.saturating_add(1);
             return Err(SubscribeError::TooMany);
         }
-        self.wanted.notify_one();
-        Ok(Arc::new(Place(Arc::clone(self))))
+        stats.streams = stats.streams.saturating_add(1);
+        drop(stats);
+        self.subscribed.notify_one();
+        Ok(Arc::new(StreamPermit(Arc::clone(self))))
     }
 
-    /// The position that a subscriber starts after. When the ring has it, nobody is asked, so that
-    /// many who come back at once cost nothing.
+    /// The position that a subscription starts after. While the recent events cover it, the journal
+    /// is not read, so that many clients that reconnect at once cost nothing.
     async fn position(&self, start: Start) -> Result<i64, SubscribeError> {
         let deadline = self.deadline();
         let Start::After(position) = start else {
-            let end = self.ring().end();
+            let end = self.recent().end();
             return match end {
                 Some(end) => Ok(end),
                 None => Ok(self.journal.last_position(deadline).await?),
             };
         };
-        if !self.ring().covers(position) {
+        if !self.recent().covers(position) {
             let last = self.journal.last_position(deadline).await?;
             if position > last {
                 return Err(SubscribeError::Ahead { last });
@@ -185,7 +184,7 @@ impl Inner {
         Ok(position)
     }
 
-    /// Whether everything after a position that was read before this was asked had not been purged.
+    /// Whether what was read after a position, before this call, was complete.
     async fn check_purge(
         &self,
         position: i64,
@@ -195,24 +194,28 @@ impl Inner {
         Ok(if position < through { Err(Gone { through }) } else { Ok(()) })
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recent(&self) -> MutexGuard<'_, RecentEvents> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stats(&self) -> MutexGuard<'_, FeedReport> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deadline(&self) -> Deadline {
-        let now = Deadline::now();
-        now.checked_add(self.settings.budget).unwrap_or(now)
+        later(Deadline::now(), self.settings.budget)
     }
 
-    /// What can be told of an entry of the journal. One that cannot be read is left out: the others
-    /// go on, and its sequence shows subscribers that it is missing.
-    fn tell(&self, entry: Result<JournalEntry, Unreadable>) -> Option<Arc<LiveEvent>> {
-        match entry.and_then(LiveEvent::of) {
+    /// The event of an entry. An unreadable one is left out: the others go on, and subscribers see
+    /// by its sequence that it is missing.
+    fn event(&self, entry: ReadEntry) -> Option<Arc<FeedEvent>> {
+        match entry.and_then(FeedEvent::of) {
             Ok(event) => Some(Arc::new(event)),
             Err(unreadable) => {
                 let mut known = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
                 if known.insert(unreadable.position) {
-                    self.stats.unreadable();
+                    let mut stats = self.stats();
+                    stats.unreadable = stats.unreadable.saturating_add(1);
                     tracing::error!(cause = %unreadable, "an event is left out of the feed");
                 }
                 if known.len() > REMEMBERED {
@@ -224,8 +227,9 @@ impl Inner {
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::SeqCst);
+        let mut stats = self.0.stats();
+        stats.streams = stats.streams.saturating_sub(1);
     }
 }

@@ -1,21 +1,21 @@
-//! Clearing away what has served its time: idempotent answers and published events past their
-//! retention, in bounded batches, so that no delete ever holds locks for long.
+//! Deletes what has expired, in bounded batches, so that no delete holds locks for long: recorded
+//! answers, and published events past their retention.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::ports::{Clock, Deadline, EventJournal, OrderStore, Purged, StoreError};
+use crate::ports::{Clock, Deadline, EventJournal, OrderStore, Purged, StoreError, later};
 
-/// How long an answer is kept at least.
+/// The shortest time that an answer is kept.
 const ANSWERS: TimeDelta = TimeDelta::hours(24);
 /// The most rows that one delete removes.
 const BATCH: u32 = 500;
-/// The longest that one delete may take.
+/// The longest time that one delete may take.
 const BUDGET: Duration = Duration::from_secs(5);
 
-/// Deletes what has expired.
+/// See the head of the file.
 #[derive(Clone)]
 pub struct Housekeeping {
     store: Arc<dyn OrderStore>,
@@ -24,22 +24,13 @@ pub struct Housekeeping {
     clock: Arc<dyn Clock>,
 }
 
-/// What there is to clear away.
+/// What expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
-    /// Idempotent answers.
+    /// Recorded answers.
     Answers,
     /// Published events.
     Events,
-}
-
-/// What one step came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// A full batch was deleted: there may be more.
-    More,
-    /// Nothing is left to do for now.
-    Idle,
 }
 
 impl Housekeeping {
@@ -57,35 +48,33 @@ impl Housekeeping {
         Self { store, journal, events, clock }
     }
 
-    /// Deletes one batch.
+    /// Deletes one batch. Says whether there may be more.
     ///
     /// # Errors
-    /// What the store or the journal said instead.
-    pub async fn step(&self, chore: Chore) -> Result<Step, StoreError> {
+    /// Those of the store or the journal.
+    pub async fn step(&self, chore: Chore) -> Result<bool, StoreError> {
         let kept = match chore {
             Chore::Answers => Some(ANSWERS),
             Chore::Events => self.events,
         };
-        // What is kept for longer than there is time is kept for ever.
+        // A retention that reaches back beyond the calendar keeps everything.
         let before = kept.and_then(|kept| self.clock.now().checked_sub_signed(kept));
-        let Some(before) = before else { return Ok(Step::Idle) };
-        let start = Deadline::now();
-        let deadline = start.checked_add(BUDGET).unwrap_or(start);
-        let more = match chore {
-            Chore::Answers => self.store.purge_answers(before, BATCH, deadline).await? >= BATCH,
+        let Some(before) = before else { return Ok(false) };
+        let deadline = later(Deadline::now(), BUDGET);
+        match chore {
+            Chore::Answers => Ok(self.store.purge_answers(before, BATCH, deadline).await? >= BATCH),
             Chore::Events => {
                 let Purged { events, more } = self.journal.purge(before, BATCH, deadline).await?;
                 if events > 0 {
                     tracing::debug!(events, "published events were purged");
                 }
-                more
+                Ok(more)
             }
-        };
-        Ok(if more { Step::More } else { Step::Idle })
+        }
     }
 
-    /// Runs for ever: everything that is due, then a pause. A failure is logged and tried again
-    /// after the pause; nobody waits for this.
+    /// Runs for ever: deletes everything that has expired, then pauses. A failure is logged and
+    /// tried again after the pause.
     pub async fn run(self, pause: Duration) {
         loop {
             for chore in Self::CHORES {
@@ -98,9 +87,9 @@ impl Housekeeping {
     async fn finish(&self, chore: Chore) {
         loop {
             match (self.step(chore).await, chore) {
-                // Let others have the database between two batches.
-                (Ok(Step::More), _) => tokio::task::yield_now().await,
-                (Ok(Step::Idle), _) => return,
+                // Between two batches, requests get the database.
+                (Ok(true), _) => tokio::task::yield_now().await,
+                (Ok(false), _) => return,
                 (Err(error), Chore::Answers) => {
                     return tracing::warn!(?error, "expired idempotency keys were not purged");
                 }

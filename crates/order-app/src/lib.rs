@@ -1,7 +1,7 @@
-//! The application: the use cases of the order service, the ports they need, and the public form
+//! The application: the use cases of the order service, the ports that they need, and the public form
 //! of its events. It knows no technology: HTTP, databases and brokers are adapters around it.
 //!
-//! Start reading at [`orders`] (what can be asked), then [`ports`] (what that needs).
+//! Start reading at [`orders`] (the use cases), then [`ports`].
 
 pub mod backoff;
 pub mod currencies;

@@ -1,15 +1,14 @@
-//! The operations: what whoever runs the service may ask of its events, and do about them. Orders
-//! themselves are not touched here.
+//! The operations: what operators may ask about the events, and do about them. Orders themselves are
+//! not touched here.
 //!
-//! * How much waits, and who works on it: [`Operations::overview`].
-//! * Parked orders: look at them, have them published again, skip what nobody can publish
+//! * How much waits, and which instance works on it: [`Operations::overview`].
+//! * Parked orders: list and inspect them, redrive them, skip an event that cannot be published
 //!   (`operations/parked.rs`).
-//! * Past events once more: [`Replay`], and [`Replays`] for a process that serves.
+//! * Publishing past events once more: [`Replay`], and [`Replays`] for a process that serves.
 
 mod overview;
 mod parked;
 mod replay;
-mod replays;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,33 +16,35 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::ports::{
-    Clock, Deadline, Entropy, EventJournal, EventReplayer, JournalInspection, OrderStore,
+    Clock, Deadline, Entropy, EventJournal, EventReplayer, JournalInspection, OrderStore, later,
 };
 
 pub use overview::{Overview, ShardState};
 pub use parked::{
     ParkedDetails, ParkedPage, Reason, RedriveError, RedrivenAll, SkipError, SkippedPage, Waiting,
 };
-pub use replay::{LeftOut, Replay, ReplayPace, ReplayPlan, ReplayProgress, ReplayState};
-pub use replays::{ReplayJob, Replays, StartError};
+pub use replay::{
+    LeftOut, Replay, ReplayEstimate, ReplayJob, ReplayPlan, ReplayProgress, ReplayState, Replays,
+    StartError,
+};
 
-/// How long one call to a database may take.
+/// How long one call to the database may take.
 const BUDGET: Duration = Duration::from_secs(3);
 
 /// The driven ports that the operations work on.
 #[derive(Clone)]
 pub struct OperationsPorts {
-    /// Where parked orders are asked for again.
+    /// Takes the requests to redrive parked orders.
     pub journal: Arc<dyn EventJournal>,
-    /// Where operators look.
+    /// Answers the questions of operators.
     pub inspection: Arc<dyn JournalInspection>,
-    /// Where the events of an order are.
+    /// Has the events of an order.
     pub store: Arc<dyn OrderStore>,
-    /// Where events go once more; nowhere without brokers.
+    /// Publishes past events once more; `None` without brokers.
     pub replayer: Option<Arc<dyn EventReplayer>>,
-    /// What time it is.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Where ids and jitter come from.
+    /// Names replays and randomizes pauses.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -61,7 +62,7 @@ impl Operations {
         Self { replays: Replays::new(ports.clone()), ports }
     }
 
-    /// What time it is for the operations.
+    /// The time on the clock of the operations.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.ports.clock.now()
@@ -74,8 +75,7 @@ impl Operations {
     }
 }
 
-/// When a call that starts now must have been answered.
+/// The deadline of a call that starts now.
 fn deadline() -> Deadline {
-    let now = Deadline::now();
-    now.checked_add(BUDGET).unwrap_or(now)
+    later(Deadline::now(), BUDGET)
 }

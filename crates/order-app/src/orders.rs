@@ -21,14 +21,14 @@ use crate::currencies::Currencies;
 use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
 use crate::live::Live;
-use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError};
+use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, later};
 use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
-pub use change_status::{ChangeStatus, ChangeStatusError};
+pub use change_status::ChangeStatus;
 pub use find::FindError;
 pub use place::{PlaceError, PlaceOrder};
-pub use replace_lines::{LinesRefused, ReplaceLines, ReplaceLinesFailure};
+pub use replace_lines::{LinesRefused, ReplaceLines};
 pub use stats::{OrderStats, StepCount};
 
 /// The order service's use cases. Cheap to clone.
@@ -164,7 +164,6 @@ impl Orders {
     }
 
     fn deadline(&self) -> Deadline {
-        let now = Deadline::now();
-        now.checked_add(self.0.policy.get().budget).unwrap_or(now)
+        later(Deadline::now(), self.0.policy.get().budget)
     }
 }

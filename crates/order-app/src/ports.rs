@@ -7,6 +7,8 @@ mod journal;
 mod publisher;
 mod store;
 
+use std::time::Duration;
+
 pub use ambient::{Clock, Entropy, uuid_v7};
 pub use inspection::{DutyState, JournalInspection, OrderEvents, SelectedPage, Selection, Skipped};
 pub use journal::{
@@ -18,9 +20,15 @@ pub use store::{
     Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError,
 };
 
-/// When an answer is due. Adapters give up before it and say so; they never overrun it by more
-/// than the time it takes to notice.
+/// When an answer is due. Adapters give up before it and say so, and never overrun it by more than
+/// the time that this takes.
 pub type Deadline = tokio::time::Instant;
+
+/// A deadline or a pause that is over a time after a moment.
+#[must_use]
+pub fn later(from: Deadline, time: Duration) -> Deadline {
+    from.checked_add(time).unwrap_or(from)
+}
 
 /// Any error, kept as the source of another.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -21,7 +21,6 @@ mod stats;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -29,11 +28,11 @@ use uuid::Uuid;
 
 use crate::errors::short_chain;
 use crate::ports::{
-    Clock, Duty, Entropy, EventJournal, EventPublisher, Lease, OrderStore, StoreError,
+    Clock, Duty, Entropy, EventJournal, EventPublisher, Lease, OrderStore, StoreError, later,
 };
 use crate::wake_up::WakeUp;
 use calls::{Answer, Period, ShardAnswer};
-use context::{Context, later};
+use context::Context;
 use lease::HeldLease;
 use membership::Membership;
 use reader::SharedReader;
@@ -221,8 +220,9 @@ impl Relay {
             shard.work(front, context);
             parked = parked.saturating_add(shard.parked.len());
         }
-        context.stats.held_shards.store(shards.len(), Ordering::Relaxed);
-        context.stats.parked_orders.store(parked, Ordering::Relaxed);
+        let mut stats = context.stats.update();
+        (stats.held_shards, stats.parked_orders) = (shards.len(), parked);
+        drop(stats);
         context.next_turn()
     }
 

@@ -322,7 +322,7 @@ impl ReplayBody {
             ReplayState::Cancelled => ("CANCELLED", None),
             ReplayState::Failed(reason) => ("FAILED", Some(reason.clone())),
         };
-        let pace = progress.pace(plan, now);
+        let pace = progress.estimate(plan, now);
         let Selection { orders, customers, kinds, from, to } = &plan.selection;
         Self {
             id: job.id.to_string(),

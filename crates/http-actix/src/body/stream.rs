@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use order_app::feed::{FeedBatch, Gone, LiveEvent, Subscription};
+use order_app::feed::{FeedBatch, FeedEvent, Gone, Subscription};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream that has been silent for so long gives a sign of life.
@@ -143,10 +143,10 @@ fn listen(mut subscription: Subscription) -> Next {
     })
 }
 
-fn frames(events: &[std::sync::Arc<LiveEvent>]) -> Bytes {
+fn frames(events: &[std::sync::Arc<FeedEvent>]) -> Bytes {
     let room = events.iter().map(|event| event.json.len().saturating_add(64));
     let mut text = String::with_capacity(room.sum());
-    for LiveEvent { position, kind, json, .. } in events.iter().map(AsRef::as_ref) {
+    for FeedEvent { position, kind, json, .. } in events.iter().map(AsRef::as_ref) {
         // A string takes whatever is written to it.
         let _ = write!(text, "id: {position}\nevent: {kind}\ndata: {json}\n\n");
     }

@@ -1,4 +1,4 @@
-//! One subscriber: a position, and the way on from there.
+//! One subscriber: a position, and what comes after it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
-use super::live::{Filter, LiveEvent};
-use super::ring::Look;
-use super::{Gone, Inner, Place};
-use crate::ports::StoreError;
+use super::event::{FeedEvent, Filter};
+use super::recent::Lookup;
+use super::{Gone, Inner, StreamPermit};
+use crate::ports::{EntryKey, StoreError};
 
-/// At most so many events are taken from the ring at once.
-const MOST: usize = 64;
-/// About so many bytes of events are told at once: a subscriber who does not take them holds no
-/// more. A single event may be larger.
-const MOST_BYTES: usize = 256 << 10;
+/// The most events that are taken from the recent ones at once.
+const MAX_EVENTS: usize = 64;
+/// About the most bytes of one batch, which is what a subscriber that takes nothing holds. A single
+/// event may be larger.
+const MAX_BYTES: usize = 256 << 10;
 
 /// See the head of the file. Ends when it is dropped.
 pub struct Subscription {
-    place: Arc<Place>,
+    permit: Arc<StreamPermit>,
     moved: watch::Receiver<i64>,
     position: i64,
     filter: Filter,
@@ -28,78 +28,79 @@ pub struct Subscription {
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedBatch {
-    /// The events that pass the filter, in the order of their places.
-    pub events: Vec<Arc<LiveEvent>>,
-    /// With them, everything up to this position is told.
+    /// The events that pass the filter, in the order of their positions.
+    pub events: Vec<Arc<FeedEvent>>,
+    /// With them, everything up to this position is delivered.
     pub through: i64,
 }
 
 impl Subscription {
-    pub(super) fn new(place: Arc<Place>, position: i64, filter: Filter) -> Self {
-        let moved = place.0.end.subscribe();
-        Self { place, moved, position, filter }
+    pub(super) fn new(permit: Arc<StreamPermit>, position: i64, filter: Filter) -> Self {
+        let moved = permit.0.end.subscribe();
+        Self { permit, moved, position, filter }
     }
 
-    /// Everything up to this position is told.
+    /// Everything up to this position is delivered.
     #[must_use]
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// Waits for what comes next; it may be nothing that passes the filter. While the journal does
+    /// Waits for what comes next; it may be no event that passes the filter. While the journal does
     /// not answer, it waits. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// [`Gone`] when events that were to come next have been purged.
+    /// [`Gone`] when events that come next have been purged.
     pub async fn next(&mut self) -> Result<FeedBatch, Gone> {
         loop {
-            // What comes after this look wakes us.
+            // Events that come after this lookup wake the subscriber.
             self.moved.borrow_and_update();
-            let look = self.place.0.ring().after(self.position, MOST);
-            match look {
-                Look::Here(events, through) => return Ok(self.told(events, through)),
-                Look::Behind => {
+            let lookup = self.permit.0.recent().after(self.position, MAX_EVENTS);
+            match lookup {
+                Lookup::Found(events, through) => return Ok(self.batch(events, through)),
+                Lookup::TooOld => {
                     if let Some(page) = self.read().await {
                         let FeedBatch { events, through } = page?;
-                        return Ok(self.told(events, through));
+                        return Ok(self.batch(events, through));
                     }
-                    // A defect behind the port, which is in the log; not without a pause again.
-                    sleep(self.place.0.settings.backoff.longest).await;
+                    // The read panicked, which is logged: pauses before the next one.
+                    sleep(self.permit.0.settings.backoff.longest).await;
                 }
-                // The sender is dropped after us.
-                Look::Nothing => drop(self.moved.changed().await),
+                // Cannot fail: the permit keeps the sender.
+                Lookup::Nothing => drop(self.moved.changed().await),
             }
         }
     }
 
-    fn told(&mut self, mut events: Vec<Arc<LiveEvent>>, mut through: i64) -> FeedBatch {
+    fn batch(&mut self, mut events: Vec<Arc<FeedEvent>>, mut through: i64) -> FeedBatch {
         events.retain(|event| self.filter.takes(event));
         let mut bytes = 0_usize;
-        let mut fits = |event: &Arc<LiveEvent>| {
+        let mut fits = |event: &Arc<FeedEvent>| {
             bytes = bytes.saturating_add(event.json.len());
-            bytes <= MOST_BYTES
+            bytes <= MAX_BYTES
         };
         let fitting = events.iter().take_while(|event| fits(event)).count().max(1);
         if fitting < events.len() {
-            // The rest comes next: it is taken, or read, again.
+            // The rest is looked up, or read, again.
             events.truncate(fitting);
             through = events.last().map_or(through, |event| event.position);
         }
-        // Not the room for those that are gone.
         events.shrink_to_fit();
         self.position = through;
-        self.place.0.stats.streamed(events.len());
+        let streamed = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let mut stats = self.permit.0.stats();
+        stats.streamed = stats.streamed.saturating_add(streamed);
+        drop(stats);
         FeedBatch { events, through }
     }
 
-    /// Reads a page in a task of its own: a subscriber that does not ask any further must keep
-    /// nobody from reading. The task has a share in the place, so that there are not more of them
-    /// than subscribers.
+    /// Reads a page in a task of its own: a subscriber that stops asking must not keep the others
+    /// from reading. The task shares the permit, so that there are never more tasks than permits.
     async fn read(&self) -> Option<Result<FeedBatch, Gone>> {
-        let (answer, heard) = oneshot::channel();
-        let (place, position) = (Arc::clone(&self.place), self.position);
-        self.place.0.runtime.spawn(async move { catch_up(&place.0, position, answer).await });
-        heard.await.ok()
+        let (sender, answer) = oneshot::channel();
+        let (permit, position) = (Arc::clone(&self.permit), self.position);
+        self.permit.0.runtime.spawn(async move { catch_up(&permit.0, position, sender).await });
+        answer.await.ok()
     }
 }
 
@@ -109,7 +110,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// Reads a page, until it works or nobody waits for it any more.
+/// Reads a page, until that succeeds or the subscriber is gone.
 async fn catch_up(
     inner: &Inner,
     position: i64,
@@ -137,36 +138,31 @@ async fn catch_up(
 
 /// The page after a position.
 async fn page(inner: &Inner, position: i64) -> Result<Result<FeedBatch, Gone>, StoreError> {
-    let turn = inner.reads.acquire().await;
+    let permit = inner.reads.acquire().await;
     let deadline = inner.deadline();
-    // What the ring had before the question has its place, and is in the answer.
-    let end = inner.ring().end().unwrap_or(position);
+    // What the follower has read before this call is in the answer to it.
+    let end = inner.recent().end().unwrap_or(position);
     let limit = inner.settings.page;
     let entries = inner.journal.entries_after(position, None, limit, deadline).await?;
     let whole = u32::try_from(entries.len()).is_ok_and(|read| read < limit);
     let mut through = if whole { end.max(position) } else { position };
-    let (mut places, mut bytes, mut events) = (0_i64, 0_usize, Vec::new());
+    let (mut entries_seen, mut bytes, mut events) = (0_i64, 0_usize, Vec::new());
     for entry in entries {
         if bytes >= inner.settings.page_bytes {
-            through = last(&events, position);
+            through = events.last().map_or(position, |event: &Arc<FeedEvent>| event.position);
             break;
         }
-        let at = entry.as_ref().map_or_else(|unreadable| unreadable.position, |one| one.position);
-        (through, places) = (through.max(at), places.saturating_add(1));
-        if let Some(event) = inner.tell(entry) {
+        through = through.max(EntryKey::of(&entry).position);
+        entries_seen = entries_seen.saturating_add(1);
+        if let Some(event) = inner.event(entry) {
             bytes = bytes.saturating_add(event.json.len());
             events.push(event);
         }
     }
-    let holes = through.saturating_sub(position) != places;
+    let holes = through.saturating_sub(position) != entries_seen;
     if holes && let Err(gone) = inner.check_purge(position, deadline).await? {
         return Ok(Err(gone));
     }
-    drop(turn);
+    drop(permit);
     Ok(Ok(FeedBatch { events, through }))
-}
-
-/// The position of the last of some events.
-fn last(events: &[Arc<LiveEvent>], otherwise: i64) -> i64 {
-    events.last().map_or(otherwise, |event| event.position)
 }

@@ -1,4 +1,4 @@
-//! How much waits to be published, and who works on it.
+//! How much waits to be published, and which instance works on it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -6,58 +6,57 @@ use uuid::Uuid;
 use super::{Operations, deadline};
 use crate::ports::{Backlog, Duty, StoreError};
 
-/// How the events stand. It is put together from several answers, each true at its moment.
+/// The state of publishing. It combines several answers, each true at its moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
     /// What waits.
     pub backlog: Backlog,
-    /// How long the oldest waiting event has been waiting, by this process's clock; zero when
+    /// How long the oldest waiting event has waited, by the clock of this process; zero when
     /// nothing waits.
     pub lag: TimeDelta,
-    /// The last place that was given.
+    /// The last position of the journal.
     pub last_position: i64,
-    /// Which instance gives the places now.
+    /// The instance that assigns positions now.
     pub sequencer: Option<Uuid>,
-    /// Who publishes, and how far.
+    /// The state of each shard.
     pub shards: Vec<ShardState>,
-    /// When this was asked.
+    /// When the journal was asked.
     pub at: DateTime<Utc>,
 }
 
-/// How the publishing of one shard stands.
+/// The state of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardState {
-    /// Which shard.
+    /// The number of the shard.
     pub shard: u16,
-    /// Which instance publishes it now.
+    /// The instance that publishes it now.
     pub holder: Option<Uuid>,
-    /// Up to which place everything is published, or belongs to a parked order.
+    /// Up to this position, every event is published or belongs to a parked order.
     pub position: i64,
 }
 
 impl Operations {
-    /// How the events stand now.
+    /// The state of publishing now.
     ///
     /// # Errors
-    /// What the journal said instead.
+    /// Those of the journal.
     pub async fn overview(&self) -> Result<Overview, StoreError> {
         let duties = self.ports.inspection.duties(deadline()).await?;
         let backlog = self.ports.journal.backlog(deadline()).await?;
         let at = self.ports.clock.now();
         let waits = |since: DateTime<Utc>| at.signed_duration_since(since).max(TimeDelta::zero());
-        let sequencing = duties.iter().find(|duty_state| duty_state.duty == Duty::Sequence);
-        let shards = duties.iter().filter_map(|duty_state| match duty_state.duty {
+        let sequencing = duties.iter().find(|state| state.duty == Duty::Sequence);
+        let shards = duties.iter().filter_map(|state| match state.duty {
             Duty::Sequence | Duty::Replay => None,
             Duty::Publish(shard) => {
-                let (holder, position) = (duty_state.holder, duty_state.position);
-                Some(ShardState { shard, holder, position })
+                Some(ShardState { shard, holder: state.holder, position: state.position })
             }
         });
         Ok(Overview {
             backlog,
             lag: backlog.oldest.map_or_else(TimeDelta::zero, waits),
-            last_position: sequencing.map_or(0, |duty_state| duty_state.position),
-            sequencer: sequencing.and_then(|duty_state| duty_state.holder),
+            last_position: sequencing.map_or(0, |state| state.position),
+            sequencer: sequencing.and_then(|state| state.holder),
             shards: shards.collect(),
             at,
         })

@@ -1,4 +1,4 @@
-//! Parked orders: list them, look into one, have it published again, leave an event out for ever.
+//! Parked orders: list them, inspect one, redrive it, skip an event.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use order_domain::{OrderId, Version};
 
 use super::{Operations, deadline};
 use crate::events::EventRecord;
-use crate::ports::{Deadline, Parked, Skipped, StoreError};
+use crate::ports::{Deadline, Parked, Skipped, StoreError, later};
 
-/// The most that one page holds.
+/// The most entries of one page.
 const PAGE: u32 = 500;
 /// The most waiting events that are shown of an order.
 const SHOWN: u32 = 100;
-/// How long a redrive of all orders goes on in one call.
+/// How long one call redrives all orders.
 const ALL_BUDGET: Duration = Duration::from_secs(5);
 
 /// One page of parked orders.
@@ -45,24 +45,24 @@ pub struct ParkedDetails {
 /// Events that are not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
-    /// In sequence, the first of them.
+    /// The first of them, in sequence.
     Events {
         /// The events.
         events: Vec<EventRecord>,
         /// Whether there are more.
         more: bool,
     },
-    /// One of them cannot be read, for this reason.
+    /// At least one of them cannot be read, for this reason.
     Unreadable(String),
 }
 
-/// Why an operation on a parked order did nothing.
+/// Why an order was not inspected or redriven.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
     /// The order is not parked, or not any more.
     #[error("order {0} is not parked")]
     NotParked(OrderId),
-    /// What the journal said instead.
+    /// The journal failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -73,42 +73,42 @@ pub enum SkipError {
     /// The order is not parked, or not any more.
     #[error("order {0} is not parked")]
     NotParked(OrderId),
-    /// Another event is the first one that waits.
+    /// Another event of the order is the first one that waits.
     #[error("the first event of order {order} that waits is {first}")]
     NotFirst {
-        /// Whose event.
+        /// The order.
         order: OrderId,
-        /// The one that waits.
+        /// Its first event that waits.
         first: Version,
     },
-    /// The order is being published again, and what comes of that is not known yet.
+    /// The order is being redriven, and the result is not known yet.
     #[error("order {0} is being published again; wait what comes of it")]
     UnderWay(OrderId),
-    /// What the journal said instead.
+    /// The journal failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a redrive of all orders has done so far.
+/// What one call has done to redrive all orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RedrivenAll {
-    /// Orders that were asked for by this call; those that were asked for before do not count.
+    /// Orders whose redrive this call has requested; earlier requests do not count.
     pub orders: u64,
-    /// Whether the time was over before all were: call again.
+    /// Whether orders are left because the time was over: call again.
     pub more: bool,
 }
 
-/// Why an event is left out for ever: 1 to 500 characters, no control characters.
+/// Why an event is skipped: 1 to 500 characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
 impl Reason {
-    /// The most characters.
+    /// The most characters of a reason.
     pub const MAX: usize = 500;
     /// What a reason must be.
     pub const RULE: &'static str = "must have 1 to 500 characters, and no control characters";
 
-    /// Reads a reason; `None` when it is none.
+    /// Reads a reason; `None` when the text is not a valid one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -127,7 +127,7 @@ impl Operations {
     /// The parked orders with an id above `after`, of one shard or of all.
     ///
     /// # Errors
-    /// What the journal said instead.
+    /// Those of the journal.
     pub async fn parked(
         &self,
         after: i64,
@@ -162,8 +162,8 @@ impl Operations {
         Ok(ParkedDetails { parked, waiting })
     }
 
-    /// Has a parked order published again, in sequence. Asking again before that is done changes
-    /// nothing.
+    /// Requests that a parked order be published again, in sequence. Requesting it again before that
+    /// is done changes nothing.
     ///
     /// # Errors
     /// [`RedriveError`], each case by its name.
@@ -175,35 +175,34 @@ impl Operations {
         Err(RedriveError::NotParked(order))
     }
 
-    /// Has all parked orders published again, as far as that goes in a few seconds.
+    /// Requests that all parked orders be published again, as many as it can in a few seconds.
     ///
     /// # Errors
-    /// What the journal said instead; some orders may have been asked for.
+    /// Those of the journal; the redrive of some orders may have been requested.
     pub async fn redrive_all(&self) -> Result<RedrivenAll, StoreError> {
-        let start = Deadline::now();
-        let end = start.checked_add(ALL_BUDGET).unwrap_or(start);
-        let (mut asked, mut after) = (0_u64, 0);
+        let end = later(Deadline::now(), ALL_BUDGET);
+        let (mut requested, mut after) = (0_u64, 0);
         loop {
             let page = self.parked(after, None, PAGE).await?;
             for parked in page.orders.iter().filter(|parked| !parked.redrive) {
                 if Deadline::now() >= end {
-                    return Ok(RedrivenAll { orders: asked, more: true });
+                    return Ok(RedrivenAll { orders: requested, more: true });
                 }
                 let found = self.ports.journal.redrive(parked.order, None, deadline()).await?;
-                asked = asked.saturating_add(u64::from(found));
+                requested = requested.saturating_add(u64::from(found));
             }
             match page.next {
                 Some(last) => after = last.get(),
                 None => break,
             }
         }
-        tracing::info!(orders = asked, "an operator has all parked orders published again");
-        Ok(RedrivenAll { orders: asked, more: false })
+        tracing::info!(orders = requested, "an operator has all parked orders published again");
+        Ok(RedrivenAll { orders: requested, more: false })
     }
 
-    /// Leaves out the first waiting event of a parked order for ever, and has the rest published.
-    /// Who names the event by its `sequence` may safely ask again: it is skipped once, and never
-    /// another one in its place.
+    /// Skips the first waiting event of a parked order for ever, and requests that the rest be
+    /// published. With a `sequence`, the call may be repeated safely: this event is skipped once,
+    /// and no other one.
     ///
     /// # Errors
     /// [`SkipError`], each case by its name.
@@ -230,7 +229,7 @@ impl Operations {
         if !self.ports.journal.redrive(order, skip, deadline()).await? {
             return Err(SkipError::NotParked(order));
         }
-        // The journal does nothing about an order whose last wish is not answered yet.
+        // The journal ignores the request while the order's last one is not answered.
         let skipped = self.find_skipped(order, event).await?;
         if skipped.is_some() {
             let sequence = event.get();
@@ -242,7 +241,7 @@ impl Operations {
     /// The skipped events after one, of an order or of all.
     ///
     /// # Errors
-    /// What the journal said instead.
+    /// Those of the journal.
     pub async fn skipped(
         &self,
         after: (i64, i64),
@@ -275,7 +274,7 @@ impl Operations {
     }
 }
 
-/// Cuts what was asked for only to see whether there is more; says whether there is.
+/// Cuts off the one entry that was read to see whether there are more. Says whether there are.
 fn cut<T>(found: &mut Vec<T>, limit: u32) -> bool {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;

@@ -1,21 +1,22 @@
-//! Publishing past events once more, each order's one after the other, different orders together.
-//! Only what is published already is replayed: an event that the relay has yet to publish would
-//! otherwise appear behind later ones of its order. How events are found is in `replay/walk.rs`,
-//! how they are sent in `replay/sending.rs`.
+//! Publishing past events once more, each order's in sequence, different orders concurrently. Only
+//! published events are replayed: an event that the relay has yet to publish would otherwise appear
+//! behind later ones of its order. Finding events is in `replay/walk.rs` and `replay/by_order.rs`,
+//! sending them in `replay/sending.rs`.
 //!
-//! A replay can be resumed: everything that is selected up to its position is confirmed, so another
-//! one that starts after that position misses nothing, and may repeat a little. One that goes by
-//! orders goes on after an order in the same way. Both are in its progress from the start to the end,
+//! A replay can be resumed. All selected events up to its position are confirmed, so a replay that
+//! starts after that position misses none, and may repeat some. A replay that goes by orders is
+//! resumed after an order in the same way. Both are in its progress from the start to the end,
 //! however it ends.
 //!
-//! One replay sends at a time, whoever began it: it has a lease. That is for the sake of brokers,
-//! subscribers and operators; nothing breaks when one that was halted for longer than its lease
-//! sends for a moment more, until it finds that another has begun.
+//! One replay sends at a time, under a lease, to spare brokers, subscribers and operators. A replay
+//! that was suspended for longer than its lease may send for a moment beside its successor, which
+//! does no harm.
 
+mod by_order;
 mod estimate;
-mod few;
-mod pace;
+mod jobs;
 mod published;
+mod rate_limit;
 mod sending;
 mod walk;
 
@@ -28,55 +29,57 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::replays::StartError;
 use super::{OperationsPorts, deadline};
-use crate::ports::{Duty, EventJournal, Lease, Selection, Unreadable, uuid_v7};
+use crate::ports::{
+    Deadline, Duty, EventJournal, Lease, Selection, StoreError, Unreadable, later, uuid_v7,
+};
 
-pub use estimate::ReplayPace;
+pub use estimate::ReplayEstimate;
+pub use jobs::{ReplayJob, Replays};
 
-/// How long the lease lasts without being renewed, which it is after a third of that: after a kill,
-/// so long nobody can begin another replay.
+/// How long the lease lasts without being renewed, which it is after a third of that. After a kill,
+/// no replay can begin for so long.
 const LEASE: Duration = Duration::from_secs(10);
 /// How long a replay that has ended tries to give its lease back.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);
-/// So many events that could not be read are told one by one; beyond, they are counted.
-const TOLD: usize = 100;
+/// The most unreadable events that are listed one by one; further ones are counted.
+const LISTED: usize = 100;
 
 /// What is to be replayed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayPlan {
     /// Which events.
     pub selection: Selection,
-    /// Where to; each event to its own topic when `None`.
+    /// The topic; each event's own topic when `None`.
     pub topic: Option<String>,
-    /// Only events with places after this one; a resumed replay starts where the first one ended.
+    /// Only events after this position; a resumed replay starts where the first one ended.
     pub after: i64,
-    /// Only events up to this place.
+    /// Only events up to this position.
     pub up_to: Option<i64>,
     /// Only events of orders with a higher id than this one; a resumed replay of few orders starts
     /// where the first one ended.
     pub after_order: Option<OrderId>,
-    /// At most so many events in a second, at least 1.
+    /// The most events in a second, at least 1.
     pub rate: u32,
     /// Only counts.
     pub dry_run: bool,
 }
 
 impl ReplayPlan {
-    /// Events in a second when nobody says otherwise.
+    /// The default rate, in events per second.
     pub const USUAL_RATE: u32 = 1_000;
-    /// The most events in a second that may be asked for.
+    /// The highest rate that may be asked for, in events per second.
     pub const HIGHEST_RATE: u32 = 100_000;
 }
 
-/// How a replay stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The progress of a replay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayProgress {
-    /// Whether it goes on.
+    /// Whether it runs.
     pub state: ReplayState,
-    /// Where it goes on from: all selected events up to here are confirmed, or counted.
+    /// Where it can be resumed: all selected events up to here are confirmed, or counted.
     pub position: i64,
-    /// Where it ends, once that is known.
+    /// The position at which it ends, once that is known.
     pub end: Option<i64>,
     /// Events that were confirmed, repetitions included, or counted.
     pub events: u64,
@@ -84,15 +87,15 @@ pub struct ReplayProgress {
     pub unpublished: u64,
     /// Events that were left out because they cannot be read.
     pub unreadable: u64,
-    /// Which these are, as far as there are not too many.
+    /// The first of these.
     pub left_out: Vec<LeftOut>,
-    /// How many orders are done, and of how many, when it goes by orders and not by places: then
-    /// the position is at the start until all are done.
+    /// How many orders are done, and of how many, when it goes by orders and not by positions. The
+    /// position then stays at the start until all are done.
     pub orders: Option<(u64, u64)>,
-    /// Where it goes on from then: all selected events of the orders up to this id, which need not be
-    /// an order's, are confirmed, or counted.
+    /// Where a replay by orders can be resumed: all selected events of orders up to this id, which
+    /// need not be an order's, are confirmed, or counted.
     pub after_order: Option<OrderId>,
-    /// What keeps it from going on at the moment; it tries again.
+    /// The failure after which it is pausing now; it tries again.
     pub trouble: Option<String>,
     /// When it began.
     pub started_at: DateTime<Utc>,
@@ -100,27 +103,28 @@ pub struct ReplayProgress {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// Whether a replay goes on, and else how it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whether a replay runs, and else how it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ReplayState {
-    /// It goes on.
+    /// It runs.
+    #[default]
     Running,
-    /// All that was selected has been confirmed, or counted.
+    /// All selected events are confirmed, or counted.
     Completed,
-    /// Somebody stopped it.
+    /// An operator, or the end of the process, stopped it.
     Cancelled,
     /// It cannot go on, for this reason.
     Failed(String),
 }
 
-/// An event that could not be read, and was left out: the later ones of its order were not.
+/// An event that was left out because it cannot be read. Later ones of its order were not left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Whose event it is.
+    /// The order that it happened to.
     pub order: OrderId,
     /// The order's version that it made.
     pub sequence: Version,
-    /// Its place in the journal; not known when it was found by its order.
+    /// Its position in the journal; unknown when it was found by its order.
     pub position: Option<i64>,
     /// What is wrong with it; for operators.
     pub reason: String,
@@ -132,19 +136,39 @@ impl From<Unreadable> for LeftOut {
     }
 }
 
+/// Why a replay was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another one of this process is running.
+    #[error("replay {0} is running")]
+    Running(Uuid),
+    /// One of another instance is running, or of a command line; or one was killed a moment ago.
+    #[error("another replay is running, or was killed within the last 10 s")]
+    Elsewhere,
+    /// There are no brokers.
+    #[error("there are no brokers to replay to")]
+    NoBrokers,
+    /// The process is about to end.
+    #[error("this instance is stopping")]
+    Stopping,
+    /// The journal did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// One replay.
 pub struct Replay {
     id: Uuid,
     ports: OperationsPorts,
     plan: ReplayPlan,
     progress: Arc<watch::Sender<ReplayProgress>>,
-    /// What it sends under; nothing when it only counts.
+    /// The lease under which it sends; `None` when it only counts.
     lease: Option<Lease>,
 }
 
 impl Replay {
-    /// Prepares a replay, which must be run then; its progress can be watched from now on. From now
-    /// on no other one can be begun, unless this one only counts.
+    /// Prepares a replay, which must be run then. From now on its progress can be watched, and no
+    /// other replay can begin, unless this one only counts.
     ///
     /// # Errors
     /// [`StartError`], each case by its name.
@@ -160,18 +184,10 @@ impl Replay {
             lease.ok_or(StartError::Elsewhere)?;
         }
         let progress = ReplayProgress {
-            state: ReplayState::Running,
             position: plan.after,
-            end: None,
-            events: 0,
-            unpublished: 0,
-            unreadable: 0,
-            left_out: Vec::new(),
-            orders: None,
             after_order: plan.after_order,
-            trouble: None,
             started_at,
-            ended_at: None,
+            ..ReplayProgress::default()
         };
         Ok(Self { id, ports, plan, progress: Arc::new(watch::Sender::new(progress)), lease })
     }
@@ -182,18 +198,18 @@ impl Replay {
         self.id
     }
 
-    /// Shows how it stands, for as long as anybody likes to look.
+    /// Its progress, also after its end.
     #[must_use]
     pub fn progress(&self) -> Arc<watch::Sender<ReplayProgress>> {
         Arc::clone(&self.progress)
     }
 
-    /// Runs until all is done, it cannot go on, or it is told to stop.
-    pub async fn run(mut self, told: impl Future<Output = ()>) -> ReplayProgress {
+    /// Runs until all is done, it cannot go on, or `stop` is done.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> ReplayProgress {
         let mut lease = self.lease.take();
         let state = tokio::select! {
             biased;
-            () = told => ReplayState::Cancelled,
+            () = stop => ReplayState::Cancelled,
             () = keep(&*self.ports.journal, &mut lease) => {
                 ReplayState::Failed("another replay has begun".to_owned())
             }
@@ -213,25 +229,24 @@ impl Replay {
     }
 
     /// Gives up before it has begun.
-    pub(super) async fn abandon(mut self) {
+    async fn abandon(mut self) {
         let lease = self.lease.take();
         self.give_back(lease).await;
     }
 
-    /// Lets others begin. When nobody hears of it, they can when the lease is over.
+    /// Lets other replays begin. When this fails, they can begin after the lease has run out.
     async fn give_back(&self, lease: Option<Lease>) {
         if let Some(lease) = lease {
-            let now = tokio::time::Instant::now();
-            let soon = now.checked_add(GIVEN_BACK_WITHIN).unwrap_or(now);
+            let soon = later(Deadline::now(), GIVEN_BACK_WITHIN);
             let _ = self.ports.journal.release(&lease, soon).await;
         }
     }
 
-    /// Tells of an event that is left out.
+    /// Counts, logs and lists an event that is left out.
     fn leave_out(&self, event: LeftOut) {
         self.progress.send_modify(|progress| {
             add(&mut progress.unreadable, 1);
-            if progress.left_out.len() < TOLD {
+            if progress.left_out.len() < LISTED {
                 let LeftOut { order, sequence, position, reason } = &event;
                 tracing::error!(
                     replay = %self.id, order.id = order.get(), sequence = sequence.get(), position,
@@ -243,9 +258,8 @@ impl Replay {
     }
 }
 
-/// Renews a lease for as long as nobody else has it. A journal that does not answer is asked again:
-/// nobody else can take the lease of it meanwhile. When another replay has come and gone in between,
-/// it is no obstacle any more.
+/// Renews a lease, and ends when another replay has it. A journal that does not answer is asked
+/// again: meanwhile, no other replay can get the lease from it.
 async fn keep(journal: &dyn EventJournal, lease: &mut Option<Lease>) {
     if lease.is_none() {
         std::future::pending::<()>().await;

@@ -19,7 +19,7 @@ pub enum ChangeError<R: std::error::Error + 'static> {
         /// The stored version.
         current: Version,
     },
-    /// Other changes came first, each time.
+    /// Other changes came first at each attempt.
     #[error("the order is being changed by others; try again")]
     ConcurrentUpdate,
     /// The rules forbid it.

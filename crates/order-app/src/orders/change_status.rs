@@ -5,22 +5,19 @@ use order_domain::{InvalidTransition, OrderId, StatusChange, Version};
 use super::{Answered, ChangeError, Orders, WriteRequest};
 use crate::traces;
 
-/// What a client asks for.
+/// The command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeStatus {
-    /// Which order.
+    /// The order.
     pub id: OrderId,
-    /// Where it is to go.
+    /// The new status.
     pub change: StatusChange,
-    /// The versions that the client knows; any when `None`.
+    /// The versions that the client accepts as the stored one; any when `None`.
     pub expected: Option<Vec<Version>>,
 }
 
-/// Why a status was not changed.
-pub type ChangeStatusError = ChangeError<InvalidTransition>;
-
 impl Orders {
-    /// Changes the status of an order. Being there already is success, without a new version.
+    /// Changes the status of an order. The same status again is success, without a new version.
     ///
     /// # Errors
     /// [`ChangeError`], each case by its name.
@@ -28,7 +25,7 @@ impl Orders {
         &self,
         command: ChangeStatus,
         request: WriteRequest,
-    ) -> Result<Answered, ChangeStatusError> {
+    ) -> Result<Answered, ChangeError<InvalidTransition>> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "change status");
         Self::spawn_write(step, async move {

@@ -1,4 +1,4 @@
-//! Reading an order's events: its history, and how a subscriber closes a gap.
+//! Reading an order's events: its history, also for subscribers that have missed some.
 
 use order_domain::OrderId;
 use tracing::Instrument as _;

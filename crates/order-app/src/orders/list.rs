@@ -10,7 +10,7 @@ impl Orders {
     /// One page of a customer's orders, newest first; empty for a customer without orders.
     ///
     /// # Errors
-    /// What the store said instead.
+    /// Those of the store.
     pub async fn list(&self, query: &CustomerOrders) -> Result<OrderPage, StoreError> {
         let step = tracing::info_span!(target: traces::TARGET, "list orders");
         self.store().customer_orders(query, self.deadline()).instrument(step).await

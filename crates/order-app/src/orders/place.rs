@@ -14,13 +14,13 @@ use crate::traces;
 /// The order that a client wants to place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceOrder {
-    /// Who orders.
+    /// The customer.
     pub customer_id: CustomerId,
-    /// In which currency; the default one when not said.
+    /// The currency; the default one when `None`.
     pub currency: Option<Currency>,
-    /// What.
+    /// The lines, unchecked.
     pub lines: Vec<OrderLine>,
-    /// The client's own name for it.
+    /// The client's own name for the order.
     pub client_reference: Option<ClientReference>,
     /// The total that the client expects.
     pub claimed_total: Option<Amount>,
@@ -32,7 +32,7 @@ pub enum PlaceError {
     /// The currency is not accepted here.
     #[error(transparent)]
     CurrencyNotEnabled(#[from] CurrencyNotEnabled),
-    /// The lines do not make an order.
+    /// The lines break the rules of an order.
     #[error(transparent)]
     Lines(#[from] LinesError),
     /// The client computed another total.

@@ -5,32 +5,29 @@ use order_domain::{Amount, LinesError, Order, OrderId, OrderLine, OrderLines, Ve
 use super::{Answered, ChangeError, Orders, WriteRequest};
 use crate::traces;
 
-/// What a client asks for. The currency stays the order's.
+/// The command of a client. The currency stays the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplaceLines {
-    /// Which order.
+    /// The order.
     pub id: OrderId,
-    /// All its lines from now on.
+    /// All its new lines.
     pub lines: Vec<OrderLine>,
     /// The total that the client expects.
     pub claimed_total: Option<Amount>,
-    /// The versions that the client knows; any when `None`.
+    /// The versions that the client accepts as the stored one; any when `None`.
     pub expected: Option<Vec<Version>>,
 }
 
-/// What the rules have against the lines.
+/// Why the rules refuse the lines.
 #[derive(Debug, thiserror::Error)]
 pub enum LinesRefused {
-    /// The lines do not make an order.
+    /// The lines break the rules of an order.
     #[error(transparent)]
     Lines(#[from] LinesError),
-    /// The order does not take them.
+    /// The order does not accept them.
     #[error(transparent)]
     Order(#[from] order_domain::ReplaceLinesError),
 }
-
-/// Why lines were not replaced.
-pub type ReplaceLinesFailure = ChangeError<LinesRefused>;
 
 impl Orders {
     /// Replaces all lines of a pending order. The same lines again are success, without a new
@@ -42,7 +39,7 @@ impl Orders {
         &self,
         command: ReplaceLines,
         request: WriteRequest,
-    ) -> Result<Answered, ReplaceLinesFailure> {
+    ) -> Result<Answered, ChangeError<LinesRefused>> {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "replace lines");
         Self::spawn_write(step, async move {

@@ -1,11 +1,10 @@
-//! What operators want to know of the orders of this process, as numbers that anybody may read at
-//! any time. How they are exported is not here.
+//! The numbers of the use cases, for operators. Exporting them is not here.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use order_domain::{OrderEvent, OrderEventKind, OrderStatus};
 
-/// The steps of an order's life that there are.
+/// All steps of an order's life.
 const STEPS: [(Option<OrderStatus>, OrderEventKind); 7] = [
     (None, OrderEventKind::Created),
     (Some(OrderStatus::Pending), OrderEventKind::Updated),
@@ -16,32 +15,32 @@ const STEPS: [(Option<OrderStatus>, OrderEventKind); 7] = [
     (Some(OrderStatus::Confirmed), OrderEventKind::Cancelled),
 ];
 
-/// Counted by the use cases, read by whoever has a share in it.
+/// Counted by the use cases, and shared with its readers.
 #[derive(Debug, Default)]
 pub struct OrderStats {
     steps: [AtomicU64; STEPS.len()],
     replays: AtomicU64,
 }
 
-/// How often orders took one step.
+/// How often orders took a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepCount {
-    /// The status before; `None`: there was no order.
+    /// The status before; `None` when the order is new.
     pub from: Option<OrderStatus>,
-    /// The event that says so.
+    /// The event of the step.
     pub kind: OrderEventKind,
-    /// How often, since the process has started.
+    /// How often, since the process started.
     pub count: u64,
 }
 
 impl OrderStats {
-    /// How often orders took each of the steps that there are.
+    /// How often orders took each step.
     pub fn steps(&self) -> impl Iterator<Item = StepCount> {
         let counts = self.steps.iter().map(|count| count.load(Relaxed));
         STEPS.iter().zip(counts).map(|(&(from, kind), count)| StepCount { from, kind, count })
     }
 
-    /// Requests that were answered from the record, because they had been executed before.
+    /// Requests that got a recorded answer, because they had been executed before.
     pub fn replays(&self) -> u64 {
         self.replays.load(Relaxed)
     }
@@ -60,7 +59,7 @@ impl OrderStats {
     }
 }
 
-/// The step that an event tells of.
+/// The step of an event.
 pub(super) fn step_of(event: &OrderEvent) -> (Option<OrderStatus>, OrderEventKind) {
     (event.previous_status, event.kind)
 }

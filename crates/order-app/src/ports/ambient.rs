@@ -9,15 +9,15 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// A source of randomness, good enough for unique ids. Law: no two calls on any two instances give
-/// the same value, for all practical purposes.
+/// A source of randomness, good enough for unique ids. Law: for all practical purposes, no two calls
+/// on any two instances give the same value.
 pub trait Entropy: Send + Sync {
     /// 128 random bits.
     fn bits(&self) -> u128;
 }
 
-/// A UUID of version 7 (RFC 9562) for a time: sorts by creation, so that inserts stay at the end of
-/// an index.
+/// A UUID of version 7 (RFC 9562) for a time. These sort by creation, so that inserts stay at the end
+/// of an index.
 #[must_use]
 pub fn uuid_v7(at: DateTime<Utc>, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];

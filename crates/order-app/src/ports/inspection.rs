@@ -1,4 +1,4 @@
-//! What operators ask of the journal, beside what the relay needs of it.
+//! What operators ask of the journal.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,18 +8,17 @@ use uuid::Uuid;
 use super::{Deadline, Duty, Parked, ReadEntry, StoreError};
 use crate::events::EventRecord;
 
-/// Looks into the journal. Nothing here changes anything.
+/// Reads the journal for operators, and changes nothing.
 ///
-/// Laws: deadlines and transient faults as in [`EventJournal`](super::EventJournal); what a method
-/// answers was so at one moment.
+/// Laws: deadlines, dropped futures and transient faults are as in
+/// [`OrderStore`](super::OrderStore). Each answer is the state at one moment.
 #[async_trait]
 pub trait JournalInspection: Send + Sync {
-    /// Who does what of the relay, and how far it is done: each duty once, [`Duty::Sequence`] first,
-    /// then the shards.
+    /// The state of each duty of the relay, [`Duty::Sequence`] first, then the shards.
     async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError>;
 
     /// The parked orders with an id above `after`, by their ids, at most `limit`; of one shard, or
-    /// of all. Paging through them misses no order that is parked all the while.
+    /// of all. Reading page after page finds every order that is parked all the while.
     async fn parked_after(
         &self,
         after: i64,
@@ -28,8 +27,8 @@ pub trait JournalInspection: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError>;
 
-    /// The skipped events after one, by order and sequence, at most `limit`; of one order, or of
-    /// all.
+    /// The skipped events after an order id and a sequence, in that order, at most `limit`; of one
+    /// order, or of all.
     async fn skipped_after(
         &self,
         after: (i64, i64),
@@ -38,11 +37,11 @@ pub trait JournalInspection: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<Skipped>, StoreError>;
 
-    /// The selected events with places after `after`, in the order of their places, at most
-    /// `limit`; skipped ones are left out, as in [`EventJournal::entries_after`](super::EventJournal::entries_after).
-    /// It looks at as many places at a time as it can in a short time, and says how far it came:
-    /// up to there, nothing is missing. An event that cannot be read stands at its place by its
-    /// name, unless what can be read of it says that it is not selected.
+    /// The selected entries with positions after `after`, in the order of their positions, at most
+    /// `limit`; skipped ones are left out, as in
+    /// [`EventJournal::entries_after`](super::EventJournal::entries_after). It looks through as many
+    /// positions as it can in a short time, and says how far it came. An unreadable event is an entry
+    /// too, unless its readable columns say that it is not selected.
     async fn select(
         &self,
         selection: &Selection,
@@ -51,7 +50,7 @@ pub trait JournalInspection: Send + Sync {
         deadline: Deadline,
     ) -> Result<SelectedPage, StoreError>;
 
-    /// The orders of a customer, oldest first, at most `limit`.
+    /// The ids of a customer's orders, ascending, at most `limit`.
     async fn customer_order_ids(
         &self,
         customer: CustomerId,
@@ -60,9 +59,9 @@ pub trait JournalInspection: Send + Sync {
     ) -> Result<Vec<OrderId>, StoreError>;
 
     /// The events of one order with a sequence above `after`, in sequence, at most `limit`, and
-    /// from which on they are not published; skipped ones are left out. They are found by their
-    /// order: however long the journal is, nothing else of it is looked at but what the order's
-    /// shard has yet to publish. What a purge has left of the order is among them.
+    /// where the unpublished ones begin. Skipped ones are left out; what a purge has left is in. The
+    /// cost depends on the order and on what its shard has yet to publish, not on the length of the
+    /// journal.
     async fn order_events(
         &self,
         order: OrderId,
@@ -72,31 +71,31 @@ pub trait JournalInspection: Send + Sync {
     ) -> Result<OrderEvents, StoreError>;
 }
 
-/// How a duty stands.
+/// The state of a duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DutyState {
-    /// What it is about.
+    /// The duty.
     pub duty: Duty,
-    /// Which instance has the lease; `None` when it is free or over.
+    /// The instance that has the lease; `None` when it is free or has run out.
     pub holder: Option<Uuid>,
     /// Up to where the duty is done.
     pub position: i64,
 }
 
-/// An event that somebody decided not to publish.
+/// An event that an operator decided not to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Whose event.
+    /// The order that it happened to.
     pub order: OrderId,
-    /// Which one.
+    /// The order's version that it made.
     pub sequence: Version,
     /// Why; for operators.
     pub reason: String,
-    /// When, by the clock of the database.
+    /// When it was skipped, by the clock of the database.
     pub at: DateTime<Utc>,
 }
 
-/// Which events are meant: those that fit all that is said. What is empty says nothing.
+/// Selects the events that fit all fields that are set. An empty list is not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Of one of these orders.
@@ -112,8 +111,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether an event's kind and time are among those that are meant. Of whom it is, is another
-    /// question.
+    /// Whether an event's kind and time are selected. Does not compare orders and customers.
     #[must_use]
     pub fn takes(&self, event: &EventRecord) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind))
@@ -125,10 +123,10 @@ impl Selection {
 /// One page of selected events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectedPage {
-    /// The events.
+    /// The entries.
     pub events: Vec<ReadEntry>,
-    /// Up to which place everything was looked at: the last event's, or farther; above `after`
-    /// unless that is the last place given.
+    /// Up to this position, no selected entry is missing: that of the last entry, or farther; above
+    /// `after` unless that is the last position of the journal.
     pub through: i64,
 }
 
@@ -137,7 +135,7 @@ pub struct SelectedPage {
 pub struct OrderEvents {
     /// Each by its sequence, or why it cannot be read.
     pub events: Vec<(Version, Result<EventRecord, String>)>,
-    /// Its first event that is not published; later ones are not, either. `None` when all that
-    /// there were at that moment are.
+    /// Its first event that is not published; later ones are not published, either. `None` when all
+    /// events of the order are published.
     pub unpublished: Option<Version>,
 }

@@ -1,5 +1,5 @@
-//! The journal: committed events in one numbered sequence, and the leases under which they are
-//! numbered and published.
+//! The journal: committed events in one numbered sequence, and the leases under which instances
+//! number and publish them.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use uuid::Uuid;
 use super::{Deadline, StoreError};
 use crate::events::EventRecord;
 
-/// The journal: every committed event gets one place in it, after its commit, and keeps it. Whoever
-/// reads on from a position therefore misses nothing, which ids and times cannot give: they are
-/// handed out before the commit.
+/// Gives every committed event one position, after its commit, for ever. A reader that goes on from a
+/// position therefore misses no event. Ids and times cannot give that: they are assigned before the
+/// commit, and commits overtake each other.
 ///
 /// Laws:
-/// * A position is given once, positions grow by one without a gap, and an event that can be seen
-///   at a position hides none that will be seen at a smaller one.
+/// * Positions grow by one without a gap. While an event is visible at a position, no event will
+///   become visible at a smaller one.
 /// * For one order, positions grow with the sequence.
-/// * A call under a lease that was taken by somebody else changes nothing and answers
-///   [`Leased::Lost`], however late it comes.
-/// * Deadlines and transient faults as in [`OrderStore`](super::OrderStore); what changes the journal, a shard's
-///   position or a parked order may answer [`StoreError::OutcomeUnknown`]. An answer that was lost is settled by the
-///   lease: calling again with the same arguments is safe.
+/// * A call under a lease that another instance has taken changes nothing and answers
+///   [`Leased::Lost`], however late it arrives.
+/// * Deadlines, dropped futures and transient faults are as in [`OrderStore`](super::OrderStore).
+///   Calls that change something may answer [`StoreError::OutcomeUnknown`]; repeating such a call
+///   with the same arguments is safe.
 #[async_trait]
 pub trait EventJournal: Send + Sync {
-    /// Says that this instance lives, for so long; answers how many instances live, itself
-    /// included. For no time at all: it signs off.
+    /// Says that an instance lives for a time from now on, and answers how many instances live,
+    /// itself included. With no time, the instance signs off.
     async fn heartbeat(
         &self,
         instance: Uuid,
@@ -35,8 +35,9 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<u32, StoreError>;
 
-    /// Takes a lease that is free or over, or renews one's own; `None` when somebody else has it.
-    /// Times are the database's. Taking it raises the epoch, renewing keeps it.
+    /// Takes a lease that is free or has run out, or renews the instance's own; `None` when another
+    /// instance has it. It lasts from now on, by the clock of the database. Taking it raises the
+    /// epoch, renewing keeps it.
     async fn lease(
         &self,
         duty: Duty,
@@ -45,12 +46,12 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Option<Lease>, StoreError>;
 
-    /// Gives a lease back before it is over. Doing so late, or twice, changes nothing.
+    /// Gives a lease back before it runs out. Doing so late, or twice, changes nothing.
     async fn release(&self, lease: &Lease, deadline: Deadline) -> Result<(), StoreError>;
 
-    /// Gives the next places to at most `limit` committed events that have none, and as many more as
-    /// were committed together with the last of them, and answers how many. The lease is the one
-    /// for [`Duty::Sequence`].
+    /// Assigns the next positions to at most `limit` committed events without one, and to those that
+    /// were committed together with the last of them. Answers how many events that were. The lease is
+    /// the one for [`Duty::Sequence`].
     async fn assign_positions(
         &self,
         lease: &Lease,
@@ -58,11 +59,11 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Leased<u32>, StoreError>;
 
-    /// The events after a position, in the order of their places, at most `limit`; of one shard,
-    /// or of all. One that cannot be read stands at its place by its name: the others go on.
-    /// Events that were skipped are left out for ever: their orders may be published again past
-    /// them, and whoever reads later from before them must not put them behind that. So are events
-    /// that were purged; see [`EventJournal::purged_through`].
+    /// The entries after a position, in the order of their positions, at most `limit`; of one shard,
+    /// or of all. An unreadable event is an [`Unreadable`] entry among the others. Skipped events are
+    /// left out: later events of their orders may have been published, and a reader that starts
+    /// before them must not put them behind those. Purged events are left out, too; see
+    /// [`EventJournal::purged_through`].
     async fn entries_after(
         &self,
         position: i64,
@@ -71,15 +72,14 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<ReadEntry>, StoreError>;
 
-    /// The last place given; 0 when there is none.
+    /// The last position that was assigned; 0 when there is none.
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
-    /// Purges the next places, at most `limit`: up to the first that its shard's publisher has not
-    /// passed, and up to the last whose event happened before a time. These places are gone then.
-    /// So are the events that happened before that time and are followed by another one of their
-    /// order among those purged, but for those of orders that are parked now. What is left this
-    /// way (of each order at least its newest event, which is complete) goes when a later event of
-    /// its order is purged.
+    /// Purges the next positions, at most `limit`: not beyond what each shard's publisher has passed,
+    /// nor beyond the last event that happened before a time. An event is deleted with its position
+    /// if it happened before that time, a later event of its order is among those purged, and its
+    /// order is not parked now. So of each order at least the newest event stays, which holds the
+    /// whole order; it is deleted when a later event of its order is purged.
     async fn purge(
         &self,
         happened_before: DateTime<Utc>,
@@ -87,13 +87,12 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Purged, StoreError>;
 
-    /// Up to which place the journal is purged; 0 when it is not. Whoever has read after an earlier
-    /// place, and asks this then, knows whether something may have been missing.
+    /// The last purged position; 0 when nothing is purged. When it is higher than a position after
+    /// which entries were read before this call, entries may have been missing.
     async fn purged_through(&self, deadline: Deadline) -> Result<i64, StoreError>;
 
-    /// Records in one transaction what has been done under the lease of a shard: every event of
-    /// the shard up to `position` is published or belongs to a parked order; these orders are
-    /// parked now; these ones are not any more. `position` never goes back.
+    /// Records, in one transaction, the progress made under the lease of a shard. The position never
+    /// goes back.
     async fn advance(
         &self,
         lease: &Lease,
@@ -109,11 +108,11 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError>;
 
-    /// Asks the holder of an order's shard to publish what is parked, in sequence, after leaving
-    /// out the first event when there is a reason to `skip` it; `false` when it is not parked. A
-    /// skipped event is not in [`EventJournal::entries_after`] any more. Asking twice skips once: what is
-    /// asked of an order whose wish has not been answered yet changes nothing, nor does the wish to
-    /// skip an event that is not the first one, or not any more.
+    /// Requests that the holder of an order's shard publish the order's waiting events, in sequence;
+    /// with `skip`, without the first one, for that reason. `false` when the order is not parked. A
+    /// skipped event is not in [`EventJournal::entries_after`] any more. A request changes nothing
+    /// while an earlier one for the order is not answered, or when `skip` names an event that is not
+    /// the first one; so a repeated request skips once.
     async fn redrive(
         &self,
         order: OrderId,
@@ -121,12 +120,12 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<bool, StoreError>;
 
-    /// How much waits to be published, counted up to a bound.
+    /// How much waits to be published, counted up to [`Backlog::BOUND`].
     async fn backlog(&self, deadline: Deadline) -> Result<Backlog, StoreError>;
 }
 
 /// The number of shards into which orders are divided for publishing: `order id mod SHARDS`. Fixed,
-/// because positions of publication are kept per shard.
+/// because positions of publication are stored per shard.
 pub const SHARDS: u16 = 16;
 
 /// The shard of an order.
@@ -135,55 +134,55 @@ pub fn shard(order: OrderId) -> u16 {
     u16::try_from(order.get().rem_euclid(i64::from(SHARDS))).unwrap_or_default()
 }
 
-/// What one instance at a time may do.
+/// Work that one instance at a time does, under a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Duty {
-    /// Give events their places in the journal.
+    /// Assign positions to events.
     Sequence,
     /// Publish the events of a shard.
     Publish(u16),
-    /// Publish past events once more. Its position means nothing.
+    /// Publish past events once more. Its position has no meaning.
     Replay,
 }
 
-/// The right to do something, until somebody else has taken it.
+/// The right to do some work, until another instance has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is for.
+    /// The work.
     pub duty: Duty,
-    /// Whose it is.
+    /// The instance that has the lease.
     pub instance: Uuid,
     /// Grows each time that the lease changes hands.
     pub epoch: i64,
-    /// Up to where the duty is done: the last place given, or the last one published.
+    /// Up to where the work is done: the last position assigned, or the last one published.
     pub position: i64,
 }
 
 /// What came of a call under a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leased<T> {
-    /// The lease held.
+    /// The instance had the lease.
     Done(T),
-    /// Somebody else has the lease by now; nothing was changed.
+    /// Another instance has taken the lease; nothing was changed.
     Lost,
 }
 
-/// An event with its place.
+/// An event with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalEntry {
-    /// Its place in the journal, 1 or more.
+    /// Its position in the journal, 1 or more.
     pub position: i64,
     /// The event.
     pub event: EventRecord,
 }
 
-/// An event that has a place, and a row that makes no sense, or none at all.
+/// An event with a position, whose row makes no sense or is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event {sequence} of order {order}, at position {position}, cannot be read: {reason}")]
 pub struct Unreadable {
-    /// Its place in the journal.
+    /// Its position in the journal.
     pub position: i64,
-    /// Whose event it is.
+    /// The order that it happened to.
     pub order: OrderId,
     /// The order's version that it made.
     pub sequence: Version,
@@ -199,7 +198,7 @@ pub type ReadEntry = Result<JournalEntry, Unreadable>;
 pub struct EntryKey {
     /// Its position in the journal.
     pub position: i64,
-    /// Whose event it is.
+    /// The order that the event happened to.
     pub order: OrderId,
     /// The order's version that the event made.
     pub sequence: Version,
@@ -223,30 +222,30 @@ impl EntryKey {
 /// What came of a purge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Events that are gone.
+    /// How many events were deleted.
     pub events: u32,
     /// Whether there may be more to purge.
     pub more: bool,
 }
 
-/// What a shard's publisher has done.
+/// What has been done under the lease of a shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Up to which place everything is published or parked.
+    /// Up to this position, every event of the shard is published or belongs to a parked order.
     pub position: i64,
-    /// Orders that cannot be published for now. One that is parked already is parked again: at this
-    /// event, unless it waits at a later one by now, and for this reason; the wish to redrive it is
-    /// answered, and `attempts` grows if anything was tried since.
+    /// Orders that cannot be published for now. An order that is parked already is parked again: at
+    /// this event, unless it waits at a later one by now, and for this reason. That answers a request
+    /// to redrive it, and counts as an attempt if there was one since.
     pub park: Vec<Parking>,
     /// Orders whose parked events, up to `position`, have all been published or skipped. An order
     /// is never in both lists.
     pub unpark: Vec<OrderId>,
 }
 
-/// The wish to park an order.
+/// An order that is to be parked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parking {
-    /// Which order.
+    /// The order.
     pub order: OrderId,
     /// Its first event that is not published; all later ones wait with it.
     pub from: Version,
@@ -257,24 +256,24 @@ pub struct Parking {
 /// A parked order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// Which order.
+    /// The order.
     pub order: OrderId,
     /// Its first event that is not published.
     pub from: Version,
-    /// Why it was parked, the last time.
+    /// Why it was parked the last time.
     pub reason: String,
-    /// Since when, by the clock of the database.
+    /// When it was parked first, by the clock of the database.
     pub since: DateTime<Utc>,
     /// How often it has been parked.
     pub attempts: u32,
-    /// Whether somebody asked for it to be published again.
+    /// Whether a request to redrive it is not answered yet.
     pub redrive: bool,
 }
 
 /// What waits to be published.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Events without a place yet, and events with a place that no shard's publisher has passed;
+    /// Events without a position, and events whose position their shard's publisher has not passed;
     /// at most [`Backlog::BOUND`].
     pub events: u64,
     /// When the oldest of them happened.

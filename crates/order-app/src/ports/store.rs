@@ -8,19 +8,19 @@ use super::{BoxError, Deadline};
 use crate::events::EventRecord;
 use crate::idempotency::{IdempotencyKey, RecordedAnswer};
 
-/// Where orders, their events and idempotent answers live.
+/// Stores orders, their events and the recorded answers.
 ///
 /// Laws:
-/// * What one method has answered with success, every later call on any instance sees.
-/// * A caller that goes away (drops the future) never leaves half a change behind, nor a
-///   connection with an open transaction.
-/// * Every method answers by its deadline: with [`StoreError::Unavailable`] when it did nothing,
-///   and, from [`OrderStore::commit`] alone, [`StoreError::OutcomeUnknown`] when it cannot tell.
+/// * After a call has succeeded, every later call on any instance sees its effect.
+/// * When the caller drops the future, the call has its whole effect or none, and no connection
+///   keeps an open transaction.
+/// * Every call answers by its deadline: with [`StoreError::Unavailable`] when it had no effect,
+///   and, from [`OrderStore::commit`] alone, [`StoreError::OutcomeUnknown`] when that is unknown.
 /// * Transient faults (deadlock, serialization failure, lock time-out, busy) are retried inside,
 ///   within the deadline, and never seen outside as such.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
-    /// A fresh order id. Ids are never given twice, gaps are normal, and their order says nothing
+    /// A fresh order id. No id is given twice, gaps are normal, and the order of ids says nothing
     /// about the order of commits.
     async fn next_order_id(&self, deadline: Deadline) -> Result<OrderId, StoreError>;
 
@@ -32,11 +32,11 @@ pub trait OrderStore: Send + Sync {
     /// a database transaction, but each fails alone.
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError>;
 
-    /// The order as last committed, `None` when there is none.
+    /// The order as last committed; `None` when there is none.
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
 
-    /// One page of a customer's orders, newest first by (`created_at`, `id`). Rows that cannot be
-    /// read are reported in the log and left out.
+    /// One page of a customer's orders, newest first by (`created_at`, `id`). Unreadable rows are
+    /// logged and left out.
     async fn customer_orders(
         &self,
         query: &CustomerOrders,
@@ -53,14 +53,14 @@ pub trait OrderStore: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError>;
 
-    /// The answer recorded under a key, for as long as it has not been purged.
+    /// The answer recorded under a key; `None` when there is none, or it has been purged.
     async fn answer(
         &self,
         key: &IdempotencyKey,
         deadline: Deadline,
     ) -> Result<Option<RecordedAnswer>, StoreError>;
 
-    /// Deletes at most `limit` answers recorded before a time; says how many it deleted.
+    /// Deletes at most `limit` answers recorded before a time. Answers how many it deleted.
     async fn purge_answers(
         &self,
         recorded_before: DateTime<Utc>,
@@ -68,15 +68,15 @@ pub trait OrderStore: Send + Sync {
         deadline: Deadline,
     ) -> Result<u32, StoreError>;
 
-    /// Asks the database for a sign of life.
+    /// Succeeds when the database answers.
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError>;
 }
 
-/// Everything that must land together, as one value: no transaction handle leaves an adapter, so
-/// it is free to merge concurrent changes.
+/// Everything that one commit writes, as one value. No transaction handle leaves an adapter, so it
+/// may merge concurrent changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The order as it is to be. Version 1 is an insert, any other an update of the version before.
+    /// The new state of the order. Version 1 is an insert, any other an update of the version before.
     pub order: Order,
     /// The one event of that version, with its final bytes.
     pub event: EventRecord,
@@ -94,27 +94,27 @@ impl Change {
     }
 }
 
-/// A question for one page of a customer's orders.
+/// A query for one page of a customer's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerOrders {
-    /// Whose orders.
+    /// The customer.
     pub customer_id: CustomerId,
     /// Only these statuses; all when empty.
     pub statuses: Vec<OrderStatus>,
-    /// Only orders placed at this time or later.
+    /// Only orders created at this time or later.
     pub created_from: Option<DateTime<Utc>>,
-    /// Only orders placed before this time.
+    /// Only orders created before this time.
     pub created_to: Option<DateTime<Utc>>,
-    /// The last place of the page before; the page starts right after it.
+    /// The last order of the page before; the page starts right after it.
     pub after: Option<PagePosition>,
-    /// At most this many orders, at least 1.
+    /// The most orders of the page, at least 1.
     pub limit: u32,
 }
 
-/// A place in a customer's list, which is sorted by these two fields, both descending.
+/// A position in a customer's list, which is sorted by these two fields, both descending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PagePosition {
-    /// When the order at this place was created.
+    /// When the order at this position was created.
     pub created_at: DateTime<Utc>,
     /// Its id.
     pub id: OrderId,
@@ -125,11 +125,11 @@ pub struct PagePosition {
 pub struct OrderPage {
     /// The orders, newest first.
     pub orders: Vec<Order>,
-    /// Where the next page starts; `None` when there is no more.
+    /// The position after which the next page starts; `None` when there are no more orders.
     pub next: Option<PagePosition>,
 }
 
-/// What a store may answer instead of a result. The source is for the log, never for a client.
+/// Why a store has no result. The source is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database holds something that excludes this change.
@@ -138,7 +138,7 @@ pub enum StoreError {
     /// The database did not answer in time, or refused; nothing was written.
     #[error("the database is not available")]
     Unavailable(#[source] BoxError),
-    /// The connection was lost at COMMIT, and nobody could say in time what came of it.
+    /// The connection was lost at COMMIT, and its outcome could not be found out in time.
     #[error("it is not known whether the change was written")]
     OutcomeUnknown(#[source] BoxError),
     /// A stored row, or the answer to a statement, makes no sense.

@@ -4,7 +4,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use order_domain::OrderId;
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::shard::batch::Batch;
-use super::stats::RelayStats;
+use super::stats::{RelayStats, add};
 use crate::events::EventRecord;
 use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError};
 
@@ -93,7 +92,7 @@ impl Calls {
             let result = std::future::poll_fn(|context| {
                 let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
                 polled.unwrap_or_else(|_| {
-                    stats.panics.fetch_add(1, Ordering::Relaxed);
+                    add(&mut stats.update().panics, 1);
                     tracing::error!(call = name, "a call of the relay panicked");
                     Poll::Ready(Err(StoreError::Corrupt("the call panicked".into())))
                 })

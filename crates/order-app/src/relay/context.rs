@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::RelayPorts;
 use super::calls::{Answer, Calls};
 use super::settings::RelaySettings;
-use super::stats::RelayStats;
+use super::stats::{RelayError, RelayStats};
 use crate::backoff::Backoff;
 use crate::errors::short_chain;
-use crate::ports::{Deadline, Duty, Lease, StoreError};
+use crate::ports::{Deadline, Duty, Lease, StoreError, later};
 
 /// See the head of the file.
 pub(super) struct Context {
@@ -135,9 +135,15 @@ impl Context {
         } else if !outage && schedule.failures == 0 {
             tracing::error!(cause, "{what} failed; it is tried until it works");
         }
-        self.stats.failed(self.ports.clock.now(), cause);
+        self.note_error(cause);
         schedule.next = self.pause(self.settings.journal_backoff, schedule.failures);
         schedule.failures = schedule.failures.saturating_add(1);
+    }
+
+    /// Keeps a failure as the last one.
+    pub(super) fn note_error(&self, text: String) {
+        let error = RelayError { at: self.ports.clock.now(), text };
+        self.stats.update().last_error = Some(error);
     }
 
     pub(super) fn journal_is_down(&self) -> bool {
@@ -170,9 +176,4 @@ impl Schedule {
     pub(super) fn succeeded(&mut self, next: Instant) {
         *self = Self::new(next);
     }
-}
-
-/// A time after another one.
-pub(super) fn later(from: Instant, time: Duration) -> Instant {
-    from.checked_add(time).unwrap_or(from)
 }

@@ -4,8 +4,8 @@
 
 use tokio::time::Instant;
 
-use super::context::{Context, later};
-use crate::ports::Lease;
+use super::context::Context;
+use crate::ports::{Lease, later};
 
 /// See the head of the file.
 #[derive(Debug)]

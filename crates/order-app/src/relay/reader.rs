@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::calls::Answer;
-use super::context::{Context, Schedule, later};
+use super::context::{Context, Schedule};
 use super::shard::Shard;
-use crate::ports::{EntryKey, ReadEntry, SHARDS, StoreError, shard};
+use crate::ports::{EntryKey, ReadEntry, SHARDS, StoreError, later, shard};
 
 /// The most entries of one call.
 const PAGE: u32 = 1_000;

@@ -1,16 +1,15 @@
 //! The sequencer: assigns positions in the journal to committed events, while this instance holds
 //! the lease for that.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::calls::Answer;
-use super::context::{Context, Schedule, later};
+use super::context::{Context, Schedule};
 use super::lease::HeldLease;
 use super::stats::add;
-use crate::ports::{Duty, Lease, Leased, StoreError};
+use crate::ports::{Duty, Lease, Leased, StoreError, later};
 
 /// The most events that get their positions in one call.
 const BATCH: u32 = 1_000;
@@ -54,7 +53,7 @@ impl Sequencer {
     }
 
     pub(super) fn work(&mut self, stopping: bool, context: &mut Context) {
-        context.stats.is_sequencer.store(self.lease.is_some(), Ordering::Relaxed);
+        context.stats.update().is_sequencer = self.lease.is_some();
         if self.lease_call_under_way {
             return;
         }
@@ -129,7 +128,8 @@ impl Sequencer {
         match answer {
             Ok(Leased::Done(events)) => {
                 context.journal_answered();
-                add(&context.stats.sequenced, events.try_into().unwrap_or(usize::MAX));
+                let found = events.try_into().unwrap_or(usize::MAX);
+                add(&mut context.stats.update().sequenced, found);
                 self.has_work |= events >= BATCH;
                 self.earliest = later(started, pause(events, context.settings.sequencing_pause));
                 self.rounds.succeeded(context.after(context.settings.poll));

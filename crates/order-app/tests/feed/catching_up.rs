@@ -60,7 +60,7 @@ async fn nothing_is_lost_or_doubled_whatever_the_pace() {
 #[tokio::test(start_paused = true)]
 async fn many_who_keep_up_cost_the_journal_as_much_as_one() {
     let calls = |listeners: usize| async move {
-        let world = World::new(FeedSettings { ring_events: 1_000, ..small() });
+        let world = World::new(FeedSettings { recent_events: 1_000, ..small() });
         let mut subscriptions = Vec::new();
         for _ in 0..listeners {
             subscriptions.push(world.subscribe(Start::Now).await);
@@ -81,7 +81,7 @@ async fn many_who_keep_up_cost_the_journal_as_much_as_one() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_nothing_keeps_nobody_from_reading() {
-    let world = World::new(FeedSettings { reads: 1, ..small() });
+    let world = World::new(FeedSettings { concurrent_reads: 1, ..small() });
     world.orders(1..=100).await;
     let mut stuck = Vec::new();
     for _ in 0..20 {
@@ -112,16 +112,16 @@ async fn a_page_is_cut_at_its_size() {
     let world = World::new(FeedSettings { page: 50, page_bytes: 1, ..small() });
     world.orders(1..=20).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
-    let stretch = subscription.next().await.unwrap();
-    assert_eq!((stretch.events.len(), stretch.through), (1, 1));
+    let batch = subscription.next().await.unwrap();
+    assert_eq!((batch.events.len(), batch.through), (1, 1));
     assert_eq!(told(&mut subscription, 19).await, (2..=20).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
     const EVENTS: usize = 60;
-    for (how, ring_events) in [("from the ring", 1_000), ("from the journal", 8)] {
-        let settings = FeedSettings { ring_events, page: 100, ..small() };
+    for (how, recent_events) in [("from the ring", 1_000), ("from the journal", 8)] {
+        let settings = FeedSettings { recent_events, page: 100, ..small() };
         let world = World::new(settings);
         let mut subscription = world.subscribe(Start::Now).await;
         silent(&mut subscription).await;
@@ -132,10 +132,10 @@ async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
         world.placed.wake();
         let mut positions = Vec::new();
         while positions.len() < EVENTS {
-            let stretch = subscription.next().await.unwrap();
-            let bytes: usize = stretch.events.iter().map(|event| event.json.len()).sum();
+            let batch = subscription.next().await.unwrap();
+            let bytes: usize = batch.events.iter().map(|event| event.json.len()).sum();
             assert!(bytes < 300_000, "{how}: {bytes} bytes at once");
-            positions.extend(stretch.events.iter().map(|event| event.position));
+            positions.extend(batch.events.iter().map(|event| event.position));
         }
         assert_eq!(positions, (1..=i64::try_from(EVENTS).unwrap()).collect::<Vec<_>>(), "{how}");
     }

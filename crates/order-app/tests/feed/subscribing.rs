@@ -8,7 +8,7 @@ use crate::world::{World, silent, small, told};
 
 #[tokio::test(start_paused = true)]
 async fn as_many_may_subscribe_as_there_are_places() {
-    let world = World::new(FeedSettings { most_streams: 2, ..small() });
+    let world = World::new(FeedSettings { max_streams: 2, ..small() });
     let subscribe = || world.feed.subscribe(Start::Now, Filter::default());
     let (one, other) = (subscribe().await.unwrap(), subscribe().await.unwrap());
     assert!(matches!(subscribe().await, Err(SubscribeError::TooMany)));
@@ -22,7 +22,7 @@ async fn as_many_may_subscribe_as_there_are_places() {
 
 #[tokio::test(start_paused = true)]
 async fn a_place_is_kept_for_as_long_as_somebody_reads_for_it() {
-    let world = World::new(FeedSettings { most_streams: 1, ..small() });
+    let world = World::new(FeedSettings { max_streams: 1, ..small() });
     world.orders(1..=10).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
     world.fails.send_replace(true);

@@ -54,8 +54,8 @@ async fn an_event_is_told_as_it_is_read_in_its_orders_history() {
     let world = World::new(small());
     let mut subscription = world.subscribe(Start::Now).await;
     world.orders(7..=7).await;
-    let stretch = subscription.next().await.unwrap();
-    let [event] = &stretch.events[..] else { panic!("{stretch:?}") };
+    let batch = subscription.next().await.unwrap();
+    let [event] = &batch.events[..] else { panic!("{batch:?}") };
     assert_eq!((event.kind, event.order.get(), event.customer), (OrderEventKind::Created, 7, 42));
     assert!(!event.json.contains('\n'));
     let json: Value = serde_json::from_str(&event.json).unwrap();
@@ -82,8 +82,8 @@ async fn a_filter_leaves_out_what_nobody_asked_for_and_the_position_moves_on() {
         let mut subscription = world.feed.subscribe(Start::After(0), filter).await.unwrap();
         let mut positions = Vec::new();
         while subscription.position() < 22 {
-            let stretch = subscription.next().await.unwrap();
-            positions.extend(stretch.events.iter().map(|event| event.position));
+            let batch = subscription.next().await.unwrap();
+            positions.extend(batch.events.iter().map(|event| event.position));
         }
         assert_eq!(positions, expected);
     }

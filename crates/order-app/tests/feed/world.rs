@@ -31,7 +31,7 @@ pub(crate) struct World {
 
 /// Everything small, so that it is soon full.
 pub(crate) fn small() -> FeedSettings {
-    FeedSettings { ring_events: 8, page: 5, most_streams: 100, ..FeedSettings::default() }
+    FeedSettings { recent_events: 8, page: 5, max_streams: 100, ..FeedSettings::default() }
 }
 
 impl World {
@@ -136,10 +136,10 @@ pub(crate) async fn told(subscription: &mut Subscription, events: usize) -> Vec<
     let mut positions = Vec::new();
     while positions.len() < events {
         let next = tokio::time::timeout(Duration::from_mins(1), subscription.next()).await;
-        let stretch = next.expect("events come").expect("nothing is purged");
-        positions.extend(stretch.events.iter().map(|event| event.position));
-        assert_eq!(stretch.through, subscription.position());
-        assert!(positions.last().is_none_or(|last| *last <= stretch.through));
+        let batch = next.expect("events come").expect("nothing is purged");
+        positions.extend(batch.events.iter().map(|event| event.position));
+        assert_eq!(batch.through, subscription.position());
+        assert!(positions.last().is_none_or(|last| *last <= batch.through));
     }
     positions
 }

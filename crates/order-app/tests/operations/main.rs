@@ -7,6 +7,7 @@
     reason = "a broken expectation ends a test; that is its job"
 )]
 
+mod estimate;
 mod few;
 mod overview;
 mod parked;

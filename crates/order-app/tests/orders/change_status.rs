@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use order_app::orders::{ChangeError, ChangeStatus, ChangeStatusError};
+use order_app::orders::{ChangeError, ChangeStatus};
 use order_app::ports::{Change, Conflict, OrderStore as _};
 use order_domain::{CancelReason, InvalidTransition, Note, OrderStatus, StatusChange, Version};
 use order_testkit::examples::{
@@ -27,7 +27,7 @@ const fn path(to: OrderStatus) -> &'static [OrderStatus] {
     }
 }
 
-async fn change(world: &World, to: OrderStatus) -> Result<String, ChangeStatusError> {
+async fn change(world: &World, to: OrderStatus) -> Result<String, ChangeError<InvalidTransition>> {
     change_if(world, to, None).await
 }
 
@@ -35,7 +35,7 @@ async fn change_if(
     world: &World,
     to: OrderStatus,
     expected: Option<Vec<i64>>,
-) -> Result<String, ChangeStatusError> {
+) -> Result<String, ChangeError<InvalidTransition>> {
     let version = |number| Version::new(number).unwrap();
     let command = ChangeStatus {
         expected: expected.map(|all| all.into_iter().map(version).collect()),

@@ -1,6 +1,6 @@
 //! Replacing the lines of a pending order.
 
-use order_app::orders::{ChangeError, LinesRefused, PlaceOrder, ReplaceLines, ReplaceLinesFailure};
+use order_app::orders::{ChangeError, LinesRefused, PlaceOrder, ReplaceLines};
 use order_domain::{LinesError, OrderStatus, Version};
 use order_testkit::examples::{
     a_currency, a_line, a_lines_command, a_place_command, a_write_request, an_amount, an_order_id,
@@ -9,7 +9,10 @@ use order_testkit::examples::{
 
 use crate::world::{World, put, text};
 
-async fn replace(world: &World, command: ReplaceLines) -> Result<String, ReplaceLinesFailure> {
+async fn replace(
+    world: &World,
+    command: ReplaceLines,
+) -> Result<String, ChangeError<LinesRefused>> {
     let answered = world.orders.replace_lines(command, a_write_request()).await?;
     Ok(text(&answered).to_owned())
 }

@@ -27,7 +27,7 @@ pub(super) fn feed(
     entropy: Arc<dyn Entropy>,
 ) -> Feed {
     let settings = FeedSettings {
-        most_streams: usize::try_from(requests.max_streams).unwrap_or(usize::MAX),
+        max_streams: usize::try_from(requests.max_streams).unwrap_or(usize::MAX),
         budget: requests.budget,
         ..FeedSettings::default()
     };

@@ -1,5 +1,5 @@
-//! How a replay sends what it has found: in waves of one event of each order, at its pace, again
-//! until each event is confirmed or refused for good.
+//! Sending the events that a replay has found: one event of each order at a time, within the rate,
+//! and again until each event is confirmed or refused for good.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use order_domain::OrderId;
 use tokio::time::sleep;
 
-use super::pace::Pace;
+use super::rate_limit::RateLimit;
 use super::{Replay, add};
 use crate::backoff::Backoff;
 use crate::errors::chain;
 use crate::events::EventRecord;
 use crate::ports::{EventReplayer, PublishError, StoreError};
 
-/// Between two attempts.
+/// The pauses after failures.
 const PAUSES: Backoff =
     Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 
-/// An event that is to be sent, with its place if it was found by that.
+/// An event that is to be sent, with its position if it was found by that.
 pub(super) struct Due {
     pub(super) position: Option<i64>,
     pub(super) event: EventRecord,
@@ -27,28 +27,28 @@ pub(super) struct Due {
 /// The first event, by its number, that was refused for good.
 struct Refused {
     number: usize,
-    spot: Spot,
-    why: String,
+    point: ResumePoint,
+    reason: String,
 }
 
-/// Where an event is: in the journal, or else at its order.
+/// Where an event is found again: at its position, or else at its order.
 #[derive(Clone, Copy)]
-struct Spot {
+struct ResumePoint {
     position: Option<i64>,
     order: OrderId,
 }
 
 impl Due {
-    fn spot(&self) -> Spot {
-        Spot { position: self.position, order: self.event.order_id }
+    fn point(&self) -> ResumePoint {
+        ResumePoint { position: self.position, order: self.event.order_id }
     }
 }
 
 impl Replay {
     /// Sends events, each order's in sequence; or counts them.
-    pub(super) async fn deliver(&self, due: Vec<Due>, pace: &mut Pace) -> Result<(), String> {
+    pub(super) async fn deliver(&self, due: Vec<Due>, limit: &mut RateLimit) -> Result<(), String> {
         match &self.ports.replayer {
-            Some(replayer) if !self.plan.dry_run => self.send(&**replayer, due, pace).await,
+            Some(replayer) if !self.plan.dry_run => self.send(&**replayer, due, limit).await,
             _ => {
                 self.progress.send_modify(|progress| add(&mut progress.events, due.len()));
                 Ok(())
@@ -56,30 +56,30 @@ impl Replay {
         }
     }
 
-    /// An event that is refused for good ends the replay, but not before all that were found before
-    /// it are confirmed: it can be resumed right before it, or right after it.
+    /// An event that is refused for good ends the replay after all events before it are confirmed,
+    /// so that it can be resumed at this event or right after it.
     async fn send(
         &self,
         replayer: &dyn EventReplayer,
         due: Vec<Due>,
-        pace: &mut Pace,
+        limit: &mut RateLimit,
     ) -> Result<(), String> {
         let mut pending: Vec<(usize, Due)> = due.into_iter().enumerate().collect();
         let mut refused: Option<Refused> = None;
         let mut failures = 0;
         while !pending.is_empty() {
-            let (numbers, wave) = wave(&pending, pace.room());
-            pace.wait(wave.len()).await;
+            let (numbers, wave) = wave(&pending, limit.burst());
+            limit.wait(wave.len()).await;
             let results = replayer.replay(self.plan.topic.as_deref(), &wave).await;
             let (mut confirmed, mut trouble) = (HashSet::new(), None);
-            for (((number, spot), event), result) in numbers.into_iter().zip(&wave).zip(results) {
+            for (((number, point), event), result) in numbers.into_iter().zip(&wave).zip(results) {
                 match result {
                     Ok(()) => drop(confirmed.insert(number)),
                     Err(PublishError::Transient(cause)) => trouble = Some(chain(&*cause)),
                     Err(error @ PublishError::Permanent(_)) => {
                         if refused.as_ref().is_none_or(|first| number < first.number) {
-                            let why = refusal(spot.position, event, &error);
-                            refused = Some(Refused { number, spot, why });
+                            let reason = refusal(point.position, event, &error);
+                            refused = Some(Refused { number, point, reason });
                         }
                     }
                 }
@@ -95,22 +95,22 @@ impl Replay {
                 }
             }
         }
-        refused.map_or(Ok(()), |refused| Err(refused.why))
+        refused.map_or(Ok(()), |refused| Err(refused.reason))
     }
 
-    /// It can go on right before the first one that is open. Events are due in the order of their
-    /// places, or of their orders.
+    /// Moves the point of resumption to right before the first event that is not confirmed. Events
+    /// are due in the order of their positions, or of their orders.
     fn confirmed(&self, pending: &[(usize, Due)], events: usize, refused: Option<&Refused>) {
-        let first = pending.first().map(|(_, due)| due.spot());
-        let open = first.or(refused.map(|refused| refused.spot));
+        let first = pending.first().map(|(_, due)| due.point());
+        let open = first.or(refused.map(|refused| refused.point));
         self.progress.send_modify(|progress| {
             add(&mut progress.events, events);
             match open {
                 None => {}
-                Some(Spot { position: Some(open), .. }) => {
+                Some(ResumePoint { position: Some(open), .. }) => {
                     progress.position = progress.position.max(open.saturating_sub(1));
                 }
-                Some(Spot { order, .. }) => {
+                Some(ResumePoint { order, .. }) => {
                     let before = OrderId::new(order.get().saturating_sub(1)).ok();
                     progress.after_order = progress.after_order.max(before);
                 }
@@ -118,7 +118,7 @@ impl Replay {
         });
     }
 
-    /// Asks the database; one that does not answer is asked again.
+    /// Asks the database, again and again while it does not answer.
     pub(super) async fn ask<T, F>(&self, question: impl Fn() -> F) -> Result<T, String>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -150,19 +150,19 @@ impl Replay {
     }
 }
 
-/// The number of an event, and where it is.
-type Numbered = (usize, Spot);
+/// The number of an event, and where it is found again.
+type Numbered = (usize, ResumePoint);
 
-/// The first pending event of each order, at most so many, with their numbers.
-fn wave(pending: &[(usize, Due)], most: usize) -> (Vec<Numbered>, Vec<EventRecord>) {
+/// The first pending event of each order, at most `limit`, with their numbers.
+fn wave(pending: &[(usize, Due)], limit: usize) -> (Vec<Numbered>, Vec<EventRecord>) {
     let mut orders = HashSet::new();
     let first = |(_, due): &&(usize, Due)| orders.insert(due.event.order_id);
-    let wave = pending.iter().filter(first).take(most);
-    wave.map(|(number, due)| ((*number, due.spot()), due.event.clone())).unzip()
+    let wave = pending.iter().filter(first).take(limit);
+    wave.map(|(number, due)| ((*number, due.point()), due.event.clone())).unzip()
 }
 
 fn refusal(position: Option<i64>, event: &EventRecord, error: &PublishError) -> String {
     let (order, sequence, cause) = (event.order_id, event.sequence, chain(error));
-    let place = position.map(|position| format!(", at position {position},"));
-    format!("event {sequence} of order {order}{} is refused: {cause}", place.unwrap_or_default())
+    let at = position.map(|position| format!(", at position {position},"));
+    format!("event {sequence} of order {order}{} is refused: {cause}", at.unwrap_or_default())
 }

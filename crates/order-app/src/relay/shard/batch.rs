@@ -4,7 +4,7 @@ use crate::events::EventRecord;
 
 /// Events, and beside each where it came from. Events are moved in and out, never copied.
 #[derive(Debug, Default)]
-pub(in crate::relay) struct Batch {
+pub(crate) struct Batch {
     pub(super) events: Vec<EventRecord>,
     pub(super) origins: Vec<Origin>,
 }

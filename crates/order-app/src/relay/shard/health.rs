@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// See the head of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::relay) enum Health {
+pub(crate) enum Health {
     /// The broker confirms events, except perhaps those of one order.
     Well(Option<OrderId>),
     /// The broker confirms nothing. The next probe is due at `until`.
@@ -16,7 +16,7 @@ pub(in crate::relay) enum Health {
 
 /// Who has to wait after a call without a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::relay) enum Fault {
+pub(crate) enum Fault {
     /// The order alone.
     Order,
     /// The whole shard.
@@ -24,7 +24,7 @@ pub(in crate::relay) enum Fault {
 }
 
 impl Health {
-    pub(in crate::relay) fn is_failing(self) -> bool {
+    pub(crate) fn is_failing(self) -> bool {
         matches!(self, Self::Failing { .. })
     }
 
@@ -56,7 +56,7 @@ impl Health {
     }
 
     /// Probes now: another shard has found the broker back.
-    pub(in crate::relay) fn probe_now(&mut self, now: Instant) {
+    pub(crate) fn probe_now(&mut self, now: Instant) {
         if let Self::Failing { until, .. } = self {
             *until = now.min(*until);
         }

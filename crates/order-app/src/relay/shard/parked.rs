@@ -23,7 +23,7 @@ const REDRIVES: usize = 16;
 
 /// See the head of the file.
 #[derive(Debug, Default)]
-pub(in crate::relay) struct ParkedOrders {
+pub(crate) struct ParkedOrders {
     orders: HashMap<OrderId, ParkedOrder>,
     redrives: BTreeMap<OrderId, Redrive>,
 }
@@ -72,7 +72,7 @@ pub(super) enum RedriveStep {
 }
 
 impl ParkedOrders {
-    pub(in crate::relay) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.orders.len()
     }
 

@@ -1,8 +1,7 @@
 //! Sending the events of a shard, and what becomes of each: confirmed, tried again, or refused. A
 //! refused event parks its order; the other orders go on.
 
-use std::sync::atomic::Ordering;
-
+use chrono::TimeDelta;
 use order_domain::{OrderId, Version};
 
 use super::Shard;
@@ -58,7 +57,7 @@ impl Shard {
     }
 
     /// Deals with the answer to a call. Says whether the broker is back.
-    pub(in crate::relay) fn published(
+    pub(crate) fn published(
         &mut self,
         batch: Batch,
         results: Vec<Result<(), PublishError>>,
@@ -79,10 +78,10 @@ impl Shard {
         if back {
             self.window.end_all_waits();
         }
-        add(&context.stats.published, confirmed);
+        add(&mut context.stats.update().published, confirmed);
         if let (true, Some(last)) = (confirmed > 0, batch.events.last()) {
             let lag = context.ports.clock.now().signed_duration_since(last.occurred_at);
-            context.stats.confirmed(lag);
+            context.stats.update().lag = lag.max(TimeDelta::zero());
         }
         // A publisher that answers for too few events says nothing about the others.
         let unanswered = || Err(PublishError::Transient("the publisher gave no answer".into()));
@@ -104,14 +103,14 @@ impl Shard {
                     failure = Some(error);
                 }
                 Err(error @ PublishError::Transient(_)) => {
-                    context.stats.transient_failures.fetch_add(1, Ordering::Relaxed);
+                    add(&mut context.stats.update().transient_failures, 1);
                     failure = Some(error);
                     self.postpone(origin, event, fault, context);
                 }
             }
         }
         if let Some(error) = failure {
-            context.stats.failed(context.ports.clock.now(), short_chain(&error));
+            context.note_error(short_chain(&error));
         }
         back
     }
@@ -167,7 +166,7 @@ impl Shard {
         context: &mut Context,
     ) {
         tracing::warn!(order.id = order.get(), sequence = from.get(), reason, "an order is parked");
-        context.stats.parkings.fetch_add(1, Ordering::Relaxed);
+        add(&mut context.stats.update().parkings, 1);
         let last = slot.and_then(|size| self.window.pass_over_order(order, size));
         self.parked.park(order, last.unwrap_or(from));
         self.progress.park(order, from, reason);

@@ -18,7 +18,7 @@ pub(super) type Item = Result<EventRecord, Unreadable>;
 
 /// See the head of the file.
 #[derive(Debug)]
-pub(in crate::relay) struct Window {
+pub(crate) struct Window {
     slots: VecDeque<Slot>,
     /// The number of the first slot. Later slots have the numbers that follow.
     first: u64,
@@ -75,12 +75,12 @@ impl Window {
     }
 
     /// The shard's entries are taken in up to this position.
-    pub(in crate::relay) fn read_through(&self) -> i64 {
+    pub(crate) fn read_through(&self) -> i64 {
         self.read_through
     }
 
     /// Notes that the shard has no other entry up to a position.
-    pub(in crate::relay) fn set_read_through(&mut self, position: i64) {
+    pub(crate) fn set_read_through(&mut self, position: i64) {
         self.read_through = self.read_through.max(position);
     }
 

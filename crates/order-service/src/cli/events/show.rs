@@ -185,7 +185,7 @@ pub(super) fn skipped(page: &SkippedPage, as_json: bool) -> String {
 
 /// How a replay stands, on one line.
 pub(super) fn progress(plan: &ReplayPlan, progress: &ReplayProgress, now: DateTime<Utc>) -> String {
-    let pace = progress.pace(plan, now);
+    let pace = progress.estimate(plan, now);
     let end = progress.end.map_or_else(|| "?".to_owned(), |end| end.to_string());
     let left = pace.remaining.map(|left| format!(", {} s left", left.as_secs()));
     let trouble = progress.trouble.as_ref().map(|trouble| format!("; waiting: {}", shown(trouble)));

@@ -1,6 +1,6 @@
-//! The replays of a process that serves: one at a time, counting ones included, in a task of its own,
-//! so that whoever asked for it may go away. How it stands is in the log from time to time, so that it can be resumed even
-//! if the process is killed.
+//! The replays of a process that serves: one at a time, dry runs included, each in a task of its own,
+//! so that it outlives the request that started it. Its progress is logged from time to time, so that
+//! it can be resumed even after the process is killed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,13 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use super::OperationsPorts;
-use super::replay::{Replay, ReplayPlan, ReplayProgress, ReplayState};
-use crate::ports::StoreError;
+use super::{OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState, StartError};
 
-/// So many are remembered.
+/// How many replays are remembered.
 const REMEMBERED: usize = 20;
-/// How often the log says how a replay stands.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-/// A replay that is told to stop does so at once, unless the machine is very busy.
+/// The time between two log lines about the progress of a replay.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// How long a cancelled replay is waited for.
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
 
 /// See the head of the file. Cheap to clone.
@@ -31,8 +29,8 @@ struct Inner {
     ports: OperationsPorts,
     runtime: Handle,
     jobs: Mutex<Jobs>,
-    /// Who begins one.
-    beginning: tokio::sync::Mutex<()>,
+    /// Held while a replay is being started.
+    starting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -47,38 +45,18 @@ struct Job {
     id: Uuid,
     plan: Arc<ReplayPlan>,
     progress: Arc<watch::Sender<ReplayProgress>>,
-    tell: Arc<watch::Sender<bool>>,
+    stop: Arc<watch::Sender<bool>>,
 }
 
-/// A replay, as it stood when it was asked for.
+/// A replay, and its progress at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayJob {
     /// Its name.
     pub id: Uuid,
     /// What was asked for.
     pub plan: Arc<ReplayPlan>,
-    /// How it stands.
+    /// Its progress.
     pub progress: ReplayProgress,
-}
-
-/// Why a replay was not started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Another one of this process is running.
-    #[error("replay {0} is running")]
-    Running(Uuid),
-    /// One of another instance is running, or of a command line; or one was killed a moment ago.
-    #[error("another replay is running, or was killed within the last 10 s")]
-    Elsewhere,
-    /// There are no brokers.
-    #[error("there are no brokers to replay to")]
-    NoBrokers,
-    /// The process is about to end.
-    #[error("this instance is stopping")]
-    Stopping,
-    /// The journal did not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Job {
@@ -91,9 +69,9 @@ impl Job {
         ReplayJob { id: self.id, plan: Arc::clone(&self.plan), progress }
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Stops it, and waits until it has ended.
     async fn stop(&self) {
-        self.tell.send_replace(true);
+        self.stop.send_replace(true);
         let mut progress = self.progress.subscribe();
         let ended = progress.wait_for(|progress| progress.state != ReplayState::Running);
         if timeout(STOPS_WITHIN, ended).await.is_err() {
@@ -103,24 +81,24 @@ impl Job {
 }
 
 impl Replays {
-    pub(super) fn new(ports: OperationsPorts) -> Self {
+    pub(crate) fn new(ports: OperationsPorts) -> Self {
         let (runtime, jobs) = (Handle::current(), Mutex::default());
-        Self(Arc::new(Inner { ports, runtime, jobs, beginning: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner { ports, runtime, jobs, starting: tokio::sync::Mutex::default() }))
     }
 
-    /// Starts a replay. Whoever drops this before it answers may have started it.
+    /// Starts a replay. When the future is dropped, the replay may have been started.
     ///
     /// # Errors
     /// [`StartError`], each case by its name.
     pub async fn start(&self, plan: ReplayPlan) -> Result<ReplayJob, StartError> {
-        let _beginning = self.0.beginning.lock().await;
-        self.is_free()?;
+        let _starting = self.0.starting.lock().await;
+        self.check_free()?;
         let replay = Replay::begin(self.0.ports.clone(), plan.clone()).await?;
         let job = Job {
             id: replay.id(),
             plan: Arc::new(plan),
             progress: replay.progress(),
-            tell: Arc::new(watch::Sender::new(false)),
+            stop: Arc::new(watch::Sender::new(false)),
         };
         if let Err(stopping) = self.remember(&job) {
             replay.abandon().await;
@@ -131,7 +109,7 @@ impl Replays {
         Ok(job.look())
     }
 
-    fn is_free(&self) -> Result<(), StartError> {
+    fn check_free(&self) -> Result<(), StartError> {
         let jobs = self.jobs();
         if jobs.stopping {
             return Err(StartError::Stopping);
@@ -140,7 +118,7 @@ impl Replays {
         running.map_or(Ok(()), |running| Err(StartError::Running(running.id)))
     }
 
-    /// From here on a stop waits for it.
+    /// From here on [`Replays::stop`] waits for it.
     fn remember(&self, job: &Job) -> Result<(), StartError> {
         let mut jobs = self.jobs();
         if jobs.stopping {
@@ -151,7 +129,7 @@ impl Replays {
         Ok(())
     }
 
-    /// The replays, the newest first; the last ones only.
+    /// The latest replays, the newest first.
     #[must_use]
     pub fn list(&self) -> Vec<ReplayJob> {
         self.jobs().all.iter().map(Job::look).collect()
@@ -163,14 +141,14 @@ impl Replays {
         self.job(id).map(|job| job.look())
     }
 
-    /// Stops a replay, if it is still running; `None` when there is none of this name.
+    /// Stops a replay, if it is still running; `None` when no remembered one has this id.
     pub async fn cancel(&self, id: &str) -> Option<ReplayJob> {
         let job = self.job(id)?;
         job.stop().await;
         Some(job.look())
     }
 
-    /// Stops what is running, and starts nothing any more.
+    /// Stops what is running. No replay can be started any more.
     pub async fn stop(&self) {
         let running: Vec<_> = {
             let mut jobs = self.jobs();
@@ -191,19 +169,19 @@ impl Replays {
     }
 }
 
-/// Runs a replay to its end, whatever that is.
+/// Runs a replay to its end, and logs its progress and how it ended.
 async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
-    let mut told = job.tell.subscribe();
+    let mut stop = job.stop.subscribe();
     let mut running = tokio::spawn(replay.run(async move {
-        // Nobody left to tell us is as good as being told.
-        let _ = told.wait_for(|told| *told).await;
+        // A dropped sender stops it, too.
+        let _ = stop.wait_for(|stop| *stop).await;
     }));
-    let mut tell = interval(TELL_EVERY);
-    let _ = tell.tick().await;
+    let mut tick = interval(LOG_EVERY);
+    let _ = tick.tick().await;
     let ended = loop {
         tokio::select! {
             ended = &mut running => break ended,
-            _ = tell.tick() => {
+            _ = tick.tick() => {
                 let progress = job.look().progress;
                 let after_order = progress.after_order.map(OrderId::get);
                 let ReplayProgress { position, end, events, trouble, .. } = progress;
@@ -224,12 +202,14 @@ async fn supervise(replay: Replay, job: Job, ports: OperationsPorts) {
         job.look().progress;
     let after_order = after_order.map(OrderId::get);
     match state {
-        ReplayState::Failed(cause) => {
-            tracing::error!(replay = %job.id, position, after_order, events, cause, "a replay has failed; it can go on after this position or order");
-        }
-        ReplayState::Cancelled => {
-            tracing::warn!(replay = %job.id, position, after_order, events, "a replay was stopped; it can go on after this position or order");
-        }
+        ReplayState::Failed(cause) => tracing::error!(
+            replay = %job.id, position, after_order, events, cause,
+            "a replay has failed; it can go on after this position or order"
+        ),
+        ReplayState::Cancelled => tracing::warn!(
+            replay = %job.id, position, after_order, events,
+            "a replay was stopped; it can go on after this position or order"
+        ),
         _ => tracing::info!(replay = %job.id, position, events, unreadable, "a replay is complete"),
     }
 }

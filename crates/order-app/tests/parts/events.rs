@@ -1,7 +1,5 @@
 //! The public form of events, frozen: a change to any of these texts breaks subscribers.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "in a test, a broken expectation ends it")]
-
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::events::{Context, EventData, EventRecord, Origin, timestamp};
 use order_app::ports::uuid_v7;
