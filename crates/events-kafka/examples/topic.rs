@@ -1,14 +1,14 @@
-//! What `deploy/bench relay` needs to know of a topic, and the plain producer that it compares the
-//! relay with. It says what it finds in lines of numbers; times are microseconds.
+//! The measurements of a topic for `deploy/bench relay`, and the plain producer that it compares the
+//! relay with. Prints lines of numbers; times are microseconds.
 //!
 //!   topic BROKERS create NAME PARTITIONS
-//!   topic BROKERS watch NAME COUNT      until so many messages are there: how many there were when
-//!                                       the first were seen, and how long it took from then on
-//!   topic BROKERS copy FROM TO COUNT    sends so many messages of one topic to another, all at once
-//!                                       and with the service's settings: how long until all are
+//!   topic BROKERS watch NAME COUNT      waits for COUNT messages; prints how many were there at the
+//!                                       first look that found any, and the time from then on
+//!   topic BROKERS copy FROM TO COUNT    sends COUNT messages of one topic to another, all at once and
+//!                                       with the service's settings; prints the time until all are
 //!                                       confirmed, and their bytes
-//!   topic BROKERS follow NAME           the time of each event that comes, and when it came; ends
-//!                                       with its input
+//!   topic BROKERS follow NAME           prints the time of each event and of its arrival, until its
+//!                                       input ends
 
 #![expect(
     clippy::disallowed_methods,
@@ -45,7 +45,7 @@ fn main() -> Outcome {
         [brokers, "watch", name, count] => watch(brokers, name, count.parse()?),
         [brokers, "copy", from, to, count] => copy(brokers, from, to, count.parse()?),
         [brokers, "follow", name] => follow(brokers, name),
-        _ => Err("its first lines say what it takes".into()),
+        _ => Err("see the first lines of its source for the arguments".into()),
     }
 }
 
@@ -106,12 +106,12 @@ fn watch(brokers: &str, name: &str, count: i64) -> Outcome {
                 return Ok(());
             }
         }
-        // A question takes time that the broker does not have for events.
+        // Each look costs the broker time.
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
-/// Counts what is confirmed.
+/// Counts confirmed and failed messages.
 #[derive(Clone, Default)]
 struct Confirmations(Arc<[AtomicUsize; 2]>);
 
@@ -131,7 +131,7 @@ fn copy(brokers: &str, source: &str, to: &str, count: usize) -> Outcome {
     let messages = first_of(brokers, source, count)?;
     let bytes: usize = messages.iter().filter_map(|message| Some(message.payload()?.len())).sum();
     let confirmations = Confirmations::default();
-    // As in `settings.rs`, where that is said of the service's producer.
+    // The service's properties, from `settings.rs`.
     let producer: BaseProducer<Confirmations> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("linger.ms", "0")
@@ -142,7 +142,7 @@ fn copy(brokers: &str, source: &str, to: &str, count: usize) -> Outcome {
         .set("queue.buffering.max.messages", "50000")
         .set("queue.buffering.max.kbytes", "65536")
         .create_with_context(confirmations.clone())?;
-    // It has found the broker before the time begins, as the relay has.
+    // Finds the broker before the time begins: the relay has found it, too.
     let _ = producer.client().fetch_metadata(Some(to), WAIT)?;
     let begin = Instant::now();
     for message in &messages {
@@ -201,7 +201,7 @@ fn follow(brokers: &str, name: &str) -> Outcome {
         told.store(true, Ordering::Relaxed);
     });
     println!("ready");
-    // Told at the end: nobody reads meanwhile, and a full pipe would hold it up.
+    // Printed at the end: a full pipe would hold up the measurement.
     let mut came = Vec::new();
     while !over.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(BRIEFLY) else { continue };

@@ -1,12 +1,12 @@
 //! Publishes events to Kafka: the port `EventPublisher` on librdkafka.
 //!
-//! An event becomes a message of `CloudEvents` in Kafka's binary mode (`message.rs`), is handed to
-//! librdkafka with a ticket of its batch (`batch.rs`), and is answered for when librdkafka has
-//! reported what came of it (`publisher.rs`). Which failures pass and which last is said in
-//! `refusal.rs`; when the client itself has failed it is replaced (`producer.rs`). `topics.rs`
-//! looks after the topics, `monitor.rs` after logs and health.
+//! `publisher.rs` turns each event into a message of `CloudEvents` in Kafka's binary mode
+//! (`message.rs`), hands it to librdkafka with a ticket of its batch (`batch.rs`), and answers when
+//! librdkafka has reported every message. `refusal.rs` decides which failures are worth another
+//! attempt; `producer.rs` replaces a client that has failed for good. `topics.rs` finds and creates
+//! the topics, `monitor.rs` keeps health and log.
 //!
-//! What to publish, and when to try again, is not decided here: that is the relay of `order-app`.
+//! The relay of `order-app` decides what to publish and when to try again.
 
 mod batch;
 mod message;

@@ -1,5 +1,5 @@
 //! An event as a Kafka message: `CloudEvents` 1.0, Kafka protocol binding, binary mode. The value
-//! is the data as it is stored, byte for byte; the attributes are headers.
+//! is the stored data, byte for byte; the attributes are headers.
 
 use order_app::events::{Context, EventRecord, SOURCE, timestamp};
 use order_app::traces::{TARGET, TraceContext};
@@ -7,28 +7,31 @@ use rdkafka::message::{Header, OwnedHeaders};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// What goes beside the data.
+/// The parts of a message beside its data.
 #[derive(Debug)]
 pub(crate) struct Message {
     /// The order id as text: all events of an order go to one partition.
     pub(crate) key: String,
     /// The attributes.
     pub(crate) headers: OwnedHeaders,
-    /// Where in a trace its publication belongs, if that is recorded.
+    /// The trace that its publication belongs to, if that trace is recorded.
     trace: Option<TraceContext>,
 }
 
 /// Why a message is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// It has happened.
+    /// It was just committed.
     Publication,
-    /// Somebody asked for it again; the header `ce_replay` says so.
+    /// An operator asked for it again; marked by the header `ce_replay`.
     Replay,
 }
 
 impl Message {
-    /// Fails when the stored context is not what `EventRecord::freeze` wrote.
+    /// Makes the message of an event.
+    ///
+    /// # Errors
+    /// When the stored context is not the JSON that `EventRecord::freeze` wrote.
     pub(crate) fn of(event: &EventRecord, purpose: Purpose) -> serde_json::Result<Self> {
         let context: Context<'_> = serde_json::from_str(&event.context)?;
         let key = event.order_id.to_string();
@@ -60,9 +63,9 @@ impl Message {
         Ok(Self { key, headers, trace })
     }
 
-    /// The step of the trace that sending it is, by OpenTelemetry's names. The headers stay as they
-    /// were frozen, so a consumer's step and this one have the same parent.
-    pub(crate) fn step(&self, topic: &str, event: &EventRecord) -> Span {
+    /// The span of sending the message, by OpenTelemetry's names. The headers stay as they were
+    /// frozen, so a consumer's span has the same parent as this one.
+    pub(crate) fn span(&self, topic: &str, event: &EventRecord) -> Span {
         let Some(parent) = self.trace else { return Span::none() };
         tracing::info_span!(
             target: TARGET,

@@ -1,5 +1,5 @@
-//! What is known of the brokers and topics, for health, and what of it is worth a line in the log:
-//! a change once, the rest of what librdkafka says at most once a minute for each kind.
+//! The health of brokers and topics, and what of it is logged: each change once, and every other
+//! line of librdkafka at most once a minute for each kind.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,47 +10,48 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel as Level;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// What a failure is about that is about no setting.
+/// The topic of a warning about a failure that no setting causes.
 const CONNECTION: &str = "connections";
-const SAME_AGAIN: Duration = Duration::from_mins(1);
+/// The least time between two lines of one kind.
+const AT_MOST_EVERY: Duration = Duration::from_mins(1);
 
-/// How Kafka does, as seen from here.
+/// The health of Kafka as this process sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KafkaHealth {
     /// The brokers.
     pub broker: BrokerState,
-    /// The topics, as far as `KafkaPublisher::check_topics` has come.
+    /// The topics, as `KafkaPublisher::check_topics` has last found them.
     pub topics: TopicsState,
 }
 
 /// Whether brokers are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BrokerState {
-    /// Nothing has been tried yet.
+    /// No connection has been tried yet.
     #[default]
     Unknown,
-    /// The last that was heard of them was good.
+    /// A broker has answered, and no failure was reported since.
     Reachable,
-    /// None is reached; the reason is for operators.
+    /// No broker is reached; the reason is for operators.
     Unreachable(String),
 }
 
-/// Whether the topics are there.
+/// Whether the topics exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum TopicsState {
-    /// No broker has said yet.
+    /// No broker has answered yet.
     #[default]
     Unknown,
-    /// All of them are.
+    /// All of them exist.
     Present,
-    /// Something is amiss; the reason is for operators.
+    /// A topic is missing, or cannot be seen or created; the reason is for operators.
     Amiss(String),
 }
 
-/// Shared by all clients of one publisher, however often they are replaced.
+/// Shared by all clients of one publisher, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {
-    /// Spares each delivery report the lock.
+    /// Lets each delivery report do without the lock.
     reachable: AtomicBool,
     state: Mutex<State>,
 }
@@ -59,15 +60,16 @@ pub(crate) struct Monitor {
 struct State {
     health: KafkaHealth,
     last_failure: Option<Failure>,
-    /// What the last line about unreachable brokers was about.
-    told: &'static str,
-    said: HashMap<String, Instant>,
+    /// The topic of the last warning about unreachable brokers.
+    warned_of: &'static str,
+    /// When the last line of each kind was logged.
+    logged: HashMap<String, Instant>,
 }
 
 /// Why a broker was not reached.
 #[derive(Debug, Clone)]
 struct Failure {
-    /// The settings to look at, where it is about settings.
+    /// The settings to look at, if a setting may cause it.
     advice: Option<&'static str>,
     reason: String,
 }
@@ -85,12 +87,12 @@ impl Failure {
             ),
             Code::SSL => Some(
                 "look at security.protocol, and at the certificates in ssl.truststore.location (or \
-                 ssl.ca.location), which must be of who signed the brokers' own",
+                 ssl.ca.location), which must be of the authority that signed the brokers' own",
             ),
-            // librdkafka's suspicion, in its words.
+            // The first is librdkafka's own suspicion.
             _ if reason.contains("PLAINTEXT broker listener") || hangs_up_at_once(reason) => Some(
-                "look at security.protocol, which must be the listener's: a broker hangs up on \
-                 whoever speaks another",
+                "look at security.protocol, which must be the listener's: a broker hangs up on a \
+                 client that speaks another",
             ),
             _ => None,
         };
@@ -108,14 +110,15 @@ impl fmt::Display for Failure {
 }
 
 impl State {
-    fn is_news(&mut self, kind: &str) -> bool {
+    /// Whether a line of this kind is due, which it then counts as logged.
+    fn is_due(&mut self, kind: &str) -> bool {
         let now = Instant::now();
-        let last = self.said.get(kind);
-        let news = last.is_none_or(|at| now.saturating_duration_since(*at) >= SAME_AGAIN);
-        if news {
-            self.said.insert(kind.to_owned(), now);
+        let last = self.logged.get(kind);
+        let due = last.is_none_or(|at| now.saturating_duration_since(*at) >= AT_MOST_EVERY);
+        if due {
+            self.logged.insert(kind.to_owned(), now);
         }
-        news
+        due
     }
 }
 
@@ -138,9 +141,9 @@ impl Monitor {
         }
     }
 
-    /// librdkafka says that something is wrong with a connection, or with all of them. The latter
-    /// it says once: when the cause changes while all are down, such as from no answer to a wrong
-    /// password, only the connections tell.
+    /// A connection has failed, or (`AllBrokersDown`) the last one has. librdkafka reports the latter
+    /// once: a cause that changes while all are down, such as from no answer to a wrong password,
+    /// shows in the reports about single connections alone.
     pub(crate) fn failed(&self, code: Code, reason: &str) {
         let mut state = self.lock();
         let was_down = matches!(state.health.broker, BrokerState::Unreachable(_));
@@ -157,16 +160,18 @@ impl Monitor {
         }
         self.reachable.store(false, Ordering::Relaxed);
         state.health.broker = BrokerState::Unreachable(reason.clone());
-        let another = state.told != kind && state.is_news(kind);
-        let news = another || !was_down;
-        state.told = if news { kind } else { state.told };
+        let another = state.warned_of != kind && state.is_due(kind);
+        let warns = another || !was_down;
+        if warns {
+            state.warned_of = kind;
+        }
         drop(state);
-        if news {
+        if warns {
             tracing::warn!(reason, "no Kafka broker is reached; events wait in the outbox");
         }
     }
 
-    /// What was found out about the topics.
+    /// Records the state of the topics.
     pub(crate) fn topics(&self, found: TopicsState) {
         let before = std::mem::replace(&mut self.lock().health.topics, found.clone());
         match found {
@@ -180,25 +185,25 @@ impl Monitor {
         }
     }
 
-    /// A line of librdkafka's own log. Its kinds are few and fixed.
+    /// Takes a line of librdkafka's log. Its kinds are few and fixed.
     pub(crate) fn log(&self, level: Level, kind: &str, line: &str) {
-        // A broker that hangs up, as one does that expects TLS, is no error to librdkafka.
+        // A broker that expects TLS hangs up, which is no error to librdkafka.
         if kind == "FAIL" && matches!(level, Level::Info | Level::Notice | Level::Warning) {
             self.failed(Code::BrokerTransportFailure, without_thread(line));
         }
-        // Failing connections: `failed` and `reached` tell what matters of them.
+        // `failed` and `reached` log what matters about connections.
         let level = if matches!(kind, "FAIL" | "ERROR") { Level::Debug } else { level };
         match level {
             Level::Debug => tracing::debug!(target: "librdkafka", kind, "{line}"),
-            _ if !self.is_news(kind) => tracing::debug!(target: "librdkafka", kind, "{line}"),
+            _ if !self.is_due(kind) => tracing::debug!(target: "librdkafka", kind, "{line}"),
             Level::Info | Level::Notice => tracing::info!(target: "librdkafka", kind, "{line}"),
             Level::Warning => tracing::warn!(target: "librdkafka", kind, "{line}"),
             _ => tracing::error!(target: "librdkafka", kind, "{line}"),
         }
     }
 
-    fn is_news(&self, kind: &str) -> bool {
-        self.lock().is_news(kind)
+    fn is_due(&self, kind: &str) -> bool {
+        self.lock().is_due(kind)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -206,8 +211,8 @@ impl Monitor {
     }
 }
 
-/// Whether a broker has refused the client's certificate, or that it has none. With TLS 1.3 it says so
-/// when the client takes the connection to stand, so that it is no error of TLS to librdkafka.
+/// Whether a broker has refused the client's certificate, or the lack of one. With TLS 1.3 it does so
+/// when the client already takes the connection to stand, so librdkafka reports no error of TLS.
 fn is_about_our_certificate(reason: &str) -> bool {
     reason.contains("SSL alert number")
         && ["bad certificate", "certificate", "unsupported certificate", "unknown ca"]
@@ -215,7 +220,7 @@ fn is_about_our_certificate(reason: &str) -> bool {
             .any(|alert| reason.contains(&format!("alert {alert}")))
 }
 
-/// Whether a broker has closed a connection on the first question, as one does that expects TLS, or on
+/// Whether a broker has closed a connection at the first request, as one does that expects TLS, or at
 /// the next one, as one does that expects a password.
 fn hangs_up_at_once(reason: &str) -> bool {
     let Some((what, when)) = reason.rsplit_once(" (after ") else { return false };
@@ -226,7 +231,7 @@ fn hangs_up_at_once(reason: &str) -> bool {
     is_soon && ["Disconnected", "reset by peer"].iter().any(|end| what.contains(end))
 }
 
-/// librdkafka begins its lines with `[thrd:NAME]: `.
+/// A line of librdkafka without the `[thrd:NAME]: ` that it begins with.
 fn without_thread(line: &str) -> &str {
     match line.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")) {
         Some((_, line)) => line,
@@ -239,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brokers_are_unreachable_when_all_of_them_are_and_until_one_answers() {
+    fn brokers_are_unreachable_from_the_loss_of_the_last_one_until_one_answers() {
         let monitor = Monitor::default();
         assert_eq!(monitor.health().broker, BrokerState::Unknown);
         monitor.failed(Code::BrokerTransportFailure, "a:1: Connection refused");
@@ -255,35 +260,37 @@ mod tests {
     }
 
     #[test]
-    fn a_new_cause_is_told_while_brokers_are_unreachable_and_names_the_settings() {
+    fn a_new_cause_is_logged_while_brokers_are_unreachable_and_names_the_settings() {
         let monitor = Monitor::default();
-        let told = || monitor.lock().told;
+        let warned_of = || monitor.lock().warned_of;
         let why = || match monitor.health().broker {
             BrokerState::Unreachable(why) => why,
             state => panic!("{state:?}"),
         };
         monitor.failed(Code::BrokerTransportFailure, "a:1: Connection refused");
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
-        assert_eq!((why().as_str(), told()), ("a:1: Connection refused", CONNECTION));
+        assert_eq!((why().as_str(), warned_of()), ("a:1: Connection refused", CONNECTION));
         monitor.failed(Code::Authentication, "a:1: invalid credentials");
         assert!(why().contains("sasl.jaas.config") && why().ends_with("invalid credentials"));
-        assert!(told().contains("sasl.jaas.config"));
-        // Not each time that another broker says the other thing.
+        assert!(warned_of().contains("sasl.jaas.config"));
+        // Not again each time that brokers report different causes in turn.
         monitor.failed(Code::BrokerTransportFailure, "b:1: Connection refused");
         monitor.failed(Code::SSL, "a:1: certificate verify failed");
-        assert!(why().contains("ssl.truststore.location") && told().contains("ssl.truststore"));
+        assert!(
+            why().contains("ssl.truststore.location") && warned_of().contains("ssl.truststore")
+        );
         monitor.failed(Code::Authentication, "a:1: invalid credentials");
-        assert!(told().contains("ssl.truststore"));
+        assert!(warned_of().contains("ssl.truststore"));
         let hung_up = "a:1: Disconnected: closed by peer (after 2ms in state APIVERSION_QUERY)";
         monitor.failed(Code::BrokerTransportFailure, hung_up);
         assert!(why().starts_with("look at security.protocol"), "{}", why());
         monitor.reached();
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
-        assert_eq!(why(), "1/1 brokers are down", "what was before is over");
+        assert_eq!(why(), "1/1 brokers are down", "the earlier cause is forgotten");
     }
 
     #[test]
-    fn what_a_broker_says_of_our_certificate_is_told_from_what_we_say_of_its() {
+    fn a_refusal_of_our_certificate_differs_from_our_refusal_of_the_brokers() {
         let alert =
             |what| format!("a:1: Receive failed: error:0A: SSL routines::{what}: SSL alert");
         for (what, is_ours) in [
@@ -296,13 +303,13 @@ mod tests {
         ] {
             assert_eq!(is_about_our_certificate(&format!("{} number 1", alert(what))), is_ours);
         }
-        // What we say of theirs.
+        // Our refusal of the broker's.
         let verify = "a:1: SSL handshake failed: certificate verify failed, alert unknown ca";
         assert!(!is_about_our_certificate(verify));
     }
 
     #[test]
-    fn a_connection_that_lasted_was_of_the_right_kind() {
+    fn a_connection_that_lasted_had_the_right_protocol() {
         for reason in [
             "a:1: Disconnected: closed by peer (after 51234ms in state UP)",
             "a:1: Connect to 127.0.0.1:1 failed: Connection refused (after 1ms in state CONNECT)",
@@ -314,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_hangs_up_is_heard_of_by_the_log_alone() {
+    fn a_broker_that_hangs_up_shows_in_the_log_of_librdkafka_alone() {
         let monitor = Monitor::default();
         let line =
             "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected: by peer (after 3ms in state UP)";
@@ -330,10 +337,10 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_line_is_news_once_a_minute() {
+    fn a_line_of_one_kind_is_logged_once_a_minute() {
         let monitor = Monitor::default();
-        assert!(monitor.is_news("FATAL"));
-        assert!(!monitor.is_news("FATAL"));
-        assert!(monitor.is_news("CONFWARN"));
+        assert!(monitor.is_due("FATAL"));
+        assert!(!monitor.is_due("FATAL"));
+        assert!(monitor.is_due("CONFWARN"));
     }
 }

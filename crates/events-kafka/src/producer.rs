@@ -1,4 +1,4 @@
-//! librdkafka's producer, and its replacement when it has failed for good.
+//! librdkafka's producer, and its replacement after a fatal error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::message::Message;
 use crate::monitor::Monitor;
 use crate::refusal::DeliveryError;
 
-/// Between two replacements: a client that may not write at all fails each time.
+/// The least time between two replacements: a client without the right to write fails each time.
 const REPLACE_AT_MOST_EVERY: Duration = Duration::from_millis(500);
-/// How long a client that is replaced may still report what it has sent.
+/// How long a client that is replaced may still report outcomes.
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 
 /// One client of librdkafka with its threads.
@@ -34,7 +34,7 @@ pub(crate) struct Producer {
     client: ThreadedProducer<Context>,
 }
 
-/// What librdkafka calls back, from the thread that polls the client.
+/// Receives librdkafka's callbacks, on the thread that polls the client.
 struct Context {
     monitor: Arc<Monitor>,
     spent: AtomicBool,
@@ -93,7 +93,7 @@ impl Producer {
         Ok(Self { client: config.create_with_context(context)? })
     }
 
-    /// Hands one message over; its ticket will be settled, here or by a report.
+    /// Hands one message over. Its ticket is settled here, or by a report.
     pub(crate) fn send(&self, topic: &str, event: &EventRecord, message: Message, ticket: Ticket) {
         let record = BaseRecord::with_opaque_to(topic, Box::new(ticket))
             .key(&message.key)
@@ -108,20 +108,20 @@ impl Producer {
         }
     }
 
-    /// Makes the client report everything that it has not reported, as purged, and counts it as
-    /// spent: its numbering of messages has a gap then.
+    /// Makes the client report all outstanding messages as purged, and marks it as spent, because
+    /// its numbering of messages then has a gap.
     pub(crate) fn give_up(&self) {
         self.client.client().context().spend("it does not report what came of messages");
         self.client.purge(PurgeConfig::default().queue().inflight());
     }
 
-    /// Ends the client on a thread of its own, because that takes a while. What is on its way to a
-    /// broker may still be reported; what is not reported then is purged.
+    /// Ends the client on a thread of its own, because that takes a while. Messages under way may
+    /// still be reported; the others are purged.
     pub(crate) fn retire(self: Arc<Self>) {
         let end = move || {
             let flushed = self.client.flush(LAST_REPORTS);
             tracing::debug!(?flushed, "a Kafka client ends");
-            // Dropping it purges what is left and waits for its threads.
+            // Purges the rest, and waits for the client's threads.
             drop(self);
         };
         if let Err(error) = thread::Builder::new().name("kafka client end".to_owned()).spawn(end) {
@@ -129,7 +129,8 @@ impl Producer {
         }
     }
 
-    /// Asks librdkafka itself as well: its reports may come before word of what they result from.
+    /// Whether the client has failed for good. Asks librdkafka as well, because a message's report
+    /// may come before the callback that tells of the fatal error.
     fn is_spent(&self) -> bool {
         let client = self.client.client();
         if let Some((_, reason)) = client.fatal_error() {
@@ -139,7 +140,7 @@ impl Producer {
     }
 }
 
-/// The producer in use, which is replaced when it is spent.
+/// The producer in use; replaced when it is spent.
 #[derive(Debug)]
 pub(crate) struct Producers {
     config: ClientConfig,
@@ -154,15 +155,18 @@ struct Current {
 }
 
 impl Producers {
-    /// Starts the first one, so that whatever is wrong with the settings is found now.
+    /// Starts the first producer, so that wrong settings are found now.
     pub(crate) fn start(config: ClientConfig, monitor: Arc<Monitor>) -> KafkaResult<Self> {
         let producer = Some(Arc::new(Producer::start(&config, &monitor)?));
         let current = Mutex::new(Current { producer, started: Instant::now() });
         Ok(Self { config, monitor, current })
     }
 
-    /// The producer to use now. Waits for a replacement when there is need for one.
-    pub(crate) async fn current(&self) -> Result<Arc<Producer>, DeliveryError> {
+    /// The producer to use now; replaces a spent one first.
+    ///
+    /// # Errors
+    /// Why no client could be started.
+    pub(crate) async fn current(&self) -> Result<Arc<Producer>, String> {
         let mut current = self.current.lock().await;
         if let Some(producer) = current.producer.take_if(|producer| producer.is_spent()) {
             producer.retire();
@@ -179,24 +183,24 @@ impl Producers {
         Ok(producer)
     }
 
-    /// One more producer, which sends each message in a batch of its own. Whoever asks for it ends
-    /// it, with [`Producer::retire`].
-    pub(crate) async fn one_by_one(&self) -> Result<Arc<Producer>, DeliveryError> {
+    /// Another producer, which sends each message in a batch of its own. The caller ends it, with
+    /// [`Producer::retire`].
+    pub(crate) async fn one_by_one(&self) -> Result<Arc<Producer>, String> {
         let mut config = self.config.clone();
         config.set("batch.num.messages", "1");
         self.another(config).await
     }
 
-    async fn another(&self, config: ClientConfig) -> Result<Arc<Producer>, DeliveryError> {
+    async fn another(&self, config: ClientConfig) -> Result<Arc<Producer>, String> {
         let monitor = Arc::clone(&self.monitor);
         let start = move || Producer::start(&config, &monitor);
         let started = tokio::task::spawn_blocking(start).await;
-        let started = started.map_err(|error| DeliveryError::NoClient(error.to_string()))?;
-        started.map(Arc::new).map_err(|error| DeliveryError::NoClient(without_values(&error)))
+        let started = started.map_err(|error| error.to_string())?;
+        started.map(Arc::new).map_err(|error| without_values(&error))
     }
 }
 
-/// What an error says, less the value of a setting, which may be a secret.
+/// The text of an error without the value of a setting, which may be a secret.
 fn without_values(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, _, key, _) => format!("{key} is not allowed"),

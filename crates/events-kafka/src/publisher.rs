@@ -1,8 +1,8 @@
-//! The port: hands a whole call over to librdkafka at once and waits until every message has been
-//! reported.
+//! The ports `EventPublisher` and `EventReplayer`: hands a whole call over to librdkafka at once and
+//! waits until every message has been reported.
 //!
-//! `FutureProducer` of rdkafka is not used: with a full queue it keeps trying each message for
-//! itself, and so changes their order behind the caller's back.
+//! rdkafka's `FutureProducer` is not used: when the queue is full, it retries each message on its
+//! own, which changes the order of the messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,59 +21,60 @@ use crate::settings::{KafkaSettings, Prepared, SettingsError};
 use crate::topic::{TopicTemplate, is_topic};
 use crate::topics::TopicCheck;
 
-/// librdkafka looks at its deadlines once a second, and gives a request on its way a little more.
+/// How much later than `delivery.timeout.ms` reports may come: librdkafka looks at its deadlines
+/// once a second, and gives a request under way a little more time.
 const LATE_REPORTS: Duration = Duration::from_secs(3);
-/// Then it is told to report everything, which it does at once.
+/// How long librdkafka has to report the messages that it was told to purge, which it does at once.
 const PURGED_REPORTS: Duration = Duration::from_secs(2);
 
 /// Publishes events to Kafka.
 ///
-/// Within a call nothing is tried again by this adapter: librdkafka tries again by itself, without
-/// making duplicates, until its deadline (`delivery.timeout.ms`), and reports each message once.
-/// So after an error nothing of the call is left in this process. What a broker had received by
-/// then and not answered for, it may still write, as a duplicate of what the caller publishes next.
+/// librdkafka retries by itself, without making duplicates, until its deadline
+/// (`delivery.timeout.ms`), and reports each message once. This adapter retries nothing within a
+/// call, so after an error nothing of the call is left in this process. A broker may still write
+/// what it had received and not confirmed, as a duplicate of what the caller publishes next.
 ///
 /// Dropping the future of a call does not withdraw its events. Dropping the publisher takes a few
-/// tenths of a second and fails what is under way.
+/// tenths of a second and fails the messages under way.
 #[derive(Debug)]
 pub struct KafkaPublisher {
     producers: Producers,
     monitor: Arc<Monitor>,
-    topic: TopicTemplate,
+    topics: TopicTemplate,
     check: TopicCheck,
     delivery_timeout: Duration,
 }
 
 /// Where the messages of a call go, and why.
 #[derive(Debug, Clone, Copy)]
-enum Route<'a> {
-    Publication(&'a TopicTemplate),
-    Replay(&'a TopicTemplate),
-    ReplayTo(&'a str),
+struct Route<'a> {
+    purpose: Purpose,
+    /// The topic that an operator chose; without it each event goes to its own.
+    chosen: Option<&'a str>,
 }
 
 impl KafkaPublisher {
-    /// Makes a publisher. No broker is asked: that they are down is no error.
+    /// Makes a publisher. No broker is asked, so brokers that are down are no error.
     ///
     /// # Errors
-    /// When the settings are wrong; all that can be said is said at once.
+    /// When the settings are wrong; all problems that can be found are reported at once.
     pub fn new(settings: &KafkaSettings) -> Result<Self, SettingsError> {
-        let Prepared { client, producer, topic, delivery_timeout, .. } = settings.prepare()?;
+        let Prepared { client, producer, topics, delivery_timeout, .. } = settings.prepare()?;
         let monitor = Arc::new(Monitor::default());
-        let check = TopicCheck::new(client, &topic, settings.create_topics, Arc::clone(&monitor));
+        let check = TopicCheck::new(client, &topics, settings.create_topics, Arc::clone(&monitor));
         let producers = Producers::start(producer, Arc::clone(&monitor))
             .map_err(|error| SettingsError::of_client(&error))?;
-        Ok(Self { producers, monitor, topic, check, delivery_timeout })
+        Ok(Self { producers, monitor, topics, check, delivery_timeout })
     }
 
-    /// How Kafka does; asks nobody.
+    /// The health of Kafka as last heard; asks no broker.
     #[must_use]
     pub fn health(&self) -> KafkaHealth {
         self.monitor.health()
     }
 
-    /// Looks whether the topics are there, and creates them when the settings say so; again and
-    /// again, until they are. For a task of its own: the service does not wait for it.
+    /// Looks for the topics, and creates missing ones when the settings say so, until all of them
+    /// exist. For a task of its own: the service does not wait for it.
     pub async fn check_topics(&self) {
         self.check.run().await;
     }
@@ -84,20 +85,22 @@ impl KafkaPublisher {
         route: Route<'_>,
     ) -> Vec<Result<(), PublishError>> {
         let all: Vec<_> = events.iter().collect();
-        let mut outcomes = match self.producers.current().await {
-            Ok(producer) => self.attempt(producer, &all, route).await,
-            Err(error) => failed(&all, &error),
-        };
-        self.try_apart(&all, &mut outcomes, route).await;
+        let mut outcomes = self.attempt(self.producers.current().await, &all, route).await;
+        self.send_apart(&all, &mut outcomes, route).await;
         outcomes.into_iter().map(|outcome| outcome.map_err(|error| route.judge(error))).collect()
     }
 
-    /// Sends once more, each by itself, what may have been refused only because of its neighbours
-    /// in a batch: otherwise one event would park other orders.
-    async fn try_apart(&self, events: &[&EventRecord], outcomes: &mut [Outcome], route: Route<'_>) {
+    /// Sends events again, each in a batch of its own, when they may have been refused only because
+    /// of another event in their batch: otherwise one event would park other orders.
+    async fn send_apart(
+        &self,
+        events: &[&EventRecord],
+        outcomes: &mut [Outcome],
+        route: Route<'_>,
+    ) {
         let doubtful =
-            |outcome: &Outcome| outcome.as_ref().is_err_and(DeliveryError::may_be_a_neighbours);
-        let (places, apart): (Vec<_>, Vec<_>) = outcomes
+            |outcome: &Outcome| outcome.as_ref().is_err_and(DeliveryError::may_be_of_another);
+        let (first, apart): (Vec<_>, Vec<_>) = outcomes
             .iter_mut()
             .zip(events)
             .filter(|(outcome, _)| doubtful(outcome))
@@ -107,57 +110,61 @@ impl KafkaPublisher {
             return;
         }
         tracing::warn!(events = apart.len(), "Kafka refused a batch; its events are sent apart");
-        let second = match self.producers.one_by_one().await {
-            Ok(producer) => {
-                let outcomes = self.attempt(Arc::clone(&producer), &apart, route).await;
-                producer.retire();
-                outcomes
-            }
-            Err(error) => failed(&apart, &error),
-        };
-        places.into_iter().zip(second).for_each(|(place, outcome)| *place = outcome);
+        let producer = self.producers.one_by_one().await;
+        let retiring = producer.clone();
+        let second = self.attempt(producer, &apart, route).await;
+        if let Ok(producer) = retiring {
+            producer.retire();
+        }
+        first.into_iter().zip(second).for_each(|(first, second)| *first = second);
     }
 
+    /// Sends events with a producer, if there is one, and waits for their outcomes.
     async fn attempt(
         &self,
-        producer: Arc<Producer>,
+        producer: Result<Arc<Producer>, String>,
         events: &[&EventRecord],
         route: Route<'_>,
     ) -> Vec<Outcome> {
-        if events.is_empty() {
-            return Vec::new();
-        }
-        let (batch, tickets, mut completed) = Batch::new(events.len());
+        let producer = match producer {
+            Ok(_) if events.is_empty() => return Vec::new(),
+            Ok(producer) => producer,
+            Err(reason) => {
+                let failed = |_: &&EventRecord| Err(DeliveryError::NoClient(reason.clone()));
+                return events.iter().map(failed).collect();
+            }
+        };
+        let (mut batch, tickets) = Batch::new(events.len());
         for (event, ticket) in events.iter().zip(tickets) {
-            match Message::of(event, route.purpose()) {
+            match Message::of(event, route.purpose) {
                 Ok(message) => {
-                    let topic = route.topic(event);
-                    let ticket = ticket.with(message.step(topic, event));
+                    let topic = route.chosen.unwrap_or_else(|| self.topics.of(event.kind));
+                    let ticket = ticket.with(message.span(topic, event));
                     producer.send(topic, event, message, ticket);
                 }
                 Err(error) => ticket.settle(Err(DeliveryError::Unreadable(error))),
             }
         }
-        // This call must not turn out to be its last holder: ending it takes a while.
+        // Ending a producer takes a while, so this call must not be its last owner.
         let sender = Arc::downgrade(&producer);
         drop(producer);
         let patience = self.delivery_timeout.saturating_add(LATE_REPORTS);
-        if timeout(patience, &mut completed).await.is_err() {
+        if timeout(patience, batch.complete()).await.is_err() {
             if let Some(producer) = sender.upgrade() {
                 producer.give_up();
             }
-            if timeout(PURGED_REPORTS, completed).await.is_err() {
+            if timeout(PURGED_REPORTS, batch.complete()).await.is_err() {
                 tracing::error!("the Kafka client does not report; its messages count as failed");
             }
         }
-        batch.take()
+        batch.into_outcomes()
     }
 }
 
 #[async_trait]
 impl EventPublisher for KafkaPublisher {
     async fn publish(&self, events: &[EventRecord]) -> Vec<Result<(), PublishError>> {
-        self.deliver(events, Route::Publication(&self.topic)).await
+        self.deliver(events, Route { purpose: Purpose::Publication, chosen: None }).await
     }
 }
 
@@ -169,47 +176,23 @@ impl EventReplayer for KafkaPublisher {
         topic: Option<&str>,
         events: &[EventRecord],
     ) -> Vec<Result<(), PublishError>> {
-        match topic {
-            None => self.deliver(events, Route::Replay(&self.topic)).await,
-            Some(topic) if is_topic(topic) => self.deliver(events, Route::ReplayTo(topic)).await,
-            Some(topic) => {
-                let refuse = |_| Err(DeliveryError::NoTopic(topic.to_owned()).into());
-                events.iter().map(refuse).collect()
-            }
+        if let Some(topic) = topic.filter(|topic| !is_topic(topic)) {
+            let refuse = |_| Err(DeliveryError::NoTopic(topic.to_owned()).into());
+            return events.iter().map(refuse).collect();
         }
+        self.deliver(events, Route { purpose: Purpose::Replay, chosen: topic }).await
     }
 }
 
-impl<'a> Route<'a> {
-    fn topic(self, event: &EventRecord) -> &'a str {
-        match self {
-            Self::Publication(template) | Self::Replay(template) => template.of(event.kind),
-            Self::ReplayTo(topic) => topic,
-        }
-    }
-
-    fn purpose(self) -> Purpose {
-        match self {
-            Self::Publication(_) => Purpose::Publication,
-            Self::Replay(_) | Self::ReplayTo(_) => Purpose::Replay,
-        }
-    }
-
-    /// What a failure means on this route. Nobody else uses a topic that somebody chose: that it
-    /// is not there lasts.
+impl Route<'_> {
+    /// Judges a failure. A missing topic that an operator chose stays missing, because no other
+    /// part of the service uses it.
     fn judge(self, error: DeliveryError) -> PublishError {
-        match self {
-            Self::ReplayTo(_) if error.is_of_missing_topic() => {
-                PublishError::Permanent(error.into())
-            }
-            _ => error.into(),
+        if self.chosen.is_some() && error.is_of_missing_topic() {
+            return PublishError::Permanent(error.into());
         }
+        error.into()
     }
-}
-
-fn failed(events: &[&EventRecord], error: &DeliveryError) -> Vec<Outcome> {
-    let reason = error.to_string();
-    events.iter().map(|_| Err(DeliveryError::NoClient(reason.clone()))).collect()
 }
 
 #[cfg(test)]
@@ -219,16 +202,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_topic_lasts_only_where_somebody_chose_it() {
-        let own = TopicTemplate::parse("order.events").unwrap();
+    fn a_missing_topic_lasts_only_where_an_operator_chose_it() {
+        let [own, chosen] =
+            [None, Some("chosen")].map(|chosen| Route { purpose: Purpose::Replay, chosen });
         for code in [Code::UnknownTopic, Code::UnknownTopicOrPartition] {
             let judged = |route: Route<'_>| route.judge(DeliveryError::Reported(code));
-            assert!(matches!(judged(Route::Publication(&own)), PublishError::Transient(_)));
-            assert!(matches!(judged(Route::Replay(&own)), PublishError::Transient(_)));
-            assert!(matches!(judged(Route::ReplayTo("chosen")), PublishError::Permanent(_)));
+            assert!(matches!(judged(own), PublishError::Transient(_)));
+            assert!(matches!(judged(chosen), PublishError::Permanent(_)));
         }
         let timed_out = DeliveryError::Reported(Code::MessageTimedOut);
-        let judged = Route::ReplayTo("chosen").judge(timed_out);
-        assert!(matches!(judged, PublishError::Transient(_)), "it may work later");
+        assert!(matches!(chosen.judge(timed_out), PublishError::Transient(_)), "it may work later");
     }
 }

@@ -1,4 +1,4 @@
-//! Which failures pass by themselves and which last until somebody changes something.
+//! Why a message was not delivered, and whether trying again may help.
 
 use order_app::ports::PublishError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -15,18 +15,18 @@ pub enum DeliveryError {
     /// The client reported nothing, long after its own deadline.
     #[error("the Kafka client did not report what came of the message")]
     NotReported,
-    /// There was no client to send it with.
+    /// No client could be started.
     #[error("the Kafka client could not be started: {0}")]
     NoClient(String),
-    /// The name of the topic is none.
+    /// Kafka does not allow this name for a topic.
     #[error("{0:?} is no name for a topic")]
     NoTopic(String),
-    /// The stored event cannot be made into a message.
+    /// The stored event cannot be turned into a message.
     #[error("the stored context of the event cannot be read")]
     Unreadable(#[source] serde_json::Error),
 }
 
-/// By what they say; for tests.
+/// Compares the texts; for tests.
 impl PartialEq for DeliveryError {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
@@ -34,9 +34,9 @@ impl PartialEq for DeliveryError {
 }
 
 impl DeliveryError {
-    /// Whether the broker may have meant another message: it judges batches, and the client fails
-    /// all messages of a refused one.
-    pub(crate) fn may_be_a_neighbours(&self) -> bool {
+    /// Whether the broker may have refused another message of the batch: brokers refuse whole
+    /// batches, and the client then fails all of their messages.
+    pub(crate) fn may_be_of_another(&self) -> bool {
         matches!(
             self,
             Self::Reported(
@@ -49,7 +49,7 @@ impl DeliveryError {
         )
     }
 
-    /// Whether there is no such topic.
+    /// Whether the topic does not exist.
     pub(crate) fn is_of_missing_topic(&self) -> bool {
         matches!(
             self,
@@ -58,14 +58,14 @@ impl DeliveryError {
         )
     }
 
-    /// Whether trying again is in vain. A missing topic, a client that may not write at all
-    /// (`ClusterAuthorizationFailed`) and a wrong password are not among these: they concern every
-    /// order, and parking them all would only make more work for whoever mends it.
+    /// Whether trying again cannot help. False for a missing topic, a wrong password and a client
+    /// without any right to write (`ClusterAuthorizationFailed`): these concern every order, and
+    /// parking all orders would only make more work for the operator.
     fn lasts(&self) -> bool {
         match self {
             Self::Unreadable(_) | Self::NoTopic(_) => true,
-            // The client remembers for a while what a broker has said to another event, which may
-            // have changed since: the next attempt asks the broker.
+            // The client remembers the broker's answer to an earlier message for a while. The next
+            // attempt asks the broker.
             Self::NotTaken(Code::TopicAuthorizationFailed)
             | Self::NotReported
             | Self::NoClient(_) => false,

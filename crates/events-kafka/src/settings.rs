@@ -1,6 +1,6 @@
-//! How the brokers are reached and what the client is told. Properties are the client's own
-//! (librdkafka's `CONFIGURATION.md`) or Java's where the two differ (`settings/java.rs`); what the
-//! guarantees of this adapter rest on cannot be changed.
+//! The settings of the Kafka client. Properties have librdkafka's names (its `CONFIGURATION.md`) or,
+//! where the two differ, Java's (`settings/java.rs`). Properties that this adapter's guarantees rest
+//! on cannot be changed.
 
 mod jaas;
 mod java;
@@ -23,24 +23,24 @@ pub struct KafkaSettings {
     pub bootstrap_servers: Vec<String>,
     /// `PLAINTEXT` (the default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
     pub security_protocol: Option<String>,
-    /// Further settings of the client; any of them may be a secret.
+    /// Further properties of the client; any value may be a secret.
     pub properties: BTreeMap<String, String>,
-    /// The topic; `{type}` in it stands for the type of the event.
+    /// The topic; `{type}` stands for the type of the event.
     pub topic: String,
-    /// How to create topics that are missing; without it that is left to operators.
+    /// How to create missing topics; `None` leaves that to operators.
     pub create_topics: Option<CreateTopics>,
 }
 
 /// How to create a topic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CreateTopics {
-    /// In how many partitions; without it as the brokers do by themselves.
+    /// The number of partitions; `None` for the brokers' default.
     pub partitions: Option<u16>,
-    /// On how many brokers; without it as the brokers do by themselves.
+    /// The number of brokers with a copy; `None` for the brokers' default.
     pub replication_factor: Option<u16>,
 }
 
-/// Hides the values of properties: any may be a secret.
+/// Without the values of properties: any may be a secret.
 impl fmt::Debug for KafkaSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSettings")
@@ -53,8 +53,7 @@ impl fmt::Debug for KafkaSettings {
     }
 }
 
-/// What is wrong with settings; everything that could be found at once. No value of a property is
-/// told.
+/// All problems of settings that could be found at once. No value of a property is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct SettingsError {
@@ -62,13 +61,13 @@ pub struct SettingsError {
     pub problems: Vec<Problem>,
 }
 
-/// What is wrong with one setting.
+/// A problem of one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The property as it was given, `bootstrap.servers`, `topic`, …; empty when it is about several
-    /// together.
+    /// The property as it was given, `bootstrap.servers`, `topic`, …; empty when the problem
+    /// concerns several.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is right.
     pub reason: String,
 }
 
@@ -88,7 +87,7 @@ impl fmt::Display for Problem {
 }
 
 impl SettingsError {
-    /// What librdkafka says when it starts a client: settings that do not fit together.
+    /// librdkafka's error when it starts a client: settings that do not fit together.
     pub(crate) fn of_client(error: &KafkaError) -> Self {
         let reason = match error {
             KafkaError::ClientCreation(reason) => reason.clone(),
@@ -99,83 +98,90 @@ impl SettingsError {
     }
 }
 
-/// Settings that have been read.
+/// Settings in the form that clients are started with.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// For a client that only asks and administers.
     pub(crate) client: ClientConfig,
     /// For a producer.
     pub(crate) producer: ClientConfig,
-    /// The topics.
-    pub(crate) topic: TopicTemplate,
+    pub(crate) topics: TopicTemplate,
     /// How long librdkafka tries to deliver a message.
     pub(crate) delivery_timeout: Duration,
-    /// Properties that mean something to Java's client only.
-    pub(crate) set_aside: Vec<String>,
+    /// Properties without effect: only Java's client knows them.
+    pub(crate) without_effect: Vec<String>,
 }
 
 /// For every client.
 const CLIENT: &[(&str, &str)] = &[
     ("client.id", "order-service"),
     ("socket.keepalive.enable", "true"),
-    // Without it a broker that closes because it expects TLS is never heard of.
+    // Reports brokers that close a connection because they expect TLS.
     ("log.connection.close", "true"),
-    // Brokers that come back are found within a second or so.
+    // Finds brokers that are back within about a second.
     ("reconnect.backoff.ms", "100"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.connection.setup.timeout.ms", "5000"),
-    // A broker that hangs is left after this, and what it has not answered is tried elsewhere.
+    // Gives up a broker that hangs, and tries its messages elsewhere.
     ("socket.timeout.ms", "6000"),
-    // What the client remembers of topics (missing, not to be written) holds no longer than this.
+    // Forgets what it knows of topics (missing, not to be written) after this time.
     ("topic.metadata.refresh.interval.ms", "10000"),
     ("statistics.interval.ms", "0"),
 ];
 
 /// For producers, unless properties say otherwise.
 const PRODUCER: &[(&str, &str)] = &[
-    // A call hands over all that it has; waiting for more would only be slower.
+    // A call hands over all of its events at once: waiting for more would only be slower.
     ("linger.ms", "0"),
     ("compression.type", "lz4"),
     ("delivery.timeout.ms", "15000"),
-    // Before `socket.timeout.ms`, so that a broker that waits for others can still say so.
+    // Less than `socket.timeout.ms`, so that a broker that waits for others can still answer.
     ("request.timeout.ms", "5000"),
     ("topic.metadata.propagation.max.ms", "5000"),
-    // Bounded memory; a full queue is an error that passes.
+    // Bounds the memory; a full queue is a transient error.
     ("queue.buffering.max.messages", "50000"),
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-/// For producers where missing topics are created: with the partitions that were asked for, so not
-/// by the brokers, on an event that comes first.
+/// For producers when this service creates missing topics: otherwise the brokers would create them,
+/// for the first event, with their own number of partitions.
 const CREATING: &[(&str, &str)] = &[("allow.auto.create.topics", "false")];
 
-/// For producers, always; `properties.rs` refuses anything else for them.
+/// For producers, always; `properties.rs` refuses other values.
 const GUARANTEES: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
 impl KafkaSettings {
-    /// Looks for what is wrong, without reading a file or starting anything. Answers with properties
-    /// that are without effect: they mean something to Java's client only.
+    /// Finds problems without reading a file or starting a client. Answers with the properties
+    /// without effect: only Java's client knows them.
     ///
     /// # Errors
-    /// All that can be said at once. Starting a client may find more: a key file that is missing, a
-    /// password that does not open it, properties that do not fit together.
+    /// All problems that can be found at once. Starting a client may find more: a missing key file,
+    /// a password that does not open it, properties that do not fit together.
     pub fn check(&self) -> Result<Vec<String>, SettingsError> {
-        self.prepare().map(|prepared| prepared.set_aside)
+        self.prepare().map(|prepared| prepared.without_effect)
     }
 
     pub(crate) fn prepare(&self) -> Result<Prepared, SettingsError> {
         let mut problems = Vec::new();
-        let mut set_aside = Vec::new();
-        let mut given = properties::read(&self.properties, &mut problems, &mut set_aside);
-        self.read_addresses(&mut given, &mut problems);
-        let topic = TopicTemplate::parse(&self.topic);
-        if topic.is_none() {
+        let mut without_effect = Vec::new();
+        let mut properties = self.properties.clone();
+        if let Some(protocol) = &self.security_protocol {
+            properties.entry("security.protocol".to_owned()).or_insert_with(|| protocol.clone());
+        }
+        let mut given = properties::read(&properties, &mut problems, &mut without_effect);
+        let servers = self.bootstrap_servers.join(",");
+        if servers.trim().is_empty() {
+            problems.push(Problem::new("bootstrap.servers", "host:port of a broker is needed"));
+        }
+        given.insert("bootstrap.servers".to_owned(), servers);
+        let topics = TopicTemplate::parse(&self.topic);
+        if topics.is_none() {
             let rule = "1 to 249 of A-Z a-z 0-9 . _ -, with {type} for the type of the event";
             problems.push(Problem::new("topic", format!("{:?} is not {rule}", self.topic)));
         }
         let delivery_timeout = properties::delivery_timeout(&given, &mut problems);
-        let Some(topic) = topic.filter(|_| problems.is_empty()) else {
+        let Some(topics) = topics.filter(|_| problems.is_empty()) else {
             return Err(SettingsError { problems });
         };
         let mut client = config(CLIENT);
@@ -184,21 +190,7 @@ impl KafkaSettings {
         let creating = if self.create_topics.is_some() { CREATING } else { &[] };
         let defaults = pairs(PRODUCER).chain(pairs(creating));
         producer.extend(defaults.chain(given).chain(pairs(GUARANTEES)));
-        Ok(Prepared { client, producer, topic, delivery_timeout, set_aside })
-    }
-
-    fn read_addresses(&self, given: &mut BTreeMap<String, String>, problems: &mut Vec<Problem>) {
-        let servers = self.bootstrap_servers.join(",");
-        if servers.trim().is_empty() {
-            problems.push(Problem::new("bootstrap.servers", "host:port of a broker is needed"));
-        }
-        given.insert("bootstrap.servers".to_owned(), servers);
-        if let Some(protocol) = &self.security_protocol {
-            let one = BTreeMap::from([("security.protocol".to_owned(), protocol.clone())]);
-            for (key, value) in properties::read(&one, problems, &mut Vec::new()) {
-                given.entry(key).or_insert(value);
-            }
-        }
+        Ok(Prepared { client, producer, topics, delivery_timeout, without_effect })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The topic of an event: one for all, or one for each type.
+//! The topic of an event: one topic for all events, or one for each type.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use order_domain::OrderEventKind;
 
 const TYPE: &str = "{type}";
 
-/// Gives each type of event its topic.
+/// The topic of each type of event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicTemplate {
     by_kind: [(OrderEventKind, String); OrderEventKind::ALL.len()],
@@ -14,13 +14,13 @@ pub(crate) struct TopicTemplate {
 
 impl TopicTemplate {
     /// Reads a topic's name, in which `{type}` stands for the type, such as `order.created`; `None`
-    /// when the result is no name that Kafka allows.
+    /// when Kafka does not allow the resulting names.
     pub(crate) fn parse(template: &str) -> Option<Self> {
         let by_kind = OrderEventKind::ALL.map(|kind| (kind, template.replace(TYPE, kind.as_str())));
         by_kind.iter().all(|(_, name)| is_topic(name)).then_some(Self { by_kind })
     }
 
-    /// The topic for a type.
+    /// The topic of a type.
     pub(crate) fn of(&self, kind: OrderEventKind) -> &str {
         self.by_kind.iter().find(|(of, _)| *of == kind).map_or("", |(_, name)| name)
     }
@@ -31,7 +31,7 @@ impl TopicTemplate {
     }
 }
 
-/// Kafka's rule (`org.apache.kafka.common.internals.Topic`).
+/// Whether Kafka allows a name (`org.apache.kafka.common.internals.Topic`).
 pub(crate) fn is_topic(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(allowed)
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kafka_allows_in_no_name_is_refused() {
+    fn names_that_kafka_does_not_allow_are_refused() {
         let long = "x".repeat(250);
         for name in ["", ".", "..", "order events", "order/events", "{typ}", "ordér", &long] {
             assert_eq!(TopicTemplate::parse(name), None, "{name}");

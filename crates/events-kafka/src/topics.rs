@@ -1,6 +1,5 @@
-//! Looks whether the topics are there, with how many partitions, and creates what is missing when
-//! the settings say so. Never in the way of anything: it runs beside the service, for as long as it
-//! takes the brokers to answer.
+//! Looks for the topics and their numbers of partitions, and creates missing topics when the settings
+//! say so. It runs beside the service until the brokers have answered, and nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,13 +21,13 @@ use crate::topic::TopicTemplate;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// What was just created is not known to every broker at once: so often it is looked for again,
+/// How often a new topic is looked for: not every broker knows it at once.
 const SPREAD_LOOKS: usize = 25;
-/// with this pause.
+/// The pause between these looks.
 const SPREAD_PAUSE: Duration = Duration::from_millis(200);
 
 type Admin = AdminClient<DefaultClientContext>;
-/// The number of partitions of each topic, or what a broker says instead.
+/// The number of partitions of each topic, or the broker's error.
 type Found = BTreeMap<String, Result<usize, Code>>;
 
 #[derive(Debug)]
@@ -46,15 +45,15 @@ impl TopicCheck {
         create: Option<CreateTopics>,
         monitor: Arc<Monitor>,
     ) -> Self {
-        // Asking for a topic must not make it, with whatever partitions the brokers like.
+        // A look for a topic must not create it, with the brokers' default number of partitions.
         config.set("allow.auto.create.topics", "false");
-        // Nobody reads this client's log; what it would say the publisher's client says as well.
+        // The publisher's client logs the same.
         config.set_log_level(RDKafkaLogLevel::Emerg);
         let topics = topics.names().into_iter().map(str::to_owned).collect();
         Self { config, topics, create, monitor }
     }
 
-    /// Ends when all topics are there.
+    /// Ends when all topics exist.
     pub(crate) async fn run(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -77,7 +76,7 @@ impl TopicCheck {
         let config = self.config.clone();
         let admin: Arc<Admin> = Arc::new(spawn_blocking(move || config.create()).await??);
         let state = self.look_with(&admin).await;
-        // Its end takes a while.
+        // Ending the client takes a while.
         spawn_blocking(move || drop(admin)).await?;
         state
     }
@@ -154,7 +153,7 @@ fn look_at(admin: &Admin, topic: &str) -> KafkaResult<(String, Result<usize, Cod
     Ok((topic.to_owned(), partitions))
 }
 
-/// What a broker says, and what to do about it.
+/// A broker's error about a topic, and what to do about it.
 fn explained(code: Code) -> String {
     let advice = match code {
         Code::UnknownTopicOrPartition => "there is no such topic; create it, or have it created",
@@ -183,13 +182,13 @@ fn refused(code: Code, how: CreateTopics) -> String {
     format!("{advice}: {code}")
 }
 
-/// Creates topics; says why some could not be created.
+/// Creates topics; answers why some could not be created.
 async fn create(
     admin: &Admin,
     topics: &[String],
     how: CreateTopics,
 ) -> Result<Option<String>, BoxError> {
-    // -1 leaves it to the brokers.
+    // -1 means the brokers' default.
     let partitions = how.partitions.map_or(-1, i32::from);
     let replicas = how.replication_factor.map_or(-1, i32::from);
     let new = |topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas));
@@ -201,7 +200,7 @@ async fn create(
     for created in admin.create_topics(&new, &options).await? {
         match created {
             Ok(topic) => tracing::info!(topic, "the topic was created"),
-            // By another instance, at the same moment.
+            // Another instance has created it at the same moment.
             Err((_, Code::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
                 amiss.push(format!("{topic} could not be created: {}", refused(code, how)));

@@ -1,5 +1,5 @@
-//! Messages are for ever: from the same inputs every build makes the very bytes that earlier ones
-//! have published. They are kept in `order-events/tests/corpus`, where every build reads them too.
+//! From the same inputs, every build makes the same bytes as earlier builds. The messages are kept in
+//! `order-events/tests/corpus`, where a test decodes them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use std::str::Chars;
 const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
-/// Reads them. What is wrong is told without a word of the text.
+/// Reads user and password. No error contains a part of the text.
 pub(super) fn credentials(text: &str) -> Result<(String, String), String> {
     let mut chars = text.chars().peekable();
     let module = word(&mut chars);
@@ -18,7 +18,7 @@ pub(super) fn credentials(text: &str) -> Result<(String, String), String> {
                 .to_owned(),
         );
     }
-    word(&mut chars); // `required`: there is only one module
+    word(&mut chars); // `required`: there is one module
     let (mut username, mut password) = (None, None);
     loop {
         let option = word(&mut chars);
@@ -38,7 +38,7 @@ pub(super) fn credentials(text: &str) -> Result<(String, String), String> {
     username.zip(password).ok_or_else(|| "has no username=\"…\" and password=\"…\"".to_owned())
 }
 
-/// A word, bare or in quotation marks, in which a backslash takes the next character as it is.
+/// A word, bare or in quotation marks; within these, a backslash escapes the next character.
 fn word(chars: &mut Peekable<Chars<'_>>) -> String {
     while chars.next_if(|c| c.is_whitespace()).is_some() {}
     let mut word = String::new();
@@ -60,10 +60,6 @@ fn word(chars: &mut Peekable<Chars<'_>>) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<(String, String), String> {
-        credentials(text)
-    }
-
     #[test]
     fn user_and_password_are_read_as_java_reads_them() {
         for (text, user, password) in [
@@ -72,12 +68,12 @@ mod tests {
             (format!("{SCRAM} required username=\"a\\\"b\" password=\"c\\\\d\";"), "a\"b", "c\\d"),
             (format!("{SCRAM} required tokenauth=\"true\" username=u password=\"\";"), "u", ""),
         ] {
-            assert_eq!(read(&text), Ok((user.to_owned(), password.to_owned())), "{text}");
+            assert_eq!(credentials(&text), Ok((user.to_owned(), password.to_owned())), "{text}");
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_without_its_secrets() {
+    fn an_error_does_not_contain_the_password() {
         for text in [
             "com.sun.security.auth.module.Krb5LoginModule required username=u password=hunter2;",
             &format!("{PLAIN} required username=\"u\" password=\"hunter2\""),
@@ -86,7 +82,7 @@ mod tests {
             &format!("{PLAIN} required username=\"u\" password=\"hunter2;"),
             "",
         ] {
-            let reason = read(text).unwrap_err();
+            let reason = credentials(text).unwrap_err();
             assert!(!reason.contains("hunter2") && !reason.is_empty(), "{reason}");
         }
     }

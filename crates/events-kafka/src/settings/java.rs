@@ -1,20 +1,11 @@
-//! Java's names for properties, where librdkafka has others or none.
+//! Java's names of properties, where librdkafka has other names or none.
 
 use std::collections::BTreeMap;
 
 use super::jaas;
 
-/// What a property means to librdkafka.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// These properties.
-    Is(Vec<(String, String)>),
-    /// Nothing, and nothing is lost by that.
-    Nothing,
-}
-
-/// The same under another name, librdkafka's own second names included: of two names for one
-/// property it would take the value of either.
+/// Properties with another name in librdkafka. Its own aliases are among them: with two names for
+/// one property, librdkafka would take either value.
 const RENAMED: &[(&str, &str)] = &[
     ("compression.codec", "compression.type"),
     ("max.in.flight", "max.in.flight.requests.per.connection"),
@@ -30,7 +21,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("ssl.truststore.certificates", "ssl.ca.pem"),
 ];
 
-/// How the bytes are made, which is fixed here, and how Java's own client uses memory and threads.
+/// Properties without effect: the form of the bytes, which is fixed here, and how Java's client uses
+/// memory and threads.
 const JAVA_ONLY: &[&str] = &[
     "buffer.memory",
     "interceptor.classes",
@@ -50,16 +42,16 @@ const JAVA_ONLY: &[&str] = &[
 ];
 const JAVA_ONLY_FAMILIES: &[&str] = &["schema.registry.", "spring."];
 
-/// Says what a property means, or why it cannot be honoured; never its value.
-pub(super) fn meaning(
+/// A property in librdkafka's names; `None` when it has no effect.
+///
+/// # Errors
+/// Why it cannot be honoured; never its value.
+pub(super) fn translate(
     key: &str,
     value: &str,
     all: &BTreeMap<String, String>,
-) -> Result<Meaning, String> {
-    let is = |pairs: &[(&str, &str)]| {
-        let owned = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Ok(Meaning::Is(owned.collect()))
-    };
+) -> Result<Option<Vec<(String, String)>>, String> {
+    let is = |pairs: &[(&str, &str)]| Ok(Some(super::pairs(pairs).collect()));
     let store_is = |kind: &str, store: &str| {
         all.get(store).is_some_and(|given| given.trim().eq_ignore_ascii_case(kind))
     };
@@ -87,7 +79,7 @@ pub(super) fn meaning(
             Err("the Kafka client reads no JKS: convert it to PKCS12 and set ssl.keystore.type"
                 .to_owned())
         }
-        // Whatever else they say is refused with the store.
+        // Other types are refused together with the store.
         "ssl.truststore.type" | "ssl.keystore.type" => is(&[]),
         "partitioner.class" => {
             Err("orders stay in their partitions by murmur2 of the key, as with \
@@ -97,10 +89,8 @@ pub(super) fn meaning(
         _ if key.ends_with(".callback.handler.class") => {
             Err("a Java class cannot be run here".to_owned())
         }
-        _ if JAVA_ONLY.contains(&key) => Ok(Meaning::Nothing),
-        _ if JAVA_ONLY_FAMILIES.iter().any(|family| key.starts_with(family)) => {
-            Ok(Meaning::Nothing)
-        }
+        _ if JAVA_ONLY.contains(&key) => Ok(None),
+        _ if JAVA_ONLY_FAMILIES.iter().any(|family| key.starts_with(family)) => Ok(None),
         _ => {
             let renamed = RENAMED.iter().find(|(from, _)| *from == key);
             is(&[(renamed.map_or(key, |(_, to)| to), value)])

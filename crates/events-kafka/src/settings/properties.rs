@@ -1,5 +1,5 @@
-//! The properties one by one: said in librdkafka's words, kept from undoing a guarantee, and put
-//! to librdkafka itself, which knows best what it takes.
+//! The properties one by one: translated into librdkafka's names, kept from undoing a guarantee, and
+//! checked by librdkafka itself.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,15 +9,14 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
-use super::java::{self, Meaning};
-use super::{PRODUCER, Problem};
+use super::{PRODUCER, Problem, java};
 
 const DELIVERY_TIMEOUT: &str = "delivery.timeout.ms";
-/// Shorter, and the election of a leader fails every message; longer, and an event that cannot be
-/// delivered holds up its call, and the relay's lease with it.
+/// Less, and the election of a leader fails every message; more, and an event that cannot be
+/// delivered holds up its call, and with it the relay's lease.
 const DELIVERY_MILLIS: RangeInclusive<u64> = 1_000..=120_000;
 
-/// What publishing rests on, with the values that may be given for it all the same.
+/// Properties that publishing rests on, with the values that may be given for them all the same.
 const FIXED: &[(&str, &[&str], &str)] = &[
     ("enable.idempotence", &["true"], "is always true: without it retries change the order"),
     ("acks", &["all", "-1"], "is always all: published means that the replicas have it"),
@@ -27,38 +26,39 @@ const FIXED: &[(&str, &[&str], &str)] = &[
         "is always murmur2_random, as in Java: an order stays in its partition",
     ),
     ("transactional.id", &[], "is not used: each event is published by itself"),
-    ("delivery.report.only.error", &["false"], "is always false: reports are what is waited for"),
+    ("delivery.report.only.error", &["false"], "is always false: the publisher waits for reports"),
     ("bootstrap.servers", &[], "has a setting of its own"),
-    ("statistics.interval.ms", &["0"], "is always 0: nobody reads them"),
+    ("statistics.interval.ms", &["0"], "is always 0: they are not read"),
     ("plugin.library.paths", &[], "is not used: no foreign code is loaded"),
 ];
 
-/// Puts properties into librdkafka's words. Those that mean something to Java's client only are set
-/// aside.
+/// Translates properties into librdkafka's names. Those that only Java's client knows are listed as
+/// without effect.
 pub(super) fn read(
     properties: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
-    set_aside: &mut Vec<String>,
+    without_effect: &mut Vec<String>,
 ) -> BTreeMap<String, String> {
     let mut read = BTreeMap::new();
     for (key, value) in properties {
-        match java::meaning(key, value, properties) {
-            Ok(Meaning::Is(pairs)) => {
+        let problem = |reason: String| Problem::new(key, reason);
+        match java::translate(key, value, properties) {
+            Ok(Some(pairs)) => {
                 for (own_key, own_value) in pairs {
                     match check(&own_key, &own_value) {
                         Ok(()) => drop(read.insert(own_key, own_value)),
-                        Err(reason) => problems.push(Problem::new(key, reason)),
+                        Err(reason) => problems.push(problem(reason)),
                     }
                 }
             }
-            Ok(Meaning::Nothing) => set_aside.push(key.clone()),
-            Err(reason) => problems.push(Problem::new(key, reason)),
+            Ok(None) => without_effect.push(key.clone()),
+            Err(reason) => problems.push(problem(reason)),
         }
     }
     read
 }
 
-/// How long librdkafka is to try.
+/// How long librdkafka tries to deliver a message.
 pub(super) fn delivery_timeout(
     given: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
@@ -90,7 +90,7 @@ fn check(key: &str, value: &str) -> Result<(), String> {
     }
 }
 
-/// librdkafka repeats the value, or one of a list, which may be a secret.
+/// Removes the value, or its parts, from librdkafka's error: it may be a secret.
 fn without(value: &str, reason: &str) -> String {
     std::iter::once(value)
         .chain(value.split(',').map(str::trim))

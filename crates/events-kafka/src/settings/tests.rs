@@ -1,4 +1,4 @@
-//! What settings make of the client, and what is said of wrong ones.
+//! The configuration of the clients that settings lead to, and the problems of wrong settings.
 
 use super::*;
 
@@ -36,14 +36,14 @@ fn without_properties_the_guarantees_hold() {
 }
 
 #[test]
-fn who_creates_topics_does_not_leave_it_to_the_brokers() {
+fn brokers_do_not_create_topics_when_the_service_does() {
     let create_topics = Some(CreateTopics::default());
     let prepared = KafkaSettings { create_topics, ..settings(&[]) }.prepare().unwrap();
     assert_eq!(prepared.producer.get("allow.auto.create.topics"), Some("false"));
 }
 
 #[test]
-fn properties_come_before_the_defaults_under_any_of_their_names() {
+fn properties_override_the_defaults_under_any_of_their_names() {
     let given = [("compression.codec", "snappy"), ("message.timeout.ms", "2000")];
     let prepared = settings(&given).prepare().unwrap();
     assert_eq!(prepared.producer.get("compression.type"), Some("snappy"));
@@ -52,7 +52,7 @@ fn properties_come_before_the_defaults_under_any_of_their_names() {
 }
 
 #[test]
-fn what_the_guarantees_rest_on_cannot_be_changed() {
+fn properties_that_the_guarantees_rest_on_cannot_be_changed() {
     refused(&[("acks", "1")], "always all");
     refused(&[("request.required.acks", "0")], "always all");
     refused(&[("enable.idempotence", "false")], "always true");
@@ -144,13 +144,12 @@ fn pem_stores_are_translated_and_java_keystores_refused_with_what_to_do() {
 }
 
 #[test]
-fn what_only_javas_client_has_is_left_out() {
-    settings(&[
+fn properties_that_only_javas_client_knows_have_no_effect() {
+    let given = [
         ("key.serializer", "org.apache.kafka.common.serialization.StringSerializer"),
         ("spring.json.add.type.headers", "false"),
-    ])
-    .prepare()
-    .unwrap();
+    ];
+    assert_eq!(settings(&given).check().unwrap(), given.map(|(key, _)| key));
 }
 
 #[test]
