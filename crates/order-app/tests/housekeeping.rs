@@ -1,24 +1,18 @@
-//! Housekeeping deletes what is older than a day, batch by batch, and outlives failures.
+//! Housekeeping deletes old answers and events batch by batch, and outlives failures.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use order_app::housekeeping::{Chore, Housekeeping};
 use order_app::idempotency::RecordedAnswer;
-use order_app::ports::{
-    Change, Duty, EventJournal, Lease, Leased, OrderStore as _, Progress, SHARDS, StoreError,
-};
-use order_domain::OrderStatus;
+use order_app::ports::{Change, EventJournal as _, OrderStore as _, StoreError};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_key, a_new_order, a_recorded_answer, an_order_id, moved, noon,
-    soon,
+    a_change_placing, a_key, a_new_order, a_recorded_answer, an_order_id, noon, soon,
 };
-use order_testkit::{FixedClock, HookedJournal, InMemoryStore, MockStore};
-use uuid::Uuid;
+use order_testkit::{FixedClock, InMemoryStore, Method};
 
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day_and_then_deleted() {
@@ -39,76 +33,65 @@ async fn an_answer_is_kept_for_a_day_and_then_deleted() {
     assert_eq!(gone, None);
 }
 
-/// Housekeeping over a store that deletes as many answers as it is told.
-fn deleting(answer: impl Fn(u32) -> Result<u32, StoreError> + Send + 'static) -> Housekeeping {
-    let mut store = MockStore::new();
-    let purge = store.expect_purge_answers();
-    purge.returning(move |_, limit, _| answer(limit));
-    let (journal, clock) = (InMemoryStore::default(), FixedClock::default());
-    Housekeeping::new(Arc::new(store), Arc::new(journal), None, Arc::new(clock))
+/// A store with this many answers, and housekeeping a day later.
+async fn with_old_answers(count: i64) -> (Arc<InMemoryStore>, Housekeeping) {
+    let (store, clock) = (Arc::new(InMemoryStore::default()), FixedClock::default());
+    for id in 1..=count {
+        let answer = Some(a_recorded_answer(a_key(&id.to_string())));
+        let change = Change { answer, ..a_change_placing(a_new_order(id, 42)) };
+        store.commit(change, soon()).await.unwrap();
+    }
+    clock.set(noon() + TimeDelta::hours(25));
+    (store.clone(), Housekeeping::new(store.clone(), store, None, Arc::new(clock)))
+}
+
+fn down() -> StoreError {
+    StoreError::Unavailable("down".into())
 }
 
 #[tokio::test]
 async fn a_full_batch_means_that_there_may_be_more() {
-    let step = deleting(Ok).step(Chore::Answers).await;
-    assert!(step.unwrap());
-    let step = deleting(|limit| Ok(limit - 1)).step(Chore::Answers).await;
-    assert!(!step.unwrap());
-    let step = deleting(|_| Ok(0)).step(Chore::Answers).await;
-    assert!(!step.unwrap());
+    for (answers, expected) in [(500, true), (499, false), (0, false)] {
+        let (_, housekeeping) = with_old_answers(answers).await;
+        assert_eq!(housekeeping.step(Chore::Answers).await.unwrap(), expected);
+    }
 }
 
 #[tokio::test]
 async fn a_failure_of_the_store_is_the_answer_of_the_step() {
-    let step = deleting(|_| Err(StoreError::Unavailable("down".into())));
-    let step = step.step(Chore::Answers).await;
+    let (store, housekeeping) = with_old_answers(0).await;
+    store.faults().before(Method::PurgeAnswers).fails(down);
+    let step = housekeeping.step(Chore::Answers).await;
     assert!(matches!(step, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_loop_deletes_all_that_is_due_and_pauses_after_the_last_batch_or_a_failure() {
-    let calls = Arc::new(AtomicU32::new(0));
-    let counted = calls.clone();
     // Two full batches and a last one, a failure, and from then on nothing.
-    let housekeeping = deleting(move |limit| match counted.fetch_add(1, Ordering::SeqCst) {
-        0 | 1 => Ok(limit),
-        2 => Ok(1),
-        3 => Err(StoreError::Unavailable("down".into())),
-        _ => Ok(0),
-    });
+    let (store, housekeeping) = with_old_answers(1_001).await;
+    let mut calls = 0;
+    let fourth = move |_: &_| {
+        calls += 1;
+        calls == 4
+    };
+    store.faults().before(Method::PurgeAnswers).when(fourth).fails(down);
     let pause = Duration::from_mins(1);
-    for (pauses, expected) in [(0, 3), (1, 4), (2, 5), (5, 8)] {
-        calls.store(0, Ordering::SeqCst);
-        let end = pause * pauses + pause / 2;
-        let run = tokio::time::timeout(end, housekeeping.clone().run(pause));
-        assert!(run.await.is_err(), "it runs for ever");
-        assert_eq!(calls.load(Ordering::SeqCst), expected);
+    let run = tokio::spawn(housekeeping.run(pause));
+    for expected in [3, 4, 5, 6] {
+        tokio::time::sleep(pause / 2).await;
+        assert_eq!(store.faults().count(Method::PurgeAnswers), expected);
+        tokio::time::sleep(pause / 2).await;
     }
+    assert!(!run.is_finished(), "it runs for ever");
 }
 
-async fn lease(journal: &InMemoryStore, duty: Duty) -> Lease {
-    let lease = journal.lease(duty, Uuid::nil(), Duration::from_mins(5), soon()).await;
-    lease.unwrap().unwrap()
-}
-
-/// So many orders of two events each, published at noon.
+/// A store with this many orders of two events each, published at noon.
 async fn published(orders: i64) -> Arc<InMemoryStore> {
     let store = Arc::new(InMemoryStore::default());
     for id in 1..=orders {
-        store.commit(a_change_placing(a_new_order(id, 42)), soon()).await.unwrap();
-        let order = store.order(an_order_id(id), soon()).await.unwrap().unwrap();
-        let confirmed = moved(&order, OrderStatus::Confirmed, noon());
-        store.commit(a_change(confirmed), soon()).await.unwrap();
+        store.add_versions(id, 2).await;
     }
-    let arranging = lease(&store, Duty::Sequence).await;
-    let held = store.assign_positions(&arranging, 10_000, soon()).await.unwrap();
-    assert!(matches!(held, Leased::Done(_)));
-    let position = store.last_position(soon()).await.unwrap();
-    for shard in 0..SHARDS {
-        let lease = lease(&store, Duty::Publish(shard)).await;
-        let progress = Progress { position, ..Progress::default() };
-        store.advance(&lease, &progress, soon()).await.unwrap();
-    }
+    store.publish_all().await;
     store
 }
 
@@ -141,22 +124,16 @@ async fn events_without_a_retention_are_kept_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_due_is_purged_batch_by_batch_whatever_becomes_of_the_answers() {
+async fn all_events_that_are_due_are_purged_batch_by_batch_although_answers_fail() {
     let (store, clock) = (published(700).await, Arc::new(FixedClock::default()));
     clock.set(noon() + TimeDelta::days(31));
-    let calls = Arc::new(AtomicU32::new(0));
-    let counted = calls.clone();
-    let journal = HookedJournal::new(store.clone(), move |_| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        std::future::ready(Ok(()))
-    });
-    let mut failing = MockStore::new();
-    failing.expect_purge_answers().returning(|_, _, _| Err(StoreError::Unavailable("x".into())));
+    let journal = Arc::new(store.another_instance());
+    journal.faults().before(Method::PurgeAnswers).fails(down);
     let retention = Some(TimeDelta::days(30));
     let housekeeping =
-        Housekeeping::new(Arc::new(failing), Arc::new(journal), retention, clock.clone());
+        Housekeeping::new(journal.clone(), journal.clone(), retention, clock.clone());
     let run = housekeeping.run(Duration::from_mins(1));
     assert!(tokio::time::timeout(Duration::from_secs(30), run).await.is_err(), "it runs for ever");
     assert_eq!(store.purged_through(soon()).await.unwrap(), 1_400);
-    assert_eq!(calls.load(Ordering::SeqCst), 3 * 2, "three batches, heard before and after");
+    assert_eq!(journal.faults().count(Method::Purge), 3, "three batches");
 }

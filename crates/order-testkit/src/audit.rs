@@ -1,11 +1,11 @@
-//! Whether tables and topic tell the same history: every version of every order has its event, and
-//! every event was published, in sequence, unchanged. It judges what others have read; reading is
-//! in `tables.rs`, and for a topic with whoever has a client.
+//! Compares the tables with the topic: every version of every order has its event, and every event
+//! was published, in sequence and unchanged. `tables.rs` reads the tables; tests with a client of
+//! the broker read the topic.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// What the tables hold.
+/// The contents of the tables.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
     /// All orders.
@@ -14,20 +14,20 @@ pub struct Tables {
     pub events: Vec<EventRow>,
     /// The whole journal.
     pub places: Vec<PlaceRow>,
-    /// Orders whose events wait for somebody to mend something.
+    /// Parked orders.
     pub parked: Vec<i64>,
-    /// How many events have no place in the journal yet.
+    /// The number of events without a position in the journal.
     pub incoming: i64,
-    /// How many events somebody decided not to publish.
+    /// The number of skipped events.
     pub skipped: i64,
 }
 
-/// An order as its row has it.
+/// The row of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
     /// Its id.
     pub id: i64,
-    /// How often it was written.
+    /// Its version.
     pub version: i64,
     /// Its status, such as `PENDING`.
     pub status: String,
@@ -44,14 +44,14 @@ pub struct EventRow {
     pub sequence: i64,
     /// Its type, such as `order.created`.
     pub kind: String,
-    /// What its body is: see [`print_of`].
+    /// The fingerprint of its body: see [`print_of`].
     pub body: u64,
 }
 
-/// The place of an event in the journal.
+/// The position of an event in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceRow {
-    /// Where.
+    /// The position.
     pub position: i64,
     /// The event's id, in hexadecimal digits.
     pub id: String,
@@ -62,7 +62,7 @@ pub struct PlaceRow {
 pub struct Message {
     /// Its partition.
     pub partition: i32,
-    /// Its place there.
+    /// Its offset in the partition.
     pub offset: i64,
     /// The event's id, in hexadecimal digits.
     pub id: String,
@@ -72,55 +72,55 @@ pub struct Message {
     pub sequence: i64,
     /// The event's type.
     pub kind: String,
-    /// What its body is: see [`print_of`].
+    /// The fingerprint of its body: see [`print_of`].
     pub body: u64,
-    /// What its headers are: see [`print_of`].
+    /// The fingerprint of its headers: see [`print_of`].
     pub headers: u64,
 }
 
-/// Something that must not be.
+/// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// An order has a version that no event tells.
+    /// A version of an order has no event.
     ChangeWithoutEvent(i64, i64),
-    /// An event tells a version that its order does not have.
+    /// An event belongs to a version that its order does not have.
     EventWithoutChange(i64, i64),
-    /// The newest event of an order does not tell the status that the order has.
+    /// The newest event of an order belongs to another status.
     OtherStatus(i64),
-    /// An event has no place in the journal, or more than one.
+    /// An event has no position in the journal, or more than one.
     Misplaced(i64, i64),
-    /// A place in the journal is of no event.
+    /// A position in the journal has no event.
     PlaceOfNothing(i64),
-    /// An event has a place before an earlier one of its order.
+    /// An event has a position before that of an earlier event of its order.
     PlacedBefore(i64, i64),
     /// An event is not in the topic.
     Lost(i64, i64),
     /// The first occurrence of an event in the topic does not follow that of the one before it.
     Overtaken(i64, i64),
-    /// A message is of no event that was committed.
+    /// A message belongs to no committed event.
     Unknown(String),
-    /// A message is not what was committed under its id, or not what an earlier copy was.
+    /// A message differs from the event with its id, or from an earlier copy.
     Changed(i64, i64),
     /// The messages of an order are in several partitions.
     Scattered(i64),
     /// An order is parked.
     Parked(i64),
-    /// So many events have not found into the journal.
+    /// This many events have no position in the journal.
     Incoming(i64),
-    /// So many events were skipped.
+    /// This many events were skipped.
     Skipped(i64),
 }
 
-/// What an audit has seen.
+/// The result of an audit.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// All that must not be.
+    /// All broken promises.
     pub findings: Vec<Finding>,
-    /// How many messages are repetitions of earlier ones; they may be.
+    /// The number of messages that repeat earlier ones, which is allowed.
     pub repetitions: usize,
 }
 
-/// Stands for content that is too much to keep: equal for equal content only, as good as surely.
+/// A fingerprint of contents that are too large to keep; different contents almost surely differ.
 #[must_use]
 pub fn print_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -128,7 +128,7 @@ pub fn print_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     hasher.finish()
 }
 
-/// Audits tables and the whole topic; messages may come in any order, their offsets count.
+/// Audits the tables and the whole topic. Messages may come in any order: their offsets count.
 #[must_use]
 pub fn audit(tables: &Tables, topic: &[Message]) -> Audit {
     let mut audit = Audit::default();
@@ -172,7 +172,7 @@ impl Audit {
         }
     }
 
-    /// Every event has one place, after those of the events before it.
+    /// Every event has one position, after those of the earlier events of its order.
     fn places(&mut self, tables: &Tables) {
         let mut places: HashMap<&str, Vec<i64>> = HashMap::new();
         for place in &tables.places {
@@ -197,7 +197,7 @@ impl Audit {
         self.findings.extend(of_nothing.into_iter().map(Finding::PlaceOfNothing));
     }
 
-    /// Nothing waits for somebody, and nobody gave anything up.
+    /// No order is parked, no event is skipped, and no event lacks a position.
     fn leftovers(&mut self, tables: &Tables) {
         self.findings.extend(tables.parked.iter().copied().map(Finding::Parked));
         if tables.incoming != 0 {
@@ -208,7 +208,7 @@ impl Audit {
         }
     }
 
-    /// Every event is there as it was committed, first occurrences in sequence, in one partition.
+    /// Every event is there unchanged; of each order first occurrences are in sequence, in one partition.
     fn topic(&mut self, tables: &Tables, topic: &[Message]) {
         let events: HashMap<&str, &EventRow> =
             tables.events.iter().map(|event| (event.id.as_str(), event)).collect();
@@ -249,7 +249,7 @@ impl Audit {
 }
 
 impl Message {
-    /// Whether it is what was committed.
+    /// Whether it equals the committed event.
     fn is(&self, event: &EventRow) -> bool {
         (self.order, self.sequence, &self.kind, self.body)
             == (event.order, event.sequence, &event.kind, event.body)

@@ -1,6 +1,5 @@
-//! A Kafka broker of a test's own, on the programs that `deploy/stack` starts the shared one with. It
-//! can be reached with TLS, with a password or a certificate, as brokers are in production, and gives
-//! rights.
+//! A Kafka broker for one test, started by `deploy/stack` like the shared one. It has listeners with
+//! TLS, with passwords and with certificates, as brokers in production have, and checks rights.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,23 +9,23 @@ use order_app::ports::Entropy as _;
 
 use crate::RandomEntropy;
 
-/// One broker; stopped, and removed with its data, when dropped.
+/// A broker; dropping it stops it and removes its data.
 #[derive(Debug)]
 pub struct OwnBroker {
     folder: PathBuf,
-    /// Plain, of the controller, secure, for certificates, for the password alone.
+    /// The ports: plain, controller, secure, certificates, password without TLS.
     ports: [u16; 5],
 }
 
 impl OwnBroker {
-    /// Who may come by the secure listener: this user,
+    /// The user of the secure listener.
     pub const USER: &str = "shop";
-    /// with this password, which is to be found nowhere else.
+    /// The password of [`OwnBroker::USER`], which must not appear in any output.
     pub const PASSWORD: &str = "pl4nted-kafka-password";
-    /// Who may come by the listener for certificates: whoever has one for this name.
+    /// The name in the certificates that the listener for certificates accepts.
     pub const CLIENT: &str = "CN=client";
 
-    /// Chooses its addresses. It runs after [`start`](Self::start).
+    /// Chooses free ports; [`start`](Self::start) starts the broker.
     #[must_use]
     pub fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("kafka-{:032x}", RandomEntropy.bits()));
@@ -42,37 +41,37 @@ impl OwnBroker {
         self.run("stack", &["up", "kafka"]);
     }
 
-    /// Where it takes whoever comes, without TLS, and lets them do everything.
+    /// The listener without TLS, whose clients need no password and have all rights.
     #[must_use]
     pub fn plain(&self) -> String {
         address(self.ports[0])
     }
 
-    /// Where it wants TLS and the password, with SCRAM-SHA-512 or PLAIN, and knows rights.
+    /// The listener with TLS and the password (SCRAM-SHA-512 or PLAIN), which checks rights.
     #[must_use]
     pub fn secure(&self) -> String {
         address(self.ports[2])
     }
 
-    /// Where it wants TLS and a certificate of the client by the same authority.
+    /// The listener with TLS that asks for a client's certificate of the same authority.
     #[must_use]
     pub fn mutual(&self) -> String {
         address(self.ports[3])
     }
 
-    /// Where it wants the password, without TLS.
+    /// The listener with the password, without TLS.
     #[must_use]
     pub fn password_alone(&self) -> String {
         address(self.ports[4])
     }
 
-    /// The file with the certificate of the authority that has signed the broker's, once it runs.
+    /// The file with the certificate of the broker's authority, once the broker runs.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.folder.join("kafka/data/authority.pem")
     }
 
-    /// Gives the user, and the client, rights on all topics that begin so, such as `Write`.
+    /// Gives the user and the client rights, such as `Write`, on all topics with a prefix.
     pub fn grant(&self, prefix: &str, rights: &[&str]) {
         let plain = self.plain();
         let [user, client] = [Self::USER, Self::CLIENT].map(|name| format!("User:{name}"));
@@ -123,13 +122,13 @@ fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Different ones: all are held until the last is found.
+/// Free ports, all different: each is held until the last one is found.
 fn free_ports() -> [u16; 5] {
     let held: [TcpListener; 5] = std::array::from_fn(|_| on_free_port());
     held.map(|held| held.local_addr().expect("an address").port())
 }
 
-/// Below the ports that the system gives to outgoing connections, one of which could take it.
+/// A free port below those that the system gives to outgoing connections.
 fn on_free_port() -> TcpListener {
     loop {
         let [.., high, low] = RandomEntropy.bits().to_be_bytes();

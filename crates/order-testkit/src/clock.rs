@@ -7,7 +7,7 @@ use order_app::ports::Clock;
 
 use crate::examples::noon;
 
-/// Always tells the time that was set last; at first, noon of the examples.
+/// A clock at the time that was set last; at first, noon of the examples.
 #[derive(Debug)]
 pub struct FixedClock(Mutex<DateTime<Utc>>);
 

@@ -1,11 +1,12 @@
-//! The laws of the store and of the journal, as cases that every adapter runs, this crate's fake
-//! included. Those of the journal have rules of their own: see [`JournalCase`].
+//! The laws of the ports, as cases that every adapter runs, this crate's fake included: of the store
+//! ([`cases`]), of the journal ([`journal_cases`]) and of the publisher ([`publisher_cases`]).
 //!
-//! An adapter's test binary makes one trial of each case and database. All cases of one database
-//! may run at the same time on the same store: each uses customers, order ids, keys and event ids
-//! that nobody else has, and assumes nothing about what is stored already. Only answers recorded
-//! before 1981 belong to one case alone, because they are purged by age. A case needs a tokio
-//! runtime with time and IO around it, and ends in a panic when the law is broken.
+//! An adapter's test binary makes one trial of each case and database. All cases of the store may
+//! run at the same time on one database: each uses its own customers, order ids, keys and event ids,
+//! and assumes nothing about what is stored already. Only answers recorded before 1981 belong to one
+//! case, because they are purged by age. Cases of the journal and of the publisher need more: see
+//! [`JournalCase`] and [`BrokerUnderTest`]. A case needs a tokio runtime with time and IO around it,
+//! and panics when the law is broken.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -34,6 +35,7 @@ mod events;
 mod interruption;
 mod journal;
 mod lists;
+mod publisher;
 mod read_back;
 mod steps;
 mod uniqueness;
@@ -45,11 +47,12 @@ use order_app::ports::OrderStore;
 use crate::BoxFuture;
 
 pub use journal::{Instance, JournalCase, journal_cases};
+pub use publisher::{BrokerUnderTest, Delivered, PublisherCase, publisher_cases};
 
-/// One law of the store.
+/// A law of the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// What is demanded, such as `lists::pages_join_without_gap_or_repeat`.
+    /// The law, such as `lists::pages_join_without_gap_or_repeat`.
     pub name: &'static str,
     /// Checks it on a store.
     pub run: fn(Arc<dyn OrderStore>) -> BoxFuture<()>,
@@ -123,7 +126,7 @@ pub fn cases() -> Vec<Case> {
             orders_read_at_the_same_time_are_the_ones_asked_for,
             lists_read_at_the_same_time_are_the_ones_asked_for,
             a_bad_change_among_good_ones_fails_alone,
-            a_bad_change_at_any_place_fails_alone,
+            a_bad_change_fails_alone_wherever_it_stands_in_a_batch,
             changes_of_one_order_sent_together_land_in_their_order,
         }
         interruption {

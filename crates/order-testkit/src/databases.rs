@@ -1,5 +1,5 @@
-//! Databases to throw away, on the real servers that `deploy/stack` starts and in SQLite files.
-//! A server that is not there is a failure that names the command that starts it.
+//! Databases to throw away, on the servers that `deploy/stack` starts and in SQLite files. A test
+//! without its server fails, and names the command that starts it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use diesel_async::{
 };
 use order_app::ports::BoxError;
 
-/// A kind of database that the service runs on.
+/// A database system that the service supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
-    /// Embedded, a file of its own each time.
+    /// Embedded; a new file each time.
     Sqlite,
     /// The PostgreSQL server of `STACK_POSTGRES_URL`.
     Postgres,
@@ -25,10 +25,10 @@ pub enum Database {
     Mysql,
 }
 
-/// A database of its own for one test, dropped with this value.
+/// A database for one test; dropped together with this value.
 #[derive(Debug)]
 pub struct Scratch {
-    /// Where it is, as the store takes it.
+    /// Its URL, as the store takes it.
     pub url: String,
     database: Database,
     name: String,
@@ -36,7 +36,7 @@ pub struct Scratch {
 }
 
 impl Database {
-    /// Every kind.
+    /// Every system.
     pub const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Mariadb, Self::Mysql];
 
     /// A name for test reports.
@@ -110,22 +110,22 @@ impl Database {
     }
 }
 
-/// Runs statements on a database, past any store.
+/// Runs statements directly on a database.
 ///
 /// # Errors
-/// What the database says instead.
+/// The error of the database.
 pub async fn execute(url: &str, statements: &str) -> Result<(), BoxError> {
     Session::to(url).await?.run(statements).await
 }
 
-/// A connection to a database, past any store, for transactions that stay open for a while.
+/// A direct connection to a database, for transactions that stay open for a while.
 pub struct Session(Connection);
 
 impl Session {
     /// Connects.
     ///
     /// # Errors
-    /// What the database says instead.
+    /// The error of the database.
     pub async fn to(url: &str) -> Result<Self, BoxError> {
         Connection::to(url).await.map(Self)
     }
@@ -133,7 +133,7 @@ impl Session {
     /// Runs statements.
     ///
     /// # Errors
-    /// What the database says instead.
+    /// The error of the database.
     pub async fn run(&mut self, statements: &str) -> Result<(), BoxError> {
         match &mut self.0 {
             Connection::Sqlite(connection) => connection.batch_execute(statements).await?,
@@ -150,10 +150,10 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Counts rows, past any store: `of` is a table, and a condition if you like.
+/// Counts rows directly: `of` is a table, with or without a condition.
 ///
 /// # Errors
-/// What the database says instead.
+/// The error of the database.
 pub async fn count(url: &str, of: &str) -> Result<i64, BoxError> {
     let query = diesel::sql_query(format!("SELECT COUNT(*) AS count FROM {of}"));
     let count: Count = match Connection::to(url).await? {
@@ -164,10 +164,10 @@ pub async fn count(url: &str, of: &str) -> Result<i64, BoxError> {
     Ok(count.count)
 }
 
-/// How many connections a server has open to a database, but for the one that asks.
+/// The number of open connections to a database, without the one that asks.
 ///
 /// # Errors
-/// What the server says instead.
+/// The error of the server.
 pub async fn connections(url: &str) -> Result<i64, BoxError> {
     let database = url.rsplit('/').next().unwrap_or_default();
     let all = if url.starts_with("postgres") {

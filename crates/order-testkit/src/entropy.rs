@@ -1,12 +1,12 @@
-//! Sources of "randomness": one that a test can foresee, one that looks random and is the same for
-//! the same seed, and one for ids that must be unique in a database that other test runs use too.
+//! Sources of random bits: one that counts, one that a seed decides, and a random one for ids that must
+//! be unique in a database that other test runs use, too.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use order_app::ports::Entropy;
 
-/// 1, 2, 3, … in the upper and in the lower half of the bits, because callers use either end.
+/// 1, 2, 3, … in the upper and in the lower half of the bits: callers use either half.
 #[derive(Debug, Default)]
 pub struct SequentialEntropy(AtomicU64);
 
@@ -43,7 +43,7 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// Really random, from the operating system by way of the standard library's hash maps.
+/// Random bits of the operating system, through the standard library's hash maps.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomEntropy;
 

@@ -1,6 +1,6 @@
-//! Small examples to build tests from. Each is valid as it is; a test says only what matters to
-//! it: `NewOrder { client_reference: Some(a_reference("po-7")), ..a_new_order(1, 42) }`.
-//! Numbers that make no valid id, amount or quantity end the test.
+//! Small examples to build tests from. Each is valid as it is; a test names the fields that matter to
+//! it: `NewOrder { client_reference: Some(a_reference("po-7")), ..a_new_order(1, 42) }`. Invalid ids,
+//! amounts and quantities end the test.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ pub fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(1_795_348_800_123_456).expect("a time inside the calendar")
 }
 
-/// So many microseconds after [`noon`].
+/// `micros` microseconds after [`noon`].
 #[must_use]
 pub fn noon_plus(micros: i64) -> DateTime<Utc> {
     noon().checked_add_signed(TimeDelta::microseconds(micros)).expect("a time inside the calendar")
 }
 
-/// A deadline that a working store meets easily: in 5 seconds.
+/// A deadline in 5 seconds, which a working store meets easily.
 #[must_use]
 pub fn soon() -> Deadline {
     within(Duration::from_secs(5))
@@ -222,7 +222,7 @@ pub fn a_write_request() -> WriteRequest {
     WriteRequest { origin: an_origin(), once: None, encode, permit: None }
 }
 
-/// A write that is to run once, under a key and for one kind of request.
+/// A write that runs once, under a key and for one fingerprint of the request.
 #[must_use]
 pub fn a_write_once(key: IdempotencyKey, fingerprint: u8) -> WriteRequest {
     WriteRequest {

@@ -1,28 +1,34 @@
-//! A store that works and forgets: the fake for tests of everything above the port. It keeps the
-//! laws of the port, which the contract suite checks on it as on every adapter.
+//! The fake of the store: it works, keeps everything in memory, and fails as a test plans it. The
+//! contract suites check that it keeps the laws of the ports, as they do with every adapter.
 
 mod inspection;
 mod journal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition, StoreError,
+    Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PagePosition,
+    StoreError,
 };
 use order_domain::{Order, OrderId};
 
+use crate::faults::{Call, Faults, Method, Moment};
 use journal::Journal;
 
-/// A working [`OrderStore`] and [`EventJournal`](order_app::ports::EventJournal) in memory: what is
-/// committed here waits to be arranged here. One lock makes every call atomic, so deadlines are always
-/// met.
+/// An [`OrderStore`], [`EventJournal`](order_app::ports::EventJournal) and
+/// [`JournalInspection`](order_app::ports::JournalInspection) in memory, as one instance of the
+/// service sees them. One lock makes every call atomic, so deadlines are always met, unless a
+/// planned fault takes longer.
 #[derive(Debug, Default)]
-pub struct InMemoryStore(Mutex<Tables>);
+pub struct InMemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    faults: Faults,
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -36,23 +42,80 @@ struct Tables {
 }
 
 impl InMemoryStore {
-    /// Makes an event unreadable, as a broken row would.
+    /// Another instance's view of the same data, with faults of its own.
+    #[must_use]
+    pub fn another_instance(&self) -> Self {
+        Self { tables: Arc::clone(&self.tables), faults: Faults::default() }
+    }
+
+    /// The faults of this instance, for the test to plan.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Makes an event unreadable, like a broken row.
     pub fn spoil(&self, order: OrderId, sequence: i64) {
         self.tables().spoiled.insert((order, sequence));
     }
 
-    /// Makes it readable again.
+    /// Makes an event readable again.
     pub fn mend(&self, order: OrderId, sequence: i64) {
         self.tables().spoiled.remove(&(order, sequence));
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the work of a call between the faults that are planned for it.
+    async fn call<T: Send>(
+        &self,
+        call: Call,
+        work: impl FnOnce(&mut Tables) -> T + Send,
+    ) -> Result<T, StoreError> {
+        self.try_call(call, |tables| Ok(work(tables))).await
+    }
+
+    /// The same for work that may fail.
+    async fn try_call<T: Send>(
+        &self,
+        call: Call,
+        work: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        self.faults.at(Moment::Before, call).await?;
+        let answer = work(&mut self.tables())?;
+        self.faults.at(Moment::After, call).await?;
+        Ok(answer)
+    }
+
+    /// The same for work under a lease, which is not done when the lease is lost.
+    async fn call_under<T: Send>(
+        &self,
+        lease: &Lease,
+        call: Call,
+        work: impl FnOnce(&mut Tables) -> T + Send,
+    ) -> Result<Leased<T>, StoreError> {
+        let call = Call { lease: Some(*lease), ..call };
+        self.faults.at(Moment::Before, call).await?;
+        let answer = {
+            let tables = &mut *self.tables();
+            let is_held = tables.journal.held(lease).is_some();
+            if is_held { Leased::Done(work(tables)) } else { Leased::Lost }
+        };
+        let lease = matches!(answer, Leased::Done(_)).then_some(*lease);
+        self.faults.at(Moment::After, Call { lease, ..call }).await?;
+        Ok(answer)
     }
 }
 
+/// A limit as a number of rows.
+fn rows(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 impl Tables {
-    /// What excludes a change. All is asked before anything is written.
+    /// Why a change cannot be written, if so.
     fn conflict(&self, change: &Change) -> Option<Conflict> {
         if let Some(answer) = &change.answer
             && self.answers.contains_key(&answer.key)
@@ -84,43 +147,71 @@ impl Tables {
         self.orders.insert(order.id(), order);
         self.answers.extend(answer.map(|answer| (answer.key.clone(), answer)));
     }
+
+    fn page(&self, query: &CustomerOrders) -> OrderPage {
+        let mut found: Vec<_> =
+            self.orders.values().filter(|order| matches(query, order)).collect();
+        found.sort_unstable_by_key(|order| std::cmp::Reverse(position(order)));
+        let more = found.len() > rows(query.limit);
+        found.truncate(rows(query.limit));
+        let last = found.last().map(|order| position(order));
+        OrderPage { next: last.filter(|_| more), orders: found.into_iter().cloned().collect() }
+    }
+
+    /// An order's events above a sequence, each with whether it can be read.
+    fn events_above(
+        &self,
+        order: OrderId,
+        after: i64,
+    ) -> impl Iterator<Item = (&EventRecord, bool)> {
+        let later = self.events.range((order, after.saturating_add(1))..=(order, i64::MAX));
+        later.map(|(key, event)| (event, !self.spoiled.contains(key)))
+    }
+
+    fn purge_answers(&mut self, recorded_before: DateTime<Utc>, limit: u32) -> u32 {
+        let mut deleted = 0_u32;
+        self.answers.retain(|_, answer| {
+            let purge = deleted < limit && answer.recorded_at < recorded_before;
+            deleted = deleted.saturating_add(u32::from(purge));
+            !purge
+        });
+        deleted
+    }
 }
 
 #[async_trait]
 impl OrderStore for InMemoryStore {
-    async fn next_order_id(&self, _: Deadline) -> Result<OrderId, StoreError> {
-        let mut tables = self.tables();
-        tables.last_id = tables.last_id.saturating_add(1);
-        OrderId::new(tables.last_id).map_err(|error| StoreError::Corrupt(error.into()))
+    async fn next_order_id(&self, deadline: Deadline) -> Result<OrderId, StoreError> {
+        let next = |tables: &mut Tables| {
+            tables.last_id = tables.last_id.saturating_add(1);
+            OrderId::new(tables.last_id).map_err(|error| StoreError::Corrupt(error.into()))
+        };
+        self.try_call(Call::new(Method::NextOrderId, deadline), next).await
     }
 
-    async fn commit(&self, change: Change, _: Deadline) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        if let Some(conflict) = tables.conflict(&change) {
-            return Err(conflict.into());
-        }
-        tables.write(change);
-        Ok(())
+    async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError> {
+        let commit = |tables: &mut Tables| match tables.conflict(&change) {
+            Some(conflict) => Err(conflict.into()),
+            None => {
+                tables.write(change);
+                Ok(())
+            }
+        };
+        self.try_call(Call::new(Method::Commit, deadline), commit).await
     }
 
-    async fn order(&self, id: OrderId, _: Deadline) -> Result<Option<Order>, StoreError> {
-        Ok(self.tables().orders.get(&id).cloned())
+    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
+        let call = Call::new(Method::Order, deadline);
+        self.call(call, |tables| tables.orders.get(&id).cloned()).await
     }
 
     async fn customer_orders(
         &self,
         query: &CustomerOrders,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
-        let tables = self.tables();
-        let mut found: Vec<_> =
-            tables.orders.values().filter(|order| matches(query, order)).collect();
-        found.sort_unstable_by_key(|order| std::cmp::Reverse(position(order)));
-        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().map(|order| position(order));
-        Ok(OrderPage { next: last.filter(|_| more), orders: found.into_iter().cloned().collect() })
+        let call = Call::new(Method::CustomerOrders, deadline);
+        self.call(call, |tables| tables.page(query)).await
     }
 
     async fn events(
@@ -128,43 +219,40 @@ impl OrderStore for InMemoryStore {
         id: OrderId,
         after: i64,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let tables = self.tables();
-        let later = tables.events.range((id, after.saturating_add(1))..=(id, i64::MAX));
-        let readable = |(key, event): (&(OrderId, i64), &EventRecord)| {
-            let spoiled = tables.spoiled.contains(key);
-            if spoiled { Err(StoreError::Corrupt("spoiled".into())) } else { Ok(event.clone()) }
+        let read = |(event, readable): (&EventRecord, bool)| match readable {
+            true => Ok(event.clone()),
+            false => Err(StoreError::Corrupt("spoiled".into())),
         };
-        later.take(limit).map(readable).collect()
+        let call = Call::new(Method::Events, deadline);
+        let events = |tables: &mut Tables| {
+            tables.events_above(id, after).take(rows(limit)).map(read).collect()
+        };
+        self.try_call(call, events).await
     }
 
     async fn answer(
         &self,
         key: &IdempotencyKey,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Option<RecordedAnswer>, StoreError> {
-        Ok(self.tables().answers.get(key).cloned())
+        let call = Call::new(Method::Answer, deadline);
+        self.call(call, |tables| tables.answers.get(key).cloned()).await
     }
 
     async fn purge_answers(
         &self,
         recorded_before: DateTime<Utc>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<u32, StoreError> {
-        let mut deleted = 0_u32;
-        self.tables().answers.retain(|_, answer| {
-            let purge = deleted < limit && answer.recorded_at < recorded_before;
-            deleted = deleted.saturating_add(u32::from(purge));
-            !purge
-        });
-        Ok(deleted)
+        let call = Call::new(Method::PurgeAnswers, deadline);
+        self.call(call, |tables| tables.purge_answers(recorded_before, limit)).await
     }
 
-    async fn ping(&self, _: Deadline) -> Result<(), StoreError> {
-        Ok(())
+    async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
+        self.call(Call::new(Method::Ping, deadline), |_| ()).await
     }
 }
 

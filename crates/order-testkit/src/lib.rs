@@ -1,5 +1,6 @@
-//! For tests only: contract suites over the ports of `order-app`, working fakes, mocks and
-//! examples. What is needed to test one adapter alone is not here: it stays with that adapter.
+//! For tests only: contract suites over the ports of `order-app`, one fake of each port that injects
+//! faults, and examples to build tests from. The features `databases`, `brokers` and `proxy` add real
+//! servers. Tools for the tests of a single adapter stay with that adapter.
 
 #![expect(
     clippy::expect_used,
@@ -7,32 +8,38 @@
     reason = "in a test, a broken expectation ends it; that is what these functions are for"
 )]
 
+#[cfg(feature = "databases")]
 pub mod audit;
 pub mod contract;
+#[cfg(feature = "databases")]
 pub mod databases;
 pub mod examples;
 pub mod published;
+#[cfg(feature = "databases")]
 pub mod tables;
 
+#[cfg(feature = "brokers")]
 mod broker;
 mod clock;
 mod entropy;
-mod hooked_journal;
-mod hooks;
+mod faults;
+mod gate;
+mod history;
 mod in_memory;
-mod mocks;
+#[cfg(feature = "proxy")]
 mod proxy;
 mod publisher;
 
+#[cfg(feature = "brokers")]
 pub use broker::OwnBroker;
 pub use clock::FixedClock;
 pub use entropy::{RandomEntropy, SeededEntropy, SequentialEntropy};
-pub use hooked_journal::{HookedJournal, JournalHook, Moment};
-pub use hooks::{Gate, Hook, HookedStore};
+pub use faults::{Call, Fault, Faults, Method};
+pub use gate::Gate;
 pub use in_memory::InMemoryStore;
-pub use mocks::{MockPublisher, MockStore};
+#[cfg(feature = "proxy")]
 pub use proxy::{Commit, Conduct, Proxy};
-pub use publisher::{Fate, Script, ScriptedPublisher, Topic};
+pub use publisher::{Fate, InMemoryBroker, Script, ScriptedPublisher, Taken};
 
-/// A future of whatever kind.
+/// A boxed future of any kind.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;

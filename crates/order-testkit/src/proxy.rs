@@ -1,5 +1,5 @@
-//! A TCP proxy that misbehaves on command: between a store and its database it cuts, stalls, and
-//! loses the answer to a commit. It understands nothing of the protocols but how a client commits.
+//! A TCP proxy that misbehaves on command: between a store and its database it cuts connections,
+//! stalls, and loses commits or their answers. Of the protocols it knows how a client commits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How the proxy treats what passes.
+/// How the proxy treats the bytes that pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conduct {
-    /// Hands everything on.
+    /// Passes everything on.
     Honest,
     /// Closes every connection, and new ones at once.
     Down,
-    /// Keeps connections open and hands nothing on.
+    /// Keeps connections open and passes nothing on.
     Stalled,
-    /// Hands a commit on, loses its answer with the connection, and is honest again.
+    /// Passes a commit on, loses its answer with the connection, and is honest again.
     LosesCommitAnswer,
-    /// Hands a commit on, loses its answer with the connection, and is down from then on.
+    /// Passes a commit on, loses its answer with the connection, and is down from then on.
     GoesDownAfterCommit,
-    /// Cuts the connection instead of handing a commit on, and is honest again.
+    /// Cuts the connection instead of passing a commit on, and is honest again.
     LosesCommit,
-    /// Instead of handing a commit on, hands on nothing more of that connection but keeps it open
-    /// to the server, as if its client were halted, and is honest again.
+    /// Stops passing on the bytes of a connection before its commit and keeps it open, as if the
+    /// client were halted; is honest again to others.
     HaltsAtCommit,
 }
 
-/// How a client of a store tells its database to commit.
+/// How a store tells its database to commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
     /// With the word COMMIT.
     Spoken,
-    /// So, or with a statement of PostgreSQL's extended protocol that carries an event and is a
-    /// transaction by itself.
+    /// With the word COMMIT, or with a statement of PostgreSQL's extended protocol that writes an
+    /// event and is a transaction of its own.
     Implied,
 }
 
@@ -46,22 +46,22 @@ impl Commit {
         if url.starts_with("postgres") { Self::Implied } else { Self::Spoken }
     }
 
-    /// Whether a client commits, and has said all of it.
+    /// Whether a client commits in these bytes, and whether they are complete.
     fn is_in(self, said: &[u8]) -> Option<Whole> {
-        // READ COMMITTED is another word.
+        // `READ COMMITTED` is no commit.
         let mut words = said.windows(6).enumerate();
         if words
             .any(|(at, word)| word == b"COMMIT" && said.get(at.saturating_add(6)) != Some(&b'T'))
         {
             return Some(Whole(true));
         }
-        // Only what writes an event names its type; a statement ends with the message Sync.
+        // A statement that writes an event contains its type, and ends with the message Sync.
         let implied = self == Self::Implied && said.windows(7).any(|word| word == b"order.c");
         implied.then(|| Whole(said.ends_with(b"S\0\0\0\x04")))
     }
 }
 
-/// Whether all of something has been said.
+/// Whether all bytes of a statement are there.
 struct Whole(bool);
 
 /// The proxy; it ends with its runtime.
@@ -73,7 +73,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Stands between whoever connects to [`Proxy::address`] and a server.
+    /// Passes connections to [`Proxy::address`] on to a server.
     pub async fn before(server: SocketAddr, commit: Commit) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -87,12 +87,12 @@ impl Proxy {
         Self { address, conduct }
     }
 
-    /// Changes how it behaves from now on, on open connections too.
+    /// Changes the conduct from now on, also on open connections.
     pub fn behave(&self, conduct: Conduct) {
         self.conduct.send_replace(conduct);
     }
 
-    /// How it behaves now: it turns honest by itself after a loss.
+    /// The conduct now: after a loss, it turns honest by itself.
     #[must_use]
     pub fn conduct(&self) -> Conduct {
         *self.conduct.borrow()
@@ -122,7 +122,7 @@ async fn pass(
     }
 }
 
-/// Hands on what the client says, until something is lost.
+/// Passes on the client's bytes, until a loss.
 async fn requests(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
@@ -130,7 +130,7 @@ async fn requests(
     conduct: &watch::Sender<Conduct>,
 ) {
     let mut watching = conduct.subscribe();
-    // Large, because what is handed on in small pieces is held up by Nagle's algorithm.
+    // Large, because Nagle's algorithm holds up small pieces.
     let mut said = Vec::with_capacity(1 << 20);
     while let Ok(1..) = client.read_buf(&mut said).await {
         let commits = match commit.is_in(&said) {
@@ -148,7 +148,7 @@ async fn requests(
             }
             Conduct::HaltsAtCommit if commits => {
                 conduct.send_replace(Conduct::Honest);
-                // Until the server has had enough.
+                // Until the server closes the connection.
                 return std::future::pending().await;
             }
             Conduct::LosesCommitAnswer | Conduct::GoesDownAfterCommit if commits => {
@@ -157,7 +157,7 @@ async fn requests(
                     _ => Conduct::Honest,
                 };
                 let _ = server.write_all(&said).await;
-                // The server is told everything before the connection ends.
+                // The server receives everything before the connection ends.
                 let _ = server.shutdown().await;
                 conduct.send_replace(then);
                 return;
@@ -172,7 +172,7 @@ async fn requests(
     }
 }
 
-/// Hands on what the server says.
+/// Passes on the server's bytes.
 async fn answers(
     mut server: OwnedReadHalf,
     mut client: OwnedWriteHalf,

@@ -1,5 +1,5 @@
-//! Events of every shape that the service publishes, from fixed inputs: what the frozen corpus of
-//! published events is made of. A case stays as it is for ever; new ones go to the end.
+//! Events of every shape that the service publishes, from fixed inputs: the frozen corpus of published
+//! events is made of them. A case never changes; new cases are added at the end.
 
 use order_app::events::{EventRecord, Origin};
 use order_domain::{
@@ -13,11 +13,11 @@ use crate::examples::{
     placed, relined,
 };
 
-/// Names that break what is careless: quotes, escapes, several scripts, a line separator, what is
+/// Text that breaks careless code: quotes, escapes, several scripts, a line separator, a character
 /// outside the basic plane, a combining mark, text from right to left.
 const UNUSUAL: &str = "\"Dés\u{6b}\\lamp\" <b>&amp;</b> 灯 💡 e\u{301} \u{2028} שלום ' ; -- %00";
 
-/// Whether whoever runs the tests wants what is new to be added to the corpus (`UPDATE_DOCS=1`).
+/// Whether this run adds new cases to the corpus (`UPDATE_DOCS=1`).
 #[must_use]
 pub fn additions_are_wanted() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some()

@@ -1,4 +1,4 @@
-//! A broker that remembers, and a publisher to it that fails as a test wants.
+//! A broker in memory, and a publisher to it that fails as a test wants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,62 +9,93 @@ use order_app::ports::{EventPublisher, EventReplayer, PublishError};
 use order_domain::OrderId;
 use tokio::sync::watch;
 
-/// Everything that a broker has taken, in its order. Several publishers may write to one.
+/// A broker in memory: keeps every event that it has taken. Several publishers may write to one.
 #[derive(Debug, Clone, Default)]
-pub struct Topic(Arc<Mutex<Vec<EventRecord>>>);
+pub struct InMemoryBroker(Arc<Mutex<Topics>>);
 
-impl Topic {
-    /// All events, repetitions included.
+#[derive(Debug, Default)]
+struct Topics {
+    /// Beside the topic of the service, which always exists.
+    created: BTreeSet<String>,
+    messages: Vec<Taken>,
+}
+
+/// An event as the broker has taken it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The topic, if it is not that of the service.
+    pub topic: Option<String>,
+    /// Whether it is marked as a replay.
+    pub replayed: bool,
+    /// The event.
+    pub event: EventRecord,
+}
+
+impl InMemoryBroker {
+    /// Creates a topic beside that of the service, to replay events to.
+    pub fn create_topic(&self, name: &str) {
+        self.topics().created.insert(name.to_owned());
+    }
+
+    /// The messages of a topic, or of that of the service, in the order of their arrival.
+    #[must_use]
+    pub fn messages(&self, topic: Option<&str>) -> Vec<Taken> {
+        let topics = self.topics();
+        let of_topic = topics.messages.iter().filter(|taken| taken.topic.as_deref() == topic);
+        of_topic.cloned().collect()
+    }
+
+    /// All events in the order of their arrival, repetitions included.
     #[must_use]
     pub fn events(&self) -> Vec<EventRecord> {
-        self.log().clone()
+        self.topics().messages.iter().map(|taken| taken.event.clone()).collect()
     }
 
     /// The sequences of an order's events, repetitions included.
     #[must_use]
     pub fn sequences(&self, order: OrderId) -> Vec<i64> {
-        let log = self.log();
-        let own = log.iter().filter(|event| event.order_id == order);
-        own.map(|event| event.sequence.get()).collect()
+        let topics = self.topics();
+        let own = topics.messages.iter().filter(|taken| taken.event.order_id == order);
+        own.map(|taken| taken.event.sequence.get()).collect()
     }
 
-    /// How many events there are, repetitions included.
+    /// The number of events, repetitions included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.log().len()
+        self.topics().messages.len()
     }
 
-    /// Whether there is none.
+    /// Whether no event has arrived.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log().is_empty()
+        self.topics().messages.is_empty()
     }
 
-    fn log(&self) -> MutexGuard<'_, Vec<EventRecord>> {
+    fn topics(&self) -> MutexGuard<'_, Topics> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What becomes of an event.
+/// The fate of an event at the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is taken, and confirmed.
+    /// Taken, and confirmed.
     Confirmed,
-    /// It is lost, which may pass.
+    /// Lost; a transient error.
     Lost,
-    /// It is taken, but the confirmation is lost, which may pass.
+    /// Taken, but the confirmation is lost; a transient error.
     Unconfirmed,
-    /// It is refused for good.
+    /// Refused; a permanent error.
     Refused,
 }
 
-/// Decides about an event, given how many came before it at this publisher.
+/// Decides the fate of an event, given the number of events before it at this publisher.
 pub type Script = Box<dyn FnMut(u64, &EventRecord) -> Fate + Send>;
 
-/// A publisher that does as it is told. It holds its callers to the law: an order with two events
-/// under way at a time is remembered, for [`ScriptedPublisher::offenders`].
+/// A publisher that follows a script. It checks that its callers keep the law of the port: orders
+/// with two events under way at a time are in [`ScriptedPublisher::offenders`].
 pub struct ScriptedPublisher {
-    topic: Topic,
+    broker: InMemoryBroker,
     state: Mutex<State>,
     paused: watch::Sender<bool>,
 }
@@ -76,13 +107,12 @@ struct State {
     calls: u64,
     under_way: BTreeSet<OrderId>,
     offenders: BTreeSet<OrderId>,
-    replay_topics: BTreeSet<Option<String>>,
 }
 
 impl ScriptedPublisher {
-    /// A publisher that works.
+    /// A publisher that confirms every event.
     #[must_use]
-    pub fn new(topic: Topic) -> Self {
+    pub fn new(broker: InMemoryBroker) -> Self {
         let state = State {
             script: Box::new(|_, _| Fate::Confirmed),
             fates: BTreeMap::new(),
@@ -90,9 +120,8 @@ impl ScriptedPublisher {
             calls: 0,
             under_way: BTreeSet::new(),
             offenders: BTreeSet::new(),
-            replay_topics: BTreeSet::new(),
         };
-        Self { topic, state: Mutex::new(state), paused: watch::Sender::new(false) }
+        Self { broker, state: Mutex::new(state), paused: watch::Sender::new(false) }
     }
 
     /// Follows another script from now on.
@@ -100,33 +129,33 @@ impl ScriptedPublisher {
         self.state().script = Box::new(script);
     }
 
-    /// Does the same to every event from now on.
+    /// Gives every event this fate from now on.
     pub fn always(&self, fate: Fate) {
         self.script(move |_, _| fate);
     }
 
-    /// Does the same to every event of an order from now on, whatever the script says.
+    /// Gives every event of an order this fate from now on, against the script.
     pub fn always_for(&self, order: OrderId, fate: Fate) {
         self.state().fates.insert(order, fate);
     }
 
-    /// Keeps calls waiting, until it is resumed. They have not reached the broker.
+    /// Holds calls back before they reach the broker, until [`ScriptedPublisher::resume`].
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
 
-    /// Lets calls on.
+    /// Lets calls through.
     pub fn resume(&self) {
         self.paused.send_replace(false);
     }
 
-    /// How many calls there were.
+    /// The number of calls so far.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.state().calls
     }
 
-    /// How many events were under way at the moment of asking.
+    /// The number of events that are under way now.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.state().under_way.len()
@@ -138,14 +167,26 @@ impl ScriptedPublisher {
         self.state().offenders.iter().copied().collect()
     }
 
-    /// The topics to which events were replayed; `None` stands for the events' own.
-    #[must_use]
-    pub fn replay_topics(&self) -> Vec<Option<String>> {
-        self.state().replay_topics.iter().cloned().collect()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn deliver(
+        &self,
+        topic: Option<&str>,
+        replayed: bool,
+        events: &[EventRecord],
+    ) -> Vec<Result<(), PublishError>> {
+        self.begin(events);
+        let mut paused = self.paused.subscribe();
+        // The sender lives as long as this call does.
+        let _ = paused.wait_for(|paused| !paused).await;
+        let taken = |event: &EventRecord| Taken {
+            topic: topic.map(str::to_owned),
+            replayed,
+            event: event.clone(),
+        };
+        events.iter().map(|event| self.end(taken(event))).collect()
     }
 
     fn begin(&self, events: &[EventRecord]) {
@@ -158,15 +199,20 @@ impl ScriptedPublisher {
         }
     }
 
-    fn end(&self, event: &EventRecord) -> Result<(), PublishError> {
+    fn end(&self, taken: Taken) -> Result<(), PublishError> {
         let mut state = self.state();
-        state.under_way.remove(&event.order_id);
+        let order = taken.event.order_id;
+        state.under_way.remove(&order);
         let number = state.events;
         state.events = number.saturating_add(1);
-        let fixed = state.fates.get(&event.order_id).copied();
-        let fate = fixed.unwrap_or_else(|| (state.script)(number, event));
+        let fixed = state.fates.get(&order).copied();
+        let fate = fixed.unwrap_or_else(|| (state.script)(number, &taken.event));
+        let mut topics = self.broker.topics();
+        if taken.topic.as_ref().is_some_and(|name| !topics.created.contains(name)) {
+            return Err(PublishError::Permanent("there is no such topic".into()));
+        }
         if matches!(fate, Fate::Confirmed | Fate::Unconfirmed) {
-            self.topic.log().push(event.clone());
+            topics.messages.push(taken);
         }
         match fate {
             Fate::Confirmed => Ok(()),
@@ -180,15 +226,10 @@ impl ScriptedPublisher {
 #[async_trait]
 impl EventPublisher for ScriptedPublisher {
     async fn publish(&self, events: &[EventRecord]) -> Vec<Result<(), PublishError>> {
-        self.begin(events);
-        let mut paused = self.paused.subscribe();
-        // The sender lives as long as this call does.
-        let _ = paused.wait_for(|paused| !paused).await;
-        events.iter().map(|event| self.end(event)).collect()
+        self.deliver(None, false, events).await
     }
 }
 
-/// Replays are taken like publications.
 #[async_trait]
 impl EventReplayer for ScriptedPublisher {
     async fn replay(
@@ -196,7 +237,6 @@ impl EventReplayer for ScriptedPublisher {
         topic: Option<&str>,
         events: &[EventRecord],
     ) -> Vec<Result<(), PublishError>> {
-        self.state().replay_topics.insert(topic.map(str::to_owned));
-        self.publish(events).await
+        self.deliver(topic, true, events).await
     }
 }

@@ -1,5 +1,5 @@
-//! Reads whole tables past any store, for an audit: a page of orders at a time, because bodies of
-//! hundreds of thousands of events are more than need be held at once.
+//! Reads whole tables directly, for an audit: page by page, so that the bodies of hundreds of thousands
+//! of events are never in memory together.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
@@ -9,7 +9,7 @@ use order_app::ports::BoxError;
 use crate::audit::{EventRow, OrderRow, PlaceRow, Tables, print_of};
 use crate::databases::{Connection, count};
 
-/// How many rows, or orders whose events, are read at once.
+/// The number of positions, or of orders, whose rows are read at once.
 const PAGE: i64 = 5_000;
 
 #[derive(QueryableByName)]
@@ -50,7 +50,7 @@ struct Number {
     number: i64,
 }
 
-/// Runs a query on whichever database it is.
+/// Runs a query on any of the databases.
 macro_rules! rows {
     ($connection:expr, $query:expr) => {{
         let query = diesel::sql_query($query);
@@ -62,10 +62,10 @@ macro_rules! rows {
     }};
 }
 
-/// Everything that an audit of the database with this URL needs.
+/// Reads everything that an audit of the database with this URL needs.
 ///
 /// # Errors
-/// What the database says instead.
+/// The error of the database.
 pub async fn read(url: &str) -> Result<Tables, BoxError> {
     let mut reader = Reader::to(url).await?;
     Ok(Tables {
@@ -99,7 +99,7 @@ impl Reader {
         Ok(numbers.into_iter().map(|row| row.number).collect())
     }
 
-    /// The pages of a table by a number that it has: conditions, which together are true of all.
+    /// The pages of a table by one of its columns: conditions, one of which is true for each row.
     async fn pages(&mut self, table: &str, by: &str) -> Result<Vec<String>, BoxError> {
         let highest = format!("SELECT COALESCE(MAX({by}), 0) AS number FROM {table}");
         let highest = self.numbers(&highest).await?.into_iter().max().unwrap_or_default();

@@ -1,5 +1,4 @@
-//! The contract suite can fail: each flaw that a store may have is noticed by the case that is
-//! there for it.
+//! The contract of the store can fail: each flaw is noticed by the case that is there for it.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -86,7 +85,7 @@ impl Broken {
         Order::restore(snapshot).unwrap()
     }
 
-    /// The answer to a commit that the fake refused.
+    /// The flawed answer to a commit that the fake refused.
     async fn refused(&self, conflict: Conflict, change: Change) -> Result<(), StoreError> {
         self.poisoned.store(self.is(Flaw::FailsTheNextChangeToo), Ordering::SeqCst);
         match (self.flaw, conflict) {
@@ -218,7 +217,7 @@ impl OrderStore for Broken {
     }
 }
 
-/// The cases that end in a panic over a store with this flaw.
+/// The cases that panic with a store that has this flaw.
 async fn failed_cases(flaw: Flaw) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for case in contract::cases() {

@@ -1,38 +1,50 @@
-//! The fake keeps the law of the store: one trial for each case of the contract. The adapters'
-//! test binaries look the same.
+//! The fakes keep the laws of the ports: one trial for each case of the contracts. The adapters' test
+//! binaries look the same.
 
-#![expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test, a broken expectation ends it"
+)]
+
+mod fake_broker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use order_testkit::{InMemoryStore, contract};
+use order_testkit::{BoxFuture, InMemoryStore, contract};
+
+use fake_broker::{FakeBroker, Flaw};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    let store = Arc::new(InMemoryStore::default());
-    let trial = |case: contract::Case| {
-        let (runtime, store) = (runtime.handle().clone(), store.clone());
-        Trial::test(case.name, move || {
-            runtime.block_on((case.run)(store));
+    let trial = |name: String, run: BoxFuture<()>| {
+        let runtime = runtime.handle().clone();
+        Trial::test(name, move || {
+            runtime.block_on(run);
             Ok(())
         })
     };
-    let journal_trial = |case: contract::JournalCase| {
-        let runtime = runtime.handle().clone();
-        Trial::test(format!("journal::{}", case.name), move || {
-            let memory = Arc::new(InMemoryStore::default());
-            let instance = || contract::Instance {
+    let store = Arc::new(InMemoryStore::default());
+    let of_store = contract::cases().into_iter();
+    let of_store = of_store.map(|case| trial(case.name.to_owned(), (case.run)(store.clone())));
+    let of_journal = contract::journal_cases().into_iter().map(|case| {
+        let memory = InMemoryStore::default();
+        let instance = || {
+            let memory = Arc::new(memory.another_instance());
+            contract::Instance {
                 orders: memory.clone(),
                 journal: memory.clone(),
-                inspection: memory.clone(),
-            };
-            runtime.block_on((case.run)([instance(), instance()]));
-            Ok(())
-        })
-    };
-    let mut trials: Vec<Trial> = contract::cases().into_iter().map(trial).collect();
-    trials.extend(contract::journal_cases().into_iter().map(journal_trial));
+                inspection: memory,
+            }
+        };
+        trial(format!("journal::{}", case.name), (case.run)([instance(), instance()]))
+    });
+    let of_publisher = contract::publisher_cases().into_iter().map(|case| {
+        let broker = Arc::new(FakeBroker::with(Flaw::None));
+        trial(format!("publisher::{}", case.name), (case.run)(broker))
+    });
+    let trials = of_store.chain(of_journal).chain(of_publisher).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -1,11 +1,8 @@
 //! Health in Spring Boot's shapes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use http_actix::{HttpSettings, Phase};
 use order_app::ports::StoreError;
-use order_testkit::MockStore;
+use order_testkit::{InMemoryStore, Method};
 use serde_json::json;
 
 use crate::support::Service;
@@ -68,8 +65,8 @@ async fn a_peer_that_is_down_shows_and_takes_nobody_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_database_an_instance_is_alive_but_not_ready() {
-    let mut store = MockStore::new();
-    store.expect_ping().returning(|_| Err(StoreError::Unavailable("db:5432".into())));
+    let store = InMemoryStore::default();
+    store.faults().before(Method::Ping).fails(|| StoreError::Unavailable("db:5432".into()));
     let service = Service::with(store, HttpSettings::default());
     for target in ["/actuator/health", "/actuator/health/readiness"] {
         let reply = service.call("GET", target).await;
@@ -81,13 +78,8 @@ async fn without_its_database_an_instance_is_alive_but_not_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_does_not_ask_the_database_each_time() {
-    let pings = Arc::new(AtomicU32::new(0));
-    let counter = Arc::clone(&pings);
-    let mut store = MockStore::new();
-    store.expect_ping().returning(move |_| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    });
+    let store = InMemoryStore::default();
+    let faults = store.faults().clone();
     let service = Service::with(store, HttpSettings::default());
     let started = std::time::Instant::now();
     for _ in 0..50 {
@@ -95,7 +87,7 @@ async fn readiness_does_not_ask_the_database_each_time() {
     }
     // One ping for each half second begun.
     let most = started.elapsed().as_millis() / 500 + 1;
-    assert!(u128::from(pings.load(Ordering::Relaxed)) <= most);
+    assert!(faults.count(Method::Ping) <= usize::try_from(most).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use http_actix::{HttpSettings, Phase};
 use order_app::ports::StoreError;
-use order_testkit::MockStore;
+use order_testkit::{InMemoryStore, Method};
 
 use crate::support::{LINES, Service, head};
 
@@ -88,9 +88,9 @@ async fn a_trace_and_a_request_id_are_taken_over_or_made_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_answered_and_the_next_request_too() {
-    let mut store = MockStore::new();
-    store.expect_order().returning(|_, _| panic!("secret of the store"));
-    store.expect_next_order_id().returning(|_| panic!("secret of the store"));
+    let store = InMemoryStore::default();
+    let defect = |_| -> std::future::Ready<_> { panic!("secret of the store") };
+    store.faults().before_each().runs(defect);
     let service = Service::with(store, HttpSettings::default());
     for _ in 0..3 {
         let reply = service.call("GET", "/orders/1").await;
@@ -106,13 +106,14 @@ async fn a_panic_is_answered_and_the_next_request_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_of_the_store_have_their_problems() {
-    for (error, status, code) in [
-        (StoreError::Unavailable("host db:5432".into()), 503, "unavailable"),
-        (StoreError::Corrupt("SELECT secret".into()), 500, "internal_error"),
-        (StoreError::OutcomeUnknown("lost".into()), 503, "outcome_unknown"),
-    ] {
-        let mut store = MockStore::new();
-        store.expect_order().return_once(move |_, _| Err(error));
+    let failures: [(fn() -> StoreError, _, _); 3] = [
+        (|| StoreError::Unavailable("host db:5432".into()), 503, "unavailable"),
+        (|| StoreError::Corrupt("SELECT secret".into()), 500, "internal_error"),
+        (|| StoreError::OutcomeUnknown("lost".into()), 503, "outcome_unknown"),
+    ];
+    for (failure, status, code) in failures {
+        let store = InMemoryStore::default();
+        store.faults().before(Method::Order).fails(failure);
         let service = Service::with(store, HttpSettings::default());
         let reply = service.call("GET", "/orders/1").await;
         assert_eq!((reply.status, reply.code().as_str()), (status, code));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_actix::HttpSettings;
 use order_app::live::Live;
 use order_app::ports::StoreError;
-use order_testkit::Gate;
+use order_testkit::{Gate, Method};
 
 use crate::support::{LINES, Service, head, held_at_commits};
 
@@ -112,7 +112,8 @@ async fn a_head_that_stalls_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_may_be_worked_on_are_shed() {
     let gate = Arc::new(Gate::default());
-    let store = held_at_commits(&gate, || Err(StoreError::Unavailable("nothing here".into())));
+    let store = held_at_commits(&gate);
+    store.faults().before(Method::Commit).fails(|| StoreError::Unavailable("down".into()));
     let places = Live::new(1);
     let settings = HttpSettings { max_in_flight: places.clone(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
@@ -135,7 +136,7 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     places.set(1);
     assert_eq!(service.call("GET", "/orders/9").await.code(), "overloaded");
 
-    gate.let_on(1);
+    gate.let_through(1);
     assert_eq!(first.reply("POST").await.code(), "unavailable");
     assert_eq!(service.call("GET", "/orders/9").await.code(), "order_not_found");
 }

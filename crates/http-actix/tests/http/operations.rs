@@ -5,25 +5,22 @@ use std::time::Duration;
 
 use http_actix::Management;
 use order_app::operations::{Operations, OperationsPorts};
-use order_app::ports::{
-    Duty, EventJournal as _, EventReplayer, OrderStore as _, Parking, Progress, SHARDS, shard,
-};
-use order_domain::Version;
+use order_app::ports::{Duty, EventJournal as _, EventReplayer, OrderStore as _};
 use order_testkit::examples::{a_change, a_change_placing, a_new_order, an_order_id, noon, soon};
-use order_testkit::{Fate, FixedClock, InMemoryStore, ScriptedPublisher, SequentialEntropy, Topic};
+use order_testkit::{
+    Fate, FixedClock, InMemoryBroker, InMemoryStore, ScriptedPublisher, SequentialEntropy,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{Reply, Service};
 
-const EVER: Duration = Duration::from_hours(1);
-
 /// A management port over a store with events.
 struct Port {
     service: Service,
     memory: Arc<InMemoryStore>,
-    broker: Arc<ScriptedPublisher>,
-    topic: Topic,
+    broker: InMemoryBroker,
+    publisher: Arc<ScriptedPublisher>,
 }
 
 impl Port {
@@ -33,9 +30,9 @@ impl Port {
     }
 
     async fn with_brokers(brokers: bool) -> Self {
-        let (memory, topic) = (Arc::new(InMemoryStore::default()), Topic::default());
-        let broker = Arc::new(ScriptedPublisher::new(topic.clone()));
-        let replayer: Option<Arc<dyn EventReplayer>> = Some(broker.clone());
+        let (memory, broker) = (Arc::new(InMemoryStore::default()), InMemoryBroker::default());
+        let publisher = Arc::new(ScriptedPublisher::new(broker.clone()));
+        let replayer: Option<Arc<dyn EventReplayer>> = Some(publisher.clone());
         let operations = Operations::new(OperationsPorts {
             journal: memory.clone(),
             inspection: memory.clone(),
@@ -46,11 +43,11 @@ impl Port {
         });
         let operations = Some(operations);
         let service = Service::management(Management { operations, ..Management::default() });
-        let port = Self { service, memory, broker, topic };
+        let port = Self { service, memory, broker, publisher };
         for id in 1..=3 {
             port.order(id).await;
         }
-        port.publish().await;
+        port.memory.publish_all().await;
         port
     }
 
@@ -63,31 +60,6 @@ impl Port {
             let order = self.memory.order(an_order_id(id), soon()).await.unwrap().unwrap();
             commit(a_change(order_testkit::examples::moved(&order, status, noon()))).await;
         }
-    }
-
-    async fn lease(&self, duty: Duty) -> order_app::ports::Lease {
-        let lease = self.memory.lease(duty, Uuid::from_u128(1), EVER, soon()).await;
-        lease.unwrap().unwrap()
-    }
-
-    async fn publish(&self) {
-        let lease = self.lease(Duty::Sequence).await;
-        self.memory.assign_positions(&lease, 1_000, soon()).await.unwrap();
-        let position = self.memory.last_position(soon()).await.unwrap();
-        for number in 0..SHARDS {
-            let lease = self.lease(Duty::Publish(number)).await;
-            let progress = Progress { position, ..Progress::default() };
-            self.memory.advance(&lease, &progress, soon()).await.unwrap();
-        }
-    }
-
-    async fn park(&self, id: i64, from: i64) {
-        let order = an_order_id(id);
-        let lease = self.lease(Duty::Publish(shard(order))).await;
-        let from = Version::new(from).unwrap();
-        let parking = Parking { order, from, reason: "too large".to_owned() };
-        let progress = Progress { park: vec![parking], ..Progress::default() };
-        self.memory.advance(&lease, &progress, soon()).await.unwrap();
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -121,15 +93,15 @@ async fn the_overview_tells_what_waits() {
     assert_eq!((&found["waitingEvents"], &found["head"]), (&json!(3), &json!(9)));
     assert_eq!((&found["atLeast"], &found["parkedOrders"]), (&json!(false), &json!(0)));
     assert_eq!(found["oldest"], "2026-11-22T12:00:00.123456Z");
-    let holder = Uuid::from_u128(1).to_string();
+    let holder = InMemoryStore::INSTANCE.to_string();
     assert_eq!(found["shards"][3], json!({"shard": 3, "holder": holder, "position": 9}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parked_orders_are_listed_and_looked_into() {
     let port = Port::start().await;
-    port.park(1, 2).await;
-    port.park(3, 1).await;
+    port.memory.park(1, 2).await;
+    port.memory.park(3, 1).await;
     let page = port.get("/parked?limit=1").await;
     assert_eq!((&page["orders"][0]["orderId"], &page["next"]), (&json!(1), &json!(1)));
     let page = port.get("/parked?limit=1&after=1").await;
@@ -148,7 +120,7 @@ async fn parked_orders_are_listed_and_looked_into() {
 async fn parked_orders_are_redriven_one_or_all() {
     let port = Port::start().await;
     for id in [1, 2, 3] {
-        port.park(id, 2).await;
+        port.memory.park(id, 2).await;
     }
     for _ in 0..2 {
         let reply = port.post("/parked/1/redrive", "").await;
@@ -162,14 +134,14 @@ async fn parked_orders_are_redriven_one_or_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_skipped_once_with_its_reason() {
     let port = Port::start().await;
-    port.park(1, 2).await;
+    port.memory.park(1, 2).await;
     let body = r#"{"reason": "nobody wants it", "sequence": 2}"#;
     for _ in 0..2 {
         let reply = port.post("/parked/1/skip", body).await;
         assert_eq!(reply.status, 202, "{}", reply.text());
         assert_eq!((&reply.json()["sequence"], &reply.json()["orderId"]), (&json!(2), &json!(1)));
     }
-    port.park(1, 3).await;
+    port.memory.park(1, 3).await;
     let reply = port.post("/parked/1/skip", r#"{"reason": "x", "sequence": 1}"#).await;
     assert_eq!((reply.status, reply.code().as_str()), (409, "another_event_waits"));
     assert_eq!(reply.json()["waitingSequence"], 3);
@@ -198,6 +170,7 @@ async fn an_order_that_is_not_parked_is_a_problem() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_replayed_as_a_job() {
     let port = Port::start().await;
+    port.broker.create_topic("elsewhere");
     let body = r#"{"orders": [1, 2], "types": ["order.created"], "topic": "elsewhere"}"#;
     let reply = port.post("/replays", body).await;
     assert_eq!(reply.status, 202, "{}", reply.text());
@@ -207,8 +180,7 @@ async fn events_are_replayed_as_a_job() {
     let ended = port.ended(&job).await;
     assert_eq!((&ended["state"], &ended["events"]), (&json!("COMPLETED"), &json!(2)));
     assert_eq!((&ended["position"], &ended["percent"]), (&json!(9), &json!(100.0)));
-    assert_eq!(port.broker.replay_topics(), [Some("elsewhere".to_owned())]);
-    assert_eq!(port.topic.len(), 2);
+    assert_eq!(port.broker.messages(Some("elsewhere")).len(), 2);
     assert_eq!(port.get("/replays").await["replays"], json!([ended]));
 }
 
@@ -217,7 +189,7 @@ async fn a_dry_run_counts_also_without_brokers() {
     let port = Port::with_brokers(false).await;
     let reply = port.post("/replays", r#"{"customers": [42], "dryRun": true}"#).await;
     let ended = port.ended(&reply.json()).await;
-    assert_eq!((&ended["events"], port.topic.len()), (&json!(9), 0));
+    assert_eq!((&ended["events"], port.broker.len()), (&json!(9), 0));
     let reply = port.post("/replays", "{}").await;
     assert_eq!((reply.status, reply.code().as_str()), (409, "no_brokers"));
 }
@@ -225,7 +197,7 @@ async fn a_dry_run_counts_also_without_brokers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_is_cancelled_and_says_where_to_go_on() {
     let port = Port::start().await;
-    port.broker.always(Fate::Lost);
+    port.publisher.always(Fate::Lost);
     let job = port.post("/replays", "{}").await.json();
     let again = port.post("/replays", "{}").await;
     assert_eq!((again.status, again.code().as_str()), (409, "replay_in_progress"));
@@ -245,7 +217,11 @@ async fn a_replay_is_cancelled_and_says_where_to_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_of_another_instance_is_not_disturbed() {
     let port = Port::start().await;
-    let other = port.memory.lease(Duty::Replay, Uuid::from_u128(9), EVER, soon()).await.unwrap();
+    let other = port
+        .memory
+        .lease(Duty::Replay, Uuid::from_u128(9), Duration::from_mins(5), soon())
+        .await
+        .unwrap();
     let refused = port.post("/replays", "{}").await;
     assert_eq!((refused.status, refused.code().as_str()), (409, "replay_in_progress"));
     assert_eq!(refused.json().get("replayId"), None);

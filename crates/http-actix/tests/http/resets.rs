@@ -18,7 +18,7 @@ const MOST: usize = 4;
 async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
     let heard = Heard::listen();
     let gate = Arc::new(Gate::default());
-    let store = held_at_commits(&gate, || Ok(()));
+    let store = held_at_commits(&gate);
     let settings = HttpSettings { max_in_flight: MOST.into(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
     let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
@@ -49,7 +49,7 @@ async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
     assert_eq!(service.call("GET", "/orders/1").await.code(), "overloaded");
 
     // They come to their end, and give their places back.
-    gate.let_on(MOST + 1);
+    gate.let_through(MOST + 1);
     let mut next = service.write("POST", "/orders", &[], &body).await;
     while next.status == 503 {
         next = service.write("POST", "/orders", &[], &body).await;

@@ -12,8 +12,8 @@ use http_actix::{
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
-use order_app::ports::{OrderStore, StoreError};
-use order_testkit::{FixedClock, Gate, HookedStore, InMemoryStore, SequentialEntropy};
+use order_app::ports::OrderStore;
+use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SequentialEntropy};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -213,19 +213,11 @@ impl Reply {
     }
 }
 
-/// An empty store whose commits wait at a gate, and what then comes of them.
-pub(crate) fn held_at_commits(
-    gate: &Arc<Gate>,
-    then: fn() -> Result<(), StoreError>,
-) -> HookedStore {
-    let gate = gate.clone();
-    HookedStore::new(Arc::new(InMemoryStore::default())).before_commit(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            then()
-        }
-    })
+/// An empty store whose commits wait at a gate.
+pub(crate) fn held_at_commits(gate: &Arc<Gate>) -> InMemoryStore {
+    let store = InMemoryStore::default();
+    store.faults().before(Method::Commit).waits(gate);
+    store
 }
 
 /// A socket to the server.

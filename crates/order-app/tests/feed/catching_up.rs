@@ -1,5 +1,4 @@
-//! Subscribers that are behind, and how they come to be told what is new: without a gap or a
-//! repetition, however slow they are.
+//! Subscribers that are behind catch up without a gap or a repetition, however slow they are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +40,10 @@ async fn nothing_is_lost_or_doubled_whatever_the_pace() {
         while left > 0 {
             let some = i64::try_from(chance.bits() % 20).unwrap().min(left);
             for id in ids.by_ref().take(usize::try_from(some).unwrap()) {
-                world.commit(id, 1).await;
+                world.memory.add_versions(id, 1).await;
             }
             left -= some;
-            world.place().await;
+            world.memory.give_positions().await;
             if chance.bits().is_multiple_of(2) {
                 world.placed.wake();
             }
@@ -58,7 +57,7 @@ async fn nothing_is_lost_or_doubled_whatever_the_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_who_keep_up_cost_the_journal_as_much_as_one() {
+async fn many_subscribers_that_keep_up_cost_the_journal_as_much_as_one() {
     let calls = |listeners: usize| async move {
         let world = World::new(FeedSettings { recent_events: 1_000, ..small() });
         let mut subscriptions = Vec::new();
@@ -71,7 +70,7 @@ async fn many_who_keep_up_cost_the_journal_as_much_as_one() {
         for subscription in &mut subscriptions {
             told(subscription, 50).await;
         }
-        // Coming back within what is remembered costs nothing either.
+        // Coming back within the ring costs the journal nothing, either.
         let mut back = world.subscribe(Start::After(10)).await;
         told(&mut back, 40).await;
         world.calls() - before
@@ -80,7 +79,7 @@ async fn many_who_keep_up_cost_the_journal_as_much_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_nothing_keeps_nobody_from_reading() {
+async fn a_subscriber_that_takes_nothing_does_not_hold_up_others() {
     let world = World::new(FeedSettings { concurrent_reads: 1, ..small() });
     world.orders(1..=100).await;
     let mut stuck = Vec::new();
@@ -128,7 +127,7 @@ async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
         for id in 1..=i64::try_from(EVENTS).unwrap() {
             world.commit_large(id).await;
         }
-        world.place().await;
+        world.memory.give_positions().await;
         world.placed.wake();
         let mut positions = Vec::new();
         while positions.len() < EVENTS {

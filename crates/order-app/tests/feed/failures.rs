@@ -30,7 +30,7 @@ async fn an_event_that_cannot_be_read_is_left_out_and_counted_once() {
     let world = World::new(small());
     let mut live = world.subscribe(Start::Now).await;
     silent(&mut live).await;
-    world.commit(7, 1).await;
+    world.memory.add_versions(7, 1).await;
     world.memory.spoil(an_order_id(7), 1);
     world.orders(8..=30).await;
     let expected: Vec<_> = (2..=24).collect();
@@ -46,7 +46,7 @@ async fn an_event_that_cannot_be_read_is_left_out_and_counted_once() {
 async fn a_page_of_nothing_readable_is_passed() {
     let world = World::new(small());
     for id in 1..=12 {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
         world.memory.spoil(an_order_id(id), 1);
     }
     world.orders(13..=14).await;

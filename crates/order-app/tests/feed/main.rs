@@ -1,5 +1,5 @@
-//! The feed, on a journal in memory: whoever subscribes is told everything once, in order, from
-//! wherever they start, and costs others nothing.
+//! The feed, on a journal in memory: a subscriber gets every event once and in order, from any
+//! position, and does not slow others down.
 
 #![expect(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Who may subscribe, from where, and what it costs when nobody does.
+//! Subscribing: how many may, from which positions, and what no subscriber costs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use order_app::feed::{FeedSettings, Filter, Gone, Start, SubscribeError};
 use crate::world::{World, silent, small, told};
 
 #[tokio::test(start_paused = true)]
-async fn as_many_may_subscribe_as_there_are_places() {
+async fn the_number_of_subscribers_is_limited() {
     let world = World::new(FeedSettings { max_streams: 2, ..small() });
     let subscribe = || world.feed.subscribe(Start::Now, Filter::default());
     let (one, other) = (subscribe().await.unwrap(), subscribe().await.unwrap());
@@ -21,14 +21,14 @@ async fn as_many_may_subscribe_as_there_are_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_is_kept_for_as_long_as_somebody_reads_for_it() {
+async fn a_subscriber_counts_for_as_long_as_its_read_runs() {
     let world = World::new(FeedSettings { max_streams: 1, ..small() });
     world.orders(1..=10).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
     world.fails.send_replace(true);
     silent(&mut subscription).await;
     drop(subscription);
-    // The task hears that nobody waits for it any more, and ends.
+    // The task notices that its subscriber is gone, and ends.
     let ended = async {
         while world.feed.report().streams > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -38,7 +38,7 @@ async fn a_place_is_kept_for_as_long_as_somebody_reads_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_asked_for_anything_while_nobody_listens() {
+async fn the_journal_is_not_read_without_subscribers() {
     let world = World::new(small());
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(world.calls(), 0);
@@ -50,7 +50,7 @@ async fn nobody_is_asked_for_anything_while_nobody_listens() {
     let calls = world.calls();
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(world.calls(), calls);
-    // And then somebody comes again.
+    // Then a subscriber comes again.
     let mut subscription = world.subscribe(Start::Now).await;
     world.orders(1..=2).await;
     assert_eq!(told(&mut subscription, 2).await, [1, 2]);
@@ -66,7 +66,7 @@ async fn a_position_that_no_event_has_yet_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_starts_before_what_was_purged_is_told_so() {
+async fn a_start_before_purged_events_is_reported() {
     let world = World::new(small());
     world.orders(1..=20).await;
     world.purge().await;
@@ -83,7 +83,7 @@ async fn whoever_starts_before_what_was_purged_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_overtaken_by_a_purge_is_told_so() {
+async fn a_subscriber_overtaken_by_a_purge_is_told() {
     let world = World::new(small());
     world.orders(1..=30).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
@@ -95,15 +95,15 @@ async fn whoever_is_overtaken_by_a_purge_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_reader_has_slept_through_is_for_its_subscribers_to_find_out() {
+async fn subscribers_find_out_what_was_purged_while_the_process_slept() {
     let world = World::new(small());
     let mut subscription = world.subscribe(Start::Now).await;
     silent(&mut subscription).await;
-    // The whole process sleeps: nothing of it runs while others write and purge.
+    // The process sleeps while others write and purge.
     for id in 1..=20 {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
-    world.place().await;
+    world.memory.give_positions().await;
     world.purge().await;
     world.orders(21..=22).await;
     assert_eq!(subscription.next().await, Err(Gone { through: 20 }));

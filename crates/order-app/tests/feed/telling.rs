@@ -1,4 +1,4 @@
-//! What subscribers are told, and when.
+//! The events that subscribers get, and when.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_subscriber_is_told_what_comes_from_now_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_back_is_told_the_rest() {
+async fn a_subscriber_that_comes_back_gets_the_rest() {
     let world = World::new(small());
     world.orders(1..=30).await;
     for after in [0, 1, 17, 29, 30] {
@@ -42,9 +42,9 @@ async fn a_ring_is_heard_at_once_and_the_rest_is_found_by_polling() {
     world.orders(1..=1).await;
     told(&mut subscription, 1).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
-    // As another instance does it.
-    world.commit(2, 1).await;
-    world.place().await;
+    // As another instance does.
+    world.memory.add_versions(2, 1).await;
+    world.memory.give_positions().await;
     told(&mut subscription, 1).await;
     assert!(start.elapsed() <= Duration::from_millis(250), "{:?}", start.elapsed());
 }
@@ -63,12 +63,12 @@ async fn an_event_is_told_as_it_is_read_in_its_orders_history() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filter_leaves_out_what_nobody_asked_for_and_the_position_moves_on() {
+async fn a_filter_leaves_out_other_events_and_the_position_moves_on() {
     let world = World::new(small());
     world.orders(1..=20).await;
     world.confirm(3).await;
     world.confirm(5).await;
-    world.place().await;
+    world.memory.give_positions().await;
     world.placed.wake();
     let customer = |id| Some(CustomerId::new(id).unwrap());
     let confirmed = vec![OrderEventKind::Confirmed];

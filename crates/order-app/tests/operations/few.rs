@@ -1,15 +1,14 @@
-//! Replays of few orders: found by the orders, and the same as the journal has of them.
+//! Replays of few orders read the events by order, and find the same as a walk through the journal.
 
 use std::sync::Arc;
 
 use order_app::operations::{Replay, ReplayPlan, ReplayState};
 use order_app::ports::{OrderStore as _, Selection, StoreError};
 use order_domain::{CustomerId, OrderEventKind};
-use order_testkit::Fate;
 use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, noon_plus, soon};
+use order_testkit::{Fate, InMemoryStore, Method};
 use tokio::time::sleep;
 
-use crate::shaky::Shaky;
 use crate::world::{World, assert_complete, everything};
 
 fn of_orders(ids: impl IntoIterator<Item = i64>) -> Selection {
@@ -25,8 +24,7 @@ async fn a_world() -> World {
     let world = World::published(6, 3).await;
     let change = a_change_placing(a_new_order(7, 8));
     world.memory.commit(change, soon()).await.unwrap();
-    world.arrange().await;
-    world.publish().await;
+    world.memory.publish_all().await;
     world
 }
 
@@ -46,15 +44,22 @@ fn selections() -> Vec<(Selection, u64)> {
     ]
 }
 
+/// A view of the journal that fails when it is walked through.
+fn no_walk(world: &World) -> InMemoryStore {
+    let inspection = world.memory.another_instance();
+    let walked = || StoreError::Corrupt("it was walked through".into());
+    inspection.faults().before(Method::Select).fails(walked);
+    inspection
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_journal_is_not_walked_through_for_few_orders() {
     for (selection, events) in selections() {
         let world = a_world().await;
-        let fails = |_| Some(StoreError::Corrupt("it was walked through".into()));
-        let no_walk = Arc::new(Shaky::before(&world, fails));
+        let no_walk = Arc::new(no_walk(&world));
         let plan = ReplayPlan { selection: selection.clone(), ..everything() };
         assert_complete(&world.replay_through(no_walk.clone(), plan.clone()).await, events);
-        assert_eq!(u64::try_from(world.topic.len()).unwrap(), events, "{selection:?}");
+        assert_eq!(u64::try_from(world.broker.len()).unwrap(), events, "{selection:?}");
         let dry = ReplayPlan { dry_run: true, ..plan };
         assert_complete(&world.replay_through(no_walk, dry).await, events);
     }
@@ -66,7 +71,7 @@ async fn a_walk_through_the_journal_finds_the_same() {
         let (world, other) = (a_world().await, a_world().await);
         let plan = ReplayPlan { selection, ..everything() };
         let by_orders = world.replay(plan.clone()).await;
-        // Places are known to the journal alone.
+        // A bound by position needs the journal.
         let by_places = other.replay(ReplayPlan { up_to: Some(1_000), ..plan }).await;
         assert_eq!((by_orders.events, by_places.events), (events, events));
         for id in 1..=7 {
@@ -79,24 +84,23 @@ async fn a_walk_through_the_journal_finds_the_same() {
 #[tokio::test(start_paused = true)]
 async fn of_many_orders_the_journal_is_walked_through() {
     let world = World::published(1_001, 1).await;
-    let fails = |_| Some(StoreError::Corrupt("it was walked through".into()));
     for (selection, walks) in
         [(of_orders(1..=1_000), false), (of_orders(1..=1_001), true), (of_customer(42), true)]
     {
         let plan = ReplayPlan { selection, dry_run: true, ..everything() };
-        let ended = world.replay_through(Arc::new(Shaky::before(&world, fails)), plan).await;
+        let ended = world.replay_through(Arc::new(no_walk(&world)), plan).await;
         assert_eq!(matches!(ended.state, ReplayState::Failed(_)), walks, "{:?}", ended.state);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_published_yet_is_left_out() {
+async fn unpublished_events_are_left_out() {
     let world = World::published(4, 3).await;
-    // Parked from its second version on, with a place that nobody has passed, and without a place.
-    world.park(1, 2).await;
-    world.commit(2, 1).await;
-    world.arrange().await;
-    world.commit(3, 2).await;
+    // Parked from the second version on, with a position not published past, and without one.
+    world.memory.park(1, 2).await;
+    world.memory.add_versions(2, 1).await;
+    world.memory.give_positions().await;
+    world.memory.add_versions(3, 2).await;
     let plan = ReplayPlan { selection: of_orders(1..=4), ..everything() };
     let progress = world.replay(plan).await;
     assert_complete(&progress, 10);
@@ -106,14 +110,13 @@ async fn what_is_not_published_yet_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_histories_come_in_sequence_whatever_fails_meanwhile() {
+async fn long_histories_come_in_sequence_although_events_fail_meanwhile() {
     let world = World::new();
     for (id, versions) in [(1, 450), (2, 3), (3, 199), (4, 201)] {
-        world.commit(id, versions).await;
+        world.memory.add_versions(id, versions).await;
     }
-    world.arrange().await;
-    world.publish().await;
-    world.broker.script(|number, _| if number % 5 == 0 { Fate::Lost } else { Fate::Confirmed });
+    world.memory.publish_all().await;
+    world.publisher.script(|number, _| if number % 5 == 0 { Fate::Lost } else { Fate::Confirmed });
     let plan = ReplayPlan { selection: of_orders(1..=4), ..everything() };
     let progress = world.replay(plan).await;
     assert_complete(&progress, 853);
@@ -126,21 +129,32 @@ async fn long_histories_come_in_sequence_whatever_fails_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_published_meanwhile_does_not_come_without_what_was_not() {
+async fn an_event_published_meanwhile_does_not_come_without_those_before_it() {
     let world = World::new();
-    world.commit(1, 450).await;
-    world.arrange().await;
-    world.publish().await;
-    let mut shaky = Shaky::before(&world, |_| None);
-    shaky.unpublished = Some(|page| (page == 0).then_some(5));
+    world.memory.add_versions(1, 450).await;
+    world.memory.publish_all().await;
+    world.memory.park(1, 5).await;
+    let inspection = world.memory.another_instance();
+    let (mut pages, memory) = (0, world.memory.clone());
+    let second = move |_: &_| {
+        pages += 1;
+        pages == 2
+    };
+    inspection.faults().before(Method::OrderEvents).when(second).runs(move |_| {
+        let memory = memory.clone();
+        async move {
+            memory.unpark(1).await;
+            Ok(())
+        }
+    });
     let plan = ReplayPlan { selection: of_orders([1]), ..everything() };
-    let progress = world.replay_through(Arc::new(shaky), plan).await;
+    let progress = world.replay_through(Arc::new(inspection), plan).await;
     assert_complete(&progress, 4);
     assert_eq!((progress.unpublished, world.replayed(1)), (446, vec![1, 2, 3, 4]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_interrupted_goes_on_after_the_last_order_that_is_done() {
+async fn an_interrupted_replay_goes_on_after_the_last_finished_order() {
     let world = World::published(9, 50).await;
     let plan = ReplayPlan { selection: of_orders([2, 3, 4, 5, 6, 8]), rate: 100, ..everything() };
     // 200 events are sent together: those of the first four orders.
@@ -163,14 +177,14 @@ async fn one_that_is_interrupted_goes_on_after_the_last_order_that_is_done() {
     world.assert_orders_replayed([2, 3, 4, 5, 6, 8], 50);
     let nothing = ReplayPlan { after_order: Some(an_order_id(8)), ..rest.clone() };
     assert_complete(&world.replay(nothing).await, 0);
-    // By places it means the same.
+    // A walk through the journal takes it the same way.
     assert_complete(&world.replay(ReplayPlan { up_to: Some(1_000), ..rest }).await, 100);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_event_ends_it_by_its_name() {
+async fn a_refused_event_ends_the_replay_and_is_named() {
     let world = World::published(6, 3).await;
-    world.broker.always_for(an_order_id(3), Fate::Refused);
+    world.publisher.always_for(an_order_id(3), Fate::Refused);
     let plan = ReplayPlan { selection: of_orders([2, 3, 4]), ..everything() };
     let progress = world.replay(plan).await;
     let ReplayState::Failed(reason) = &progress.state else { panic!("{progress:?}") };

@@ -13,5 +13,4 @@ mod overview;
 mod parked;
 mod replay;
 mod replays;
-mod shaky;
 mod world;

@@ -1,4 +1,4 @@
-//! How much waits, and who works on it.
+//! The overview: the backlog, and the instances that work on it.
 
 use order_testkit::examples::noon;
 use uuid::Uuid;
@@ -8,8 +8,8 @@ use crate::world::World;
 #[tokio::test(start_paused = true)]
 async fn the_overview_tells_what_waits_and_how_far_everything_is() {
     let world = World::published(3, 2).await;
-    world.commit(4, 1).await;
-    world.park(2, 2).await;
+    world.memory.add_versions(4, 1).await;
+    world.memory.park(2, 2).await;
     let overview = world.operations().overview().await.unwrap();
     assert_eq!((overview.backlog.events, overview.backlog.parked), (1, 1));
     assert_eq!((overview.backlog.oldest, overview.last_position), (Some(noon()), 6));

@@ -1,4 +1,4 @@
-//! Parked orders: seen, asked for again, skipped in part.
+//! Parked orders: listed, redriven, skipped in part.
 
 use order_app::operations::{Reason, RedriveError, SkipError, Waiting};
 use order_domain::Version;
@@ -7,7 +7,7 @@ use order_testkit::examples::an_order_id;
 use crate::world::World;
 
 fn reason() -> Reason {
-    Reason::new(" nobody wants it ").unwrap()
+    Reason::new(" not wanted ").unwrap()
 }
 
 fn version(sequence: i64) -> Version {
@@ -18,7 +18,7 @@ fn version(sequence: i64) -> Version {
 async fn parked_orders_are_paged() {
     let world = World::published(5, 1).await;
     for id in [5, 1, 3] {
-        world.park(id, 1).await;
+        world.memory.park(id, 1).await;
     }
     let operations = world.operations();
     let first = operations.parked(0, None, 2).await.unwrap();
@@ -32,7 +32,7 @@ async fn parked_orders_are_paged() {
 #[tokio::test(start_paused = true)]
 async fn a_parked_order_shows_what_waits_with_it() {
     let world = World::published(1, 4).await;
-    world.park(1, 3).await;
+    world.memory.park(1, 3).await;
     let found = world.operations().inspect(an_order_id(1)).await.unwrap();
     assert_eq!((found.parked.from.get(), found.parked.reason.as_str()), (3, "too large"));
     let Waiting::Events { events, more } = found.waiting else { panic!("they can be read") };
@@ -43,7 +43,7 @@ async fn a_parked_order_shows_what_waits_with_it() {
 #[tokio::test(start_paused = true)]
 async fn a_redrive_may_be_asked_for_twice_and_not_for_what_is_not_parked() {
     let world = World::published(2, 1).await;
-    world.park(1, 1).await;
+    world.memory.park(1, 1).await;
     let operations = world.operations();
     for _ in 0..2 {
         operations.redrive(an_order_id(1)).await.unwrap();
@@ -62,7 +62,7 @@ async fn all_are_redriven_but_those_that_are_asked_for_already() {
     // More than one page.
     let world = World::published(1_100, 1).await;
     for id in 1..=1_100 {
-        world.park(id, 1).await;
+        world.memory.park(id, 1).await;
     }
     let operations = world.operations();
     operations.redrive(an_order_id(7)).await.unwrap();
@@ -74,28 +74,28 @@ async fn all_are_redriven_but_those_that_are_asked_for_already() {
 #[tokio::test(start_paused = true)]
 async fn a_skip_is_recorded_and_happens_once() {
     let world = World::published(1, 3).await;
-    world.park(1, 2).await;
+    world.memory.park(1, 2).await;
     let (operations, order) = (world.operations(), an_order_id(1));
     for _ in 0..2 {
         let skipped = operations.skip(order, Some(version(2)), &reason()).await.unwrap();
-        assert_eq!((skipped.sequence.get(), skipped.reason.as_str()), (2, "nobody wants it"));
+        assert_eq!((skipped.sequence.get(), skipped.reason.as_str()), (2, "not wanted"));
     }
-    // The next one is refused, too; the same request once more does not touch it.
-    world.park(1, 3).await;
+    // The next event is refused, too; the same request again does not skip it.
+    world.memory.park(1, 3).await;
     operations.skip(order, Some(version(2)), &reason()).await.unwrap();
     let found = operations.inspect(order).await.unwrap().parked;
     assert_eq!((found.from.get(), found.redrive), (3, false));
     let page = operations.skipped((0, 0), Some(order), 10).await.unwrap();
     assert_eq!((page.events.len(), page.next), (1, None));
-    // Not even when the order is not parked any more.
-    world.unpark(1).await;
+    // Not even when the order is no longer parked.
+    world.memory.unpark(1).await;
     operations.skip(order, Some(version(2)), &reason()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_skipped_says_why() {
     let world = World::published(2, 3).await;
-    world.park(1, 2).await;
+    world.memory.park(1, 2).await;
     let (operations, order) = (world.operations(), an_order_id(1));
     let refused = operations.skip(order, Some(version(3)), &reason()).await;
     assert!(
@@ -116,6 +116,6 @@ fn a_reason_says_something() {
     for wrong in ["", "  ", "a\nb", &"x".repeat(501)] {
         assert_eq!(Reason::new(wrong), None, "{wrong:?}");
     }
-    assert_eq!(reason().as_str(), "nobody wants it");
+    assert_eq!(reason().as_str(), "not wanted");
     assert!(Reason::new(&"ü".repeat(500)).is_some());
 }

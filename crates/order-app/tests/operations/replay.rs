@@ -1,4 +1,4 @@
-//! Past events once more: complete, in sequence, no faster than asked, and resumable.
+//! Replays are complete, in sequence, no faster than asked, and resumable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,10 @@ use std::time::Duration;
 use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayState, StartError};
 use order_app::ports::{Selection, StoreError};
 use order_domain::OrderEventKind;
-use order_testkit::Fate;
 use order_testkit::examples::an_order_id;
+use order_testkit::{Fate, Method};
 use tokio::time::{Instant, sleep};
 
-use crate::shaky::Shaky;
 use crate::world::{World, assert_complete, everything};
 
 #[tokio::test(start_paused = true)]
@@ -19,8 +18,8 @@ async fn everything_is_replayed_in_sequence() {
     let progress = world.replay(everything()).await;
     assert_complete(&progress, 100);
     world.assert_replayed(20, 5);
-    assert_eq!((world.topic.len(), progress.position, progress.unpublished), (100, 100, 0));
-    assert_eq!(world.broker.replay_topics(), [None]);
+    assert_eq!((progress.position, progress.unpublished), (100, 0));
+    assert_eq!(world.broker.messages(None).len(), 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,15 +30,15 @@ async fn a_selection_goes_to_the_topic_that_is_chosen() {
         kinds: vec![OrderEventKind::Updated],
         ..Selection::default()
     };
-    let topic = Some("elsewhere".to_owned());
-    let plan = ReplayPlan { selection, topic: topic.clone(), ..everything() };
+    world.broker.create_topic("elsewhere");
+    let plan = ReplayPlan { selection, topic: Some("elsewhere".to_owned()), ..everything() };
     assert_complete(&world.replay(plan).await, 6);
     assert_eq!((world.replayed(2), world.replayed(3)), (vec![2, 3, 4], vec![2, 3, 4]));
-    assert_eq!(world.broker.replay_topics(), [topic]);
+    assert_eq!(world.broker.messages(Some("elsewhere")).len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn places_bound_what_is_replayed() {
+async fn positions_bound_a_replay() {
     let world = World::published(1, 9).await;
     let plan = ReplayPlan { after: 3, up_to: Some(6), ..everything() };
     assert_complete(&world.replay(plan).await, 3);
@@ -56,7 +55,7 @@ async fn a_dry_run_counts_and_sends_nothing() {
     let ports = OperationsPorts { replayer: None, ..world.ports() };
     let counting = Replay::begin(ports, plan).await.unwrap();
     assert_complete(&counting.run(std::future::pending()).await, 100);
-    assert!(world.topic.is_empty());
+    assert!(world.broker.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,13 +67,13 @@ async fn without_brokers_nothing_is_replayed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_published_yet_is_left_out() {
+async fn unpublished_events_are_left_out() {
     let world = World::published(3, 3).await;
-    // Parked from its second version on, with a place that nobody has passed, and without a place.
-    world.park(1, 2).await;
-    world.commit(2, 1).await;
-    world.arrange().await;
-    world.commit(3, 1).await;
+    // Parked from the second version on, with a position not published past, and without one.
+    world.memory.park(1, 2).await;
+    world.memory.add_versions(2, 1).await;
+    world.memory.give_positions().await;
+    world.memory.add_versions(3, 1).await;
     let progress = world.replay(everything()).await;
     assert_complete(&progress, 7);
     let replayed = [world.replayed(1), world.replayed(2), world.replayed(3)];
@@ -111,14 +110,14 @@ async fn an_interrupted_replay_is_resumed_where_it_ended() {
     }
     assert!(runs > 3, "it was interrupted");
     world.assert_replayed(20, 5);
-    // What was under way comes once more, and no more than that.
-    assert!(world.topic.len() <= 100 + runs * 20, "{}", world.topic.len());
+    // Events under way are repeated, and no others.
+    assert!(world.broker.len() <= 100 + runs * 20, "{}", world.broker.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_that_pass_are_waited_out_and_nothing_overtakes() {
+async fn transient_failures_are_waited_out_and_no_event_is_overtaken() {
     let world = World::published(10, 6).await;
-    world.broker.script(|number, event| match (number % 3, event.order_id.get() % 2) {
+    world.publisher.script(|number, event| match (number % 3, event.order_id.get() % 2) {
         (0, _) => Fate::Lost,
         (1, 0) => Fate::Unconfirmed,
         _ => Fate::Confirmed,
@@ -130,15 +129,15 @@ async fn failures_that_pass_are_waited_out_and_nothing_overtakes() {
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_is_down_shows_and_is_asked_with_pauses() {
     let world = World::published(3, 2).await;
-    world.broker.always(Fate::Lost);
+    world.publisher.always(Fate::Lost);
     let replay = Replay::begin(world.ports(), everything()).await.unwrap();
     let progress = replay.progress();
     let running = tokio::spawn(replay.run(std::future::pending()));
     sleep(Duration::from_mins(10)).await;
     assert!(progress.borrow().trouble.as_ref().is_some_and(|trouble| trouble.contains("lost")));
-    let calls = world.broker.calls();
+    let calls = world.publisher.calls();
     assert!((60..1_000).contains(&calls), "{calls}");
-    world.broker.always(Fate::Confirmed);
+    world.publisher.always(Fate::Confirmed);
     assert_complete(&running.await.unwrap(), 6);
     world.assert_replayed(3, 2);
 }
@@ -146,12 +145,12 @@ async fn a_broker_that_is_down_shows_and_is_asked_with_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_event_ends_the_replay_right_before_it() {
     let world = World::published(6, 4).await;
-    world.broker.always_for(an_order_id(4), Fate::Refused);
+    world.publisher.always_for(an_order_id(4), Fate::Refused);
     let progress = world.replay(everything()).await;
     let ReplayState::Failed(reason) = &progress.state else { panic!("{progress:?}") };
     assert!(reason.contains("event 1 of order 4, at position 4") && reason.contains("too large"));
     assert_eq!(progress.position, 3);
-    // It goes on right behind it, if that is what is wanted.
+    // A replay may begin right after it.
     let plan = ReplayPlan { after: 4, selection: but(4), ..everything() };
     assert_eq!(world.replay(plan).await.state, ReplayState::Completed);
     for id in [1, 2, 3, 5, 6] {
@@ -172,11 +171,10 @@ fn but(id: i64) -> Selection {
 async fn all_before_a_refused_event_is_confirmed_first() {
     // Order 1 has many events before the refused one of order 2, one after the other.
     let world = World::new();
-    world.commit(1, 6).await;
-    world.commit(2, 1).await;
-    world.arrange().await;
-    world.publish().await;
-    world.broker.always_for(an_order_id(2), Fate::Refused);
+    world.memory.add_versions(1, 6).await;
+    world.memory.add_versions(2, 1).await;
+    world.memory.publish_all().await;
+    world.publisher.always_for(an_order_id(2), Fate::Refused);
     let progress = world.replay(everything()).await;
     assert_eq!((progress.position, world.replayed(1)), (6, vec![1, 2, 3, 4, 5, 6]));
 }
@@ -184,9 +182,15 @@ async fn all_before_a_refused_event_is_confirmed_first() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_gone_for_a_while_is_waited_for() {
     let world = World::published(10, 4).await;
-    let fails = |asked| (asked % 2 == 0).then(|| StoreError::Unavailable("gone".into()));
-    let shaky = Shaky::before(&world, fails);
-    assert_complete(&world.replay_through(Arc::new(shaky), everything()).await, 40);
+    let inspection = world.memory.another_instance();
+    let mut works = true;
+    let every_second = move |_: &_| {
+        works = !works;
+        !works
+    };
+    let gone = || StoreError::Unavailable("gone".into());
+    inspection.faults().before(Method::Select).when(every_second).fails(gone);
+    assert_complete(&world.replay_through(Arc::new(inspection), everything()).await, 40);
     world.assert_replayed(10, 4);
 }
 
@@ -196,8 +200,8 @@ async fn an_event_that_cannot_be_read_is_named_and_the_rest_is_replayed() {
         let world = World::published(10, 4).await;
         world.memory.spoil(an_order_id(5), 2);
         world.memory.spoil(an_order_id(6), 4);
-        // It is not published, so it is no matter of a replay.
-        world.park(7, 4).await;
+        // Not published, so not part of a replay.
+        world.memory.park(7, 4).await;
         world.memory.spoil(an_order_id(7), 4);
         let by_orders = !selection.orders.is_empty();
         let progress = world.replay(ReplayPlan { selection, ..everything() }).await;

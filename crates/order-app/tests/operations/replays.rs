@@ -1,4 +1,4 @@
-//! The replays of a process that serves.
+//! The replays of a serving process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,7 +127,7 @@ async fn one_sends_at_a_time_wherever_it_was_begun() {
     assert!(is_elsewhere(&one.replays().start(slow()).await));
     other.replays().stop().await;
     assert_eq!(other.replays().find(&next.id.to_string()).unwrap().progress.state, CANCELLED);
-    // One that has come to its end is in nobody's way, either.
+    // A finished replay does not hold up others, either.
     for _ in 0..3 {
         one.replays().start(everything()).await.unwrap();
         sleep(Duration::from_secs(1)).await;
@@ -154,10 +154,10 @@ async fn after_a_kill_another_one_begins_when_the_lease_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_finds_that_another_has_begun_ends() {
+async fn a_replay_that_finds_another_one_running_ends() {
     let world = World::published(60, 1).await;
     let halted = Replay::begin(world.ports(), slow()).await.unwrap();
-    // It was prepared, and then its process was halted for longer than its lease lasts.
+    // Prepared; then its process was halted for longer than its lease lasts.
     sleep(Duration::from_secs(11)).await;
     let other = Replay::begin(world.ports(), slow()).await.unwrap();
     let other = tokio::spawn(other.run(std::future::pending()));
@@ -165,7 +165,7 @@ async fn whoever_finds_that_another_has_begun_ends() {
     let ReplayState::Failed(reason) = &ended.state else { panic!("{ended:?}") };
     assert_eq!(reason, "another replay has begun");
     assert!(ended.events <= 5, "{}", ended.events);
-    // The other one has lost nothing by that.
+    // The other replay is not disturbed.
     assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
     assert_eq!(other.await.unwrap().state, ReplayState::Completed);
 }

@@ -1,19 +1,16 @@
 //! Moving an order along its status table.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use chrono::TimeDelta;
 use order_app::orders::{ChangeError, ChangeStatus};
 use order_app::ports::{Change, Conflict, OrderStore as _};
 use order_domain::{CancelReason, InvalidTransition, Note, OrderStatus, StatusChange, Version};
+use order_testkit::Method;
 use order_testkit::examples::{
     a_change, a_line, a_status_command, a_write_request, an_order, an_order_id, moved, noon,
     noon_plus, relined, soon,
 };
-use order_testkit::{FixedClock, InMemoryStore, MockStore};
 
-use crate::world::{World, orders_over, put, text};
+use crate::world::{World, put, text};
 
 /// The path by which an order gets to a status.
 const fn path(to: OrderStatus) -> &'static [OrderStatus] {
@@ -120,7 +117,7 @@ async fn a_version_that_the_client_knows_must_be_the_stored_one() {
     let world = World::new();
     put(&world.memory, 1, &[OrderStatus::Confirmed]).await;
     for wrong in [vec![1], vec![3], vec![1, 3], vec![]] {
-        // Also where the rules would have refused, or where there is nothing to do.
+        // Also where the rules would refuse the change, or where it changes nothing.
         for to in OrderStatus::ALL {
             let error = change_if(&world, to, Some(wrong.clone())).await;
             let error = error.unwrap_err();
@@ -138,21 +135,14 @@ async fn a_version_that_the_client_knows_must_be_the_stored_one() {
 
 /// A world in which another writer changes order 1 right before our first commit.
 async fn overtaken(other: impl Fn() -> Change + Send + Sync + 'static) -> World {
-    let memory = Arc::new(InMemoryStore::default());
-    put(&memory, 1, &[]).await;
-    let (inner, other, first) = (memory.clone(), Arc::new(other), AtomicBool::new(true));
-    World::over(&memory, |store| {
-        store.before_commit(move |_| {
-            let overtakes = first.swap(false, Ordering::SeqCst).then(|| other());
-            let inner = inner.clone();
-            async move {
-                match overtakes {
-                    Some(change) => inner.commit(change, soon()).await,
-                    None => Ok(()),
-                }
-            }
-        })
-    })
+    let world = World::new();
+    put(&world.memory, 1, &[]).await;
+    let memory = world.memory.clone();
+    world.faults.before(Method::Commit).once().runs(move |_| {
+        let (memory, change) = (memory.clone(), other());
+        async move { memory.commit(change, soon()).await }
+    });
+    world
 }
 
 fn other_lines() -> Change {
@@ -191,7 +181,7 @@ async fn a_change_that_another_writer_made_impossible_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_named_its_version_hears_that_it_was_overtaken() {
+async fn a_client_that_names_its_version_is_refused_when_overtaken() {
     let world = overtaken(other_lines).await;
     let error = change_if(&world, OrderStatus::Confirmed, Some(vec![1])).await;
     let error = error.unwrap_err();
@@ -201,13 +191,14 @@ async fn a_client_that_named_its_version_hears_that_it_was_overtaken() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_is_overtaken_each_time_gives_up() {
-    let mut store = MockStore::new();
-    store.expect_order().returning(|_, _| Ok(Some(an_order(1))));
-    store.expect_commit().times(2..=20).returning(|_, _| Err(Conflict::Version.into()));
-    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+    let world = World::new();
+    put(&world.memory, 1, &[]).await;
+    world.faults.before(Method::Commit).fails(|| Conflict::Version.into());
     let command = a_status_command(an_order_id(1), OrderStatus::Confirmed);
-    let error = orders.change_status(command, a_write_request()).await;
+    let error = world.orders.change_status(command, a_write_request()).await;
     assert!(matches!(error, Err(ChangeError::ConcurrentUpdate)));
+    let commits = world.faults.count(Method::Commit);
+    assert!((2..=20).contains(&commits), "{commits} commits");
 }
 
 #[tokio::test]

@@ -1,21 +1,19 @@
-//! Stores that fail, callers that go away, and defects: what the client hears, and that nothing is
-//! cut in half.
+//! Stores that fail, callers that go away, and defects: the answer to the client, and whole writes.
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use order_app::orders::{ChangeError, PlaceError, WriteFailure};
 use order_app::ports::{Deadline, OrderStore as _, StoreError};
 use order_domain::OrderStatus;
 use order_testkit::examples::{
-    a_key, a_place_command, a_status_command, a_write_once, an_order, an_order_id, soon,
+    a_key, a_place_command, a_status_command, a_write_once, an_order_id, soon,
 };
-use order_testkit::{FixedClock, Gate, InMemoryStore, MockStore};
+use order_testkit::{Gate, Method};
 
-use crate::world::{BUDGET, World, orders_over};
+use crate::world::{BUDGET, World, put};
 
-/// One of the failures of a store, made anew each time because errors cannot be copied.
+/// Makes a failure of a store: errors cannot be copied.
 type Failure = fn() -> StoreError;
 
 const FAILURES: [(Failure, &str); 3] = [
@@ -24,7 +22,7 @@ const FAILURES: [(Failure, &str); 3] = [
     (|| StoreError::Corrupt("cause".into()), "internal"),
 ];
 
-/// The name of a failure, after a look at its source.
+/// The name of a failure, whose source must be the store's.
 fn name(failure: &WriteFailure) -> &'static str {
     assert_eq!(failure.source().unwrap().to_string(), "cause");
     match failure {
@@ -35,20 +33,18 @@ fn name(failure: &WriteFailure) -> &'static str {
     }
 }
 
-async fn place_failure(store: MockStore) -> &'static str {
-    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+async fn place_failure(world: &World) -> &'static str {
     let request = a_write_once(a_key("k"), 1);
-    match orders.place(a_place_command(), request).await {
+    match world.orders.place(a_place_command(), request).await {
         Err(PlaceError::Write(failure)) => name(&failure),
         other => panic!("{other:?}"),
     }
 }
 
-async fn change_failure(store: MockStore) -> &'static str {
-    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+async fn change_failure(world: &World) -> &'static str {
     let command = a_status_command(an_order_id(1), OrderStatus::Confirmed);
     let request = a_write_once(a_key("k"), 1);
-    match orders.change_status(command, request).await {
+    match world.orders.change_status(command, request).await {
         Err(ChangeError::Write(failure)) => name(&failure),
         other => panic!("{other:?}"),
     }
@@ -57,83 +53,49 @@ async fn change_failure(store: MockStore) -> &'static str {
 #[tokio::test]
 async fn a_failure_at_the_commit_is_passed_on_by_its_meaning_and_never_repeated() {
     for (failure, expected) in FAILURES {
-        let store = || {
-            let mut store = MockStore::new();
-            store.expect_answer().returning(|_, _| Ok(None));
-            store.expect_next_order_id().returning(|_| Ok(an_order_id(1)));
-            store.expect_order().returning(|_, _| Ok(Some(an_order(1))));
-            let commit = store.expect_commit();
-            commit.times(1).returning(move |_, _| Err(failure()));
-            store
-        };
-        assert_eq!(place_failure(store()).await, expected);
-        assert_eq!(change_failure(store()).await, expected);
+        let world = World::new();
+        put(&world.memory, 1, &[]).await;
+        world.faults.before(Method::Commit).fails(failure);
+        assert_eq!(place_failure(&world).await, expected);
+        assert_eq!(world.faults.count(Method::Commit), 1);
+        assert_eq!(change_failure(&world).await, expected);
+        assert_eq!(world.faults.count(Method::Commit), 2);
     }
 }
 
 #[tokio::test]
 async fn a_failure_before_the_commit_is_passed_on_by_its_meaning() {
     for (failure, expected) in FAILURES {
-        let no_answers = || {
-            let mut store = MockStore::new();
-            store.expect_answer().returning(move |_, _| Err(failure()));
-            store
+        let failing = |method| {
+            let world = World::new();
+            world.faults.before(method).fails(failure);
+            world
         };
-        assert_eq!(place_failure(no_answers()).await, expected);
-        assert_eq!(change_failure(no_answers()).await, expected);
-
-        let mut no_ids = MockStore::new();
-        no_ids.expect_answer().returning(|_, _| Ok(None));
-        let ids = no_ids.expect_next_order_id();
-        ids.returning(move |_| Err(failure()));
-        assert_eq!(place_failure(no_ids).await, expected);
-
-        let mut no_orders = MockStore::new();
-        no_orders.expect_answer().returning(|_, _| Ok(None));
-        let orders = no_orders.expect_order();
-        orders.returning(move |_, _| Err(failure()));
-        assert_eq!(change_failure(no_orders).await, expected);
+        assert_eq!(place_failure(&failing(Method::Answer)).await, expected);
+        assert_eq!(change_failure(&failing(Method::Answer)).await, expected);
+        assert_eq!(place_failure(&failing(Method::NextOrderId)).await, expected);
+        assert_eq!(change_failure(&failing(Method::Order)).await, expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_step_of_a_request_has_the_same_deadline() {
     let due = Deadline::now() + BUDGET;
-    let mut store = MockStore::new();
-    let answer = store.expect_answer();
-    answer.withf(move |_, deadline| *deadline == due);
-    answer.times(1).returning(|_, _| Ok(None));
-    let ids = store.expect_next_order_id();
-    ids.withf(move |deadline| *deadline == due);
-    ids.times(1).returning(|_| Ok(an_order_id(1)));
-    let commit = store.expect_commit();
-    commit.withf(move |_, deadline| *deadline == due);
-    commit.times(1).returning(|_, _| Ok(()));
-    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+    let world = World::new();
     let request = a_write_once(a_key("k"), 1);
-    orders.place(a_place_command(), request).await.unwrap();
-}
-
-/// A world whose commits wait at one gate before, and report at another one after.
-fn gated(memory: &Arc<InMemoryStore>, before: &Arc<Gate>, after: &Arc<Gate>) -> World {
-    let wait = |gate: &Arc<Gate>| {
-        let gate = gate.clone();
-        move |_| {
-            let gate = gate.clone();
-            async move {
-                gate.pass().await;
-                Ok(())
-            }
-        }
-    };
-    after.let_on(1);
-    World::over(memory, |store| store.before_commit(wait(before)).after_commit(wait(after)))
+    world.orders.place(a_place_command(), request).await.unwrap();
+    let calls = world.faults.calls().into_iter().map(|call| (call.method, call.deadline));
+    let steps = [Method::Answer, Method::NextOrderId, Method::Commit];
+    assert_eq!(calls.collect::<Vec<_>>(), steps.map(|step| (step, due)));
 }
 
 #[tokio::test]
 async fn a_write_lands_when_its_caller_has_gone_away() {
-    let (before, after) = (Arc::default(), Arc::default());
-    let world = gated(&Arc::default(), &before, &after);
+    let (before, after) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let world = World::new();
+    world.faults.before(Method::Commit).waits(&before);
+    world.faults.after(Method::Commit).waits(&after);
+    after.let_through(1);
     let orders = world.orders.clone();
     let caller = tokio::spawn(async move {
         let request = a_write_once(a_key("k"), 1);
@@ -142,7 +104,7 @@ async fn a_write_lands_when_its_caller_has_gone_away() {
     before.arrival().await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
-    before.let_on(1);
+    before.let_through(1);
     after.arrival().await;
     assert_eq!(world.kinds(1).await, ["order.created"]);
     let key = a_key("k");
@@ -150,26 +112,18 @@ async fn a_write_lands_when_its_caller_has_gone_away() {
     assert!(answer.is_some());
 }
 
-/// Cut before the store has it, and after: nobody hears of it, and it can be asked for again.
+/// The runtime ends before the store has the change, and after. The client may ask again.
 #[test]
 fn a_write_whose_runtime_has_gone_away_has_happened_as_a_whole_or_not_at_all() {
     for has_landed in [false, true] {
         let runtime = || tokio::runtime::Runtime::new().unwrap();
         let (main, worker) = (runtime(), runtime());
         let gate = Arc::new(Gate::default());
-        let waits = gate.clone();
-        let wait = move |_| {
-            let gate = waits.clone();
-            async move {
-                gate.pass().await;
-                Ok(())
-            }
-        };
-        let world = main.block_on(async {
-            World::hooked(|store| {
-                if has_landed { store.after_commit(wait) } else { store.before_commit(wait) }
-            })
-        });
+        let world = main.block_on(async { World::new() });
+        let faults = &world.faults;
+        let method = Method::Commit;
+        let cut = if has_landed { faults.after(method) } else { faults.before(method) };
+        cut.waits(&gate);
         let place = |runtime: &tokio::runtime::Runtime| {
             let (orders, once) = (world.orders.clone(), a_write_once(a_key("k"), 1));
             runtime.spawn(async move { orders.place(a_place_command(), once).await })
@@ -179,7 +133,7 @@ fn a_write_whose_runtime_has_gone_away_has_happened_as_a_whole_or_not_at_all() {
         drop(worker);
         assert!(main.block_on(cut).unwrap_err().is_cancelled());
         assert_eq!(main.block_on(world.order(1)).is_some(), has_landed);
-        gate.let_on(1);
+        gate.let_through(1);
         let again = main.block_on(place(&main)).unwrap().unwrap();
         assert_eq!(again.replayed, has_landed);
         let kinds = [1, 2].map(|id| main.block_on(world.kinds(id)));
@@ -189,16 +143,9 @@ fn a_write_whose_runtime_has_gone_away_has_happened_as_a_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn a_defect_is_an_internal_error_and_the_service_works_on() {
-    let first = AtomicBool::new(true);
-    let world = World::hooked(|store| {
-        store.before_commit(move |_| {
-            let defect = first.swap(false, Ordering::SeqCst);
-            async move {
-                assert!(!defect, "this panic belongs to the test");
-                Ok(())
-            }
-        })
-    });
+    let world = World::new();
+    let defect = |_| -> std::future::Ready<_> { panic!("this panic belongs to the test") };
+    world.faults.before(Method::Commit).once().runs(defect);
     let place = || {
         let request = a_write_once(a_key("k"), 1);
         world.orders.place(a_place_command(), request)

@@ -1,7 +1,7 @@
-//! One execution per idempotency key: repeated, corrected, side by side, and on two instances.
+//! One execution per idempotency key: for repeated, corrected and simultaneous requests, also on two
+//! instances.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use order_app::idempotency::{IdempotencyKey, Operation};
@@ -11,11 +11,11 @@ use order_domain::OrderStatus;
 use order_testkit::examples::{
     a_key, a_line, a_place_command, a_status_command, a_write_once, an_order_id,
 };
-use order_testkit::{Gate, InMemoryStore};
+use order_testkit::{Gate, InMemoryStore, Method};
 
 use crate::world::{World, put, text};
 
-/// Places the example order under a key, as a request of some kind.
+/// Places the example order under a key, with a fingerprint of the request.
 async fn place(orders: &Orders, key: &str, fingerprint: u8) -> Result<Answered, PlaceError> {
     let request = a_write_once(a_key(key), fingerprint);
     orders.place(a_place_command(), request).await
@@ -77,7 +77,7 @@ async fn a_key_is_not_for_another_request() {
 #[tokio::test]
 async fn callers_do_not_share_keys() {
     let world = World::new();
-    let other = IdempotencyKey { caller: "somebody-else".to_owned(), ..a_key("k") };
+    let other = IdempotencyKey { caller: "another-caller".to_owned(), ..a_key("k") };
     place(&world.orders, "k", 1).await.unwrap();
     let request = a_write_once(other, 2);
     let answered = world.orders.place(a_place_command(), request).await.unwrap();
@@ -85,18 +85,10 @@ async fn callers_do_not_share_keys() {
 }
 
 #[tokio::test]
-async fn a_second_request_meanwhile_is_told_that_the_first_is_running() {
+async fn a_second_request_is_refused_while_the_first_is_running() {
     let gate = Arc::new(Gate::default());
-    let at_commit = gate.clone();
-    let world = World::hooked(|store| {
-        store.before_commit(move |_| {
-            let gate = at_commit.clone();
-            async move {
-                gate.pass().await;
-                Ok(())
-            }
-        })
-    });
+    let world = World::new();
+    world.faults.before(Method::Commit).waits(&gate);
     let orders = world.orders.clone();
     let first = tokio::spawn(async move { place(&orders, "k", 1).await });
     gate.arrival().await;
@@ -104,7 +96,7 @@ async fn a_second_request_meanwhile_is_told_that_the_first_is_running() {
         let error = failure(place(&world.orders, "k", fingerprint).await);
         assert!(matches!(error, WriteFailure::InProgress));
     }
-    gate.let_on(2);
+    gate.let_through(2);
     place(&world.orders, "another", 1).await.unwrap();
     let first = first.await.unwrap().unwrap();
     let again = place(&world.orders, "k", 1).await.unwrap();
@@ -124,21 +116,11 @@ async fn a_refused_request_leaves_its_key_free_for_the_corrected_one() {
     assert_eq!(text(&corrected), "1 1 PENDING");
 }
 
-/// The first call fails, every other succeeds.
-fn first_fails(
-    failure: impl Fn() -> StoreError,
-) -> impl Fn() -> std::future::Ready<Result<(), StoreError>> {
-    let calls = AtomicUsize::new(0);
-    move || {
-        let first = calls.fetch_add(1, Ordering::SeqCst) == 0;
-        std::future::ready(if first { Err(failure()) } else { Ok(()) })
-    }
-}
-
 #[tokio::test]
 async fn a_failed_write_leaves_its_key_free() {
-    let failing = first_fails(|| StoreError::Unavailable("down".into()));
-    let world = World::hooked(|store| store.before_commit(move |_| failing()));
+    let world = World::new();
+    let down = || StoreError::Unavailable("down".into());
+    world.faults.before(Method::Commit).once().fails(down);
     let error = failure(place(&world.orders, "k", 1).await);
     assert!(matches!(error, WriteFailure::Unavailable(_)));
     let again = place(&world.orders, "k", 1).await.unwrap();
@@ -149,8 +131,9 @@ async fn a_failed_write_leaves_its_key_free() {
 
 #[tokio::test]
 async fn a_write_whose_outcome_was_unknown_is_found_again_by_its_key() {
-    let losing = first_fails(|| StoreError::OutcomeUnknown("answer lost".into()));
-    let world = World::hooked(|store| store.after_commit(move |_| losing()));
+    let world = World::new();
+    let lost = || StoreError::OutcomeUnknown("answer lost".into());
+    world.faults.after(Method::Commit).once().fails(lost);
     let error = failure(place(&world.orders, "k", 1).await);
     assert!(matches!(error, WriteFailure::OutcomeUnknown(_)));
     let again = place(&world.orders, "k", 1).await.unwrap();
@@ -160,7 +143,7 @@ async fn a_write_whose_outcome_was_unknown_is_found_again_by_its_key() {
 }
 
 #[tokio::test]
-async fn being_there_already_is_answered_but_not_recorded() {
+async fn a_change_to_the_present_status_is_answered_but_not_recorded() {
     let world = World::new();
     put(&world.memory, 1, &[]).await;
     let command = a_status_command(an_order_id(1), OrderStatus::Pending);
@@ -173,22 +156,15 @@ async fn being_there_already_is_answered_but_not_recorded() {
     }
 }
 
-/// Two instances over one store, each with one request under one key, both of which get as far as
-/// the commit before either lands.
+/// Two instances over one store, each with a request under the same key; both reach the commit before
+/// either lands.
 async fn side_by_side(fingerprints: [u8; 2]) -> (World, [Result<Answered, PlaceError>; 2]) {
     let gate = Arc::new(Gate::default());
     let memory = Arc::new(InMemoryStore::default());
     let instance = || {
-        let gate = gate.clone();
-        World::over(&memory, |store| {
-            store.before_commit(move |_| {
-                let gate = gate.clone();
-                async move {
-                    gate.pass().await;
-                    Ok(())
-                }
-            })
-        })
+        let world = World::over(&memory);
+        world.faults.before(Method::Commit).waits(&gate);
+        world
     };
     let (one, two) = (instance(), instance());
     let [first, second] = fingerprints;
@@ -197,14 +173,14 @@ async fn side_by_side(fingerprints: [u8; 2]) -> (World, [Result<Answered, PlaceE
     let open = async {
         gate.arrival().await;
         gate.arrival().await;
-        gate.let_on(2);
+        gate.let_through(2);
     };
     let ((first, second), ()) = tokio::join!(both, open);
     (one, [first, second])
 }
 
 #[tokio::test]
-async fn two_instances_make_one_order_of_one_key_and_answer_alike() {
+async fn two_instances_make_one_order_for_one_key_and_answer_alike() {
     let (world, results) = side_by_side([1, 1]).await;
     let [first, second] = results.map(Result::unwrap);
     assert_eq!(first.answer, second.answer);

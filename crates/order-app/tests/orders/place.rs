@@ -5,13 +5,13 @@ use order_app::currencies::CurrencyNotEnabled;
 use order_app::orders::{PlaceError, PlaceOrder, WriteFailure};
 use order_app::ports::Conflict;
 use order_domain::{Amount, Currency, LinesError, OrderStatus, TotalMismatch};
+use order_testkit::Method;
 use order_testkit::examples::{
     a_currency, a_line, a_place_command, a_reference, a_write_request, an_amount, an_order_id,
     encode, noon, some_lines,
 };
-use order_testkit::{FixedClock, MockStore};
 
-use crate::world::{World, orders_over, put, text};
+use crate::world::{World, put, text};
 
 async fn place(world: &World, command: PlaceOrder) -> Result<String, PlaceError> {
     let answered = world.orders.place(command, a_write_request()).await?;
@@ -81,7 +81,7 @@ async fn an_order_has_the_currency_it_names() {
     assert_eq!(world.order(1).await.unwrap().currency().code(), "JPY");
 }
 
-/// Places what must be refused, and demands that nothing is left of it.
+/// Demands that a command is refused and leaves no trace.
 async fn refused(command: PlaceOrder) -> PlaceError {
     let world = World::new();
     let error = place(&world, command).await.unwrap_err();
@@ -100,7 +100,7 @@ async fn a_currency_that_is_not_enabled_is_refused() {
 }
 
 #[tokio::test]
-async fn lines_that_make_no_order_are_refused() {
+async fn invalid_lines_are_refused() {
     let twice = vec![a_line(1, 1, "1"), a_line(2, 1, "1"), a_line(1, 2, "1")];
     let too_fine = vec![a_line(1, 1, "1"), a_line(2, 1, "0.001")];
     for (lines, expected) in [
@@ -115,7 +115,7 @@ async fn lines_that_make_no_order_are_refused() {
 }
 
 #[tokio::test]
-async fn another_total_than_ours_is_refused() {
+async fn a_wrong_claimed_total_is_refused() {
     for claimed in [Amount::ZERO, an_amount("150.0699"), an_amount("150.08")] {
         let command = PlaceOrder { claimed_total: Some(claimed), ..a_place_command() };
         let expected =
@@ -140,9 +140,9 @@ async fn a_second_order_with_one_reference_names_the_first() {
 }
 
 #[tokio::test]
-async fn a_taken_order_id_makes_way_for_the_next() {
+async fn after_a_taken_order_id_the_next_one_is_tried() {
     let world = World::new();
-    // Somebody inserts orders past the service.
+    // Another program inserts orders directly.
     for id in [1, 2] {
         put(&world.memory, id, &[]).await;
     }
@@ -152,11 +152,11 @@ async fn a_taken_order_id_makes_way_for_the_next() {
 
 #[tokio::test]
 async fn the_search_for_a_free_order_id_is_bounded() {
-    let mut store = MockStore::new();
-    store.expect_next_order_id().returning(|_| Ok(an_order_id(7)));
-    store.expect_commit().times(2..=20).returning(|_, _| Err(Conflict::OrderId.into()));
-    let orders = orders_over(std::sync::Arc::new(store), FixedClock::default().into());
-    let error = orders.place(a_place_command(), a_write_request()).await;
+    let world = World::new();
+    world.faults.before(Method::Commit).fails(|| Conflict::OrderId.into());
+    let error = world.orders.place(a_place_command(), a_write_request()).await;
     let error = error.unwrap_err();
     assert!(matches!(error, PlaceError::Write(WriteFailure::Unavailable(_))));
+    let commits = world.faults.count(Method::Commit);
+    assert!((2..=20).contains(&commits), "{commits} commits");
 }

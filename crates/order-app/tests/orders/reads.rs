@@ -1,14 +1,11 @@
 //! Finding, listing, and reading the history.
 
-use std::sync::Arc;
-
 use order_app::orders::FindError;
 use order_app::ports::{CustomerOrders, StoreError};
 use order_domain::OrderStatus;
 use order_testkit::examples::{a_customer, an_order_id};
-use order_testkit::{FixedClock, MockStore};
 
-use crate::world::{World, orders_over, put};
+use crate::world::{World, put};
 
 #[tokio::test]
 async fn an_order_is_found_as_it_was_last_committed() {
@@ -53,23 +50,19 @@ async fn a_list_has_the_orders_of_one_customer() {
     };
     let page = world.orders.list(&query(42)).await.unwrap();
     assert_eq!((page.orders, page.next), (vec![second, first], None));
-    let nobody = world.orders.list(&query(43)).await.unwrap();
-    assert_eq!((nobody.orders, nobody.next), (vec![], None));
+    let empty = world.orders.list(&query(43)).await.unwrap();
+    assert_eq!((empty.orders, empty.next), (vec![], None));
 }
 
 #[tokio::test]
 async fn the_failures_of_a_store_are_passed_on() {
-    let failure = || StoreError::Unavailable("down".into());
-    let mut store = MockStore::new();
-    store.expect_order().returning(move |_, _| Err(failure()));
-    store.expect_events().returning(move |_, _, _, _| Err(failure()));
-    store.expect_ping().returning(move |_| Err(failure()));
-    let orders = orders_over(Arc::new(store), FixedClock::default().into());
+    let world = World::new();
+    world.orders.ping().await.unwrap();
+    world.faults.before_each().fails(|| StoreError::Unavailable("down".into()));
     let id = an_order_id(1);
     let unavailable = |error| matches!(error, FindError::Store(StoreError::Unavailable(_)));
-    assert!(unavailable(orders.find(id).await.unwrap_err()));
-    assert!(unavailable(orders.history(id, 0, 1).await.unwrap_err()));
-    let ping = orders.ping().await;
+    assert!(unavailable(world.orders.find(id).await.unwrap_err()));
+    assert!(unavailable(world.orders.history(id, 0, 1).await.unwrap_err()));
+    let ping = world.orders.ping().await;
     assert!(matches!(ping, Err(StoreError::Unavailable(_))));
-    World::new().orders.ping().await.unwrap();
 }

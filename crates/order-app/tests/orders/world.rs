@@ -6,42 +6,39 @@ use std::time::Duration;
 use order_app::currencies::Currencies;
 use order_app::events::EventRecord;
 use order_app::orders::{Answered, Orders, Ports};
-use order_app::ports::OrderStore;
+use order_app::ports::OrderStore as _;
 use order_domain::{Currency, Order, OrderStatus};
 use order_testkit::examples::{
     a_change, a_change_placing, a_currency, a_new_order, an_order_id, moved, noon, soon,
 };
-use order_testkit::{FixedClock, HookedStore, InMemoryStore, RandomEntropy};
+use order_testkit::{Faults, FixedClock, InMemoryStore, RandomEntropy};
 
 /// How long a request may take.
 pub(crate) const BUDGET: Duration = Duration::from_secs(5);
 
 pub(crate) struct World {
-    /// Where everything ends up.
+    /// Where everything ends up; it works.
     pub(crate) memory: Arc<InMemoryStore>,
+    /// The faults of the same store as the use cases see it.
+    pub(crate) faults: Faults,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) orders: Orders,
 }
 
 impl World {
-    /// Use cases right over the store that works.
     pub(crate) fn new() -> Self {
-        Self::hooked(|store| store)
+        Self::over(&Arc::default())
     }
 
-    /// Use cases over the same store, with hooks around each commit.
-    pub(crate) fn hooked(hooks: impl FnOnce(HookedStore) -> HookedStore) -> Self {
-        let memory = Arc::new(InMemoryStore::default());
-        Self::over(&memory, hooks)
-    }
-
-    pub(crate) fn over(
-        memory: &Arc<InMemoryStore>,
-        hooks: impl FnOnce(HookedStore) -> HookedStore,
-    ) -> Self {
-        let clock = Arc::new(FixedClock::default());
-        let store = Arc::new(hooks(HookedStore::new(memory.clone())));
-        Self { orders: orders_over(store, clock.clone()), memory: memory.clone(), clock }
+    /// An instance over a store that others use, too. US dollars, yen and dinars are enabled.
+    pub(crate) fn over(memory: &Arc<InMemoryStore>) -> Self {
+        let (store, clock) = (memory.another_instance(), Arc::new(FixedClock::default()));
+        let (memory, faults) = (memory.clone(), store.faults().clone());
+        let (store, entropy) = (Arc::new(store), Arc::new(RandomEntropy));
+        let ports = Ports { store, clock: clock.clone(), entropy };
+        let enabled = vec![a_currency("JPY"), a_currency("KWD")];
+        let orders = Orders::new(ports, Currencies::new(Currency::USD, enabled), BUDGET);
+        Self { memory, faults, clock, orders }
     }
 
     pub(crate) async fn order(&self, id: i64) -> Option<Order> {
@@ -58,13 +55,6 @@ impl World {
         let events = self.events(id).await;
         events.iter().map(|event| event.kind.as_str()).collect()
     }
-}
-
-/// Use cases over any store; US dollars, yen and dinars are enabled.
-pub(crate) fn orders_over(store: Arc<dyn OrderStore>, clock: Arc<FixedClock>) -> Orders {
-    let ports = Ports { store, clock, entropy: Arc::new(RandomEntropy) };
-    let enabled = vec![a_currency("JPY"), a_currency("KWD")];
-    Orders::new(ports, Currencies::new(Currency::USD, enabled), BUDGET)
 }
 
 /// Puts an order straight into a store and moves it along a path.

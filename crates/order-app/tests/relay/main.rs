@@ -1,6 +1,6 @@
-//! The relay over the journal in memory and a broker that fails as it is told: what is published,
-//! in which order, by whom, and what happens when something is broken. Time is paused: it moves
-//! when everybody waits.
+//! The relay over the journal in memory and a broker that fails on command: which events it
+//! publishes, in which order, on which instance, and how it bears faults. Time is paused, and
+//! moves when all tasks wait.
 
 #![expect(
     clippy::arithmetic_side_effects,

@@ -1,5 +1,5 @@
-//! Events that the broker refuses: their order is parked, everything else flows, and whoever asks
-//! for it gets the order published in full, in sequence.
+//! Events that the broker refuses: their order is parked, all other orders go on, and a redrive
+//! publishes the rest of the order in sequence.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ fn poisoned() -> OrderId {
 async fn parked_at_three() -> (World, Instance) {
     let world = World::default();
     let mut instance = world.instance(1);
-    world.commit(16, 2).await;
+    world.memory.add_versions(16, 2).await;
     instance.drain().await;
     instance.publisher.always_for(poisoned(), Fate::Refused);
-    world.commit(16, 3).await;
+    world.memory.add_versions(16, 3).await;
     instance.drain().await;
     instance.work(SECOND).await;
     (world, instance)
@@ -34,7 +34,7 @@ async fn parked_at_three() -> (World, Instance) {
 async fn a_refused_order_is_parked_and_all_others_flow() {
     let (world, mut instance) = parked_at_three().await;
     for id in 1..=48 {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
     instance.drain().await;
     instance.work(SECOND).await;
@@ -52,16 +52,16 @@ async fn a_refused_order_is_parked_and_all_others_flow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redrive_publishes_the_rest_in_sequence_with_what_came_meanwhile() {
+async fn a_redrive_publishes_the_rest_in_sequence_with_later_events() {
     let (world, mut instance) = parked_at_three().await;
     instance.publisher.always_for(poisoned(), Fate::Confirmed);
-    world.commit(16, 100).await;
+    world.memory.add_versions(16, 100).await;
     instance.work(SECOND * 2).await;
-    assert_eq!(world.published(16), [1, 2], "nobody has asked yet");
+    assert_eq!(world.published(16), [1, 2], "it was not redriven yet");
     assert!(world.redrive(poisoned(), None).await);
     // Commits go on while it is redriven.
     for _ in 0..300 {
-        world.commit(16, 1).await;
+        world.memory.add_versions(16, 1).await;
         instance.work(Duration::from_millis(10)).await;
     }
     instance.work(SECOND * 2).await;
@@ -79,7 +79,7 @@ async fn a_redrive_publishes_the_rest_in_sequence_with_what_came_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redrive_that_is_refused_again_parks_again_and_answers_the_wish() {
+async fn a_redrive_that_is_refused_again_parks_again_and_ends() {
     let (world, mut instance) = parked_at_three().await;
     instance.publisher.script(|_, _| Fate::Confirmed);
     world.redrive(poisoned(), None).await;
@@ -88,11 +88,11 @@ async fn a_redrive_that_is_refused_again_parks_again_and_answers_the_wish() {
     assert_eq!((parked.from.get(), parked.attempts, parked.redrive), (3, 2, false));
     let calls = instance.publisher.calls();
     instance.work(SECOND * 60).await;
-    assert_eq!(instance.publisher.calls(), calls, "nobody tries without being asked");
+    assert_eq!(instance.publisher.calls(), calls, "it is not tried without a redrive");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redrive_waits_out_failures_that_pass() {
+async fn a_redrive_waits_out_transient_failures() {
     let (world, mut instance) = parked_at_three().await;
     instance.publisher.always_for(poisoned(), Fate::Lost);
     world.redrive(poisoned(), None).await;
@@ -105,10 +105,10 @@ async fn a_redrive_waits_out_failures_that_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_order_stays_parked_at_the_next_holder_which_sees_the_wish() {
+async fn a_parked_order_stays_parked_at_the_next_holder_which_sees_the_redrive() {
     let (world, instance) = parked_at_three().await;
     drop(instance);
-    world.commit(16, 1).await;
+    world.memory.add_versions(16, 1).await;
     let mut next = world.instance(2);
     next.work(SECOND * 15).await;
     assert_eq!(world.published(16), [1, 2]);
@@ -134,8 +134,8 @@ async fn a_refused_event_can_be_skipped_for_a_reason() {
 async fn a_skipped_event_does_not_come_back_behind_a_slower_order() {
     let world = World::default();
     let (slow, skipped) = (an_order_id(32), poisoned());
-    world.commit(32, 1).await;
-    world.commit(16, 2).await;
+    world.memory.add_versions(32, 1).await;
+    world.memory.add_versions(16, 2).await;
     let mut instance = world.instance(1);
     instance.publisher.always_for(slow, Fate::Lost);
     instance.publisher.always_for(skipped, Fate::Refused);
@@ -147,7 +147,7 @@ async fn a_skipped_event_does_not_come_back_behind_a_slower_order() {
     assert_eq!(world.parked().await, []);
     assert_eq!(world.published(16), [2]);
     // The position of the shard is still before both. The next holder starts there.
-    assert_eq!(world.memory.published_up_to(0), 0);
+    assert_eq!(world.memory.published_through(0), 0);
     drop(instance);
     let mut next = world.instance(2);
     next.work(SECOND * 15).await;
@@ -156,13 +156,13 @@ async fn a_skipped_event_does_not_come_back_behind_a_slower_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_refuses_everything_does_not_park_the_world() {
+async fn a_broker_that_refuses_everything_does_not_park_all_orders() {
     let world = World::default();
     let settings = RelaySettings { parked: 2, ..RelaySettings::default() };
     let mut instance = world.instance_with(1, settings, world.memory.clone());
     instance.publisher.always(Fate::Refused);
     for order in 1..=5 {
-        world.commit(order * 16, 1).await;
+        world.memory.add_versions(order * 16, 1).await;
     }
     instance.work(SECOND * 5).await;
     let parked = world.memory.parked(Some(0), 100, soon()).await.unwrap();
@@ -177,9 +177,9 @@ async fn a_broker_that_refuses_everything_does_not_park_the_world() {
 async fn spoiled_at_four() -> (World, Instance) {
     let world = World::default();
     let mut instance = world.instance(1);
-    world.commit(16, 6).await;
+    world.memory.add_versions(16, 6).await;
     world.memory.spoil(poisoned(), 4);
-    world.commit(32, 2).await;
+    world.memory.add_versions(32, 2).await;
     instance.drain().await;
     instance.work(SECOND).await;
     (world, instance)
@@ -188,7 +188,7 @@ async fn spoiled_at_four() -> (World, Instance) {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_cannot_be_read_parks_its_order_after_those_before_it() {
     let (world, mut instance) = spoiled_at_four().await;
-    world.commit(16, 1).await;
+    world.memory.add_versions(16, 1).await;
     instance.drain().await;
     assert_eq!(world.published(16), [1, 2, 3]);
     assert_eq!(world.published(32), [1, 2], "the others go on");
@@ -212,14 +212,14 @@ async fn an_order_whose_event_is_corrected_is_redriven_in_sequence() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_cannot_be_read_can_be_skipped() {
     let (world, mut instance) = spoiled_at_four().await;
-    assert!(world.redrive(poisoned(), Some("nobody knows what it said")).await);
+    assert!(world.redrive(poisoned(), Some("it is lost")).await);
     instance.work(SECOND * 3).await;
     assert_eq!(world.published(16), [1, 2, 3, 5, 6]);
     assert_eq!(world.parked().await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redrive_of_what_cannot_be_read_parks_again_and_answers_the_wish() {
+async fn a_redrive_of_an_unreadable_event_parks_again_and_ends() {
     let (world, mut instance) = parked_at_three().await;
     world.memory.spoil(poisoned(), 4);
     instance.publisher.always_for(poisoned(), Fate::Confirmed);
@@ -228,7 +228,7 @@ async fn a_redrive_of_what_cannot_be_read_parks_again_and_answers_the_wish() {
     assert_eq!(world.published(16), [1, 2, 3], "what can be read goes");
     let [parked] = &world.parked().await[..] else { panic!("it is still parked") };
     assert_eq!((parked.from.get(), parked.attempts, parked.redrive), (4, 2, false));
-    assert!(world.redrive(poisoned(), Some("nobody knows what it said")).await);
+    assert!(world.redrive(poisoned(), Some("it is lost")).await);
     instance.work(SECOND * 3).await;
     assert_eq!(world.published(16), [1, 2, 3, 5]);
     assert_eq!(world.parked().await, []);

@@ -1,7 +1,6 @@
-//! The normal course: places, order, progress, waking up, stopping, and life without a broker.
+//! The normal course: positions, sequence, progress, waking up, stopping, and no broker at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use order_app::currencies::Currencies;
@@ -11,7 +10,7 @@ use order_app::relay::{Relay, RelaySettings, RelayStats, Step};
 use order_app::wake_up::WakeUp;
 use order_domain::Version;
 use order_testkit::examples::{a_place_command, a_write_request, an_order_id, soon};
-use order_testkit::{Fate, FixedClock, HookedJournal, Moment, SeededEntropy};
+use order_testkit::{Fate, Faults, FixedClock, Method, SeededEntropy};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ const LEASE: Duration = Duration::from_secs(10);
 async fn events_are_published_once_and_in_sequence_and_that_is_recorded() {
     let world = World::default();
     for (id, versions) in [(1, 3), (2, 1), (17, 2), (33, 4)] {
-        world.commit(id, versions).await;
+        world.memory.add_versions(id, versions).await;
     }
     let mut instance = world.instance(1);
     instance.drain().await;
@@ -39,13 +38,13 @@ async fn events_are_published_once_and_in_sequence_and_that_is_recorded() {
     assert_eq!((report.held_shards, report.is_sequencer), (16, true));
     assert_eq!(report.last_error, None);
 
-    // Whoever comes next finds nothing to do.
+    // The next instance finds nothing to do.
     drop(instance);
     tokio::time::advance(LEASE).await;
     let mut next = world.instance(2);
     next.work(Duration::from_secs(2)).await;
     assert_eq!(next.report().held_shards, 16);
-    assert_eq!(world.topic.len(), 10);
+    assert_eq!(world.broker.len(), 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,46 +52,45 @@ async fn a_backlog_larger_than_every_bound_is_published_in_sequence() {
     let world = World::default();
     for _round in 0..30 {
         for id in 1..=60 {
-            world.commit(id, 1).await;
+            world.memory.add_versions(id, 1).await;
         }
     }
     let settings =
         RelaySettings { window: 20, batch: 3, window_bytes: 8_000, ..RelaySettings::default() };
     let mut instance = world.instance_with(1, settings, world.memory.clone());
     instance.work_until(|report| report.published >= 1_800).await;
-    assert_eq!(world.topic.len(), 1_800, "nothing is published twice");
+    assert_eq!(world.broker.len(), 1_800, "nothing is published twice");
     for id in 1..=60 {
         assert_eq!(world.published(id), (1..=30).collect::<Vec<i64>>());
     }
     assert_eq!(instance.publisher.offenders(), []);
 }
 
+/// How often a page of all shards was read, and how often a page of one.
+fn reads(faults: &Faults) -> (usize, usize) {
+    let calls = faults.calls().into_iter();
+    let reads = calls.filter(|call| call.method == Method::EntriesAfter);
+    let (of_all, of_one): (Vec<_>, Vec<_>) = reads.partition(|call| call.shard.is_none());
+    (of_all.len(), of_one.len())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
     let world = World::default();
     for id in 1..=8_000 {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
     let mut arranging = world.instance(1);
     arranging.publisher.pause();
     arranging.work_until(|report| report.sequenced == 8_000).await;
     drop(arranging);
-    let by_shards = Arc::new(AtomicUsize::new(0));
-    let pages = Arc::new(AtomicUsize::new(0));
-    let counts = (by_shards.clone(), pages.clone());
-    let journal = HookedJournal::new(world.memory.clone(), move |moment| {
-        match moment {
-            Moment::Reads(Some(_)) => counts.0.fetch_add(1, Ordering::Relaxed),
-            Moment::Reads(None) => counts.1.fetch_add(1, Ordering::Relaxed),
-            _ => 0,
-        };
-        std::future::ready(Ok(()))
-    });
+    let journal = world.memory.another_instance();
+    let faults = journal.faults().clone();
     let settings = RelaySettings::default();
     let mut instance = world.instance_with(2, settings, Arc::new(journal));
     instance.work_until(|report| report.published >= 8_000).await;
-    assert_eq!(world.topic.len(), 8_000);
-    let (by_shards, pages) = (by_shards.load(Ordering::Relaxed), pages.load(Ordering::Relaxed));
+    assert_eq!(world.broker.len(), 8_000);
+    let (pages, by_shards) = reads(&faults);
     assert!(pages >= 8, "{pages} pages");
     assert!(by_shards <= 8, "{by_shards} reads of single shards");
 }
@@ -101,14 +99,14 @@ async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
 async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
     let world = World::default();
     for id in 1..=16 {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
     let mut arranging = world.instance(1);
     arranging.publisher.pause();
     arranging.work_until(|report| report.sequenced == 16).await;
     drop(arranging);
     tokio::time::advance(LEASE * 2).await;
-    // Its publisher has not come there when the last event is skipped.
+    // The last event is skipped before its publisher reaches it.
     let (journal, last) = (&world.memory, an_order_id(16));
     let duty = Duty::Publish(shard(last));
     let lease = journal.lease(duty, OTHER, LEASE, soon()).await.unwrap().unwrap();
@@ -116,17 +114,13 @@ async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
     let progress = Progress { park: vec![parking], ..Progress::default() };
     journal.advance(&lease, &progress, soon()).await.unwrap();
     journal.release(&lease, soon()).await.unwrap();
-    assert!(world.redrive(last, Some("nobody wants it")).await);
+    assert!(world.redrive(last, Some("not wanted")).await);
 
-    let pages = Arc::new(AtomicUsize::new(0));
-    let count = pages.clone();
-    let journal = HookedJournal::new(world.memory.clone(), move |moment| {
-        count.fetch_add(usize::from(moment == Moment::Reads(None)), Ordering::Relaxed);
-        std::future::ready(Ok(()))
-    });
+    let journal = world.memory.another_instance();
+    let faults = journal.faults().clone();
     let mut instance = world.instance_with(2, RelaySettings::default(), Arc::new(journal));
     let start = Instant::now();
-    // Whoever never rests does not let the time pass, either.
+    // A relay that never rests does not let the time pass, either.
     for _step in 0..2_000 {
         if let Step::Idle { until } = instance.relay.step().await {
             tokio::time::sleep_until(until.unwrap()).await;
@@ -135,8 +129,8 @@ async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
             break;
         }
     }
-    assert_eq!(world.topic.len(), 15);
-    let pages = pages.load(Ordering::Relaxed);
+    assert_eq!(world.broker.len(), 15);
+    let (pages, _) = reads(&faults);
     assert!(pages < 50, "{pages} pages in five seconds, of which each has five polls");
 }
 
@@ -149,12 +143,12 @@ async fn shards_that_are_full_hold_the_others_up_for_a_moment_only() {
     let stuck = (16..1_000).filter(|id| id % 16 < 12);
     for id in stuck {
         instance.publisher.always_for(an_order_id(id), Fate::Lost);
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
     instance.drain().await;
     let start = Instant::now();
     for id in (16..1_000).filter(|id| id % 16 >= 12) {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
     instance.bell.wake();
     instance.work_until(|report| report.published == 244).await;
@@ -185,7 +179,7 @@ async fn a_commit_wakes_the_relay_at_once() {
     let start = Instant::now();
     orders.place(a_place_command(), a_write_request()).await.unwrap();
     let arrival = async {
-        while world.topic.is_empty() {
+        while world.broker.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -199,7 +193,7 @@ async fn commits_of_other_instances_are_found_by_polling() {
     let world = World::default();
     let mut instance = world.instance(1);
     instance.drain().await;
-    world.commit(1, 1).await;
+    world.memory.add_versions(1, 1).await;
     instance.work(RelaySettings::default().poll * 2).await;
     assert_eq!(world.published(1), [1]);
 }
@@ -221,12 +215,12 @@ async fn an_idle_relay_asks_the_journal_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_broker_events_get_their_places_and_nothing_else_happens() {
+async fn without_a_broker_events_get_their_positions_and_nothing_else_happens() {
     let world = World::default();
     for id in [5, 3, 4] {
-        world.commit(id, 1).await;
+        world.memory.add_versions(id, 1).await;
     }
-    world.commit(3, 1).await;
+    world.memory.add_versions(3, 1).await;
     let stats = Arc::new(RelayStats::default());
     let ports = world.ports(world.memory.clone(), 1);
     let settings = RelaySettings::default();
@@ -256,7 +250,7 @@ async fn a_stop_waits_for_what_is_under_way_records_it_and_gives_the_leases_back
     let mut instance = world.instance(1);
     instance.drain().await;
     instance.publisher.pause();
-    world.commit(1, 2).await;
+    world.memory.add_versions(1, 2).await;
     instance.work_until_asked().await;
     let publisher = instance.publisher.clone();
     let stop = tokio::spawn(instance.relay.stop());
@@ -280,7 +274,7 @@ async fn a_stop_ends_although_the_broker_never_answers() {
     let mut instance = world.instance(1);
     instance.drain().await;
     instance.publisher.pause();
-    world.commit(1, 1).await;
+    world.memory.add_versions(1, 1).await;
     instance.work_until_asked().await;
     let start = Instant::now();
     instance.relay.stop().await;

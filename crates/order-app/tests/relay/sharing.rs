@@ -33,7 +33,7 @@ async fn instances_share_the_shards_fairly_as_they_come_and_go() {
     assert!(shares.iter().all(|share| (4..=6).contains(share)), "{shares:?}");
     assert_eq!(all.iter().filter(|instance| instance.report().is_sequencer).count(), 1);
 
-    // Whoever stops in order is replaced at once.
+    // An instance that stops in order is replaced at once.
     c.relay.stop().await;
     let mut all = [&mut a, &mut b];
     work_together(&mut all, SECOND * 2).await;
@@ -46,7 +46,7 @@ async fn the_shards_of_a_dead_instance_are_taken_over_within_a_lease_and_a_secon
     let (mut a, mut b) = (world.instance(1), world.instance(2));
     work_together(&mut [&mut a, &mut b], SECOND * 3).await;
     for id in 1..=32 {
-        world.commit(id, 2).await;
+        world.memory.add_versions(id, 2).await;
     }
     drop(a);
     let death = Instant::now();
@@ -63,16 +63,16 @@ async fn an_instance_that_slept_through_its_leases_sends_nothing_before_it_has_o
     let world = World::default();
     let (mut a, mut b) = (world.instance(1), world.instance(2));
     a.work(SECOND).await;
-    world.commit(1, 5).await;
+    world.memory.add_versions(1, 5).await;
     a.publisher.pause();
     a.work_until_asked().await;
-    // Version 1 is under way; then nothing runs here for a minute, and another one takes over.
+    // Version 1 is under way; then this instance sleeps for a minute, and another takes over.
     b.work(SECOND * 15).await;
     assert_eq!(b.report().held_shards, 16);
     b.drain().await;
     assert_eq!(world.published(1), [1, 2, 3, 4, 5]);
 
-    // The old one wakes up: its late call may repeat what is there, and that is all it may do.
+    // The first instance wakes up: its late call may repeat an event, and nothing else.
     let calls = a.publisher.calls();
     a.publisher.resume();
     a.work(SECOND).await;
@@ -81,9 +81,9 @@ async fn an_instance_that_slept_through_its_leases_sends_nothing_before_it_has_o
     assert!(a.report().held_shards <= 8);
 
     work_together(&mut [&mut a, &mut b], SECOND * 3).await;
-    world.commit(1, 1).await;
+    world.memory.add_versions(1, 1).await;
     work_together(&mut [&mut a, &mut b], SECOND).await;
-    assert_eq!(world.topic.sequences(an_order_id(1)), [1, 2, 3, 4, 5, 1, 6]);
+    assert_eq!(world.broker.sequences(an_order_id(1)), [1, 2, 3, 4, 5, 1, 6]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,9 +91,9 @@ async fn a_holder_that_cannot_renew_stops_publishing_and_goes_on_when_it_has_ren
     let world = World::default();
     let mut a = world.instance(1);
     a.work(SECOND).await;
-    // Longer than it may be sure, and nobody else is there.
+    // Longer than it can be sure of the lease; there is no other instance.
     tokio::time::advance(SECOND * 60).await;
-    world.commit(1, 2).await;
+    world.memory.add_versions(1, 2).await;
     a.bell.wake();
     a.work(SECOND).await;
     assert_eq!(world.published(1), [1, 2]);
@@ -105,7 +105,7 @@ async fn a_shard_is_not_taken_again_while_calls_of_an_earlier_tenure_are_under_w
     let world = World::default();
     let mut a = world.instance(1);
     a.work(SECOND).await;
-    world.commit(1, 2).await;
+    world.memory.add_versions(1, 2).await;
     a.publisher.pause();
     a.work_until_asked().await;
     tokio::time::advance(SECOND * 15).await;

@@ -1,7 +1,7 @@
-//! Chance decides: several relays over one journal, brokers that lose, refuse and leave in doubt,
-//! journals that fail before and after they have done something, processes that die or sleep
-//! through their leases, orders that are redriven or have events skipped. After each step the
-//! books are audited; when the faults stop, everything must get through.
+//! A random simulation: several relays over one journal, brokers that lose and refuse events or
+//! confirmations, journals that fail before and after an effect, processes that die or sleep
+//! through their leases, orders that are redriven or have events skipped. Each step ends with an
+//! audit; when the faults stop, every event must be published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use order_app::ports::{
 use order_app::relay::RelaySettings;
 use order_domain::OrderId;
 use order_testkit::examples::{an_order_id, soon};
-use order_testkit::{Fate, HookedJournal, Moment, SeededEntropy};
+use order_testkit::{Fate, SeededEntropy};
 use proptest::prelude::*;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ enum Action {
     Kill(usize),
     Redrive(usize),
     Skip(usize),
-    /// An event that is not published yet cannot be read any more; what was broken before can.
+    /// Makes the newest event of an order unreadable, and the one before it readable again.
     Spoil(usize),
 }
 
@@ -62,12 +62,12 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
 
 type Event = (OrderId, i64);
 
-/// What is seen from outside.
+/// The facts that the audit compares with the tables and the topic.
 #[derive(Default)]
 struct Books {
     confirmed: BTreeSet<Event>,
     skipped: BTreeSet<Event>,
-    /// Who acted under which lease.
+    /// The instance that acted under each lease.
     acted: BTreeMap<(Duty, i64), Uuid>,
     faults: bool,
 }
@@ -86,7 +86,7 @@ struct Simulation {
     spoiled: Option<Event>,
 }
 
-/// Whether something happens that happens so often in a hundred times.
+/// True in this percentage of the calls.
 fn happens(chance: &SeededEntropy, percent: u128) -> bool {
     chance.bits() % 100 < percent
 }
@@ -101,24 +101,32 @@ impl Simulation {
         simulation
     }
 
-    /// A process under a new name, with its own way to the journal and the broker.
+    /// Starts a process with a new name, and with its own faults of journal and broker.
     fn start(&mut self) -> Process {
         self.started += 1;
         let frozen = watch::Sender::new(false);
-        let (books, chance, ice) = (self.books.clone(), self.chance.clone(), frozen.clone());
-        let journal = HookedJournal::new(self.world.memory.clone(), move |moment| {
-            let (books, chance, mut ice) = (books.clone(), chance.clone(), ice.subscribe());
-            async move {
-                ice.wait_for(|frozen| !frozen).await.unwrap();
+        let journal = self.world.memory.another_instance();
+        let faults = journal.faults();
+        let books = self.books.clone();
+        faults.after_each().runs(move |call| {
+            if let Some(lease) = call.lease {
                 let mut books = books.lock().unwrap();
-                if let Moment::After(Some(lease)) = moment {
-                    let actor = books.acted.entry((lease.duty, lease.epoch));
-                    assert_eq!(*actor.or_insert(lease.instance), lease.instance);
-                }
-                let fails = books.faults && happens(&chance, 4);
-                if fails { Err(StoreError::Unavailable("planted".into())) } else { Ok(()) }
+                let actor = books.acted.entry((lease.duty, lease.epoch));
+                assert_eq!(*actor.or_insert(lease.instance), lease.instance);
             }
+            std::future::ready(Ok(()))
         });
+        for fault in [faults.before_each(), faults.after_each()] {
+            let (books, chance, ice) = (self.books.clone(), self.chance.clone(), frozen.clone());
+            fault.runs(move |_| {
+                let (books, chance, mut ice) = (books.clone(), chance.clone(), ice.subscribe());
+                async move {
+                    ice.wait_for(|frozen| !frozen).await.unwrap();
+                    let fails = books.lock().unwrap().faults && happens(&chance, 4);
+                    if fails { Err(StoreError::Unavailable("planted".into())) } else { Ok(()) }
+                }
+            });
+        }
         let settings = RelaySettings { window: 12, batch: 4, parked: 50, ..Default::default() };
         let instance = self.world.instance_with(self.started, settings, Arc::new(journal));
         let (books, chance) = (self.books.clone(), self.chance.clone());
@@ -140,7 +148,9 @@ impl Simulation {
 
     async fn act(&mut self, action: Action) {
         match action {
-            Action::Commit { order, versions } => self.world.commit(ORDERS[order], versions).await,
+            Action::Commit { order, versions } => {
+                self.world.memory.add_versions(ORDERS[order], versions).await
+            }
             Action::Work { millis } => self.work(millis).await,
             Action::Freeze(relay) => self.set_frozen(relay, true),
             Action::Thaw(relay) => self.set_frozen(relay, false),
@@ -187,7 +197,7 @@ impl Simulation {
         }
     }
 
-    /// Everybody who is awake works, in turns.
+    /// The processes that are not frozen work in turns.
     async fn work(&mut self, millis: u64) {
         let turn = 50;
         for _ in 0..millis.div_ceil(turn) {
@@ -213,10 +223,10 @@ impl Simulation {
         }
     }
 
-    /// First occurrences are in sequence.
+    /// Demands that first occurrences are in sequence.
     fn audit_topic(&self, books: &Books) {
         let mut last: BTreeMap<OrderId, i64> = BTreeMap::new();
-        for event in self.world.topic.events() {
+        for event in self.world.broker.events() {
             let (order, sequence) = (event.order_id, event.sequence.get());
             let skipped = |sequence: i64| books.skipped.contains(&(order, sequence));
             let last = last.entry(order).or_insert(0);
@@ -226,20 +236,20 @@ impl Simulation {
         }
     }
 
-    /// What is recorded as published is confirmed, or waits in a parked order.
+    /// Demands that events recorded as published are confirmed, or wait in a parked order.
     fn audit_records(&self, books: &Books, parked: &[Parked], placed: &[JournalEntry]) {
         let waits = |(order, sequence): Event| {
             parked.iter().any(|row| row.order == order && row.from.get() <= sequence)
         };
         for JournalEntry { position, event } in placed {
-            let recorded = self.world.memory.published_up_to(shard(event.order_id)) >= *position;
+            let recorded = self.world.memory.published_through(shard(event.order_id)) >= *position;
             let event = (event.order_id, event.sequence.get());
             let known = books.confirmed.contains(&event) || waits(event);
-            assert!(!recorded || known, "{event:?} is recorded, and nobody has confirmed it");
+            assert!(!recorded || known, "{event:?} is recorded, but was never confirmed");
         }
     }
 
-    /// The faults are over; operators ask for whatever is parked.
+    /// Ends the faults, and redrives parked orders until none is left.
     async fn settle(&mut self) {
         self.books.lock().unwrap().faults = false;
         self.mend();
@@ -253,7 +263,7 @@ impl Simulation {
             self.work(5_000).await;
             let backlog = self.world.backlog().await;
             if (backlog.events, backlog.parked) == (0, 0) {
-                // The leases of the dead run out.
+                // The leases of dead processes run out.
                 return self.work(15_000).await;
             }
         }

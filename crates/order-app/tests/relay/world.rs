@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{Backlog, EventJournal, OrderStore as _, Parked};
+use order_app::ports::{Backlog, EventJournal, Parked};
 use order_app::relay::{Relay, RelayPorts, RelayReport, RelaySettings, RelayStats, Step};
 use order_app::wake_up::WakeUp;
-use order_domain::{Order, OrderId};
-use order_testkit::examples::{
-    a_change, a_change_placing, a_line, a_new_order, an_order_id, noon, relined, soon,
-};
-use order_testkit::{FixedClock, InMemoryStore, ScriptedPublisher, SeededEntropy, Topic};
+use order_domain::OrderId;
+use order_testkit::examples::{an_order_id, soon};
+use order_testkit::{FixedClock, InMemoryBroker, InMemoryStore, ScriptedPublisher, SeededEntropy};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
@@ -18,7 +16,7 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) memory: Arc<InMemoryStore>,
-    pub(crate) topic: Topic,
+    pub(crate) broker: InMemoryBroker,
 }
 
 /// One process.
@@ -40,7 +38,7 @@ impl World {
         settings: RelaySettings,
         journal: Arc<dyn EventJournal>,
     ) -> Instance {
-        let publisher = Arc::new(ScriptedPublisher::new(self.topic.clone()));
+        let publisher = Arc::new(ScriptedPublisher::new(self.broker.clone()));
         let ports =
             RelayPorts { publisher: Some(publisher.clone()), ..self.ports(journal, number) };
         let (stats, bell) = (Arc::new(RelayStats::default()), WakeUp::default());
@@ -61,20 +59,8 @@ impl World {
         }
     }
 
-    /// Commits so many further versions of an order, the first one included.
-    pub(crate) async fn commit(&self, id: i64, versions: usize) {
-        for _ in 0..versions {
-            let stored = self.memory.order(an_order_id(id), soon()).await.unwrap();
-            let change = match &stored {
-                None => a_change_placing(a_new_order(id, 42)),
-                Some(order) => a_change(relined(order, vec![next_line(order)], noon())),
-            };
-            self.memory.commit(change, soon()).await.unwrap();
-        }
-    }
-
     pub(crate) fn published(&self, id: i64) -> Vec<i64> {
-        self.topic.sequences(an_order_id(id))
+        self.broker.sequences(an_order_id(id))
     }
 
     pub(crate) async fn parked(&self) -> Vec<Parked> {
@@ -85,7 +71,7 @@ impl World {
         self.memory.backlog(soon()).await.unwrap()
     }
 
-    /// Asks for an order again, perhaps without the event that is its first one now.
+    /// Redrives an order, without its first event if there is a reason to skip it.
     pub(crate) async fn redrive(&self, order: OrderId, skip: Option<&str>) -> bool {
         let all = self.parked().await;
         let first = all.iter().find(|parked| parked.order == order).map(|parked| parked.from);
@@ -94,19 +80,15 @@ impl World {
     }
 }
 
-fn next_line(order: &Order) -> order_domain::OrderLine {
-    a_line(7, order.version().get(), "1.00")
-}
-
 impl Instance {
-    /// Hears the bell and does all that follows from it.
+    /// Wakes the relay, and lets it work until it is idle.
     pub(crate) async fn drain(&mut self) {
         self.bell.wake();
         self.work(RelaySettings::default().sequencing_pause).await;
         while self.relay.step().await == Step::Busy {}
     }
 
-    /// Works until its publisher, which is paused, has been asked for something.
+    /// Works until its paused publisher has been called.
     pub(crate) async fn work_until_asked(&mut self) {
         self.bell.wake();
         let publisher = self.publisher.clone();
@@ -124,7 +106,7 @@ impl Instance {
         }
     }
 
-    /// Works until something is so, for a minute at most.
+    /// Works until a condition is true, for a minute at most.
     pub(crate) async fn work_until(&mut self, mut done: impl FnMut(&RelayReport) -> bool) {
         let end = Instant::now() + Duration::from_mins(1);
         while !done(&self.report()) {

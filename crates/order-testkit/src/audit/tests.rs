@@ -1,4 +1,4 @@
-//! The audit finds what is planted, and nothing in a sound history.
+//! The audit finds planted faults, and none in a sound history.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn sound() -> (Tables, Vec<Message>) {
         headers: event.body,
     };
     let mut topic: Vec<_> = (0..).zip(&tables.events).map(message).collect();
-    // The first event once more, after the second: a late repetition.
+    // A late repetition: the first event again, after the second.
     topic.push(Message { offset: 100, ..topic[0].clone() });
     (tables, topic)
 }
@@ -77,7 +77,7 @@ fn other_bytes_and_other_headers_are_found_in_first_copies_and_in_later_ones() {
 }
 
 #[test]
-fn a_message_that_nobody_committed_is_found() {
+fn a_message_without_a_committed_event_is_found() {
     let orphan = |_: &mut Tables, topic: &mut Vec<Message>| {
         let last = topic[5].clone();
         topic.push(Message { id: "2-3".to_owned(), sequence: 3, offset: 101, ..last });

@@ -70,7 +70,7 @@ pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
     refuse(&store, change, Conflict::IdempotencyKey).await;
     assert_absent(&store, id).await;
     assert_eq!(recorded(&store, &first.key).await, Some(first.clone()));
-    // An update fares no better.
+    // An update is refused, too.
     let placed = a_stored_order(&store, a_fresh_customer()).await;
     let update = Change {
         answer: Some(second),
@@ -110,7 +110,7 @@ pub(super) async fn keys_differ_by_case(store: Store) {
 }
 
 pub(super) async fn a_key_may_have_255_characters(store: Store) {
-    // All visible characters there are, and keys that differ in the last one only.
+    // All visible characters, and two keys that differ in the last one alone.
     let visible: String = ('!'..='~').collect();
     let start = format!("{}{visible}", a_fresh_key().key);
     for last in ['x', 'y'] {
@@ -132,7 +132,7 @@ pub(super) async fn an_update_records_its_answer_too(store: Store) {
     assert_eq!(recorded(&store, &answer.key).await, Some(answer));
 }
 
-/// The only case that purges, and the only one whose answers are older than 1981.
+/// The one case that purges, and that records answers before 1981.
 pub(super) async fn a_purge_deletes_old_answers_in_batches(store: Store) {
     let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
     let end = at("1981-01-01T00:00:00.000001Z");
@@ -140,7 +140,7 @@ pub(super) async fn a_purge_deletes_old_answers_in_batches(store: Store) {
         let deleted = store.purge_answers(end, limit, soon()).await;
         deleted.expect("the store purges answers")
     };
-    // What a run that was cut short left behind.
+    // An interrupted run may have left answers behind.
     while purge(100).await > 0 {}
 
     let mut old = Vec::new();
@@ -154,7 +154,7 @@ pub(super) async fn a_purge_deletes_old_answers_in_batches(store: Store) {
     last.recorded_at = at("1981-01-01T00:00:00Z");
     record(&store, &last).await;
     old.push(last.key.clone());
-    // Recorded right at the end is not before it.
+    // An answer recorded exactly at the end is not before it.
     let mut kept = a_recorded_answer(a_fresh_key());
     kept.recorded_at = end;
     record(&store, &kept).await;
@@ -171,9 +171,9 @@ pub(super) async fn a_purge_deletes_old_answers_in_batches(store: Store) {
         assert_eq!(recorded(&store, key).await, None);
     }
     assert_eq!(recorded(&store, &kept.key).await, Some(kept.clone()));
-    // A key whose answer is gone may be used again.
+    // The key of a purged answer may be used again.
     record(&store, &a_recorded_answer(last.key)).await;
-    // Nothing of this case is left for the next run.
+    // Leaves no answers for the next run.
     let later = at("1981-01-01T00:00:00.000002Z");
     let deleted = store.purge_answers(later, 10, soon()).await;
     assert_eq!(deleted.expect("the store purges answers"), 1);

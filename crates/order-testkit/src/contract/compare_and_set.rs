@@ -26,7 +26,7 @@ pub(super) async fn an_order_walks_through_its_versions(store: Store) {
     assert_eq!(current.version().get(), 5);
 }
 
-/// Commits a change with an answer, which must be refused and leave no trace of either.
+/// Commits a change with an answer, which must be refused and leave no trace of change and answer.
 async fn refuse_whole(store: &Store, change: Change, expected: Conflict) {
     let id = change.order.id();
     let before = (order(store, id).await, history(store, id).await);
@@ -46,7 +46,7 @@ pub(super) async fn a_stale_version_is_refused_and_writes_nothing(store: Store) 
     commit(&store, a_change(confirmed)).await;
     refuse_whole(&store, a_change(cancelled), Conflict::Version).await;
     assert_stored(&store, &now).await;
-    // And once more when it lies two versions back.
+    // The same for a change that is two versions behind.
     let on_its_way = moved(&now, OrderStatus::InProgress, noon_plus(3));
     commit(&store, a_change(on_its_way)).await;
     let stale = moved(&placed, OrderStatus::Confirmed, noon_plus(4));

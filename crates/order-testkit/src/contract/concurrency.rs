@@ -1,5 +1,5 @@
-//! What holds when many ask at the same time. An adapter may write changes together; nobody must
-//! be able to tell.
+//! Many callers at the same time. An adapter may write their changes together, and no caller must
+//! notice.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -17,7 +17,7 @@ use crate::examples::{
     noon_plus, relined,
 };
 
-/// Commits all at the same time; what came of each, in the order in which they were given.
+/// Commits all changes at the same time; answers with their results, in the order of the changes.
 async fn together(store: &Store, changes: Vec<Change>) -> Vec<Result<(), StoreError>> {
     let mut tasks = JoinSet::new();
     for (place, change) in changes.into_iter().enumerate() {
@@ -29,7 +29,7 @@ async fn together(store: &Store, changes: Vec<Change>) -> Vec<Result<(), StoreEr
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Demands that one change landed and all others ran into `expected`; says whose.
+/// Demands that one change landed and that all others had the `expected` conflict.
 fn one_winner(
     results: Vec<Result<(), StoreError>>,
     ids: &[OrderId],
@@ -58,7 +58,7 @@ pub(super) async fn changes_of_one_order_make_one_linear_history(store: Store) {
         tasks.spawn(async move {
             loop {
                 let current = order(&store, id).await.expect("it was placed");
-                // So that others read the same version, even on a store that never waits.
+                // Lets others read the same version, even on a store that never waits.
                 tokio::task::yield_now().await;
                 let lines = vec![a_line(writer, 1, "1")];
                 let next = relined(&current, lines, noon_plus(writer));
@@ -74,7 +74,7 @@ pub(super) async fn changes_of_one_order_make_one_linear_history(store: Store) {
     let last = order(&store, id).await.expect("it was placed");
     assert_eq!(last.version().get(), WRITERS.saturating_add(1));
     assert_stored(&store, &last).await;
-    // Each writer's lines are in the history, and nobody's twice.
+    // The history has the lines of each writer once.
     let events = history(&store, id).await;
     let written: BTreeSet<_> = events.iter().skip(1).map(|event| &event.data).collect();
     assert_eq!(i64::try_from(written.len()), Ok(WRITERS));
@@ -161,18 +161,18 @@ pub(super) async fn order_ids_are_never_given_twice(store: Store) {
     assert_eq!(ids.len(), 200);
 }
 
-/// Asks all at the same time; what came of each, in the order in which they were asked.
+/// Asks all questions at the same time; answers in their order.
 async fn asked<Q: Send + 'static, A: Send + 'static, F: Future<Output = A> + Send + 'static>(
     questions: Vec<Q>,
     ask: impl Fn(Q) -> F,
 ) -> Vec<A> {
     let mut tasks = JoinSet::new();
-    for (place, question) in questions.into_iter().enumerate() {
+    for (index, question) in questions.into_iter().enumerate() {
         let answer = ask(question);
-        tasks.spawn(async move { (place, answer.await) });
+        tasks.spawn(async move { (index, answer.await) });
     }
     let mut answers = tasks.join_all().await;
-    answers.sort_by_key(|(place, _)| *place);
+    answers.sort_by_key(|(index, _)| *index);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
@@ -182,7 +182,7 @@ pub(super) async fn orders_read_at_the_same_time_are_the_ones_asked_for(store: S
         stored.push(a_stored_order(&store, a_fresh_customer()).await);
     }
     let missing = a_fresh_order(&store, a_fresh_customer()).await.id;
-    // Each several times, and more than any adapter reads together.
+    // Each order several times, and more than any adapter reads together.
     let each = stored.iter().map(Order::id).chain([missing]);
     let ids: Vec<_> = each.cycle().take(400).collect();
     let found = asked(ids.clone(), |id| {
@@ -203,7 +203,7 @@ pub(super) async fn lists_read_at_the_same_time_are_the_ones_asked_for(store: St
         for _ in 0..orders {
             a_stored_order(&store, customer).await;
         }
-        // Some that fill a page, some that do not, and so large ones that few go together.
+        // Full pages, pages that are not full, and pages of which few fit into one query.
         queries.extend([1, 2, 3, 6, 7, 100].map(|limit| all_of(customer, limit)));
         let confirmed =
             CustomerOrders { statuses: vec![OrderStatus::Confirmed], ..all_of(customer, 5) };
@@ -290,7 +290,7 @@ pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
     assert_stored(&store, &stored).await;
 }
 
-pub(super) async fn a_bad_change_at_any_place_fails_alone(store: Store) {
+pub(super) async fn a_bad_change_fails_alone_wherever_it_stands_in_a_batch(store: Store) {
     const TOGETHER: usize = 9;
     let customer = a_fresh_customer();
     let taken = a_change_placing(NewOrder {
@@ -299,16 +299,16 @@ pub(super) async fn a_bad_change_at_any_place_fails_alone(store: Store) {
     });
     store.commit(taken.clone(), in_time()).await.expect("nothing excludes it");
     let existing = taken.order.id();
-    for place in 0..TOGETHER {
+    for bad in 0..TOGETHER {
         let mut changes = Vec::new();
         for number in 0..TOGETHER {
-            let client_reference = (number == place).then(|| a_reference("taken"));
+            let client_reference = (number == bad).then(|| a_reference("taken"));
             let order = NewOrder { client_reference, ..a_fresh_order(&store, customer).await };
             changes.push(a_change_placing(order));
         }
         let results = together(&store, changes.clone()).await;
         for (number, (change, result)) in changes.into_iter().zip(results).enumerate() {
-            if number == place {
+            if number == bad {
                 assert_eq!(conflict(result), Conflict::ClientReference { existing });
                 assert_absent(&store, change.order.id()).await;
             } else {
@@ -326,7 +326,7 @@ pub(super) async fn changes_of_one_order_sent_together_land_in_their_order(store
         let third = a_change(moved(&confirmed.order, OrderStatus::InProgress, noon_plus(2)));
         let changes = vec![created, confirmed, third];
         let results = together(&store, changes.clone()).await;
-        // A change that came before the one it builds on is refused, and all after it.
+        // A change that arrives before the one it builds on is refused, and so are all after it.
         let landed = results.iter().take_while(|result| result.is_ok()).count();
         for refused in results.into_iter().skip(landed) {
             assert_eq!(conflict(refused), Conflict::Version);

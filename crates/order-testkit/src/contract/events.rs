@@ -38,7 +38,7 @@ pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Sto
 }
 
 pub(super) async fn event_bytes_are_never_rewritten(store: Store) {
-    // JSON that a database would love to tidy up: order, space, repetition, escapes, numbers.
+    // JSON that a database may rewrite: order, spaces, repetitions, escapes, numbers.
     let data = r#"{ "b":1,  "a":[1.0, 1e2,-0],"b":2,"n":"\u00e9é\/","😀":null , "t":true}"#;
     let context = "{\"z\":\"1\",\n\t\"a\":\"\\\\ '' \\\" %\"}";
     let new = a_fresh_order(&store, a_fresh_customer()).await;

@@ -1,6 +1,6 @@
-//! Callers that go away and deadlines that pass: nothing is left half done, and the store works
-//! on. Whether a connection with an open transaction is left behind shows when more callers go
-//! away than any pool has connections.
+//! Callers that go away and deadlines that pass: nothing is half done, and the store continues to
+//! work. More callers go away than any pool has connections, so connections that are left with an
+//! open transaction would show.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::steps::{
 };
 use crate::examples::{a_change_placing, a_recorded_answer, within};
 
-/// More than any pool of the tests has connections.
+/// More than the connections of any pool in the tests.
 pub(super) const CALLERS: usize = 100;
 
-/// Follows a future for a random time, or for a random number of steps, and then drops it.
+/// Polls a future for a random time, or a random number of times, and then drops it.
 pub(super) async fn follow_a_while<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);
     if random(2) == 1 {
@@ -44,8 +44,8 @@ async fn a_change_with_answer(store: &Store, customer: i64) -> Change {
     }
 }
 
-/// Demands that a change is there with all its parts, or with none. The last look is at what is
-/// written with the first, so a change that lands in between deceives nobody.
+/// Demands that a change is stored with all of its parts, or not at all. Parts are read in an order
+/// in which a change that lands meanwhile is not mistaken for half a change.
 async fn whole_or_absent(store: &Store, change: &Change) -> bool {
     let id = change.order.id();
     let key = &change.answer.as_ref().expect("it has one").key;
@@ -67,7 +67,7 @@ async fn whole_or_absent(store: &Store, change: &Change) -> bool {
     stored.is_some()
 }
 
-/// As many commits at once as there were callers that went away, and every one succeeds.
+/// Demands that as many commits as callers went away succeed at the same time.
 async fn assert_still_works(store: &Store) {
     let customer = a_fresh_customer();
     let mut tasks = JoinSet::new();
@@ -101,7 +101,7 @@ pub(super) async fn a_dropped_commit_is_wholly_there_or_not_at_all(store: Store)
     for change in &changes {
         whole_or_absent(&store, change).await;
     }
-    // Whoever was cut off may ask again: it lands now, or it had landed.
+    // The same commit again either lands now, or has landed before.
     for change in changes {
         match store.commit(change.clone(), in_time()).await {
             Ok(()) | Err(StoreError::Conflict(_)) => assert_stored(&store, &change.order).await,
@@ -156,7 +156,7 @@ pub(super) async fn a_commit_that_runs_out_of_time_says_what_came_of_it(store: S
     }
 }
 
-/// Waits for an answer, but not for long.
+/// Demands an answer within a short time.
 pub(super) async fn promptly<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     let answer = tokio::time::timeout(Duration::from_secs(2), answer).await;
     match answer.expect("an answer comes promptly") {

@@ -1,4 +1,4 @@
-//! The law of the journal, as cases that every adapter runs.
+//! The laws of the journal, as cases that every adapter runs.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -11,7 +11,7 @@ mod inspection;
 mod interruption;
 mod leases;
 mod parking;
-mod places;
+mod positions;
 mod progress;
 mod purge;
 mod steps;
@@ -24,14 +24,14 @@ use order_app::ports::{EventJournal, JournalInspection, OrderStore};
 
 use crate::BoxFuture;
 
-/// What one instance of the service has of a database.
+/// The ports of one instance of the service, all of them on one database.
 #[derive(Clone)]
 pub struct Instance {
-    /// Where it commits.
+    /// The store.
     pub orders: Arc<dyn OrderStore>,
-    /// Where its commits get their places.
+    /// The journal.
     pub journal: Arc<dyn EventJournal>,
-    /// Where operators look at that.
+    /// The view of operators.
     pub inspection: Arc<dyn JournalInspection>,
 }
 
@@ -41,11 +41,11 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// One law of the journal. Places and leases are shared by all that a database holds, so each case
-/// has an empty database of its own, and two instances on it.
+/// A law of the journal. A database has one journal and one lease for each duty, so each case needs an
+/// empty database of its own, and two instances on it.
 #[derive(Debug, Clone, Copy)]
 pub struct JournalCase {
-    /// What is demanded, such as `places::every_event_gets_one_place`.
+    /// The law, such as `positions::every_event_gets_one_position`.
     pub name: &'static str,
     /// Checks it on two instances.
     pub run: fn([Instance; 2]) -> BoxFuture<()>,
@@ -56,27 +56,27 @@ pub struct JournalCase {
 pub fn journal_cases() -> Vec<JournalCase> {
     let mut all = inspection_cases();
     all.extend(cases! { JournalCase:
-        places {
+        positions {
             an_empty_journal_is_empty,
-            every_event_gets_one_place,
+            every_event_gets_one_position,
             a_limit_is_kept,
-            later_events_get_later_places,
-            reading_starts_after_a_position,
+            later_events_get_later_positions,
+            a_page_starts_after_a_position,
             a_shard_holds_its_own_orders_only,
         }
         concurrency {
-            readers_miss_nothing_while_arrangers_change_hands,
-            calls_under_one_lease_at_a_time_give_each_place_once,
-            of_many_who_want_a_lease_one_gets_it,
-            redrives_at_a_time_skip_one_event,
+            readers_miss_nothing_while_sequencers_change_hands,
+            calls_under_one_lease_give_each_position_once,
+            one_of_many_callers_gets_a_lease,
+            two_redrives_at_the_same_time_skip_one_event,
         }
         leases {
             a_lease_has_one_holder,
             duties_are_leased_apart,
-            a_shard_beyond_all_is_leased_to_nobody,
+            a_shard_that_does_not_exist_is_not_leased,
             renewing_keeps_the_epoch_and_taking_raises_it,
-            a_lease_that_is_over_is_taken_by_somebody_else,
-            a_lease_that_is_over_is_held_until_somebody_takes_it,
+            a_lease_that_is_over_can_be_taken_by_another_instance,
+            a_lease_that_is_over_is_held_until_it_is_taken,
             a_lease_that_is_given_back_is_free,
             giving_back_late_or_twice_changes_nothing,
             instances_that_live_are_counted,
@@ -84,7 +84,7 @@ pub fn journal_cases() -> Vec<JournalCase> {
             an_instance_that_signs_off_is_not_counted,
         }
         zombies {
-            nothing_is_arranged_under_a_lost_lease,
+            no_position_is_assigned_under_a_lost_lease,
             nothing_is_recorded_under_a_lost_lease,
             an_earlier_lease_of_the_same_instance_is_lost,
         }
@@ -102,24 +102,24 @@ pub fn journal_cases() -> Vec<JournalCase> {
             the_same_progress_again_changes_nothing,
             a_redrive_leaves_out_the_first_event,
             asking_twice_skips_once,
-            no_other_event_is_skipped_than_the_one_that_is_meant,
+            only_the_first_event_can_be_skipped,
             a_skipped_event_is_not_read_any_more,
-            any_reason_will_do,
+            a_reason_may_be_any_text,
         }
         backlog {
-            an_event_waits_until_its_shard_has_passed_it,
+            an_event_waits_until_its_shard_is_published_past_it,
             the_oldest_event_is_found_wherever_it_waits,
         }
         purge {
-            what_is_not_published_is_not_purged,
-            what_is_old_and_published_is_purged,
-            what_is_young_is_kept,
+            unpublished_events_are_not_purged,
+            old_published_events_are_purged,
+            young_events_are_kept,
             the_newest_event_of_an_order_is_kept_until_it_has_a_newer_one,
-            an_order_that_is_parked_is_kept,
-            an_order_that_was_parked_is_purged_later,
+            the_events_of_a_parked_order_are_kept,
+            the_events_of_an_order_that_was_parked_are_purged_later,
             a_purge_goes_step_by_step,
-            purges_at_a_time_purge_once,
-            places_go_on_after_a_purge,
+            purges_at_the_same_time_purge_once,
+            positions_continue_after_a_purge,
         }
         interruption {
             dropped_calls_do_no_harm,
@@ -132,16 +132,16 @@ pub fn journal_cases() -> Vec<JournalCase> {
 fn inspection_cases() -> Vec<JournalCase> {
     cases! { JournalCase:
         inspection {
-            every_duty_is_told_with_its_holder_and_position,
+            every_duty_is_listed_with_its_holder_and_position,
             parked_orders_are_paged_by_their_ids,
             skipped_events_are_paged_by_order_and_sequence,
-            selected_events_come_in_the_order_of_their_places,
-            a_selection_fits_all_that_is_said,
-            whoever_reads_on_misses_nothing_of_a_selection,
+            selected_events_come_in_the_order_of_their_positions,
+            selected_events_match_every_condition,
+            the_pages_of_a_selection_join_without_a_gap,
             a_skipped_event_is_not_selected,
-            an_orders_events_are_found_by_the_order,
-            an_order_tells_from_where_on_it_is_not_published,
-            a_customers_orders_are_found,
+            the_events_of_an_order_are_found,
+            the_first_unpublished_event_of_an_order_is_found,
+            the_orders_of_a_customer_are_found,
         }
     }
 }

@@ -7,7 +7,7 @@ use order_domain::{Order, OrderId, OrderStatus};
 use super::steps::{Store, a_fresh_customer, a_fresh_order, all_of, commit, in_time, place};
 use crate::examples::{a_change, moved, noon, noon_plus};
 
-/// Places one order at each of the times, in microseconds after noon.
+/// Places an order at each of these times, in microseconds after noon.
 async fn place_at(store: &Store, customer: i64, times: &[i64]) -> Vec<Order> {
     let mut orders = Vec::new();
     for time in times {
@@ -66,7 +66,7 @@ pub(super) async fn equal_times_are_ordered_by_id(store: Store) {
     for _ in 0..4 {
         placed.push(a_fresh_order(&store, customer).await);
     }
-    // Inserted with the highest id first, so that the order of insertion says nothing.
+    // Inserted with the highest id first, so that the order of insertion is another one.
     placed.sort_by_key(|new| std::cmp::Reverse(new.id));
     let expected: Vec<_> = placed.iter().map(|new| new.id).collect();
     placed.swap(1, 2);
@@ -216,6 +216,6 @@ pub(super) async fn a_customer_sees_only_their_own_orders(store: Store) {
     place_at(&store, other, &[0, 1, 2]).await;
     let found = pages(&store, all_of(one, 1)).await;
     assert_eq!(found.concat(), newest_first(mine));
-    let nobody = page(&store, &all_of(a_fresh_customer(), 100)).await;
-    assert_eq!((nobody.orders, nobody.next), (vec![], None));
+    let empty = page(&store, &all_of(a_fresh_customer(), 100)).await;
+    assert_eq!((empty.orders, empty.next), (vec![], None));
 }

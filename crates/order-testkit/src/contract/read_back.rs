@@ -75,7 +75,7 @@ pub(super) async fn every_name_is_kept_character_by_character(store: Store) {
         " spaces at both ends ".to_owned(),
         "null".to_owned(),
         "\u{1f469}\u{200d}\u{1f680} \u{1f1e8}\u{1f1ed}".to_owned(),
-        // The same letter, composed and not: nobody may normalise it.
+        // The same letter, composed and decomposed: stores must not normalise it.
         "\u{e9} e\u{301}".to_owned(),
         "\u{645}\u{631}\u{62d}\u{628}\u{627} \u{2028} \u{feff} \u{fffd}".to_owned(),
         "x".repeat(ProductName::MAX),
@@ -93,7 +93,7 @@ pub(super) async fn every_name_is_kept_character_by_character(store: Store) {
     assert_stored(&store, &placed).await;
 }
 
-/// 200 lines at every bound, with names of 800 bytes: also its event is above 64 KiB.
+/// 200 lines at every bound, with names of 800 bytes, which make its event larger than 64 KiB.
 pub(super) async fn the_largest_order_is_kept(store: Store) {
     let line = |product| OrderLine {
         name: Some(ProductName::new("\u{1d11e}".repeat(ProductName::MAX)).expect("a name")),
@@ -111,7 +111,7 @@ pub(super) async fn the_largest_order_is_kept(store: Store) {
     assert_stored(&store, &placed).await;
 }
 
-/// Also where clocks of some time zones jump, and at both ends of what every database holds.
+/// Also times at which the clocks of some zones jump, and both ends of what every database holds.
 pub(super) async fn times_are_kept_to_the_microsecond(store: Store) {
     let customer = a_fresh_customer();
     for (placed_at, moved_at) in [

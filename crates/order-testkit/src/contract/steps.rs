@@ -1,4 +1,4 @@
-//! Steps that the cases share: what is fresh, what must succeed, what must have stayed as it was.
+//! Steps that the cases share: fresh orders, calls that must succeed, and checks of what is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +17,23 @@ use crate::examples::{a_change, a_customer, a_key, a_new_order, noon, placed, so
 /// The store under test.
 pub(super) type Store = Arc<dyn OrderStore>;
 
-/// For cases that load the database heavily by themselves; they are about order, not speed.
+/// A late deadline, for cases that load the database heavily and are not about speed.
 pub(super) fn in_time() -> Deadline {
     within(Duration::from_mins(1))
 }
 
-/// A number from 1 to `last`, another one each time for all practical purposes.
+/// A random number from 1 to `last`.
 pub(super) fn random(last: i64) -> i64 {
     let bits = i64::try_from(RandomEntropy.bits() >> 65).expect("63 bits");
     bits.checked_rem(last).map_or(1, |rest| rest.saturating_add(1))
 }
 
-/// A customer whom no other case knows.
+/// A customer that no other case uses.
 pub(super) fn a_fresh_customer() -> i64 {
     random(MAX_ID)
 }
 
-/// A key that no other case knows.
+/// A key that no other case uses.
 pub(super) fn a_fresh_key() -> IdempotencyKey {
     a_key(&format!("{:032x}", RandomEntropy.bits()))
 }
@@ -104,7 +104,7 @@ pub(super) async fn sequences(store: &Store, id: OrderId) -> Vec<i64> {
     events.iter().map(|event| event.sequence.get()).collect()
 }
 
-/// Demands that an order is stored just so, with one event for each version.
+/// Demands that this order is stored, with one event for each version.
 pub(super) async fn assert_stored(store: &Store, expected: &Order) {
     assert_eq!(order(store, expected.id()).await.as_ref(), Some(expected));
     let versions: Vec<_> = (1..=expected.version().get()).collect();
@@ -129,7 +129,7 @@ pub(super) fn all_of(customer: i64, limit: u32) -> CustomerOrders {
     }
 }
 
-/// How many orders a customer has, up to 1,000.
+/// The number of orders of a customer, up to 1,000.
 pub(super) async fn count(store: &Store, customer: i64) -> usize {
     let query = all_of(customer, 1_000);
     let page = store.customer_orders(&query, in_time()).await;

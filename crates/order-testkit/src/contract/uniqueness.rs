@@ -1,5 +1,5 @@
-//! Order ids are unique, and so is a customer's own reference. What happens when many ask at the
-//! same time is in `concurrency.rs`.
+//! Order ids are unique, and so are the references of a customer. Many callers at the same time are
+//! in `concurrency.rs`.
 
 use order_app::ports::Conflict;
 use order_domain::{NewOrder, OrderStatus};
@@ -29,7 +29,7 @@ pub(super) async fn a_taken_order_id_is_refused_and_writes_nothing(store: Store)
     assert_stored(&store, &first).await;
     assert_eq!(history(&store, first.id()).await, events);
     assert_eq!(count(&store, other).await, 0);
-    // Also the reference is free still.
+    // The reference is still free, too.
     let retried = named(&store, other, "other").await;
     assert_eq!(retried.client_reference, reference);
     place(&store, retried, noon()).await;
@@ -75,7 +75,7 @@ pub(super) async fn client_references_differ_by_case(store: Store) {
     let upper = named(&store, customer, "PO-7A").await;
     let upper = place(&store, upper, noon()).await;
     assert_stored(&store, &upper).await;
-    // The conflict names the one of the two that has the same spelling.
+    // The conflict names the order whose reference has the same spelling.
     let again = named(&store, customer, "PO-7A").await;
     let existing = upper.id();
     let expected = Conflict::ClientReference { existing };

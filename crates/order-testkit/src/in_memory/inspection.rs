@@ -1,17 +1,18 @@
-//! What operators ask of the store in memory.
+//! The view of operators on the store in memory.
 
 use async_trait::async_trait;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Deadline, Duty, DutyState, JournalEntry, JournalInspection, OrderEvents, Parked, SHARDS,
-    SelectedPage, Selection, Skipped, StoreError, Unreadable, shard,
+    Deadline, Duty, DutyState, JournalInspection, OrderEvents, Parked, SHARDS, SelectedPage,
+    Selection, Skipped, StoreError,
 };
 use order_domain::{CustomerId, OrderId, Version};
 use tokio::time::Instant;
 
-use super::{InMemoryStore, Tables};
+use super::{InMemoryStore, Tables, rows};
+use crate::faults::{Call, Method};
 
-/// So many places are looked at at a time: few, so that whoever reads has to go on.
+/// How many entries one page of a selection looks at: few, so that readers need several pages.
 const WINDOW: usize = 7;
 
 impl Tables {
@@ -23,21 +24,58 @@ impl Tables {
             && (customers.is_empty() || customer.is_some_and(|id| customers.contains(&id)))
             && selection.takes(event)
     }
-}
 
-#[async_trait]
-impl JournalInspection for InMemoryStore {
-    async fn duties(&self, _: Deadline) -> Result<Vec<DutyState>, StoreError> {
-        let (tables, now) = (self.tables(), Instant::now());
+    fn select(&self, selection: &Selection, after: i64, limit: u32) -> SelectedPage {
+        let (mut events, mut through) = (Vec::new(), after);
+        for (position, key) in self.journal.entries_after(after).take(WINDOW) {
+            if events.len() >= rows(limit) {
+                break;
+            }
+            through = position;
+            let selected =
+                |key| self.events.get(key).is_some_and(|e| self.is_selected(selection, e));
+            events.extend(self.entry(position, key).filter(|_| selected(key)));
+        }
+        SelectedPage { events, through }
+    }
+
+    fn order_events(&self, order: OrderId, after: i64, limit: u32) -> OrderEvents {
+        let journal = &self.journal;
+        let is_seen = |event: &EventRecord| {
+            !journal.skipped.contains_key(&(event.order_id, event.sequence.get()))
+        };
+        let seen = self.events_above(order, after).filter(|(event, _)| is_seen(event));
+        let events = seen.map(|(event, readable)| {
+            let read = if readable { Ok(event.clone()) } else { Err("spoiled".to_owned()) };
+            (event.sequence, read)
+        });
+        let parked = journal.parked.get(&order).map(|parked| parked.from);
+        let waiting = self.waiting().into_iter().filter(|(whose, _)| *whose == order);
+        let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());
+        OrderEvents {
+            events: events.take(rows(limit)).collect(),
+            unpublished: waiting.chain(parked).min(),
+        }
+    }
+
+    fn duties(&self) -> Vec<DutyState> {
+        let now = Instant::now();
         let duties = std::iter::once(Duty::Sequence).chain((0..SHARDS).map(Duty::Publish));
-        let duty_state = |duty| match tables.journal.leases.get(&duty) {
+        let state = |duty| match self.journal.leases.get(&duty) {
             None => DutyState { duty, holder: None, position: 0 },
             Some(row) => {
                 let holder = row.holder.filter(|_| row.until > now);
                 DutyState { duty, holder, position: row.position }
             }
         };
-        Ok(duties.map(duty_state).collect())
+        duties.map(state).collect()
+    }
+}
+
+#[async_trait]
+impl JournalInspection for InMemoryStore {
+    async fn duties(&self, deadline: Deadline) -> Result<Vec<DutyState>, StoreError> {
+        self.call(Call::new(Method::Duties, deadline), |tables| tables.duties()).await
     }
 
     async fn parked_after(
@@ -45,14 +83,13 @@ impl JournalInspection for InMemoryStore {
         after: i64,
         of: Option<u16>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError> {
-        let tables = self.tables();
-        let rows = tables.journal.parked.values();
-        let wanted = rows.filter(|row| {
-            row.order.get() > after && of.is_none_or(|number| number == shard(row.order))
-        });
-        Ok(wanted.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+        let parked = |tables: &mut Tables| {
+            let later = tables.journal.parked_of(of).filter(|row| row.order.get() > after);
+            later.take(rows(limit)).cloned().collect()
+        };
+        self.call(Call::new(Method::ParkedAfter, deadline), parked).await
     }
 
     async fn skipped_after(
@@ -60,14 +97,16 @@ impl JournalInspection for InMemoryStore {
         after: (i64, i64),
         order: Option<OrderId>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<Skipped>, StoreError> {
-        let tables = self.tables();
-        let wanted = tables.journal.skipped.values().filter(|row| {
-            let own = order.is_none_or(|order| order == row.order);
-            own && (row.order.get(), row.sequence.get()) > after
-        });
-        Ok(wanted.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+        let skipped = |tables: &mut Tables| {
+            let later = tables.journal.skipped.values().filter(|row| {
+                let own = order.is_none_or(|order| order == row.order);
+                own && (row.order.get(), row.sequence.get()) > after
+            });
+            later.take(rows(limit)).cloned().collect()
+        };
+        self.call(Call::new(Method::SkippedAfter, deadline), skipped).await
     }
 
     async fn select(
@@ -75,44 +114,26 @@ impl JournalInspection for InMemoryStore {
         selection: &Selection,
         after: i64,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<SelectedPage, StoreError> {
-        let tables = self.tables();
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut events, mut through) = (Vec::new(), after);
-        for (position, key) in tables.journal.places_after(after).take(WINDOW) {
-            if events.len() >= limit {
-                break;
-            }
-            through = position;
-            let seen = !tables.journal.skipped.contains_key(key);
-            let event = tables.events.get(key).filter(|_| seen);
-            let Some(event) = event.filter(|event| tables.is_selected(selection, event)) else {
-                continue;
-            };
-            let (order, sequence) = (event.order_id, event.sequence);
-            let reason = "spoiled".to_owned();
-            let spoiled = tables.spoiled.contains(key);
-            let unreadable = Unreadable { position, order, sequence, reason };
-            let placed = || JournalEntry { position, event: event.clone() };
-            events.push(if spoiled { Err(unreadable) } else { Ok(placed()) });
-        }
-        Ok(SelectedPage { events, through })
+        let call = Call::new(Method::Select, deadline);
+        self.call(call, |tables| tables.select(selection, after, limit)).await
     }
 
     async fn customer_order_ids(
         &self,
         customer: CustomerId,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<OrderId>, StoreError> {
-        let tables = self.tables();
-        let orders = tables.orders.values().map(order_domain::Order::snapshot);
-        let theirs = orders.filter(|order| order.customer_id == customer);
-        let mut theirs: Vec<_> = theirs.map(|order| (order.created_at, order.id)).collect();
-        theirs.sort_unstable();
-        theirs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(theirs.into_iter().map(|(_, id)| id).collect())
+        let ids = |tables: &mut Tables| {
+            let orders = tables.orders.values().map(order_domain::Order::snapshot);
+            let own = orders.filter(|order| order.customer_id == customer);
+            let mut own: Vec<_> = own.map(|order| (order.created_at, order.id)).collect();
+            own.sort_unstable();
+            own.into_iter().take(rows(limit)).map(|(_, id)| id).collect()
+        };
+        self.call(Call::new(Method::CustomerOrderIds, deadline), ids).await
     }
 
     async fn order_events(
@@ -120,22 +141,9 @@ impl JournalInspection for InMemoryStore {
         order: OrderId,
         after: i64,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<OrderEvents, StoreError> {
-        let tables = self.tables();
-        let journal = &tables.journal;
-        let seen = |key: &(OrderId, i64)| !journal.skipped.contains_key(key);
-        let later = tables.events.range((order, after.saturating_add(1))..=(order, i64::MAX));
-        let events = later.filter(|(key, _)| seen(key)).map(|(key, event)| match event {
-            _ if tables.spoiled.contains(key) => (event.sequence, Err("spoiled".to_owned())),
-            event => (event.sequence, Ok(event.clone())),
-        });
-        let waits = journal.parked.get(&order).map(|parked| parked.from);
-        let waiting = tables.waiting().into_iter().filter(|(whose, _)| *whose == order);
-        let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());
-        Ok(OrderEvents {
-            events: events.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect(),
-            unpublished: waiting.chain(waits).min(),
-        })
+        let call = Call::new(Method::OrderEvents, deadline);
+        self.call(call, |tables| tables.order_events(order, after, limit)).await
     }
 }

@@ -14,21 +14,22 @@ use order_domain::{OrderId, Version};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{InMemoryStore, Tables};
+use super::{InMemoryStore, Tables, rows};
 use crate::examples::noon;
+use crate::faults::{Call, Method};
 
 /// An event by its order and sequence.
 type EventKey = (OrderId, i64);
 
-/// See the head of the file.
+/// The rows of the journal.
 #[derive(Debug)]
 pub(super) struct Journal {
     started: Instant,
-    /// Committed, without a place.
+    /// Committed events without a position.
     incoming: VecDeque<EventKey>,
-    /// Position 1 is the first. What is purged leaves its key here.
-    places: Vec<EventKey>,
-    /// Up to where they are purged.
+    /// The events by their positions, from 1 on. Purged ones keep their keys here.
+    entries: Vec<EventKey>,
+    /// The position through which events are purged.
     purged: i64,
     pub(super) skipped: BTreeMap<EventKey, Skipped>,
     pub(super) leases: HashMap<Duty, LeaseRow>,
@@ -49,7 +50,7 @@ impl Default for Journal {
         Self {
             started: Instant::now(),
             incoming: VecDeque::new(),
-            places: Vec::new(),
+            entries: Vec::new(),
             purged: 0,
             skipped: BTreeMap::new(),
             leases: HashMap::new(),
@@ -70,12 +71,23 @@ impl Journal {
         noon().checked_add_signed(passed).unwrap_or_else(noon)
     }
 
-    fn held(&mut self, lease: &Lease) -> Option<&mut LeaseRow> {
+    /// The row of a lease, if the lease is still held.
+    pub(super) fn held(&mut self, lease: &Lease) -> Option<&mut LeaseRow> {
         let row = self.leases.get_mut(&lease.duty)?;
         (row.epoch == lease.epoch && row.holder == Some(lease.instance)).then_some(row)
     }
 
+    fn heartbeat(&mut self, instance: Uuid, lives_for: Duration) -> u32 {
+        let now = Instant::now();
+        self.living.insert(instance, now.checked_add(lives_for).unwrap_or(now));
+        self.living.retain(|_, until| *until > now);
+        u32::try_from(self.living.len()).unwrap_or(u32::MAX)
+    }
+
     fn take(&mut self, duty: Duty, instance: Uuid, lasts: Duration) -> Option<Lease> {
+        if matches!(duty, Duty::Publish(shard) if shard >= SHARDS) {
+            return None;
+        }
         let now = Instant::now();
         let free = || LeaseRow { holder: None, until: now, epoch: 0, position: 0 };
         let row = self.leases.entry(duty).or_insert_with(free);
@@ -90,8 +102,26 @@ impl Journal {
         Some(Lease { duty, instance, epoch: row.epoch, position: row.position })
     }
 
-    /// A parking that comes again because its answer was lost counts once, and takes nothing back
-    /// that was skipped meanwhile.
+    fn assign(&mut self, lease: &Lease, limit: u32) -> u32 {
+        let count = self.incoming.len().min(rows(limit));
+        self.entries.extend(self.incoming.drain(..count));
+        let last = self.last_position();
+        if let Some(row) = self.held(lease) {
+            row.position = last;
+        }
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    fn advance(&mut self, lease: &Lease, progress: &Progress) {
+        if let Some(row) = self.held(lease) {
+            row.position = row.position.max(progress.position);
+        }
+        progress.park.iter().for_each(|parking| self.park(parking));
+        self.parked.retain(|order, _| !progress.unpark.contains(order));
+    }
+
+    /// Parks an order. A repetition, because the first answer was lost, counts once, and does not
+    /// take back what was skipped meanwhile.
     fn park(&mut self, Parking { order, from, reason }: &Parking) {
         let since = self.now();
         let (order, from, reason) = (*order, *from, reason.clone());
@@ -105,11 +135,31 @@ impl Journal {
         (row.from, row.reason, row.redrive) = (from, new.reason, false);
     }
 
-    /// Positions after one, with the keys of their events.
-    pub(super) fn places_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
+    fn redrive(&mut self, order: OrderId, skip: Option<(Version, &str)>) -> bool {
+        let at = self.now();
+        let Some(row) = self.parked.get_mut(&order) else { return false };
+        if row.redrive || skip.is_some_and(|(event, _)| event != row.from) {
+            return true;
+        }
+        row.redrive = true;
+        if let Some((event, reason)) = skip {
+            row.from = Version::next(event);
+            let skipped = Skipped { order, sequence: event, reason: reason.to_owned(), at };
+            self.skipped.insert((order, event.get()), skipped);
+        }
+        true
+    }
+
+    /// The parked orders of one shard, or of all, by their ids.
+    pub(super) fn parked_of(&self, of: Option<u16>) -> impl Iterator<Item = &Parked> {
+        self.parked.values().filter(move |row| of.is_none_or(|number| number == shard(row.order)))
+    }
+
+    /// The positions after one, with the keys of their events.
+    pub(super) fn entries_after(&self, position: i64) -> impl Iterator<Item = (i64, &EventKey)> {
         let passed = usize::try_from(position.max(self.purged)).unwrap_or(0);
-        let places = (1..).zip(&self.places);
-        places.skip(passed)
+        let entries = (1..).zip(&self.entries);
+        entries.skip(passed)
     }
 
     fn is_behind(&self, position: i64, order: OrderId) -> bool {
@@ -118,26 +168,16 @@ impl Journal {
     }
 
     fn last_position(&self) -> i64 {
-        i64::try_from(self.places.len()).unwrap_or(i64::MAX)
-    }
-}
-
-impl InMemoryStore {
-    /// The place up to which everything of a shard is published or parked.
-    #[must_use]
-    pub fn published_up_to(&self, shard: u16) -> i64 {
-        let tables = self.tables();
-        tables.journal.leases.get(&Duty::Publish(shard)).map_or(0, |row| row.position)
+        i64::try_from(self.entries.len()).unwrap_or(i64::MAX)
     }
 }
 
 impl Tables {
-    /// The places that may be purged now, with the keys of their events.
+    /// The events that may be purged now, by their positions.
     fn expired(&self, happened_before: DateTime<Utc>, limit: u32) -> Vec<EventKey> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let places = self.journal.places_after(0).take(limit);
+        let entries = self.journal.entries_after(0).take(rows(limit));
         let published =
-            places.take_while(|(position, event)| !self.journal.is_behind(*position, event.0));
+            entries.take_while(|(position, event)| !self.journal.is_behind(*position, event.0));
         let mut passed: Vec<EventKey> = published.map(|(_, event)| *event).collect();
         let old =
             |key: &EventKey| self.events.get(key).is_none_or(|e| e.occurred_at < happened_before);
@@ -162,14 +202,59 @@ impl Tables {
         Purged { events: u32::try_from(events).unwrap_or(u32::MAX), more }
     }
 
+    /// The events that wait to be published.
     pub(super) fn waiting(&self) -> Vec<EventKey> {
         let journal = &self.journal;
-        let unpublished = journal.places_after(0).filter(|(position, event)| {
+        let unpublished = journal.entries_after(0).filter(|(position, event)| {
             let seen = !journal.skipped.contains_key(*event);
             seen && journal.is_behind(*position, event.0)
         });
         let unpublished = unpublished.map(|(_, event)| *event);
         journal.incoming.iter().copied().chain(unpublished).collect()
+    }
+
+    fn entries(
+        &self,
+        position: i64,
+        shard: Option<u16>,
+        limit: u32,
+    ) -> Vec<Result<JournalEntry, Unreadable>> {
+        let of_shard = |order| shard.is_none_or(|number| number == order_app::ports::shard(order));
+        let entries = self.journal.entries_after(position).filter(|(_, key)| of_shard(key.0));
+        entries.filter_map(|(position, key)| self.entry(position, key)).take(rows(limit)).collect()
+    }
+
+    /// An entry of the journal, unless its event was purged or skipped.
+    pub(super) fn entry(
+        &self,
+        position: i64,
+        key: &EventKey,
+    ) -> Option<Result<JournalEntry, Unreadable>> {
+        let event = self.events.get(key).filter(|_| !self.journal.skipped.contains_key(key))?;
+        let event = event.clone();
+        if self.spoiled.contains(key) {
+            let (order, sequence, reason) = (key.0, event.sequence, "spoiled".to_owned());
+            return Some(Err(Unreadable { position, order, sequence, reason }));
+        }
+        Some(Ok(JournalEntry { position, event }))
+    }
+
+    fn backlog(&self) -> Backlog {
+        let waiting = self.waiting();
+        let times = waiting.iter().filter_map(|key| self.events.get(key));
+        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let parked = u64::try_from(self.journal.parked.len()).unwrap_or(u64::MAX);
+        let oldest = times.map(|event| event.occurred_at).min();
+        Backlog { events: count.min(Backlog::BOUND), oldest, parked }
+    }
+}
+
+impl InMemoryStore {
+    /// The position through which every event of a shard is published or parked.
+    #[must_use]
+    pub fn published_through(&self, shard: u16) -> i64 {
+        let tables = self.tables();
+        tables.journal.leases.get(&Duty::Publish(shard)).map_or(0, |row| row.position)
     }
 }
 
@@ -179,13 +264,10 @@ impl EventJournal for InMemoryStore {
         &self,
         instance: Uuid,
         lives_for: Duration,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<u32, StoreError> {
-        let now = Instant::now();
-        let living = &mut self.tables().journal.living;
-        living.insert(instance, now.checked_add(lives_for).unwrap_or(now));
-        living.retain(|_, until| *until > now);
-        Ok(u32::try_from(living.len()).unwrap_or(u32::MAX))
+        let call = Call::new(Method::Heartbeat, deadline);
+        self.call(call, |tables| tables.journal.heartbeat(instance, lives_for)).await
     }
 
     async fn lease(
@@ -193,38 +275,30 @@ impl EventJournal for InMemoryStore {
         duty: Duty,
         instance: Uuid,
         lasts: Duration,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Option<Lease>, StoreError> {
-        let exists = !matches!(duty, Duty::Publish(shard) if shard >= SHARDS);
-        Ok(exists.then(|| self.tables().journal.take(duty, instance, lasts)).flatten())
+        let call = Call::new(Method::Lease, deadline);
+        self.call(call, |tables| tables.journal.take(duty, instance, lasts)).await
     }
 
-    async fn release(&self, lease: &Lease, _: Deadline) -> Result<(), StoreError> {
-        // Nobody else has taken it yet, so that a call under it that comes late still counts.
-        if let Some(row) = self.tables().journal.held(lease) {
-            row.until = Instant::now();
-        }
-        Ok(())
+    async fn release(&self, lease: &Lease, deadline: Deadline) -> Result<(), StoreError> {
+        // The holder stays until another instance takes the lease, so that a late call still counts.
+        let release = |tables: &mut Tables| {
+            if let Some(row) = tables.journal.held(lease) {
+                row.until = Instant::now();
+            }
+        };
+        self.call(Call::new(Method::Release, deadline), release).await
     }
 
     async fn assign_positions(
         &self,
         lease: &Lease,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Leased<u32>, StoreError> {
-        let journal = &mut self.tables().journal;
-        if journal.held(lease).is_none() {
-            return Ok(Leased::Lost);
-        }
-        let count = journal.incoming.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = journal.incoming.drain(..count);
-        journal.places.extend(next);
-        let head = journal.last_position();
-        if let Some(row) = journal.held(lease) {
-            row.position = head;
-        }
-        Ok(Leased::Done(u32::try_from(count).unwrap_or(u32::MAX)))
+        let call = Call::new(Method::AssignPositions, deadline);
+        self.call_under(lease, call, |tables| tables.journal.assign(lease, limit)).await
     }
 
     async fn entries_after(
@@ -232,101 +306,68 @@ impl EventJournal for InMemoryStore {
         position: i64,
         shard: Option<u16>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
-        let tables = self.tables();
-        let journal = &tables.journal;
-        let wanted = |event: &EventKey| {
-            let of_shard = shard.is_none_or(|shard| shard == order_app::ports::shard(event.0));
-            of_shard && !journal.skipped.contains_key(event)
-        };
-        let places = journal.places_after(position).filter(|(_, event)| wanted(event));
-        let event = |(position, key): (i64, &EventKey)| {
-            let event = tables.events.get(key)?.clone();
-            let reason = "spoiled".to_owned();
-            let (order, sequence) = (key.0, event.sequence);
-            let unreadable = Unreadable { position, order, sequence, reason };
-            let spoiled = tables.spoiled.contains(key);
-            Some(if spoiled { Err(unreadable) } else { Ok(JournalEntry { position, event }) })
-        };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(places.filter_map(event).take(limit).collect())
+        let call = Call { shard, ..Call::new(Method::EntriesAfter, deadline) };
+        self.call(call, |tables| tables.entries(position, shard, limit)).await
     }
 
     async fn purge(
         &self,
         happened_before: DateTime<Utc>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Purged, StoreError> {
-        Ok(self.tables().purge(happened_before, limit))
+        let call = Call::new(Method::Purge, deadline);
+        self.call(call, |tables| tables.purge(happened_before, limit)).await
     }
 
-    async fn purged_through(&self, _: Deadline) -> Result<i64, StoreError> {
-        Ok(self.tables().journal.purged)
+    async fn purged_through(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        let call = Call::new(Method::PurgedThrough, deadline);
+        self.call(call, |tables| tables.journal.purged).await
     }
 
-    async fn last_position(&self, _: Deadline) -> Result<i64, StoreError> {
-        Ok(self.tables().journal.last_position())
+    async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        let call = Call::new(Method::LastPosition, deadline);
+        self.call(call, |tables| tables.journal.last_position()).await
     }
 
     async fn advance(
         &self,
         lease: &Lease,
         progress: &Progress,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Leased<()>, StoreError> {
-        let journal = &mut self.tables().journal;
-        let Some(row) = journal.held(lease) else { return Ok(Leased::Lost) };
-        row.position = row.position.max(progress.position);
-        progress.park.iter().for_each(|parking| journal.park(parking));
-        journal.parked.retain(|order, _| !progress.unpark.contains(order));
-        Ok(Leased::Done(()))
+        let call = Call::new(Method::Advance, deadline);
+        self.call_under(lease, call, |tables| tables.journal.advance(lease, progress)).await
     }
 
     async fn parked(
         &self,
         shard: Option<u16>,
         limit: u32,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError> {
-        let tables = self.tables();
-        let of_shard =
-            |row: &&Parked| shard.is_none_or(|shard| shard == order_app::ports::shard(row.order));
-        let mut rows: Vec<_> = tables.journal.parked.values().filter(of_shard).cloned().collect();
-        rows.sort_by_key(|row| (row.since, row.order));
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(rows)
+        let parked = |tables: &mut Tables| {
+            let mut parked: Vec<_> = tables.journal.parked_of(shard).cloned().collect();
+            parked.sort_by_key(|row| (row.since, row.order));
+            parked.truncate(rows(limit));
+            parked
+        };
+        self.call(Call::new(Method::Parked, deadline), parked).await
     }
 
     async fn redrive(
         &self,
         order: OrderId,
         skip: Option<(Version, &str)>,
-        _: Deadline,
+        deadline: Deadline,
     ) -> Result<bool, StoreError> {
-        let journal = &mut self.tables().journal;
-        let Some(row) = journal.parked.get_mut(&order) else { return Ok(false) };
-        if row.redrive || skip.is_some_and(|(event, _)| event != row.from) {
-            return Ok(true);
-        }
-        row.redrive = true;
-        if let Some((event, reason)) = skip {
-            row.from = Version::next(event);
-            let at = journal.now();
-            let skipped = Skipped { order, sequence: event, reason: reason.to_owned(), at };
-            journal.skipped.insert((order, event.get()), skipped);
-        }
-        Ok(true)
+        let call = Call::new(Method::Redrive, deadline);
+        self.call(call, |tables| tables.journal.redrive(order, skip)).await
     }
 
-    async fn backlog(&self, _: Deadline) -> Result<Backlog, StoreError> {
-        let tables = self.tables();
-        let waiting = tables.waiting();
-        let times = waiting.iter().filter_map(|key| tables.events.get(key));
-        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-        let parked = u64::try_from(tables.journal.parked.len()).unwrap_or(u64::MAX);
-        let oldest = times.map(|event| event.occurred_at).min();
-        Ok(Backlog { events: count.min(Backlog::BOUND), oldest, parked })
+    async fn backlog(&self, deadline: Deadline) -> Result<Backlog, StoreError> {
+        self.call(Call::new(Method::Backlog, deadline), |tables| tables.backlog()).await
     }
 }

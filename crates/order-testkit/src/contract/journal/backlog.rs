@@ -1,11 +1,11 @@
-//! What waits to be published: from its commit until its shard's publisher has passed it.
+//! The backlog: an event waits from its commit until the publisher of its shard has passed it.
 
 use order_app::ports::{Backlog, Duty, Parking, Progress, SHARDS, shard};
 use order_domain::{OrderId, Version};
 
 use super::super::steps::{a_fresh_customer, a_fresh_order, in_time, place};
 use super::Instance;
-use super::steps::{ALL, advance, arrange, head, publishing, release, take};
+use super::steps::{ALL, advance, assign, last_position, publishing, release, take};
 use crate::examples::{noon, noon_plus};
 
 async fn backlog(instance: &Instance) -> Backlog {
@@ -13,21 +13,23 @@ async fn backlog(instance: &Instance) -> Backlog {
     backlog.expect("the journal counts what waits")
 }
 
-/// Places an order so many microseconds after noon.
+/// Places an order `micros` microseconds after noon.
 async fn placed_at(instance: &Instance, micros: i64) -> OrderId {
     let new = a_fresh_order(&instance.orders, a_fresh_customer()).await;
     place(&instance.orders, new, noon_plus(micros)).await.id()
 }
 
-/// Says that all of a shard is published.
+/// Records all events of a shard as published.
 async fn pass(instance: &Instance, duty: Duty) {
     let lease = take(instance, duty).await;
-    let position = head(instance).await;
+    let position = last_position(instance).await;
     advance(instance, &lease, &Progress { position, ..Progress::default() }).await;
     release(instance, &lease).await;
 }
 
-pub(super) async fn an_event_waits_until_its_shard_has_passed_it([one, other]: [Instance; 2]) {
+pub(super) async fn an_event_waits_until_its_shard_is_published_past_it(
+    [one, other]: [Instance; 2],
+) {
     assert_eq!(backlog(&one).await, Backlog::default());
     let mut orders = Vec::new();
     for _ in 0..20 {
@@ -37,8 +39,8 @@ pub(super) async fn an_event_waits_until_its_shard_has_passed_it([one, other]: [
     assert_eq!(backlog(&other).await, waiting(20));
     let lease = take(&one, Duty::Sequence).await;
     for limit in [8, 1, ALL] {
-        arrange(&one, &lease, limit).await;
-        assert_eq!(backlog(&other).await, waiting(20), "with a place or without");
+        assign(&one, &lease, limit).await;
+        assert_eq!(backlog(&other).await, waiting(20), "with a position or without");
     }
     let mut left = 20;
     for number in 0..SHARDS {
@@ -54,15 +56,15 @@ pub(super) async fn the_oldest_event_is_found_wherever_it_waits([one, other]: [I
     let oldest = placed_at(&one, 1).await;
     placed_at(&one, 2).await;
     let lease = take(&one, Duty::Sequence).await;
-    arrange(&one, &lease, ALL).await;
+    assign(&one, &lease, ALL).await;
     placed_at(&one, 4).await;
     placed_at(&one, 3).await;
-    assert_eq!(backlog(&other).await.oldest, Some(noon_plus(1)), "with a place");
+    assert_eq!(backlog(&other).await.oldest, Some(noon_plus(1)), "with a position");
     for number in 0..SHARDS {
         pass(&one, Duty::Publish(number)).await;
     }
     assert_eq!(backlog(&other).await.oldest, Some(noon_plus(3)), "without one");
-    // What is parked is counted apart, as orders.
+    // Parked events are counted apart, by their orders.
     let publishing = take(&one, publishing(oldest)).await;
     let parking = Parking { order: oldest, from: Version::FIRST, reason: "refused".to_owned() };
     let progress = Progress { park: vec![parking], ..Progress::default() };

@@ -1,4 +1,4 @@
-//! What operators see of the journal: who does what, parked orders, skipped events, selections.
+//! The view of operators on the journal: duties, parked orders, skipped events, selections.
 
 #![expect(clippy::indexing_slicing, reason = "a broken expectation ends a test")]
 
@@ -13,8 +13,8 @@ use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use super::super::steps::{a_fresh_customer, a_fresh_order, commit, in_time};
 use super::Instance;
 use super::steps::{
-    ALL, SHORT, a_name, a_short_time, advance, after, an_order_of_version, an_order_on, arrange,
-    arrange_all, ask, head, parked, publishing, release, take,
+    ALL, SHORT, a_name, a_short_time, advance, an_order_of_version, an_order_on, ask, assign,
+    assign_all, entries_after, last_position, parked, publishing, release, take,
 };
 use crate::examples::{a_change, noon, placed};
 
@@ -30,14 +30,14 @@ async fn holder(instance: &Instance, duty: Duty) -> (Option<uuid::Uuid>, i64) {
     (found.holder, found.position)
 }
 
-pub(super) async fn every_duty_is_told_with_its_holder_and_position([one, other]: [Instance; 2]) {
+pub(super) async fn every_duty_is_listed_with_its_holder_and_position([one, other]: [Instance; 2]) {
     let duty = Duty::Publish(3);
     assert_eq!(holder(&other, Duty::Sequence).await, (None, 0));
     an_order_of_version(&one, 2).await;
     let lease = take(&one, Duty::Sequence).await;
     assert_eq!(holder(&other, Duty::Sequence).await, (Some(lease.instance), 0));
     release(&one, &lease).await;
-    arrange_all(&one).await;
+    assign_all(&one).await;
     assert_eq!(holder(&other, Duty::Sequence).await, (None, 2));
     let name = a_name();
     let lease = ask(&one, duty, name, SHORT).await.expect("the lease is free");
@@ -61,7 +61,7 @@ pub(super) async fn parked_orders_are_paged_by_their_ids([one, other]: [Instance
     for _ in 0..5 {
         orders.push(an_order_on(&one).await.id());
     }
-    // Against the order of their ids.
+    // In the reverse order of their ids.
     for order in orders.iter().rev() {
         park(&one, *order).await;
     }
@@ -101,7 +101,7 @@ pub(super) async fn skipped_events_are_paged_by_order_and_sequence([one, other]:
     }
     for order in &orders {
         park(&one, *order).await;
-        skip(&one, *order, 1, "nobody wants it").await;
+        skip(&one, *order, 1, "not wanted").await;
     }
     let page = async |after: (i64, i64), order: Option<OrderId>, limit: u32| {
         let page = other.inspection.skipped_after(after, order, limit, in_time()).await;
@@ -114,7 +114,7 @@ pub(super) async fn skipped_events_are_paged_by_order_and_sequence([one, other]:
     let all = page((0, 0), None, ALL).await;
     orders.sort_unstable();
     assert_eq!(keys(&all), orders.iter().map(|order| (*order, 1)).collect::<Vec<_>>());
-    assert!(all.iter().all(|skipped| skipped.reason == "nobody wants it"));
+    assert!(all.iter().all(|skipped| skipped.reason == "not wanted"));
     for (index, order) in orders.iter().enumerate() {
         assert_eq!(page((order.get(), 1), None, ALL).await, all[index + 1..]);
         assert_eq!(page((order.get(), 0), None, 1).await, all[index..=index]);
@@ -137,50 +137,52 @@ fn readable(events: Vec<Result<JournalEntry, Unreadable>>) -> Vec<JournalEntry> 
     events.into_iter().collect::<Result<_, _>>().expect("all events can be read")
 }
 
-/// All that is selected, in pages.
+/// All events of a selection, in pages.
 async fn select_all(instance: &Instance, selection: &Selection, limit: u32) -> Vec<JournalEntry> {
     let (mut all, mut after) = (Vec::new(), 0);
-    let head = head(instance).await;
-    while after < head {
+    let last_position = last_position(instance).await;
+    while after < last_position {
         let SelectedPage { events, through } = select(instance, selection, after, limit).await;
         let events: Vec<JournalEntry> = readable(events);
-        assert!(through > after && through <= head, "{through} after {after}");
+        assert!(through > after && through <= last_position, "{through} after {after}");
         assert!(events.len() <= usize::try_from(limit).expect("a small number"));
-        let inside = |placed: &JournalEntry| placed.position > after && placed.position <= through;
+        let inside = |entry: &JournalEntry| entry.position > after && entry.position <= through;
         assert!(events.iter().all(inside));
         all.extend(events);
         after = through;
     }
     let end = select(instance, selection, after, limit).await;
-    assert_eq!((end.events, end.through), (Vec::new(), head));
+    assert_eq!((end.events, end.through), (Vec::new(), last_position));
     all
 }
 
-pub(super) async fn selected_events_come_in_the_order_of_their_places([one, other]: [Instance; 2]) {
+pub(super) async fn selected_events_come_in_the_order_of_their_positions(
+    [one, other]: [Instance; 2],
+) {
     let everything = Selection::default();
     assert_eq!(select(&one, &everything, 0, 10).await.through, 0, "nothing is there");
     for version in [4, 1, 3, 2] {
         an_order_of_version(&one, version).await;
     }
-    // What has no place is not there.
+    // Events without a position are not selected.
     assert_eq!(
         select(&other, &everything, 0, 10).await,
         SelectedPage { events: vec![], through: 0 }
     );
-    arrange_all(&one).await;
-    let all = after(&one, 0, None, ALL).await;
+    assign_all(&one).await;
+    let all = entries_after(&one, 0, None, ALL).await;
     for limit in [1, 3, 10, ALL] {
         assert_eq!(select_all(&other, &everything, limit).await, all, "{limit} at a time");
     }
 }
 
-pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2]) {
+pub(super) async fn selected_events_match_every_condition([one, other]: [Instance; 2]) {
     let mut orders = Vec::new();
     for version in [4, 1, 3, 2] {
         orders.push(an_order_of_version(&one, version).await);
     }
-    arrange_all(&one).await;
-    let all = after(&one, 0, None, ALL).await;
+    assign_all(&one).await;
+    let all = entries_after(&one, 0, None, ALL).await;
     let later = noon().checked_add_signed(TimeDelta::microseconds(1));
     let (ids, customers) = (
         orders.iter().map(order_domain::Order::id).collect::<Vec<_>>(),
@@ -201,8 +203,8 @@ pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2
     ];
     for selection in cases {
         let Selection { orders: of, customers: whose, kinds, from, to } = &selection;
-        let fits = |placed: &&JournalEntry| {
-            let event = &placed.event;
+        let fits = |entry: &&JournalEntry| {
+            let event = &entry.event;
             let at = ids.iter().position(|id| *id == event.order_id).expect("one of ours");
             (of.is_empty() || of.contains(&event.order_id))
                 && (whose.is_empty() || whose.contains(&customers[at]))
@@ -217,21 +219,21 @@ pub(super) async fn a_selection_fits_all_that_is_said([one, other]: [Instance; 2
     }
 }
 
-pub(super) async fn whoever_reads_on_misses_nothing_of_a_selection([one, other]: [Instance; 2]) {
+pub(super) async fn the_pages_of_a_selection_join_without_a_gap([one, other]: [Instance; 2]) {
     let order = an_order_of_version(&one, 2).await;
     let selection = Selection { orders: vec![order.id()], ..Selection::default() };
-    arrange_all(&one).await;
+    assign_all(&one).await;
     let first = select(&other, &selection, 0, ALL).await;
     assert_eq!(first.events.len(), 2);
     for _ in 0..3 {
         an_order_on(&one).await;
     }
     super::steps::progress(&one, &order).await;
-    arrange_all(&one).await;
+    assign_all(&one).await;
     let (mut found, mut at) = (Vec::new(), first.through);
-    while at < head(&other).await {
+    while at < last_position(&other).await {
         let next = select(&other, &selection, at, 1).await;
-        found.extend(readable(next.events).iter().map(|placed| placed.event.sequence.get()));
+        found.extend(readable(next.events).iter().map(|entry| entry.event.sequence.get()));
         at = next.through;
     }
     assert_eq!(found, [3]);
@@ -239,12 +241,12 @@ pub(super) async fn whoever_reads_on_misses_nothing_of_a_selection([one, other]:
 
 pub(super) async fn a_skipped_event_is_not_selected([one, other]: [Instance; 2]) {
     let order = an_order_of_version(&one, 3).await.id();
-    arrange_all(&one).await;
+    assign_all(&one).await;
     park(&one, order).await;
-    skip(&one, order, 1, "nobody wants it").await;
+    skip(&one, order, 1, "not wanted").await;
     let selection = Selection { orders: vec![order], ..Selection::default() };
     let found = select_all(&other, &selection, ALL).await;
-    let sequences: Vec<_> = found.iter().map(|placed| placed.event.sequence.get()).collect();
+    let sequences: Vec<_> = found.iter().map(|entry| entry.event.sequence.get()).collect();
     assert_eq!(sequences, [2, 3]);
 }
 
@@ -266,7 +268,7 @@ async fn of_order(
     (sequences, unpublished.map(Version::get))
 }
 
-pub(super) async fn an_orders_events_are_found_by_the_order([one, other]: [Instance; 2]) {
+pub(super) async fn the_events_of_an_order_are_found([one, other]: [Instance; 2]) {
     an_order_of_version(&one, 2).await;
     let order = an_order_of_version(&one, 4).await.id();
     an_order_of_version(&one, 3).await;
@@ -274,54 +276,54 @@ pub(super) async fn an_orders_events_are_found_by_the_order([one, other]: [Insta
     assert_eq!(of_order(&other, order, 0, 3).await.0, [1, 2, 3]);
     assert_eq!(of_order(&other, order, 3, 3).await.0, [4]);
     assert_eq!(of_order(&other, order, 4, 3).await, (vec![], Some(1)));
-    arrange_all(&one).await;
+    assign_all(&one).await;
     park(&one, order).await;
-    skip(&one, order, 1, "nobody wants it").await;
+    skip(&one, order, 1, "not wanted").await;
     assert_eq!(of_order(&other, order, 0, ALL).await.0, [2, 3, 4]);
     let unknown = OrderId::new(order_domain::MAX_ID).expect("an id");
     assert_eq!(of_order(&other, unknown, 0, ALL).await, (vec![], None));
 }
 
-pub(super) async fn an_order_tells_from_where_on_it_is_not_published([one, other]: [Instance; 2]) {
+pub(super) async fn the_first_unpublished_event_of_an_order_is_found([one, other]: [Instance; 2]) {
     let order = an_order_of_version(&one, 2).await;
     let unpublished = async || of_order(&other, order.id(), 0, ALL).await.1;
-    assert_eq!(unpublished().await, Some(1), "without places");
+    assert_eq!(unpublished().await, Some(1), "without positions");
     let lease = take(&one, Duty::Sequence).await;
-    arrange(&one, &lease, ALL).await;
-    assert_eq!(unpublished().await, Some(1), "nobody has passed it");
+    assign(&one, &lease, ALL).await;
+    assert_eq!(unpublished().await, Some(1), "its publisher has not passed it");
     // The publishers of other shards do not matter.
-    publish(&one, shard(order.id()) ^ 1, head(&one).await).await;
+    publish(&one, shard(order.id()) ^ 1, last_position(&one).await).await;
     assert_eq!(unpublished().await, Some(1));
     publish(&one, shard(order.id()), 1).await;
     assert_eq!(unpublished().await, Some(2));
     publish(&one, shard(order.id()), 2).await;
     assert_eq!(unpublished().await, None);
-    // Other orders of the shard that wait do not matter.
+    // Waiting events of other orders of the shard do not matter.
     let mut neighbour = an_order_on(&one).await;
     while shard(neighbour.id()) != shard(order.id()) {
         neighbour = an_order_on(&one).await;
     }
     assert_eq!(unpublished().await, None);
-    arrange(&one, &lease, ALL).await;
+    assign(&one, &lease, ALL).await;
     assert_eq!(unpublished().await, None);
     let order = super::steps::progress(&one, &order).await;
     assert_eq!(unpublished().await, Some(3));
-    arrange(&one, &lease, ALL).await;
+    assign(&one, &lease, ALL).await;
     assert_eq!(unpublished().await, Some(3));
-    // What is passed as parked is not published.
+    // A parked event that the publisher has passed is not published.
     park(&one, order.id()).await;
-    publish(&one, shard(order.id()), head(&one).await).await;
+    publish(&one, shard(order.id()), last_position(&one).await).await;
     assert_eq!(unpublished().await, Some(1));
 }
 
-/// Says that all of a shard is published up to a place.
+/// Records all events of a shard as published through a position.
 async fn publish(instance: &Instance, shard: u16, position: i64) {
     let lease = take(instance, Duty::Publish(shard)).await;
     advance(instance, &lease, &Progress { position, ..Progress::default() }).await;
     release(instance, &lease).await;
 }
 
-pub(super) async fn a_customers_orders_are_found([one, other]: [Instance; 2]) {
+pub(super) async fn the_orders_of_a_customer_are_found([one, other]: [Instance; 2]) {
     let (customer, stranger) = (a_fresh_customer(), a_fresh_customer());
     let mut orders = Vec::new();
     for whose in [customer, stranger, customer, customer] {
@@ -337,7 +339,7 @@ pub(super) async fn a_customers_orders_are_found([one, other]: [Instance; 2]) {
         let found = other.inspection.customer_order_ids(customer, limit, in_time()).await;
         found.expect("the journal finds orders")
     };
-    // All were placed at the same moment.
+    // All orders were placed at the same moment.
     assert_eq!(orders_of(customer, ALL).await, theirs);
     assert_eq!(orders_of(customer, 2).await, theirs[..2]);
     assert_eq!(orders_of(a_fresh_customer(), ALL).await, []);

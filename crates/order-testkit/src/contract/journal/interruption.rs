@@ -9,7 +9,8 @@ use super::super::interruption::{CALLERS, follow_a_while, promptly};
 use super::super::steps::in_time;
 use super::Instance;
 use super::steps::{
-    ALL, LONG, a_name, after, an_order_on, arrange, ask, assert_complete, head, some_orders, take,
+    ALL, LONG, a_name, an_order_on, ask, assert_complete, assign, entries_after, last_position,
+    some_orders, take,
 };
 
 pub(super) async fn dropped_calls_do_no_harm([one, other]: [Instance; 2]) {
@@ -33,8 +34,8 @@ pub(super) async fn dropped_calls_do_no_harm([one, other]: [Instance; 2]) {
         });
     }
     tasks.join_all().await;
-    arrange(&other, &lease, ALL).await;
-    let read = after(&other, 0, None, ALL).await;
+    assign(&other, &lease, ALL).await;
+    let read = entries_after(&other, 0, None, ALL).await;
     assert_eq!(read.len(), events);
     assert_complete(&one, &read, &ids).await;
     assert_eq!(ask(&one, shard.duty, shard.instance, LONG).await, Some(shard));
@@ -49,8 +50,8 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly([one, _]: [Insta
     let unused = take(&one, Duty::Publish(2)).await;
     let journal = &one.journal;
     for _ in 0..20 {
-        let arranged = promptly(journal.assign_positions(&lease, ALL, past)).await;
-        assert!(arranged != Some(Leased::Lost));
+        let assigned = promptly(journal.assign_positions(&lease, ALL, past)).await;
+        assert!(assigned != Some(Leased::Lost));
         promptly(journal.advance(&shard, &Progress::default(), past)).await;
         promptly(journal.lease(Duty::Publish(1), a_name(), LONG, past)).await;
         promptly(journal.release(&unused, past)).await;
@@ -61,5 +62,5 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly([one, _]: [Insta
         promptly(journal.redrive(order, None, past)).await;
         promptly(journal.backlog(past)).await;
     }
-    assert!(head(&one).await <= 1, "there is one event");
+    assert!(last_position(&one).await <= 1, "there is one event");
 }

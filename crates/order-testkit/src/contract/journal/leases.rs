@@ -1,5 +1,5 @@
-//! Leases: one holder at a time, by the clock of the database, and an epoch that tells holders
-//! apart. And instances: those that live are counted.
+//! Leases have one holder at a time, by the clock of the database, and an epoch that tells holders
+//! apart. Living instances are counted.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use order_app::ports::{Deadline, Duty, SHARDS};
 use super::super::steps::in_time;
 use super::Instance;
 use super::steps::{
-    ALL, LONG, SHORT, a_moment, a_name, a_short_time, an_order_on, arrange, ask, release, take,
+    ALL, LONG, SHORT, a_moment, a_name, a_short_time, an_order_on, ask, assign, release, take,
     take_over,
 };
 
@@ -19,7 +19,7 @@ pub(super) async fn a_lease_has_one_holder([one, other]: [Instance; 2]) {
         assert_eq!(ask(instance, Duty::Publish(3), a_name(), LONG).await, None);
     }
     let renewed = ask(&other, Duty::Publish(3), lease.instance, LONG).await;
-    assert_eq!(renewed, Some(lease), "the holder is known by name, wherever it asks");
+    assert_eq!(renewed, Some(lease), "the holder is known by its name, through any connection");
 }
 
 pub(super) async fn duties_are_leased_apart([one, other]: [Instance; 2]) {
@@ -30,7 +30,7 @@ pub(super) async fn duties_are_leased_apart([one, other]: [Instance; 2]) {
     }
 }
 
-pub(super) async fn a_shard_beyond_all_is_leased_to_nobody([one, _]: [Instance; 2]) {
+pub(super) async fn a_shard_that_does_not_exist_is_not_leased([one, _]: [Instance; 2]) {
     assert_eq!(ask(&one, Duty::Publish(SHARDS), a_name(), LONG).await, None);
 }
 
@@ -47,18 +47,20 @@ pub(super) async fn renewing_keeps_the_epoch_and_taking_raises_it([one, other]: 
     assert_eq!(third.epoch, second.epoch + 1);
 }
 
-pub(super) async fn a_lease_that_is_over_is_taken_by_somebody_else([one, other]: [Instance; 2]) {
+pub(super) async fn a_lease_that_is_over_can_be_taken_by_another_instance(
+    [one, other]: [Instance; 2],
+) {
     let first = ask(&one, Duty::Sequence, a_name(), SHORT).await.expect("it is free");
     let second = take_over(&other, Duty::Sequence, a_name()).await;
     assert_eq!(second.epoch, first.epoch + 1);
     assert_eq!(ask(&one, Duty::Sequence, first.instance, LONG).await, None);
 }
 
-pub(super) async fn a_lease_that_is_over_is_held_until_somebody_takes_it([one, _]: [Instance; 2]) {
+pub(super) async fn a_lease_that_is_over_is_held_until_it_is_taken([one, _]: [Instance; 2]) {
     let lease = ask(&one, Duty::Sequence, a_name(), SHORT).await.expect("it is free");
     a_short_time(&one).await;
     an_order_on(&one).await;
-    assert_eq!(arrange(&one, &lease, ALL).await, 1);
+    assert_eq!(assign(&one, &lease, ALL).await, 1);
     let renewed = ask(&one, Duty::Sequence, lease.instance, LONG).await.expect("it is its own");
     assert_eq!((renewed.epoch, renewed.position), (lease.epoch, 1));
 }

@@ -1,4 +1,4 @@
-//! Orders that could not be published: parked, listed, asked for again, and skipped in part.
+//! Parked orders: listed, published again on request, and skipped in part.
 
 use order_app::ports::{Lease, Parked, Parking, Progress, shard};
 use order_domain::{OrderId, Version};
@@ -6,8 +6,8 @@ use order_domain::{OrderId, Version};
 use super::super::steps::in_time;
 use super::Instance;
 use super::steps::{
-    ALL, advance, after, an_order_of_version, an_order_on, arrange_all, head, parked, publishing,
-    release, take,
+    ALL, advance, an_order_of_version, an_order_on, assign_all, entries_after, last_position,
+    parked, publishing, release, take,
 };
 
 /// Parks an order from a version on.
@@ -17,7 +17,7 @@ async fn park(instance: &Instance, lease: &Lease, order: OrderId, from: i64, rea
     advance(instance, lease, &Progress { park: vec![parking], ..Progress::default() }).await;
 }
 
-/// Asks for an order again, perhaps without the event that is its first one now.
+/// Redrives an order, without its first parked event if there is a reason to skip it.
 async fn redrive(instance: &Instance, order: OrderId, skip: Option<&str>) -> bool {
     let all = parked(instance).await;
     let first = all.iter().find(|parked| parked.order == order).map(|parked| parked.from);
@@ -26,17 +26,17 @@ async fn redrive(instance: &Instance, order: OrderId, skip: Option<&str>) -> boo
     asked.expect("the journal redrives")
 }
 
-/// The one parked order.
+/// The parked order, of which there is one.
 async fn the_parked(instance: &Instance) -> Parked {
     let all = parked(instance).await;
     assert_eq!(all.len(), 1, "{all:?}");
     all.into_iter().next().expect("there is one")
 }
 
-/// An order of version 4 with its places, parked from a version on, and the lease of its shard.
+/// An order of version 4 with positions, parked from a version on, and the lease of its shard.
 async fn a_parked_order(instance: &Instance, from: i64) -> (OrderId, Lease) {
     let order = an_order_of_version(instance, 4).await.id();
-    arrange_all(instance).await;
+    assign_all(instance).await;
     let lease = take(instance, publishing(order)).await;
     park(instance, &lease, order, from, "refused").await;
     (order, lease)
@@ -60,7 +60,7 @@ pub(super) async fn parked_orders_come_oldest_first([one, other]: [Instance; 2])
     for _ in 0..5 {
         orders.push(an_order_on(&one).await.id());
     }
-    // Against the order of their ids.
+    // In the reverse order of their ids.
     for order in orders.iter().rev() {
         let lease = take(&one, publishing(*order)).await;
         park(&one, &lease, *order, 1, "refused").await;
@@ -81,7 +81,7 @@ pub(super) async fn an_order_is_not_parked_any_more([one, other]: [Instance; 2])
     let unparks = Progress { position: 4, park: Vec::new(), unpark: vec![order] };
     advance(&one, &lease, &unparks).await;
     assert_eq!(parked(&other).await, []);
-    // Once more, as when the first answer was lost.
+    // Again, as after a lost answer.
     advance(&one, &lease, &unparks).await;
     assert!(!redrive(&other, order, None).await);
 }
@@ -98,7 +98,7 @@ pub(super) async fn parking_again_counts_and_ends_the_redrive([one, other]: [Ins
     let first = the_parked(&one).await;
     assert!(redrive(&other, order, None).await);
     assert_eq!(the_parked(&one).await, Parked { redrive: true, ..first });
-    // One event went through, the next one did not.
+    // One event was published, the next one was not.
     park(&one, &lease, order, 3, "refused again").await;
     let found = the_parked(&other).await;
     assert_eq!((found.from.get(), found.reason.as_str()), (3, "refused again"));
@@ -117,10 +117,10 @@ pub(super) async fn the_same_progress_again_changes_nothing([one, other]: [Insta
 pub(super) async fn a_redrive_leaves_out_the_first_event([one, other]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
     for from in [3, 4] {
-        assert!(redrive(&other, order, Some("nobody wants it")).await);
+        assert!(redrive(&other, order, Some("not wanted")).await);
         let found = the_parked(&one).await;
         assert_eq!((found.from.get(), found.redrive), (from, true));
-        // The next one is refused, too.
+        // The next event is refused, too.
         park(&one, &lease, order, from, "refused again").await;
         let found = the_parked(&one).await;
         assert_eq!((found.from.get(), found.redrive), (from, false));
@@ -130,23 +130,21 @@ pub(super) async fn a_redrive_leaves_out_the_first_event([one, other]: [Instance
 pub(super) async fn asking_twice_skips_once([one, other]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
     for instance in [&one, &other, &one] {
-        assert!(redrive(instance, order, Some("nobody wants it")).await);
+        assert!(redrive(instance, order, Some("not wanted")).await);
         assert_eq!(the_parked(&one).await.from.get(), 3);
     }
     park(&one, &lease, order, 3, "refused again").await;
-    // A wish that is under way is not changed by another one.
+    // A redrive under way is not changed by another request.
     assert!(redrive(&other, order, None).await);
-    assert!(redrive(&other, order, Some("nobody wants it")).await);
+    assert!(redrive(&other, order, Some("not wanted")).await);
     let found = the_parked(&one).await;
     assert_eq!((found.from.get(), found.redrive), (3, true));
 }
 
-pub(super) async fn no_other_event_is_skipped_than_the_one_that_is_meant(
-    [one, other]: [Instance; 2],
-) {
+pub(super) async fn only_the_first_event_can_be_skipped([one, other]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
     let skip = async |instance: &Instance, event: i64| {
-        let skip = Some((Version::new(event).expect("a version"), "nobody wants it"));
+        let skip = Some((Version::new(event).expect("a version"), "not wanted"));
         let asked = instance.journal.redrive(order, skip, in_time()).await;
         assert!(asked.expect("the journal redrives"));
     };
@@ -157,7 +155,7 @@ pub(super) async fn no_other_event_is_skipped_than_the_one_that_is_meant(
     }
     skip(&one, 2).await;
     park(&one, &lease, order, 3, "refused again").await;
-    // The same wish once more, as when its answer was lost.
+    // The same request again, as after a lost answer.
     skip(&other, 2).await;
     let found = the_parked(&one).await;
     assert_eq!((found.from.get(), found.redrive), (3, false));
@@ -165,16 +163,16 @@ pub(super) async fn no_other_event_is_skipped_than_the_one_that_is_meant(
 
 pub(super) async fn a_skipped_event_is_not_read_any_more([one, other]: [Instance; 2]) {
     let (order, _) = a_parked_order(&one, 2).await;
-    assert!(redrive(&other, order, Some("nobody wants it")).await);
+    assert!(redrive(&other, order, Some("not wanted")).await);
     for shard in [None, Some(shard(order))] {
-        let read = after(&one, 0, shard, 3).await;
-        let read = read.iter().map(|placed| (placed.position, placed.event.sequence.get()));
+        let read = entries_after(&one, 0, shard, 3).await;
+        let read = read.iter().map(|entry| (entry.position, entry.event.sequence.get()));
         assert_eq!(read.collect::<Vec<_>>(), [(1, 1), (3, 3), (4, 4)]);
     }
-    assert_eq!(head(&one).await, 4);
+    assert_eq!(last_position(&one).await, 4);
 }
 
-pub(super) async fn any_reason_will_do([one, _]: [Instance; 2]) {
+pub(super) async fn a_reason_may_be_any_text([one, _]: [Instance; 2]) {
     let (order, lease) = a_parked_order(&one, 2).await;
     let long = "ü".repeat(100_000);
     for (from, reason) in [(3, "'; \\ \" % 😀 é"), (4, ""), (4, "a\0b"), (4, &long)] {

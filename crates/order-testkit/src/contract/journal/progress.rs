@@ -1,4 +1,4 @@
-//! Up to where a shard is published: kept with its lease, and never taken back.
+//! The position through which a shard is published: kept with its lease, and never taken back.
 
 use order_app::ports::{Duty, Parking, Progress};
 use order_domain::Version;
@@ -28,7 +28,7 @@ pub(super) async fn progress_never_goes_back([one, _]: [Instance; 2]) {
         advance(&one, &lease, &up_to(earlier)).await;
         assert_eq!(position(&one, &lease).await, 9, "{earlier}");
     }
-    // What else there is to say is recorded all the same.
+    // The rest of the progress is recorded all the same.
     let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
     advance(&one, &lease, &Progress { park: vec![parking], ..up_to(3) }).await;
     assert_eq!((position(&one, &lease).await, parked(&one).await.len()), (9, 1));

@@ -14,14 +14,14 @@ use super::Instance;
 use crate::entropy::RandomEntropy;
 use crate::examples::{a_change, moved, noon, placed, within};
 
-/// No case takes so long.
+/// Longer than any case takes.
 pub(super) const LONG: Duration = Duration::from_mins(5);
-/// Over as soon as anybody looks.
+/// Over before the next call.
 pub(super) const SHORT: Duration = Duration::from_millis(1);
 /// More than any case writes.
 pub(super) const ALL: u32 = 100_000;
 
-/// The name of an instance that nobody else has.
+/// A name that no other instance has.
 pub(super) fn a_name() -> Uuid {
     Uuid::from_u128(RandomEntropy.bits())
 }
@@ -37,13 +37,13 @@ pub(super) async fn ask(
     lease.expect("the journal leases")
 }
 
-/// A lease that nobody else has, for as long as the case takes.
+/// Takes a free lease for longer than the case takes.
 pub(super) async fn take(instance: &Instance, duty: Duty) -> Lease {
     let lease = ask(instance, duty, a_name(), LONG).await;
     lease.expect("the lease is free")
 }
 
-/// A lease that somebody else has, as soon as it is over.
+/// Takes a lease from another instance as soon as it is over.
 pub(super) async fn take_over(instance: &Instance, duty: Duty, name: Uuid) -> Lease {
     let patience = in_time();
     loop {
@@ -61,7 +61,7 @@ pub(super) async fn release(instance: &Instance, lease: &Lease) {
     released.expect("the journal takes leases back");
 }
 
-/// The pause between two looks at something that takes its time.
+/// The pause between two looks.
 pub(super) async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
@@ -113,7 +113,7 @@ pub(super) async fn an_order_of_version(instance: &Instance, version: i64) -> Or
     order
 }
 
-/// Places so many orders, of different versions; answers their ids and how many events they have.
+/// Places orders of different versions; answers their ids and the number of their events.
 pub(super) async fn some_orders(instance: &Instance, count: i64) -> (Vec<OrderId>, usize) {
     let (mut ids, mut events) = (Vec::new(), 0);
     for number in 0..count {
@@ -124,25 +124,25 @@ pub(super) async fn some_orders(instance: &Instance, count: i64) -> (Vec<OrderId
     (ids, events)
 }
 
-/// Gives at most so many places.
-pub(super) async fn arrange(instance: &Instance, lease: &Lease, limit: u32) -> u32 {
-    let arranged = instance.journal.assign_positions(lease, limit, in_time()).await;
-    match arranged.expect("the journal gives places") {
-        Leased::Done(places) => Some(places),
+/// Assigns positions to at most `limit` events.
+pub(super) async fn assign(instance: &Instance, lease: &Lease, limit: u32) -> u32 {
+    let assigned = instance.journal.assign_positions(lease, limit, in_time()).await;
+    match assigned.expect("the journal assigns positions") {
+        Leased::Done(count) => Some(count),
         Leased::Lost => None,
     }
     .expect("the lease is held")
 }
 
-/// Gives everything a place, and the right to do so back.
-pub(super) async fn arrange_all(instance: &Instance) {
+/// Assigns positions to all events, and gives the lease back.
+pub(super) async fn assign_all(instance: &Instance) {
     let lease = take(instance, Duty::Sequence).await;
-    arrange(instance, &lease, ALL).await;
+    assign(instance, &lease, ALL).await;
     release(instance, &lease).await;
 }
 
 /// The events after a position.
-pub(super) async fn after(
+pub(super) async fn entries_after(
     instance: &Instance,
     position: i64,
     shard: Option<u16>,
@@ -153,10 +153,10 @@ pub(super) async fn after(
     events.collect::<Result<_, _>>().expect("all events can be read")
 }
 
-/// The last place given.
-pub(super) async fn head(instance: &Instance) -> i64 {
-    let head = instance.journal.last_position(in_time()).await;
-    head.expect("the journal knows its head")
+/// The last position.
+pub(super) async fn last_position(instance: &Instance) -> i64 {
+    let last_position = instance.journal.last_position(in_time()).await;
+    last_position.expect("the journal knows its last position")
 }
 
 /// Records progress under a lease that is held.
@@ -165,7 +165,7 @@ pub(super) async fn advance(instance: &Instance, lease: &Lease, progress: &Progr
     assert_eq!(advanced.expect("the journal records progress"), Leased::Done(()));
 }
 
-/// Up to where a lease's duty is done, as its holder finds when renewing it.
+/// The position of a duty, as the holder of its lease finds it when renewing.
 pub(super) async fn position(instance: &Instance, lease: &Lease) -> i64 {
     let renewed = ask(instance, lease.duty, lease.instance, LONG).await;
     renewed.expect("it is the holder's").position
@@ -182,27 +182,26 @@ pub(super) fn publishing(order: OrderId) -> Duty {
     Duty::Publish(shard(order))
 }
 
-/// Everybody is done long before.
+/// A deadline for all tasks of a case together.
 pub(super) fn patiently() -> Deadline {
     within(Duration::from_mins(2))
 }
 
-/// Demands that these are all the events of these orders, each once, in places that grow by one
-/// from the first on, and for each order in sequence.
+/// Demands that these are all events of these orders, each once, at positions that grow by one from
+/// the first on, and for each order in sequence.
 pub(super) async fn assert_complete(instance: &Instance, read: &[JournalEntry], ids: &[OrderId]) {
-    let positions: Vec<i64> = read.iter().map(|placed| placed.position).collect();
+    let positions: Vec<i64> = read.iter().map(|entry| entry.position).collect();
     let expected: Vec<i64> = (1..).take(read.len()).collect();
     assert_eq!(positions, expected);
     assert_events(instance, read, ids).await;
 }
 
-/// Demands that these are all the events of these orders, each once, and for each order in
-/// sequence.
+/// Demands that these are all events of these orders, each once, and for each order in sequence.
 pub(super) async fn assert_events(instance: &Instance, read: &[JournalEntry], ids: &[OrderId]) {
-    assert!(read.is_sorted_by_key(|placed| placed.position), "places grow");
+    assert!(read.is_sorted_by_key(|entry| entry.position), "positions grow");
     let mut all = 0;
     for id in ids {
-        let events = read.iter().map(|placed| &placed.event);
+        let events = read.iter().map(|entry| &entry.event);
         let events: Vec<&EventRecord> = events.filter(|event| event.order_id == *id).collect();
         let history = super::super::steps::history(&instance.orders, *id).await;
         assert_eq!(events, history.iter().collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Holders who do not know that their lease was taken: whatever they do changes nothing.
+//! Holders that do not know that their lease was taken: their calls change nothing.
 
 use order_app::ports::{Duty, Lease, Leased, Parking, Progress};
 use order_domain::Version;
@@ -6,8 +6,8 @@ use order_domain::Version;
 use super::super::steps::in_time;
 use super::Instance;
 use super::steps::{
-    ALL, LONG, SHORT, a_name, advance, after, an_order_on, arrange, arrange_all, ask, head, parked,
-    position, publishing, release, take_over,
+    ALL, LONG, SHORT, a_name, advance, an_order_on, ask, assign, assign_all, entries_after,
+    last_position, parked, position, publishing, release, take_over,
 };
 
 /// A lease that was taken by the other instance, and the one that it has now.
@@ -17,25 +17,25 @@ async fn a_lost_lease([one, other]: [&Instance; 2], duty: Duty) -> (Lease, Lease
     (lost, held)
 }
 
-pub(super) async fn nothing_is_arranged_under_a_lost_lease([one, other]: [Instance; 2]) {
+pub(super) async fn no_position_is_assigned_under_a_lost_lease([one, other]: [Instance; 2]) {
     let (lost, held) = a_lost_lease([&one, &other], Duty::Sequence).await;
     an_order_on(&one).await;
     for instance in [&one, &other] {
-        let arranged = instance.journal.assign_positions(&lost, ALL, in_time()).await;
-        assert_eq!(arranged.expect("the journal works"), Leased::Lost);
+        let assigned = instance.journal.assign_positions(&lost, ALL, in_time()).await;
+        assert_eq!(assigned.expect("the journal works"), Leased::Lost);
     }
-    assert_eq!(head(&one).await, 0);
-    assert_eq!(after(&one, 0, None, ALL).await, []);
+    assert_eq!(last_position(&one).await, 0);
+    assert_eq!(entries_after(&one, 0, None, ALL).await, []);
     release(&one, &lost).await;
     assert_eq!(ask(&one, Duty::Sequence, a_name(), LONG).await, None, "it is still held");
-    assert_eq!(arrange(&other, &held, ALL).await, 1);
-    let arranged = one.journal.assign_positions(&lost, ALL, in_time()).await;
-    assert_eq!(arranged.expect("the journal works"), Leased::Lost, "with nothing to do, too");
+    assert_eq!(assign(&other, &held, ALL).await, 1);
+    let assigned = one.journal.assign_positions(&lost, ALL, in_time()).await;
+    assert_eq!(assigned.expect("the journal works"), Leased::Lost, "with nothing to do, too");
 }
 
 pub(super) async fn nothing_is_recorded_under_a_lost_lease([one, other]: [Instance; 2]) {
     let order = an_order_on(&one).await.id();
-    arrange_all(&one).await;
+    assign_all(&one).await;
     let (lost, held) = a_lost_lease([&one, &other], publishing(order)).await;
     let parking = Parking { order, from: Version::FIRST, reason: "refused".to_owned() };
     let parks = Progress { position: 1, park: vec![parking], unpark: Vec::new() };
@@ -57,7 +57,7 @@ pub(super) async fn an_earlier_lease_of_the_same_instance_is_lost([one, other]: 
     release(&other, &between).await;
     let second = ask(&one, Duty::Sequence, name, LONG).await.expect("it is free");
     an_order_on(&one).await;
-    let arranged = one.journal.assign_positions(&first, ALL, in_time()).await;
-    assert_eq!(arranged.expect("the journal works"), Leased::Lost);
-    assert_eq!(arrange(&one, &second, ALL).await, 1);
+    let assigned = one.journal.assign_positions(&first, ALL, in_time()).await;
+    assert_eq!(assigned.expect("the journal works"), Leased::Lost);
+    assert_eq!(assign(&one, &second, ALL).await, 1);
 }
