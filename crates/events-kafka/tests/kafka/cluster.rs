@@ -1,5 +1,5 @@
-//! On a real cluster of three brokers, each partition on all of them and confirmed by two: what is
-//! promised when one of them dies or hangs.
+//! On a real cluster of three brokers, with each partition on all of them and confirmed by two: the
+//! promises hold when one of them dies or hangs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -19,11 +19,11 @@ const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 /// Enough for every partition, and so for every broker as its leader.
 const ORDERS: i64 = 60;
 const SHARES: i64 = 3;
-/// The pace of each share: the log need not be long, but last through the fault.
+/// The pace of each share: publishing must last longer than the fault, not fill a long log.
 const PACE: Duration = Duration::from_millis(20);
 const SOME_CALLS: usize = 30;
 
-/// One test at a time does things to the cluster.
+/// One test at a time disturbs the cluster.
 static CLUSTER: Mutex<()> = Mutex::const_new(());
 
 struct Cluster {
@@ -34,13 +34,13 @@ struct Cluster {
 impl Cluster {
     async fn whole() -> Self {
         let alone = CLUSTER.lock().await;
-        let servers = BROKERS.map(|broker| told(broker, "URL")).join(",");
+        let servers = BROKERS.map(|broker| variable(broker, "URL")).join(",");
         Self { _alone: alone, servers }
     }
 }
 
-/// What `deploy/stack env` says of a broker.
-fn told(broker: &str, what: &str) -> String {
+/// A variable of a broker from `deploy/stack env`.
+fn variable(broker: &str, what: &str) -> String {
     let environment = deploy("stack", &["env", broker]);
     let name = format!("STACK_{}_{what}=", broker.to_uppercase());
     let line = environment.lines().find_map(|line| line.split(&name).nth(1));
@@ -51,9 +51,9 @@ fn signal(name: &str, process: &str) {
     assert!(Command::new("kill").args(["-s", name, process]).status().unwrap().success());
 }
 
-/// Publishes one version after the other of many orders, one event per order under way, as the
-/// relay does. It begins before `fault` and goes on until that is over and has been followed by
-/// some more. Gives the last version of each order.
+/// Publishes the versions of many orders, with one event of each order under way, as the relay does.
+/// It begins before `fault` and ends some calls after it. Answers with the last version of each
+/// order.
 pub(crate) async fn publish_through(
     publisher: &KafkaPublisher,
     fault: impl FnOnce() + Send + 'static,
@@ -75,7 +75,7 @@ pub(crate) async fn publish_through(
             }
             all_calls.fetch_add(1, Ordering::Relaxed);
         }
-        // What was refused last is owed still: it may be there or not.
+        // The last events may have failed, and may be there or not.
         publish_all(publisher, next.values().cloned().collect()).await;
         next.into_iter().map(|(order, event)| (order, event.sequence.get()))
     };
@@ -94,8 +94,8 @@ pub(crate) async fn publish_through(
     first.chain(second).chain(third).collect()
 }
 
-/// Everything is there; of each order in one partition, first occurrences in sequence without a
-/// gap.
+/// Demands that everything is there: each order in one partition, and its first occurrences in
+/// sequence without a gap.
 pub(crate) fn audit(servers: &str, topic: &str, last: &BTreeMap<i64, i64>) {
     let seen = read(servers, topic);
     let mut orders: BTreeMap<i64, (BTreeSet<i32>, Vec<i64>)> = BTreeMap::new();
@@ -120,7 +120,7 @@ async fn a_broker_that_is_killed_costs_no_event_and_no_order() {
     let topic = a_topic();
     let publisher = publisher_to_new(&cluster.servers, &topic, 6).await;
     let last = publish_through(&publisher, || {
-        signal("KILL", &told("kafka2", "PID"));
+        signal("KILL", &variable("kafka2", "PID"));
         deploy("stack", &["up", "kafka2"]);
     })
     .await;
@@ -135,9 +135,9 @@ async fn a_broker_that_hangs_costs_no_event_and_no_order() {
     let other = publisher_to_new(&cluster.servers, &a_topic(), 6).await;
     let runtime = tokio::runtime::Handle::current();
     let last = publish_through(&publisher, move || {
-        let process = told("kafka3", "PID");
+        let process = variable("kafka3", "PID");
         signal("STOP", &process);
-        // Whatever the broker that hangs has led is led by others when these are confirmed.
+        // When these are confirmed, other brokers lead the partitions of the one that hangs.
         runtime.block_on(publish_all(&other, events(100)));
         signal("CONT", &process);
     })
@@ -146,7 +146,7 @@ async fn a_broker_that_hangs_costs_no_event_and_no_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_missing_is_named_and_used_when_it_comes() {
+async fn a_missing_topic_is_named_and_is_used_once_it_exists() {
     let cluster = Cluster::whole().await;
     let topic = a_topic();
     let publisher = publisher(&cluster.servers, &topic, &[("delivery.timeout.ms", "2000")]);

@@ -1,5 +1,5 @@
-//! The publisher on librdkafka's mock cluster, which fails as it is told, on a real broker,
-//! whose connections are cut, and on a real cluster whose members are killed and halted.
+//! The publisher on librdkafka's mock cluster, which fails on command, on a real broker whose
+//! connections are cut, and on a real cluster whose brokers are killed and halted.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -11,6 +11,7 @@
 
 mod broker;
 mod cluster;
+mod contract;
 mod cutter;
 mod failures;
 mod mock;

@@ -1,5 +1,4 @@
-//! A mock cluster of three brokers with one topic. It does as Kafka does and fails as it is told;
-//! it keeps nothing when it ends.
+//! librdkafka's mock cluster: three brokers with one topic, which fail on command.
 
 use events_kafka::KafkaPublisher;
 use order_app::ports::EventPublisher as _;
@@ -31,7 +30,7 @@ impl Mock {
         publisher(&self.servers(), TOPIC, properties)
     }
 
-    /// The next so many requests to produce are answered so.
+    /// Answers the next `times` requests to produce with this error.
     pub(crate) fn refuse(&self, error: Broker, times: usize) {
         self.cluster.request_errors(RDKafkaApiKey::Produce, &vec![error; times]);
     }
@@ -46,36 +45,11 @@ impl Mock {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_confirmed_and_is_there_once() {
-    let mock = Mock::with_partitions(3);
-    let publisher = mock.publisher(&[]);
-    let all = events(500);
-    assert_confirmed(&publisher.publish(&all).await, 500);
-    assert_confirmed(&publisher.publish(&[]).await, 0);
-    assert_eq!(mock.read_ids(), ids(&all));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_may_overlap() {
-    let mock = Mock::with_partitions(3);
-    let publisher = mock.publisher(&[]);
-    let all = events(200);
-    let (first, second) = all.split_at(50);
-    let (second, third) = second.split_at(1);
-    let (first, second, third) =
-        tokio::join!(publisher.publish(first), publisher.publish(second), publisher.publish(third));
-    assert_confirmed(&first, 50);
-    assert_confirmed(&second, 1);
-    assert_confirmed(&third, 149);
-    assert_eq!(mock.read_ids(), ids(&all));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn too_few_replicas_and_a_change_of_leader_are_borne_without_a_word() {
+async fn too_few_replicas_and_a_change_of_leader_are_retried_within_the_call() {
     let mock = Mock::with_partitions(1);
-    // The mock checks sequences in transactions only. It takes a request after it has refused the
-    // one before, which a broker answers with OUT_OF_ORDER_SEQUENCE_NUMBER; the client then rightly
-    // takes the earlier one for written, too (`rd_kafka_dr_implicit_ack`). So: one at a time.
+    // One request at a time: the mock accepts a request after it has refused the one before, which a
+    // broker answers with OUT_OF_ORDER_SEQUENCE_NUMBER, and the client then takes the earlier one
+    // for written, too (`rd_kafka_dr_implicit_ack`).
     let publisher = mock.publisher(&[("max.in.flight.requests.per.connection", "1")]);
     let all = events(20);
     for (part, error) in all.chunks(10).zip([

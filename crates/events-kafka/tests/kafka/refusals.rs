@@ -1,24 +1,10 @@
-//! What brokers refuse: which events that concerns, and for how long.
+//! Refusals of brokers: which events they concern, and whether they last.
 
 use order_app::events::EventRecord;
 use order_app::ports::EventPublisher as _;
 
 use super::mock::{Broker, Mock, TOPIC};
 use super::rig::{an_event, assert_confirmed, events, ids, permanent, publish_all, transient};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_too_large_fails_for_good_and_alone() {
-    let mock = Mock::with_partitions(1);
-    let publisher = mock.publisher(&[("message.max.bytes", "2000")]);
-    let mut all = events(3);
-    all[1] = EventRecord { data: "x".repeat(5000), ..an_event(2, 1) };
-    let results = publisher.publish(&all).await;
-    assert_eq!((permanent(&results), transient(&results)), (1, 0), "{results:?}");
-    assert!(results[1].is_err());
-    let mut others = all;
-    others.remove(1);
-    assert_eq!(mock.read_ids(), ids(&others));
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_not_blamed_for_the_size_of_its_batch() {
@@ -35,7 +21,7 @@ async fn an_event_is_not_blamed_for_the_size_of_its_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_is_refused_by_itself_too_fails_for_good() {
+async fn an_event_that_is_refused_on_its_own_fails_for_good() {
     let mock = Mock::with_partitions(1);
     let publisher = mock.publisher(&[]);
     mock.refuse(Broker::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 1000);
@@ -52,7 +38,7 @@ async fn a_topic_that_may_not_be_written_fails_for_good_until_it_may() {
     mock.refuse(Broker::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 1000);
     let results = publisher.publish(&events(1)).await;
     assert_eq!(permanent(&results), 1, "{results:?}");
-    // The client still remembers the refusal, which is not the broker's word on this event.
+    // The client still remembers the refusal; the broker was not asked about this event.
     let results = publisher.publish(&events(1)).await;
     assert_eq!(transient(&results), 1, "{results:?}");
     mock.refuse_no_more();
@@ -60,7 +46,7 @@ async fn a_topic_that_may_not_be_written_fails_for_good_until_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_not_there_may_come() {
+async fn a_missing_topic_is_a_transient_failure() {
     let mock = Mock::with_partitions(1);
     let missing = Broker::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     mock.cluster.topic_error(TOPIC, missing).unwrap();

@@ -1,4 +1,4 @@
-//! Events to publish, publishers to test, and a reader that says what is in a topic.
+//! Events to publish, publishers to test, and a reader of topics.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 pub(crate) type Results = Vec<Result<(), PublishError>>;
 
-/// A message as a consumer sees it.
+/// A message as a consumer receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) partition: i32,
@@ -37,7 +37,7 @@ impl Seen {
     }
 }
 
-/// An event of an order, of whatever version.
+/// An event of an order, with any sequence.
 pub(crate) fn an_event(order: i64, sequence: i64) -> EventRecord {
     let id = uuid_v7(noon(), &RandomEntropy);
     let event =
@@ -45,7 +45,7 @@ pub(crate) fn an_event(order: i64, sequence: i64) -> EventRecord {
     EventRecord { sequence: Version::new(sequence).unwrap(), ..event }
 }
 
-/// The first events of so many orders.
+/// The first events of orders 1 to `orders`.
 pub(crate) fn events(orders: i64) -> Vec<EventRecord> {
     (1..=orders).map(|order| an_event(order, 1)).collect()
 }
@@ -70,7 +70,7 @@ pub(crate) fn publisher(servers: &str, topic: &str, with: &[(&str, &str)]) -> Ka
     KafkaPublisher::new(&settings(servers, topic, with)).unwrap()
 }
 
-/// A publisher to a topic that this creates.
+/// A publisher to a topic, which this creates.
 pub(crate) async fn publisher_to_new(
     servers: &str,
     topic: &str,
@@ -90,7 +90,7 @@ pub(crate) async fn publisher_to_new(
     publisher
 }
 
-/// Looks fifty times a second whether something has come about, for so long.
+/// Waits until a condition is true, or for `within`; looks fifty times a second.
 pub(crate) async fn until(what: impl Fn() -> bool, within: Duration) -> bool {
     let mut often = tokio::time::interval(Duration::from_millis(20));
     let look = async {
@@ -112,16 +112,17 @@ pub(crate) fn assert_confirmed(results: &Results, count: usize) {
     assert!(results.iter().all(Result::is_ok), "{results:?}");
 }
 
-/// Which of them failed for now, which for good; nothing of the others.
+/// The number of transient failures.
 pub(crate) fn transient(results: &Results) -> usize {
     results.iter().filter(|result| matches!(result, Err(PublishError::Transient(_)))).count()
 }
 
+/// The number of permanent failures.
 pub(crate) fn permanent(results: &Results) -> usize {
     results.iter().filter(|result| matches!(result, Err(PublishError::Permanent(_)))).count()
 }
 
-/// Publishes until everything is confirmed, as the relay does.
+/// Publishes until every event is confirmed, as the relay does.
 pub(crate) async fn publish_all(publisher: &KafkaPublisher, mut events: Vec<EventRecord>) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !events.is_empty() {
@@ -170,20 +171,20 @@ pub(crate) fn read(servers: &str, topic: &str) -> Vec<Seen> {
     seen.into_values().collect()
 }
 
-/// The ids of what is in a topic.
+/// The ids of the events in a topic.
 pub(crate) fn read_ids(servers: &str, topic: &str) -> Vec<String> {
     let mut ids: Vec<_> = read(servers, topic).iter().map(Seen::id).collect();
     ids.sort();
     ids
 }
 
-/// The address of the broker that runs by itself.
+/// The address of the single broker.
 pub(crate) fn broker() -> String {
     #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
     std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
 }
 
-/// Runs a script of `deploy/`, and gives what it prints.
+/// Runs a script of `deploy/`; answers with its output.
 pub(crate) fn deploy(script: &str, arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(script);
     let output = Command::new(&script).args(arguments).output().unwrap();

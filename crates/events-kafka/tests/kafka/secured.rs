@@ -1,5 +1,5 @@
-//! On a real broker that wants TLS and a password and knows rights: what is right works, and what is
-//! wrong is told with the setting to look at, and without the password.
+//! On a real broker with TLS, passwords and rights: right settings work, and wrong ones are reported
+//! with the setting to look at, and without the password.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,10 +16,10 @@ use super::rig::{
 
 const SOON: Duration = Duration::from_secs(20);
 const KEY_PASSWORD: &str = "open-sesame";
-/// Topics that begin so may be written, and not created.
+/// The prefix of topics that may be written but not created.
 const PREFIX: &str = "open.";
 
-/// As Java's client is told.
+/// `sasl.jaas.config`, as for Java's client.
 fn jaas(module: &str, password: &str) -> String {
     let user = OwnBroker::USER;
     format!(
@@ -31,7 +31,7 @@ fn scram(password: &str) -> String {
     jaas("scram.ScramLoginModule", password)
 }
 
-/// What is right, but for what a case says.
+/// The right properties, with some replaced.
 fn properties<'a>(
     authority: &'a Path,
     jaas: &'a str,
@@ -57,7 +57,7 @@ async fn an_open_topic(broker: &OwnBroker) -> String {
     topic
 }
 
-/// Publishing works, and the topics are found.
+/// Demands that publishing works and the topics are found.
 async fn works(broker: &OwnBroker, settings: KafkaSettings) {
     let topic = settings.topic.clone();
     let publisher = KafkaPublisher::new(&settings).unwrap();
@@ -69,8 +69,8 @@ async fn works(broker: &OwnBroker, settings: KafkaSettings) {
     assert_eq!(read_ids(&broker.plain(), &topic), ids(&all));
 }
 
-/// Nothing is published, the events wait, and the reason has these words.
-async fn says(case: &str, settings: KafkaSettings, words: &[&str]) {
+/// Demands that publishing fails for now, and that the reason contains these words.
+async fn reports(case: &str, settings: KafkaSettings, words: &[&str]) {
     let publisher = KafkaPublisher::new(&settings).unwrap();
     let why = || match publisher.health().broker {
         BrokerState::Unreachable(why) => why,
@@ -86,7 +86,7 @@ async fn says(case: &str, settings: KafkaSettings, words: &[&str]) {
     }
 }
 
-/// An authority that has nothing to do with the broker.
+/// An authority unknown to the broker.
 fn another_authority(folder: &Path) -> PathBuf {
     let file = folder.join("other.pem");
     let key = file.with_extension("key");
@@ -96,7 +96,7 @@ fn another_authority(folder: &Path) -> PathBuf {
     file
 }
 
-/// A client's key, which needs a password, and its certificate, signed by an authority.
+/// A client's key, encrypted with a password, and its certificate, signed by an authority.
 fn a_client(authority: &Path, folder: &Path) -> PathBuf {
     let signed_by = authority.file_stem().unwrap().to_str().unwrap();
     let file = folder.join(format!("client-of-{signed_by}.pem"));
@@ -186,9 +186,9 @@ async fn client_certificates_are_shown(broker: &OwnBroker, folder: &Path) {
     ];
     let advice = ["look at the client's certificate", "ssl.keystore.location"];
     let of_a_stranger = pem_with(stranger.to_str().unwrap(), KEY_PASSWORD);
-    says("a stranger's certificate", with(&of_a_stranger), &advice).await;
-    says("no certificate", with(&[]), &advice).await;
-    // What is wrong with files is known before a broker is asked.
+    reports("a stranger's certificate", with(&of_a_stranger), &advice).await;
+    reports("no certificate", with(&[]), &advice).await;
+    // Wrong files are found before a broker is asked.
     let wrong = pem_with(client.to_str().unwrap(), "not-it");
     let error = KafkaPublisher::new(&with(&wrong)).unwrap_err().to_string();
     assert!(error.contains("ssl.key") && !error.contains("not-it"), "{error}");
@@ -198,7 +198,7 @@ async fn client_certificates_are_shown(broker: &OwnBroker, folder: &Path) {
     }
 }
 
-async fn wrong_settings_are_named(broker: &OwnBroker, folder: &Path) {
+async fn wrong_settings_are_reported(broker: &OwnBroker, folder: &Path) {
     let (authority, server) = (broker.authority(), broker.secure());
     let right = scram(OwnBroker::PASSWORD);
     let another = another_authority(folder);
@@ -217,23 +217,27 @@ async fn wrong_settings_are_named(broker: &OwnBroker, folder: &Path) {
     let no_password = [("security.protocol", "SSL")];
     let protocol = ["look at security.protocol"];
     tokio::join!(
-        says("password", with(&server, &authority, &wrong, &[]), &password),
-        says("password, PLAIN", with(&server, &authority, &wrong_plain, &plain), &password),
-        says(
+        reports("password", with(&server, &authority, &wrong, &[]), &password),
+        reports("password, PLAIN", with(&server, &authority, &wrong_plain, &plain), &password),
+        reports(
             "mechanism",
             with(&server, &authority, &right, &mechanism),
             &["look at sasl.mechanism", "PLAIN"]
         ),
-        says("authority", with(&server, &another, &right, &[]), &certificates),
-        says("name", with(&by_name, &authority, &right, &[]), &certificates),
-        says("no TLS", with(&server, &authority, &right, &no_tls), &protocol),
-        says("no password", with(&server, &authority, &right, &no_password), &protocol),
-        says("neither", with(&server, &authority, &right, &nothing), &protocol),
-        says("TLS where there is none", with(&broker.plain(), &authority, &right, &[]), &protocol),
+        reports("authority", with(&server, &another, &right, &[]), &certificates),
+        reports("name", with(&by_name, &authority, &right, &[]), &certificates),
+        reports("no TLS", with(&server, &authority, &right, &no_tls), &protocol),
+        reports("no password", with(&server, &authority, &right, &no_password), &protocol),
+        reports("neither", with(&server, &authority, &right, &nothing), &protocol),
+        reports(
+            "TLS where there is none",
+            with(&broker.plain(), &authority, &right, &[]),
+            &protocol
+        ),
     );
 }
 
-async fn rights_are_respected_and_named(broker: &OwnBroker) {
+async fn missing_rights_are_reported(broker: &OwnBroker) {
     let (authority, right) = (broker.authority(), scram(OwnBroker::PASSWORD));
     let all = properties(&authority, &right, &[]);
     let create_topics = Some(CreateTopics::default());
@@ -264,7 +268,7 @@ async fn rights_are_respected_and_named(broker: &OwnBroker) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_passwords_and_rights_work_or_say_what_is_wrong() {
+async fn tls_passwords_and_rights_work_or_report_what_is_wrong() {
     let start = || {
         let broker = OwnBroker::new();
         broker.start();
@@ -276,8 +280,8 @@ async fn tls_passwords_and_rights_work_or_say_what_is_wrong() {
     tokio::join!(
         right_settings_work(&broker),
         client_certificates_are_shown(&broker, certificates.path()),
-        wrong_settings_are_named(&broker, others.path()),
-        rights_are_respected_and_named(&broker)
+        wrong_settings_are_reported(&broker, others.path()),
+        missing_rights_are_reported(&broker)
     );
     tokio::task::spawn_blocking(|| drop(broker)).await.unwrap();
 }
