@@ -27,9 +27,10 @@ mod routes;
 mod schema;
 mod server;
 
+pub use actix_web::dev::{Server, ServerHandle};
 pub use app::{About, Http, HttpSettings};
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};
 pub use lifecycle::{Lifecycle, Phase};
 pub use management::{Management, Refresh, RefreshRefused, Refreshed};
-pub use server::{serve, serve_management};
+pub use server::{listen, serve, serve_management};

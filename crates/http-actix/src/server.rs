@@ -1,7 +1,7 @@
 //! The two servers, the main one and the one for operators, and how actix is set up for them. Signals
 //! are not handled here: the composition root decides when to stop.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 use metrics::Gauge;
+use tokio::net::TcpSocket;
 
 use crate::app::{App, Http, HttpSettings};
 use crate::endpoints::documents::Documents;
@@ -26,6 +27,21 @@ const LINGER: Duration = Duration::from_secs(2);
 const MOST_IN_FLIGHT: usize = 32;
 /// The process is about to end when this server stops: nobody waits for idle connections.
 const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// Connections that may wait to be taken up.
+const BACKLOG: u32 = 1_024;
+
+/// Takes a port, also while connections of an earlier process linger on it. It must be called on a
+/// tokio runtime.
+///
+/// # Errors
+/// When the port is taken, or the address is not one of this machine.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
 
 /// Serves on a listener until the returned server is stopped. It must be called, and the result
 /// awaited or spawned, on a tokio runtime.

@@ -3,7 +3,9 @@
 //! a replay that had to leave events out, 130 and 143 for a second Ctrl-C or SIGTERM.
 
 mod events;
+mod migrate;
 mod output;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,10 +16,9 @@ use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 
-use crate::run::Begun;
 use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
 use crate::system::{OsEntropy, SystemClock};
-use crate::{report, run, telemetry};
+use crate::{report, telemetry};
 use events::EventsCommand;
 use output::{complain, print};
 
@@ -157,8 +158,8 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         tracing::warn!("{warning}");
     }
     let done = match command {
-        Command::Migrate => run::migrate(&loaded.settings),
-        _ => run::serve(Begun { inputs, loaded, log: &log, unsent, started }),
+        Command::Migrate => migrate::run(&loaded.settings),
+        _ => serve::run(inputs, loaded, (&log, unsent), started),
     };
     match done {
         Ok(code) => code.into(),

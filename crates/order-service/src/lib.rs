@@ -2,13 +2,14 @@
 //! Nothing else lives here: rules are in `order-domain`, use cases in `order-app`, technologies in
 //! the adapters. It is a library only so that its tests can use the parts.
 //!
-//! Start reading at `run.rs`: the life of the process in one place.
+//! Start reading at `application.rs`: how it comes together, runs and stops.
 
+mod application;
 pub mod cli;
-mod metrics;
 mod refresh;
 mod report;
-mod run;
+mod runtimes;
 pub mod settings;
+mod signals;
 mod system;
 mod telemetry;

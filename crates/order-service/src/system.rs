@@ -1,4 +1,6 @@
-//! The ambient things that everybody else has injected: the time and randomness.
+//! The time, randomness and the name of the machine. Other crates have the first two injected.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use order_app::ports::{Clock, Entropy};
@@ -22,11 +24,21 @@ pub(crate) struct OsEntropy;
 impl Entropy for OsEntropy {
     #[expect(clippy::disallowed_methods, reason = "this is the Entropy port")]
     fn bits(&self) -> u128 {
-        // A UUID of version 4 has 122 random bits, and each half has some that are fixed; two of
-        // them laid over each other have none.
+        // A UUID of version 4 has 122 random bits. The bits that are fixed in the one are random in
+        // the other, whose halves are swapped.
         let (a, b) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
         a ^ b.rotate_left(64)
     }
+}
+
+/// [`SystemClock`] as the port.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// [`OsEntropy`] as the port.
+pub(crate) fn entropy() -> Arc<dyn Entropy> {
+    Arc::new(OsEntropy)
 }
 
 /// The name of this machine, as in Eureka's ids.

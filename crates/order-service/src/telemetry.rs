@@ -5,11 +5,20 @@ use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_app::traces::{TARGET, TraceContext};
 use telemetry_otlp::{
-    Ambient, Log, LogError, LogSettings, Service, SpanContext, TraceSettings, Unsent,
+    Ambient, Levels, Log, LogError, LogSettings, Metrics, Service, SpanContext, TraceSettings,
+    Unsent,
 };
 
 use crate::settings::{Format, Logging, Settings};
 use crate::system::{OsEntropy, SystemClock, machine_name};
+
+/// What the application takes over of the running telemetry.
+pub(crate) struct Telemetry {
+    pub(crate) levels: Levels,
+    pub(crate) metrics: Metrics,
+    /// Spans to be sent, if they are recorded.
+    pub(crate) unsent: Option<Unsent>,
+}
 
 /// The time, random bits and the trace target of this process.
 pub(crate) const AMBIENT: Ambient = Ambient {

@@ -109,17 +109,18 @@ impl Log {
     /// The counter of dropped lines.
     #[must_use]
     pub fn lost(&self) -> LostLines {
-        LostLines(self.lost.clone())
+        LostLines(Some(self.lost.clone()))
     }
 }
 
-/// How many lines were dropped so far.
-#[derive(Debug, Clone)]
-pub struct LostLines(ErrorCounter);
+/// How many lines were dropped so far; none without a log.
+#[derive(Debug, Clone, Default)]
+pub struct LostLines(Option<ErrorCounter>);
 
 impl LostLines {
     pub(crate) fn count(&self) -> u64 {
-        u64::try_from(self.0.dropped_lines()).unwrap_or(u64::MAX)
+        let lines = self.0.as_ref().map_or(0, ErrorCounter::dropped_lines);
+        u64::try_from(lines).unwrap_or(u64::MAX)
     }
 }
 

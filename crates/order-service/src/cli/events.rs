@@ -8,16 +8,15 @@ mod show;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use order_app::operations::{Operations, RedriveError, SkipError};
 use order_domain::OrderId;
 use tracing::Level;
 
+use crate::application::{stores, use_cases};
 use crate::cli::output::{complain, print};
-use crate::run::{replaying, runtime, store_settings};
+use crate::runtimes;
 use crate::settings::{Database, Settings};
-use crate::system::{OsEntropy, SystemClock};
 use arguments::{Page, ParkedCommand};
 
 pub(crate) use arguments::EventsCommand;
@@ -53,16 +52,15 @@ pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<E
         .with_target(false)
         .without_time()
         .init();
-    let runtime = runtime()?;
+    let runtime = runtimes::main()?;
     let done = runtime.block_on(execute(asked, settings));
     runtime.shutdown_background();
     done
 }
 
 async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let entropy = Arc::new(OsEntropy);
-    let stores = persistence_diesel::open(&store_settings(&settings.storage), entropy.clone())?;
-    let ports = replaying::ports(settings, &stores, Arc::new(SystemClock), entropy);
+    let stores = stores::open(&settings.storage)?;
+    let ports = use_cases::operations(settings, &stores);
     match asked {
         EventsCommand::Backlog { json } => {
             let overview = Operations::new(ports).overview().await?;

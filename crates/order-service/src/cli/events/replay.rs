@@ -15,7 +15,7 @@ use tokio::time::interval;
 use super::arguments::ReplayArguments;
 use super::{REFUSED, show};
 use crate::cli::output::{complain, print};
-use crate::run::signals::Signals;
+use crate::signals::Signals;
 use crate::system::SystemClock;
 
 const SHOW_EVERY: Duration = Duration::from_secs(1);

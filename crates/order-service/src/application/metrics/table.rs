@@ -1,17 +1,13 @@
 //! The metrics of the service beside those of `telemetry-otlp`: name, kind and what each says, in
-//! the words of docs/observability.md. `metrics/sources.rs` and the crates that measure set them.
-
-mod sources;
+//! the words of docs/observability.md. `metrics.rs` and the crates that measure set them.
 
 use telemetry_otlp::Kind::{Counter, Gauge, Histogram};
 use telemetry_otlp::Metric;
 
-pub(crate) use sources::{Sources, watch_backlog};
-
-/// Seconds: around what a request takes, up to its largest budget.
+/// Seconds: around what a request takes, up to the largest request budget.
 const BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0];
-/// Changes: up to the most that are written together.
+/// Changes in a batch, up to the largest batch.
 const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
 /// The metrics of the service itself.

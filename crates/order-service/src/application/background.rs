@@ -1,15 +1,18 @@
-//! What runs beside the requests, and how it goes on after a failure.
+//! How tasks go on after a failure: an attempt is repeated until it works, and a task that panics
+//! starts again.
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// The first pause after a failed attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause, so that the service is ready soon after its database.
+/// The longest pause, so that the service is ready soon after its database. Also the pause after a
+/// panic: the leases of a relay are still its own when it starts again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Tries until it works. A cause is logged when it is new, not with every attempt.
+/// Repeats an attempt until it works. A cause is logged when it is new, not with every attempt.
 pub(super) async fn until_done<T, F>(what: &str, attempt: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, String>>,
@@ -30,18 +33,19 @@ where
     }
 }
 
-/// Keeps a task running for ever: a panic is logged, and it starts again.
-pub(super) async fn for_ever<F>(what: &str, task: impl Fn() -> F)
+/// Runs a task to its end. A panic is logged, and the task starts again.
+pub(super) async fn restarting<F>(what: &str, task: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     loop {
-        // In a task of its own, which ends with this one.
-        let mut run = tokio::task::JoinSet::new();
+        // A spawned task survives a panic; dropping the set aborts it.
+        let mut run = JoinSet::new();
         run.spawn(task());
-        if run.join_next().await.is_some_and(|ended| ended.is_err()) {
-            tracing::error!("{what} panicked and starts again");
+        if run.join_next().await.is_none_or(|ended| ended.is_ok()) {
+            return;
         }
+        tracing::error!("{what} panicked and starts again");
         sleep(LONGEST_PAUSE).await;
     }
 }
@@ -70,7 +74,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_task_that_panics_starts_again() {
         static STARTS: AtomicU32 = AtomicU32::new(0);
-        let keep = for_ever("it", || async {
+        let keep = restarting("it", || async {
             STARTS.fetch_add(1, Ordering::Relaxed);
             panic!("planted");
         });

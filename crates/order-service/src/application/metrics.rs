@@ -1,52 +1,64 @@
-//! Numbers that others keep, as metrics. Nobody is asked who could be down, with one exception: how
-//! much waits to be published, which only the database knows, is asked for beside the requests.
+//! The metrics of the service. Most numbers are kept by the parts that do the work and read here when
+//! somebody scrapes; no database and no peer is asked then. The one number that only the database
+//! knows, how many events wait to be published, is counted on a timer.
+
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_eureka::{Registration, Standing};
-use events_kafka::{BrokerState, KafkaPublisher};
+use discovery_eureka::Standing;
 use order_app::feed::{Feed, FeedReport};
 use order_app::orders::OrderStats;
-use order_app::ports::{Backlog, Clock, Deadline, EventJournal};
+use order_app::ports::{Backlog, Deadline, EventJournal};
 use order_app::relay::{RelayReport, RelayStats};
 use order_domain::OrderStatus;
-use persistence_diesel::PoolReport;
-use telemetry_otlp::SpanCounts;
+use telemetry_otlp::{Metrics, SpanCounts};
 use tokio::time::sleep;
 
-/// How often it is counted what waits to be published: as often as metrics are usually collected.
+use super::peers::Peers;
+use super::stores::PoolReport;
+use crate::system::clock;
+
+pub(crate) use table::METRICS;
+
+/// How often the backlog is counted: as often as metrics are usually scraped.
 const COUNTED_EVERY: Duration = Duration::from_secs(15);
 /// How long the database may take to count.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whoever keeps numbers.
-pub(crate) struct Sources {
-    pub(crate) orders: Arc<OrderStats>,
-    pub(crate) relay: Arc<RelayStats>,
-    pub(crate) pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
-    pub(crate) kafka: Option<Arc<KafkaPublisher>>,
-    pub(crate) registration: Option<Registration>,
-    pub(crate) feed: Feed,
-    pub(crate) traces: Option<Arc<SpanCounts>>,
+/// Where the numbers are kept.
+pub(super) struct Sources {
+    pub(super) orders: Arc<OrderStats>,
+    pub(super) peers: Peers,
+    pub(super) pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
+    pub(super) feed: Feed,
+    pub(super) spans: Option<Arc<SpanCounts>>,
 }
 
 impl Sources {
-    pub(crate) fn measure(&self) {
+    /// What `/actuator/prometheus` answers.
+    pub(super) fn scrape(self, metrics: Metrics) -> Arc<dyn Fn() -> String + Send + Sync> {
+        Arc::new(move || {
+            self.measure();
+            metrics.render()
+        })
+    }
+
+    fn measure(&self) {
         orders(&self.orders);
-        publishing(&self.relay.report());
-        telling(self.feed.report());
+        relay(&self.peers.relay.report());
+        feed(self.feed.report());
         (self.pools)().iter().for_each(pool);
-        if let Some(kafka) = &self.kafka {
-            let reachable = matches!(kafka.health().broker, BrokerState::Reachable);
-            metrics::gauge!("order_kafka_reachable").set(flag(reachable));
+        if let Some(broker) = &self.peers.broker {
+            metrics::gauge!("order_kafka_reachable").set(flag(broker.is_reachable()));
         }
-        if let Some(registration) = &self.registration {
+        if let Some(registration) = &self.peers.registration {
             let registered = matches!(registration.state().standing, Standing::Registered { .. });
             metrics::gauge!("order_eureka_registered").set(flag(registered));
         }
-        if let Some(traces) = &self.traces {
-            traces.measure();
+        if let Some(spans) = &self.spans {
+            spans.measure();
         }
     }
 }
@@ -61,7 +73,7 @@ fn orders(stats: &OrderStats) {
     metrics::counter!("order_idempotent_replays_total").absolute(stats.replays());
 }
 
-/// By the names of `HikariCP`, which dashboards for Spring know.
+/// By the names of `HikariCP`, which dashboards for Spring read.
 fn pool(pool: &PoolReport) {
     let labels = [("pool", pool.name)];
     metrics::gauge!("hikaricp_connections", &labels).set(f64::from(pool.open));
@@ -74,8 +86,8 @@ fn pool(pool: &PoolReport) {
     metrics::counter!("hikaricp_connections_timeout_total", &labels).absolute(pool.timed_out);
 }
 
-/// What operators want to know of those who listen to this instance.
-fn telling(feed: FeedReport) {
+/// The streams of events that this instance sends.
+fn feed(feed: FeedReport) {
     let streams = u32::try_from(feed.streams).unwrap_or(u32::MAX);
     metrics::gauge!("order_events_streams").set(f64::from(streams));
     metrics::counter!("order_events_streams_refused_total").absolute(feed.refused);
@@ -83,8 +95,8 @@ fn telling(feed: FeedReport) {
     metrics::counter!("order_events_unreadable_total").absolute(feed.unreadable);
 }
 
-/// What operators want to know of the relay of this instance.
-fn publishing(relay: &RelayReport) {
+/// The relay of this instance.
+fn relay(relay: &RelayReport) {
     let whole = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     metrics::counter!("order_events_placed_total").absolute(relay.sequenced);
     metrics::counter!("order_events_published_total").absolute(relay.published);
@@ -101,33 +113,29 @@ fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// Counts what waits to be published, for ever; on one instance at a time, the one that gives the
-/// places, so that the database is asked once.
-pub(crate) async fn watch_backlog(
-    journal: Arc<dyn EventJournal>,
-    relay: Arc<RelayStats>,
-    clock: Arc<dyn Clock>,
-) {
+/// Counts what waits to be published, for ever. Only the instance that assigns positions counts, so
+/// that the database is asked once.
+pub(super) async fn watch_backlog(journal: Arc<dyn EventJournal>, relay: Arc<RelayStats>) {
     loop {
         if relay.report().is_sequencer {
             let now = Deadline::now();
             let counted = journal.backlog(now.checked_add(PATIENCE).unwrap_or(now)).await;
-            // When nobody can say, the last number stays; why is said by those who need the database.
+            // When the database does not answer, the last number stays. The relay logs why.
             if let Ok(backlog) = counted {
-                waiting(&backlog, &*clock);
+                waiting(&backlog);
             }
         } else {
-            waiting(&Backlog::default(), &*clock);
+            waiting(&Backlog::default());
         }
         sleep(COUNTED_EVERY).await;
     }
 }
 
-fn waiting(backlog: &Backlog, clock: &dyn Clock) {
+fn waiting(backlog: &Backlog) {
     let number = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     metrics::gauge!("order_outbox_backlog").set(number(backlog.events));
     metrics::gauge!("order_outbox_parked_orders").set(number(backlog.parked));
-    let age = backlog.oldest.map(|at| clock.now().signed_duration_since(at).to_std());
+    let age = backlog.oldest.map(|at| clock().now().signed_duration_since(at).to_std());
     let age = age.and_then(Result::ok).unwrap_or_default();
     metrics::gauge!("order_outbox_oldest_seconds").set(age.as_secs_f64());
 }

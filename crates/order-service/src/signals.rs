@@ -4,13 +4,13 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT (Ctrl-C). From the moment it exists, they no longer kill the process.
+/// SIGTERM and SIGINT (Ctrl-C). Once listened to, they no longer kill the process.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-/// A signal that came.
+/// The signal that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     Terminate,

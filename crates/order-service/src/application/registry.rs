@@ -1,5 +1,5 @@
-//! This instance's place in the Eureka registry. Requests never wait for it, and a registry that is
-//! down changes nothing but what others know of us.
+//! The registration with Eureka: the only file of this crate that maps the settings to it. Requests
+//! never wait for the registry; while it is down, other services see an older state of this one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use discovery_eureka::{
-    Ambient, Discovery, EurekaSettings, InstanceSettings, Page, Registration, ServerUrl,
+    Ambient, Discovery, EurekaSettings, InstanceSettings, Page, Registration, ServerUrl, Standing,
 };
-use order_app::ports::{Clock, Entropy};
+use http_actix::{Component, Status};
+use order_app::ports::{Clock as _, Entropy as _};
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 
 use crate::settings::{EurekaPage, Settings};
+use crate::system::{OsEntropy, SystemClock};
 
 /// The registration, if the settings ask for one; nothing is registered before it is told that this
 /// instance is ready. The registry of the others is read along with it when the settings say so:
@@ -21,8 +24,6 @@ pub(super) fn registration(
     settings: &Settings,
     listening: SocketAddr,
     pages: Option<u16>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
 ) -> anyhow::Result<Option<Registration>> {
     let eureka = &settings.eureka;
     if !eureka.enabled || eureka.servers.is_empty() {
@@ -42,10 +43,10 @@ pub(super) fn registration(
         ..EurekaSettings::new(servers, instance(settings, listening, pages))
     };
     let ambient = Ambient {
-        now_millis: Arc::new(move || {
-            u64::try_from(clock.now().timestamp_millis()).unwrap_or_default()
+        now_millis: Arc::new(|| {
+            u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or_default()
         }),
-        random: Arc::new(move || u64::try_from(entropy.bits() >> 64).unwrap_or_default()),
+        random: Arc::new(|| u64::try_from(OsEntropy.bits() >> 64).unwrap_or_default()),
     };
     let discovery = Discovery::start(asked, ambient).context("the registry cannot be used")?;
     Ok(discovery.registration)
@@ -80,4 +81,20 @@ fn page(said: &EurekaPage) -> Page {
         Some(url) => Page::Url(url.clone()),
         None => Page::Path(said.path.clone()),
     }
+}
+
+/// For the health page, from what the registration knows already.
+pub(super) fn component(registration: &Registration) -> Component {
+    let state = registration.state();
+    let status = match &state.standing {
+        Standing::Hidden => Status::Unknown,
+        Standing::Registered { .. } => Status::Up,
+        Standing::NotRegistered { .. } => Status::Down,
+        Standing::OutOfService { .. } | Standing::Gone { .. } => Status::OutOfService,
+    };
+    let details = json!({
+        "registration": state.standing.to_string(),
+        "forSeconds": state.since.elapsed().as_secs(),
+    });
+    Component { name: "eureka", status, details }
 }

@@ -1,0 +1,199 @@
+//! The application: [`Application::build`] takes the ports and wires the adapters to the use cases,
+//! [`Application::run_until_stopped`] serves and stops. What has to happen before the service is
+//! ready is in `application/start.rs`, the order of the stop in `application/stop.rs`.
+
+mod background;
+pub(crate) mod broker;
+mod http;
+mod metrics;
+mod peers;
+mod registry;
+mod relay;
+mod start;
+mod stop;
+pub(crate) mod stores;
+pub(crate) mod use_cases;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use http_actix::{Http, Lifecycle, Management, Server};
+use order_app::live::Live;
+use order_app::operations::Operations;
+use order_app::wake_up::WakeUp;
+use telemetry_otlp::{Exporter, Unsent};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::refresh::{Holders, Refresher};
+use crate::settings::{Inputs, Loaded};
+use crate::signals::Asked;
+use crate::system::entropy;
+use crate::telemetry::Telemetry;
+use background::restarting;
+use metrics::{Sources, watch_backlog};
+use peers::Peers;
+use start::Starting;
+use stop::Stopping;
+
+pub(crate) use metrics::METRICS;
+
+/// Signals within this time of the first one are the same wish to stop: some senders signal a process
+/// and its group.
+const SAME_WISH: Duration = Duration::from_millis(500);
+
+/// What an application is built from.
+pub(crate) struct Begun {
+    /// Where the settings came from, to read them again.
+    pub(crate) inputs: Inputs,
+    pub(crate) loaded: Loaded,
+    pub(crate) telemetry: Telemetry,
+    /// When the process was started.
+    pub(crate) started: Instant,
+}
+
+/// A service that is wired and has its ports.
+pub(crate) struct Application {
+    address: SocketAddr,
+    server: Server,
+    /// What runs beside the requests; it ends when this is dropped.
+    beside: JoinSet<()>,
+    stopping: Stopping,
+}
+
+impl Application {
+    /// Takes the ports, so that a second process fails at once, and wires everything. Neither the
+    /// database nor a peer is asked: they may be down. It must be called on a runtime; the relay
+    /// gets one of its own.
+    pub(crate) fn build(begun: Begun, runtime_of_relay: &Handle) -> anyhow::Result<Self> {
+        let Begun { inputs, loaded, telemetry, started } = begun;
+        let settings = loaded.settings.clone();
+        let listener = http::listen(settings.listen, "server.address, server.port")?;
+        let address = listener.local_addr()?;
+        let operators = http::listen_for_operators(settings.management)?;
+        let exporter = telemetry.unsent.map(Unsent::start).transpose();
+        let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
+
+        let stores = stores::open(&settings.storage)?;
+        let orders = use_cases::orders(&settings, &stores);
+        let operations = Operations::new(use_cases::operations(&settings, &stores));
+        let feed = use_cases::feed(&settings, &stores);
+        let pages = operators.as_ref().and_then(|listener| http::pages(listener, address));
+        let peers = Peers::new(&settings, address, pages)?;
+        let (ready, is_ready) = oneshot::channel();
+        let new_positions = WakeUp::default();
+        let relay = relay::ports(&stores, peers.broker.as_ref());
+        let wake_ups = (orders.commits().clone(), new_positions.clone());
+        let relay = relay::start(relay, wake_ups, &peers.relay, is_ready, runtime_of_relay);
+
+        let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings));
+        let stop = Live::new(settings.stop);
+        let holders = Holders {
+            levels: telemetry.levels,
+            orders: orders.clone(),
+            max_in_flight: limits.max_in_flight.clone(),
+            body_deadline: limits.body_deadline.clone(),
+            stop: stop.clone(),
+        };
+        let refresher = Refresher::new(inputs, loaded, holders);
+        let sources = Sources {
+            orders: orders.stats(),
+            peers: peers.clone(),
+            pools: Arc::clone(&stores.pools),
+            feed: feed.clone(),
+            spans: exporter.as_ref().map(Exporter::counts),
+        };
+        let http = Http {
+            orders: orders.clone(),
+            feed: feed.clone(),
+            entropy: entropy(),
+            lifecycle: lifecycle.clone(),
+            about: http::about(&settings),
+            settings: limits,
+            dependencies: peers.components(&refresher),
+            events_topic: settings.events_topic.clone(),
+            in_flight: Arc::default(),
+            scrape: sources.scrape(telemetry.metrics.clone()),
+        };
+        let in_flight = Arc::clone(&http.in_flight);
+        let offered = Management {
+            refresh: Some(Arc::new(refresher.clone())),
+            operations: Some(operations.clone()),
+        };
+        let operators = http::serve_operators(operators, &http, offered)?;
+        let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
+
+        let mut beside = JoinSet::new();
+        beside.spawn(telemetry.metrics.keep_up());
+        beside.spawn(watch_backlog(stores.journal.clone(), peers.relay.clone()));
+        beside.spawn(refresher.run(entropy()));
+        beside.spawn({
+            let feed = feed.clone();
+            restarting("the feed", move || feed.clone().run(new_positions.clone()))
+        });
+        let starting = Starting {
+            settings,
+            stores,
+            orders,
+            lifecycle: lifecycle.clone(),
+            peers: peers.clone(),
+            relay: ready,
+        };
+        beside.spawn(starting.run(started));
+        let stopping = Stopping {
+            settings: stop,
+            lifecycle,
+            registration: peers.registration,
+            operations,
+            server: server.handle(),
+            in_flight,
+            feed,
+            relay,
+            operators,
+            exporter,
+        };
+        Ok(Self { address, server, beside, stopping })
+    }
+
+    /// Where requests are taken.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the first signal, then stops in good order, or at once with a second signal.
+    /// Answers with the exit code.
+    pub(crate) async fn run_until_stopped(
+        self,
+        mut next_signal: impl AsyncFnMut() -> Asked,
+    ) -> anyhow::Result<u8> {
+        let Self { server, beside: _beside, stopping, .. } = self;
+        tokio::select! {
+            _ = tokio::spawn(server) => anyhow::bail!("the HTTP server stopped by itself"),
+            signal = next_signal() => tracing::info!(?signal, "stopping"),
+        }
+        tokio::select! {
+            code = stopping.in_good_order() => Ok(code),
+            again = second_wish(next_signal) => {
+                tracing::warn!("stopped at once by a second signal");
+                Ok(again.exit_code())
+            }
+        }
+    }
+}
+
+/// The next signal that is not the same wish as the first one.
+async fn second_wish(mut next_signal: impl AsyncFnMut() -> Asked) -> Asked {
+    let first = Instant::now();
+    loop {
+        let again = next_signal().await;
+        if first.elapsed() > SAME_WISH {
+            return again;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The peers that requests do without: brokers, the registry and, between them and the database, the
+//! relay. What they say for the health page and the metrics is at hand; asking costs nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use discovery_eureka::Registration;
+use http_actix::{Component, Status};
+use order_app::relay::RelayStats;
+use serde_json::json;
+
+use super::broker::Broker;
+use super::registry;
+use crate::refresh::Refresher;
+use crate::settings::Settings;
+
+/// The peers of this process. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Peers {
+    /// `None` without brokers.
+    pub(super) broker: Option<Broker>,
+    /// `None` without a registry.
+    pub(super) registration: Option<Registration>,
+    /// The relay is a part of this process; if it lags, a peer is the reason.
+    pub(super) relay: Arc<RelayStats>,
+}
+
+impl Peers {
+    /// `pages` is the port of the health pages, if they have one of their own.
+    pub(super) fn new(
+        settings: &Settings,
+        address: SocketAddr,
+        pages: Option<u16>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            broker: Broker::new(settings)?,
+            registration: registry::registration(settings, address, pages)?,
+            relay: Arc::default(),
+        })
+    }
+
+    /// How they and the config servers do now, whenever it is called.
+    pub(super) fn components(
+        &self,
+        settings: &Refresher,
+    ) -> Arc<dyn Fn() -> Vec<Component> + Send + Sync> {
+        let (peers, settings) = (self.clone(), settings.clone());
+        Arc::new(move || {
+            let broker = peers.broker.as_ref().map(Broker::component);
+            let registry = peers.registration.as_ref().map(registry::component);
+            let relay = relay(&peers.relay);
+            broker.into_iter().chain(registry).chain(settings.component()).chain([relay]).collect()
+        })
+    }
+}
+
+fn relay(stats: &RelayStats) -> Component {
+    let report = stats.report();
+    let last_error = report.last_error.map(|error| {
+        let at = error.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        json!({"at": at, "cause": error.text})
+    });
+    let details = json!({
+        "lagMillis": report.lag.num_milliseconds(),
+        "parkedOrders": report.parked_orders,
+        "shards": report.held_shards,
+        "lastError": last_error,
+    });
+    Component { name: "relay", status: Status::Up, details }
+}

@@ -1,0 +1,67 @@
+//! From "listening" to "ready": the database is brought up to date, or reached; then load balancers
+//! and the registry may send requests, events are published, and housekeeping begins. Requests are
+//! answered meanwhile, as far as that works.
+
+use std::time::Instant;
+
+use http_actix::{Lifecycle, Phase};
+use order_app::errors::chain;
+use order_app::orders::Orders;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::background::{restarting, until_done};
+use super::peers::Peers;
+use super::stores::{self, Stores};
+use super::use_cases;
+use crate::settings::Settings;
+
+/// What is told that the service is ready.
+pub(super) struct Starting {
+    pub(super) settings: Settings,
+    pub(super) stores: Stores,
+    pub(super) orders: Orders,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) peers: Peers,
+    /// Starts the relay.
+    pub(super) relay: oneshot::Sender<()>,
+}
+
+impl Starting {
+    /// Waits for the database, says that the service is ready, and keeps house for ever.
+    pub(super) async fn run(self, started: Instant) {
+        self.prepare().await;
+        self.lifecycle.advance(Phase::Ready);
+        if let Some(registration) = &self.peers.registration {
+            registration.ready();
+        }
+        let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(started_in_ms, "ready");
+        // The relay is gone when the process stops.
+        let _ = self.relay.send(());
+        let mut topics = JoinSet::new();
+        if let Some(broker) = self.peers.broker {
+            topics.spawn(broker.check_topics());
+        }
+        let housekeeping = use_cases::housekeeping(&self.settings, &self.stores);
+        let pause = self.settings.storage.housekeeping_interval;
+        restarting("housekeeping", move || housekeeping.clone().run(pause)).await;
+    }
+
+    async fn prepare(&self) {
+        let storage = &self.settings.storage;
+        if storage.migrate_at_start {
+            let migrated = until_done("the migration of the database", || async {
+                stores::migrate(storage).await.map_err(|error| chain(&error))
+            });
+            for migration in migrated.await {
+                tracing::info!(migration, "the database was migrated");
+            }
+        } else {
+            let reached = until_done("reaching the database", || async {
+                self.orders.ping().await.map_err(|error| chain(&error))
+            });
+            reached.await;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The use cases of `order-app` on the stores, by the settings.
+
+use chrono::TimeDelta;
+use order_app::feed::{Feed, FeedSettings};
+use order_app::housekeeping::Housekeeping;
+use order_app::operations::OperationsPorts;
+use order_app::orders::{Orders, Ports};
+
+use super::broker;
+use super::stores::Stores;
+use crate::settings::Settings;
+use crate::system::{clock, entropy};
+
+/// Orders.
+pub(super) fn orders(settings: &Settings, stores: &Stores) -> Orders {
+    let ports = Ports { store: stores.orders.clone(), clock: clock(), entropy: entropy() };
+    Orders::new(ports, settings.currencies.clone(), settings.requests.budget)
+}
+
+/// What operators may do about events; here and on the command line.
+pub(crate) fn operations(settings: &Settings, stores: &Stores) -> OperationsPorts {
+    OperationsPorts {
+        journal: stores.journal.clone(),
+        inspection: stores.inspection.clone(),
+        store: stores.orders.clone(),
+        replayer: broker::replayer(settings),
+        clock: clock(),
+        entropy: entropy(),
+    }
+}
+
+/// The live events.
+pub(super) fn feed(settings: &Settings, stores: &Stores) -> Feed {
+    let requests = settings.requests;
+    let settings = FeedSettings {
+        max_streams: usize::try_from(requests.max_streams).unwrap_or(usize::MAX),
+        budget: requests.budget,
+        ..FeedSettings::default()
+    };
+    Feed::new(stores.journal.clone(), entropy(), settings)
+}
+
+/// Deletes what has expired.
+pub(super) fn housekeeping(settings: &Settings, stores: &Stores) -> Housekeeping {
+    // A time that is too long to be told is for ever.
+    let retention = settings.storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
+    Housekeeping::new(stores.orders.clone(), stores.journal.clone(), retention, clock())
+}

@@ -1,0 +1,46 @@
+//! `order-service serve`: collects metrics, reports panics, and runs the application until a signal.
+
+use std::panic::{self, PanicHookInfo};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use telemetry_otlp::{Log, Metrics, Unsent};
+
+use crate::application::{Application, Begun, METRICS};
+use crate::runtimes;
+use crate::settings::{Inputs, Loaded};
+use crate::signals::Signals;
+use crate::telemetry::{AMBIENT, Telemetry};
+
+/// Serves until the process is asked to stop; answers with its exit code.
+pub(super) fn run(
+    inputs: Inputs,
+    loaded: Loaded,
+    (log, unsent): (&Log, Option<Unsent>),
+    started: Instant,
+) -> anyhow::Result<u8> {
+    panic::set_hook(Box::new(report_panic));
+    let metrics = Metrics::install(METRICS, log.lost(), AMBIENT.now)
+        .context("the metrics cannot be collected")?;
+    let database = loaded.settings.storage.database.clone();
+    let telemetry = Telemetry { levels: log.levels(), metrics, unsent };
+    let begun = Begun { inputs, loaded, telemetry, started };
+    let (main, relay) = (runtimes::main()?, runtimes::relay()?);
+    let done = main.block_on(async {
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
+        let application = Application::build(begun, relay.handle())?;
+        tracing::info!(address = %application.address(), %database, "listening");
+        application.run_until_stopped(async || signals.next().await).await
+    });
+    // What still runs now has had its time.
+    relay.shutdown_background();
+    main.shutdown_background();
+    done
+}
+
+/// Logs where a panic happened. A formatted message is left out: it may contain a secret.
+fn report_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload().downcast_ref::<&'static str>().copied();
+    let location = info.location().map(ToString::to_string);
+    tracing::error!(message = "a task panicked", panic = message, location);
+}
