@@ -1,6 +1,5 @@
-//! The command line: what can be asked of the program, and the process's exit code: 0 for done, 1
-//! for a failure, 2 for wrong settings or arguments, 3 for what cannot be done as things stand, 4 for
-//! a replay that had to leave events out, 130 and 143 for a second Ctrl-C or SIGTERM.
+//! The command line: reads the arguments and the settings, and runs a command. `SETTINGS_HELP` lists
+//! the exit codes.
 
 mod events;
 mod migrate;
@@ -22,6 +21,7 @@ use crate::{report, telemetry};
 use events::EventsCommand;
 use output::{complain, print};
 
+/// The exit code for wrong settings or arguments.
 const WRONG: u8 = 2;
 
 /// The order management service: orders over REST, kept in SQLite, PostgreSQL, MySQL or MariaDB.
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
         folder: PathBuf::new(),
         random: || OsEntropy.bits(),
         now: || SystemClock.now(),
-        // There is no log before there are settings.
+        // The log starts with the settings.
         tell: |how| {
             complain(how, 0);
         },
@@ -166,7 +166,7 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         Err(error) => {
             tracing::error!(cause = chain(&*error), "order-service failed");
             let code = if error.is::<Problems>() { WRONG } else { 1 };
-            // The log may go somewhere else, and the caller looks here.
+            // Also on standard error: the log goes to standard output.
             complain(&chain(&*error), code)
         }
     }

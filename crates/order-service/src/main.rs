@@ -1,4 +1,4 @@
-//! The `order-service` program. Everything it does is in the library.
+//! The `order-service` program. The library does everything.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! The program and brokers as they are in production: down when it starts, without its topics, with
-//! TLS, a password and rights. Orders are taken whatever is wrong, health and the log name what it
-//! is, and no password is in either.
+//! The program and brokers as in production: down at its start, without its topics, with TLS, a
+//! password and access rights. Orders are taken in every case, health and the log name what is wrong,
+//! and neither contains a password.
 
 #![expect(
     clippy::indexing_slicing,
@@ -23,21 +23,21 @@ use serde_json::Value;
 
 use crate::support::{Service, client, eventually, fresh_folder};
 
-/// A broker that comes back is found, and its topics are looked for, within this.
+/// How long the client may take to find a broker that came back, and its topics.
 const PATIENCE: Duration = Duration::from_mins(1);
 const TYPES: [&str; 6] =
     ["created", "updated", "confirmed", "in_progress", "delivered", "cancelled"];
-/// Topics that begin so may be created and written.
+/// The user may create and write topics with this prefix.
 const PREFIX: &str = "shop.";
 const AMISS: &str = "the topics for events are not as they should be";
 
-/// An instance with these settings, as a file has them.
+/// An instance with these settings in a file.
 fn instance(settings: &[(&str, &str)]) -> Service {
     let folder = fresh_folder();
     let common = [
         ("management.endpoint.health.show-details", "always"),
         ("logging.level.root", "debug"),
-        // What the client says of itself at its most talkative.
+        // The client logs as much as it can.
         ("spring.kafka.properties.debug", "all"),
     ];
     let lines = common.iter().chain(settings).map(|(key, value)| format!("{key}={value}\n"));
@@ -45,14 +45,14 @@ fn instance(settings: &[(&str, &str)]) -> Service {
     Service::start_in(&folder, &[], &[])
 }
 
-/// What health says of Kafka, in one text.
+/// The Kafka component of health, as text.
 fn kafka(service: &Service) -> String {
     let health: Value = service.get("/actuator/health").json().unwrap();
-    assert_eq!(health["status"], "UP", "a broker makes nobody unready: {health}");
+    assert_eq!(health["status"], "UP", "a broker does not change the status: {health}");
     health["components"]["kafka"].to_string()
 }
 
-/// Takes an order, whose event waits or not.
+/// Places an order.
 fn place(service: &Service) -> Value {
     service.wait_until_ready();
     service.placed(42)
@@ -65,7 +65,7 @@ fn at(broker: &str) -> BaseConsumer {
     config.create().unwrap()
 }
 
-/// How many partitions a topic has; 0 when it is not there.
+/// How many partitions a topic has; 0 if it does not exist.
 fn partitions(broker: &str, topic: &str) -> usize {
     let metadata = at(broker).fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     metadata.topics().iter().map(|topic| topic.partitions().len()).sum()
@@ -90,7 +90,7 @@ fn assert_published(broker: &str, topic: &str, orders: &[Value]) {
     }
 }
 
-/// They end well, and have told nobody the password.
+/// The password is neither in health nor in the log, and the exit code is 0.
 fn assert_discreet<'a>(services: impl IntoIterator<Item = &'a Service> + Copy) {
     for service in services {
         let health = kafka(service);
@@ -104,7 +104,7 @@ fn assert_discreet<'a>(services: impl IntoIterator<Item = &'a Service> + Copy) {
     }
 }
 
-/// Two instances begin while the broker is down; both create the topics when it comes.
+/// Two instances start while the broker is down; both create the topics when it is up.
 fn topics_are_created_when_the_broker_comes(broker: &OwnBroker) {
     let plain = broker.plain();
     let folder = fresh_folder();
@@ -132,17 +132,21 @@ fn topics_are_created_when_the_broker_comes(broker: &OwnBroker) {
         }
         let another = service.placed(42);
         assert_published(&plain, "shop.order.created", &[order, another]);
-        assert!(!service.log().contains(AMISS), "who comes second is content: {}", service.log());
+        assert!(
+            !service.log().contains(AMISS),
+            "the second one finds the topics: {}",
+            service.log()
+        );
     }
     assert_discreet(&instances);
     fs::remove_dir_all(folder).unwrap();
     for kind in TYPES {
-        // The broker itself would have made one.
+        // The broker itself creates topics with one partition.
         assert_eq!(partitions(&plain, &format!("{PREFIX}order.{kind}")), 3, "{kind}");
     }
 }
 
-/// As an application of Spring's says it.
+/// The settings of a secured broker, in the form of a Spring application.
 struct Secured {
     server: String,
     authority: String,
@@ -253,7 +257,7 @@ fn orders_are_taken_and_events_published_or_health_says_what_is_wrong() {
 }
 
 #[test]
-fn what_the_client_cannot_do_ends_the_start_and_is_named_as_it_was_set() {
+fn a_setting_that_the_client_cannot_honour_ends_the_start_and_is_named() {
     for (set, says) in [
         (
             &[("spring.kafka.ssl.trust-store-location", "file:/certs/trust.jks")][..],
@@ -289,7 +293,7 @@ fn what_the_client_cannot_do_ends_the_start_and_is_named_as_it_was_set() {
 }
 
 #[test]
-fn what_is_set_in_vain_is_named_once() {
+fn a_setting_without_effect_is_named_once() {
     let service = instance(&[
         ("spring.kafka.bootstrap-servers", "127.0.0.1:1"),
         ("order.events.topic-partitions", "3"),

@@ -1,7 +1,7 @@
-//! The service in a real Eureka registry: there when it is ready, gone when it has stopped, and
-//! nowhere while its database is away.
+//! The service in a real Eureka registry: registered from ready to stopped, and not while its database
+//! is down.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken expectation ends a test")]
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
 mod support;
 
@@ -10,30 +10,7 @@ use order_testkit::RandomEntropy;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::support::{Service, client, eventually};
-
-/// The server of `deploy/stack up eureka`, unless another one is named.
-fn eureka() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_EUREKA_URL").unwrap_or_else(|_| "http://127.0.0.1:8761/eureka".to_owned())
-}
-
-/// The instances of an application, as the registry tells them.
-fn instances(app: &str) -> Vec<Value> {
-    let url = format!("{}/apps/{app}", eureka());
-    let answer = client().get(url).header("accept", "application/json").send();
-    let help = "no Eureka server; start it with `deploy/stack up eureka`, or name yours in \
-                STACK_EUREKA_URL";
-    let answer = answer.expect(help);
-    if answer.status() == StatusCode::NOT_FOUND {
-        return Vec::new();
-    }
-    let body: Value = answer.json().unwrap();
-    match body.pointer("/application/instance") {
-        Some(Value::Array(all)) => all.clone(),
-        one => one.into_iter().cloned().collect(),
-    }
-}
+use crate::support::{Service, client, eureka, eventually, registered};
 
 #[test]
 fn an_instance_is_in_the_registry_from_ready_to_stopped() {
@@ -45,8 +22,8 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
         "--eureka.instance.metadata-map.zone=test",
     ]);
     service.wait_until_ready();
-    assert!(eventually(|| !instances(&app).is_empty()), "{}", service.log());
-    let found = instances(&app);
+    assert!(eventually(|| !registered(&app).is_empty()), "{}", service.log());
+    let found = registered(&app);
     let instance = &found[0];
     let port = service.base.rsplit_once(':').unwrap().1;
     assert_eq!(found.len(), 1);
@@ -62,7 +39,7 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
     }
     service.signal("TERM");
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
-    assert!(eventually(|| instances(&app).is_empty()), "{}", service.log());
+    assert!(eventually(|| registered(&app).is_empty()), "{}", service.log());
 }
 
 #[test]
@@ -76,21 +53,21 @@ fn an_instance_without_its_database_is_not_in_the_registry() {
     ]);
     let tried = || service.log().contains("the migration of the database failed");
     assert!(eventually(tried), "{}", service.log());
-    // Another one that registers meanwhile is seen: there was time for this one, too.
+    // Another instance registers meanwhile, so there was time for this one, too.
     let other = format!("{app}-b");
     let ready = Service::start(&[
         &format!("--spring.application.name={other}"),
         &format!("--eureka.client.service-url.defaultZone={}", eureka()),
     ]);
     ready.wait_until_ready();
-    assert!(eventually(|| !instances(&other).is_empty()), "{}", ready.log());
-    assert_eq!(instances(&app), Vec::<Value>::new(), "{}", service.log());
+    assert!(eventually(|| !registered(&other).is_empty()), "{}", ready.log());
+    assert_eq!(registered(&app), Vec::<Value>::new(), "{}", service.log());
 }
 
-/// As Spring Boot Admin does it: from the registry to the management port that the metadata names,
-/// and on along the links as they stand.
+/// Follows the links as Spring Boot Admin does: from the registry to the management port that the
+/// metadata names, and on from there.
 #[test]
-fn from_the_registry_tools_find_their_way_to_the_management_port() {
+fn the_registry_leads_tools_to_the_management_port() {
     let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
     let management = support::free_port().to_string();
     let service = Service::start(&[
@@ -100,8 +77,8 @@ fn from_the_registry_tools_find_their_way_to_the_management_port() {
         &format!("--management.server.port={management}"),
     ]);
     service.wait_until_ready();
-    assert!(eventually(|| !instances(&app).is_empty()), "{}", service.log());
-    let instance = instances(&app).remove(0);
+    assert!(eventually(|| !registered(&app).is_empty()), "{}", service.log());
+    let instance = registered(&app).remove(0);
     assert_eq!(instance["metadata"]["management.port"], management.as_str());
     let read = |url: &str| client().get(url).send().unwrap();
     let health = instance["healthCheckUrl"].as_str().unwrap();
@@ -115,7 +92,7 @@ fn from_the_registry_tools_find_their_way_to_the_management_port() {
     }
     for (name, link) in links.iter().filter(|(_, link)| link["templated"] == false) {
         let status = read(link["href"].as_str().unwrap()).status();
-        // The one that changes something is not to be read.
+        // It takes POST alone.
         let expected = if name == "refresh" { 405 } else { 200 };
         assert_eq!(status.as_u16(), expected, "{name} {link}");
     }
@@ -125,7 +102,7 @@ fn from_the_registry_tools_find_their_way_to_the_management_port() {
 }
 
 #[test]
-fn a_registry_that_is_down_keeps_nobody_from_ordering() {
+fn orders_are_taken_while_the_registry_is_down() {
     let down = support::free_port();
     let zone =
         format!("--eureka.client.service-url.defaultZone=http://u:secret@127.0.0.1:{down}/e");

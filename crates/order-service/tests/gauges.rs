@@ -1,45 +1,29 @@
-//! The numbers tell the truth: what stands in `/actuator/prometheus` while peers are up, while they
-//! are down, and at rest. Which numbers there are is in `telemetry.rs`; those of the settings are in
-//! `config_server/`.
+//! The values in `/actuator/prometheus` while peers are up, while they are down, and at rest. The names
+//! are tested in `telemetry.rs`, the values about the settings in `config_server/`.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
 mod support;
 
+use crate::support::{Service, brokers, client, eureka, eventually, free_port};
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
-use serde_json::json;
-
-use crate::support::{Service, client, eventually, free_port};
-
-/// A server of `deploy/stack`, unless another one is named.
-fn server(variable: &str, usual: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var(variable).unwrap_or_else(|_| usual.to_owned())
-}
 
 fn started(options: &[String]) -> Service {
     let options: Vec<_> = options.iter().map(String::as_str).collect();
     Service::start(&options)
 }
 
-/// The value of a series, by all that stands before it.
-fn value(service: &Service, series: &str) -> Option<f64> {
-    let text = service.get("/actuator/prometheus").text().unwrap();
-    let of_it = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
-    text.lines().find_map(of_it)
-}
-
 #[track_caller]
 fn expect(service: &Service, all: &[(&str, f64)]) {
     for &(series, expected) in all {
-        let is_so = || value(service, series) == Some(expected);
-        assert!(eventually(is_so), "{series} is {:?}, not {expected}", value(service, series));
+        let is_so = || service.metric(series) == Some(expected);
+        assert!(eventually(is_so), "{series} is {:?}, not {expected}", service.metric(series));
     }
 }
 
 #[test]
-fn while_all_peers_are_down_the_numbers_say_so() {
+fn the_metrics_say_that_all_peers_are_down() {
     let closed = || format!("127.0.0.1:{}", free_port());
     let service = started(&[
         format!("--spring.kafka.bootstrap-servers={}", closed()),
@@ -48,8 +32,7 @@ fn while_all_peers_are_down_the_numbers_say_so() {
     ]);
     service.wait_until_ready();
     let placed: Vec<_> = (0..3).map(|_| service.placed(42)).collect();
-    let path = format!("/orders/{}/status", placed.first().unwrap()["id"]);
-    assert_eq!(service.put(&path, &json!({"status": "CANCELLED"})).status(), 200);
+    service.move_to(placed.first().unwrap(), "CANCELLED");
     expect(
         &service,
         &[
@@ -66,19 +49,18 @@ fn while_all_peers_are_down_the_numbers_say_so() {
             ("order_outbox_parked_orders", 0.0),
         ],
     );
-    let age = value(&service, "order_outbox_oldest_seconds").unwrap();
+    let age = service.metric("order_outbox_oldest_seconds").unwrap();
     assert!(age > 0.0 && age < 60.0, "{age}");
 }
 
 #[test]
-fn while_the_peers_are_up_the_numbers_say_so() {
+fn the_metrics_say_that_the_peers_are_up() {
     let unique = RandomEntropy.bits();
-    let eureka = server("STACK_EUREKA_URL", "http://127.0.0.1:8761/eureka");
     let service = started(&[
         format!("--spring.application.name=gauges-{unique:032x}"),
         format!("--order.events.topic=gauges-{unique:032x}"),
-        format!("--spring.kafka.bootstrap-servers={}", server("STACK_KAFKA_URL", "127.0.0.1:9192")),
-        format!("--eureka.client.service-url.defaultZone={eureka}"),
+        format!("--spring.kafka.bootstrap-servers={}", brokers()),
+        format!("--eureka.client.service-url.defaultZone={}", eureka()),
     ]);
     service.wait_until_ready();
     (0..3).for_each(|_| drop(service.placed(42)));
@@ -92,11 +74,11 @@ fn while_the_peers_are_up_the_numbers_say_so() {
             ("order_outbox_backlog", 0.0),
         ],
     );
-    let lag = value(&service, "order_events_lag_seconds").unwrap();
+    let lag = service.metric("order_events_lag_seconds").unwrap();
     assert!(lag > 0.0 && lag < 20.0, "{lag}");
-    // At rest nobody has or wants a connection, nor a place.
+    // At rest, no connection and no permit is in use or waited for.
     for pool in ["readers", "writer"] {
-        let of_pool = |name: &str| value(&service, &format!("{name}{{pool=\"{pool}\"}}"));
+        let of_pool = |name: &str| service.metric(&format!("{name}{{pool=\"{pool}\"}}"));
         let at_rest = || of_pool("hikaricp_connections_active") == Some(0.0);
         assert!(eventually(at_rest), "{pool}");
         assert!(of_pool("hikaricp_connections_idle").unwrap() >= 1.0, "{pool}");
@@ -107,7 +89,7 @@ fn while_the_peers_are_up_the_numbers_say_so() {
 }
 
 #[test]
-fn answers_are_counted_by_what_they_are() {
+fn answers_are_counted_by_route_status_and_outcome() {
     let nowhere = format!("postgres://u:p@127.0.0.1:{}/orders", free_port());
     let service = started(&[format!("--spring.datasource.url={nowhere}")]);
     let alive = service.url("/actuator/health/liveness");
@@ -121,7 +103,7 @@ fn answers_are_counted_by_what_they_are() {
     let (failed, refused) = (count(503, "SERVER_ERROR"), count(400, "CLIENT_ERROR"));
     expect(&service, &[(&failed, 1.0), (&refused, 1.0)]);
     let health = r#"http_server_requests_seconds_count{method="GET",uri="/actuator/health/liveness",status="200",outcome="SUCCESS"}"#;
-    assert!(value(&service, health).unwrap() >= 1.0);
+    assert!(service.metric(health).unwrap() >= 1.0);
     let waits = r#"hikaricp_connections_timeout_total{pool="connections"}"#;
-    assert!(value(&service, waits).unwrap() >= 1.0, "nobody got a connection");
+    assert!(service.metric(waits).unwrap() >= 1.0, "no request got a connection");
 }

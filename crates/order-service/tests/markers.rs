@@ -1,5 +1,5 @@
-//! Secrets and personal data stay where they belong: each is planted with a marker of its own, in
-//! the settings and in requests good and bad, and nothing that the service tells of itself has one.
+//! Secrets and personal data stay out of logs, metrics, traces, health and problems: each is planted
+//! with a marker of its own in the settings and in requests good and bad, and no marker comes out.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
@@ -17,10 +17,10 @@ use crate::support::{Service, client, eventually, free_port, fresh_folder};
 
 /// Every marker begins like this.
 const MARK: &str = "pl4nted";
-/// Of a customer, where only a number fits.
+/// The marker of a customer, which has to be a number.
 const CUSTOMER: i64 = 414_243_444_546;
 
-/// Everything that the service was asked, and how it answered problems.
+/// Sends requests and collects the problems that come back.
 struct Caller<'a> {
     service: &'a Service,
     problems: String,
@@ -57,7 +57,7 @@ fn order(more: &Value) -> Value {
     order
 }
 
-/// Good requests, bad ones, and one that the database has no answer to.
+/// Good requests and bad ones.
 fn ask_everything(caller: &mut Caller<'_>) {
     let key = mark("key");
     let placed = caller.send(&Method::POST, "/orders", &key, &order(&json!({})));
@@ -80,7 +80,7 @@ fn ask_everything(caller: &mut Caller<'_>) {
     caller.send(&Method::GET, &list, "", &json!(null));
     let query = format!("{list}?cursor={}", mark("cursor"));
     caller.send(&Method::GET, &query, "", &json!(null));
-    // The path of a problem is in its `instance`, for whoever has sent it, and nowhere else.
+    // The `instance` of a problem repeats the path to its sender, and only to its sender.
     let before = caller.problems.len();
     caller.send(&Method::GET, &format!("/orders/{}", mark("path")), "", &json!(null));
     caller.send(&Method::GET, &format!("/{}", mark("nowhere")), "", &json!(null));
@@ -106,7 +106,7 @@ fn settings(collector: &Collector) -> Vec<String> {
     ]
 }
 
-/// What a collector was told, but for the header that it needs.
+/// All spans that the collector was sent, as text.
 fn told(collector: &Collector) -> String {
     collector.heard(|heard| {
         let mut all = String::new();
@@ -120,7 +120,7 @@ fn told(collector: &Collector) -> String {
 }
 
 #[test]
-fn what_is_planted_is_in_no_log_metric_trace_or_problem() {
+fn no_planted_marker_is_in_a_log_metric_trace_or_problem() {
     for form in ["json", "ecs", "logstash", "pretty"] {
         let collector = Collector::that_answers(Some(200));
         let mut options = settings(&collector);
@@ -150,7 +150,7 @@ fn what_is_planted_is_in_no_log_metric_trace_or_problem() {
                 assert_eq!(line, None, "{planted} in the {place} as {form}");
             }
         }
-        // What a client sent may come back to it where it helps, but never a secret.
+        // A problem may quote the request, but never a secret.
         for secret in ["key", "cookie", "bearer", "database", "config", "pass", "note", "product"] {
             assert!(!problems.contains(&mark(secret)), "{secret}: {problems}");
         }

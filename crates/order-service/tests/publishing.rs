@@ -1,5 +1,5 @@
 //! Events reach Kafka: two real instances on each database, one of them killed half-way, a real
-//! broker, and a reader who sees everything that is in the topic.
+//! broker, and a reader of the whole topic.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
@@ -14,23 +14,17 @@ use order_testkit::databases::Database;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::Service;
+use crate::support::{Service, brokers};
 
 /// Orders that are taken from PENDING to DELIVERED.
 const ORDERS: usize = 30;
 const PATH: [&str; 3] = ["CONFIRMED", "IN_PROGRESS", "DELIVERED"];
-/// Longer than a lease: what a dead instance held has to be taken over.
+/// Longer than a lease: the leases of a dead instance have to expire.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The broker of `deploy/stack up kafka`, unless another one is named.
-fn brokers() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
-}
-
-/// What is in a topic, as it comes.
+/// Reads a topic from its beginning.
 struct Reader(BaseConsumer);
 
 impl Reader {
@@ -48,8 +42,8 @@ impl Reader {
         Self(consumer)
     }
 
-    /// Reads until every order has been seen delivered; answers with the sequences of each order,
-    /// as they came, and with what came under each id.
+    /// Reads until the topic has the last event of every order. Returns the sequences of each order
+    /// as they came, and the bodies that came under each event id.
     fn until_delivered(&self) -> (BTreeMap<String, Vec<i64>>, BTreeMap<String, Vec<Value>>) {
         let (mut orders, mut ids) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         let start = Instant::now();
@@ -107,11 +101,7 @@ fn every_event_is_published_in_sequence_though_an_instance_is_killed() {
         victim.signal("KILL");
         let _ = victim.wait();
         for status in PATH {
-            for order in &placed {
-                let path = format!("/orders/{}/status", order["id"]);
-                let moved = survivor.put(&path, &json!({ "status": status }));
-                assert!(moved.status().is_success());
-            }
+            placed.iter().for_each(|order| survivor.move_to(order, status));
         }
         let (orders, ids) = Reader::of(&topic).until_delivered();
         assert_eq!(orders.len(), ORDERS, "{}", database.name());

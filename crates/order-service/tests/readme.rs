@@ -99,8 +99,7 @@ fn the_session_goes_as_printed() {
 
 #[test]
 fn an_order_is_seen_by_kafkas_own_console_consumer_as_printed() {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    let brokers = std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned());
+    let brokers = support::brokers();
     let readme = readme();
     let section = section(&readme, "Events on Kafka");
     let start: Vec<_> = blocks(section, "sh")[0].lines().collect();

@@ -1,6 +1,6 @@
-//! Rolling restarts: two instances in a real Eureka registry, clients who balance between whatever
-//! instances it names, and ten restarts, one after the other, in which no request fails. And what is
-//! under way when an instance stops at once, without the time in which clients turn away.
+//! Rolling restarts: two instances in a real Eureka registry, clients who balance between the
+//! instances that it names, and ten restarts, one after the other, in which no request fails. And a
+//! request that is under way when an instance stops without a delay.
 
 #![expect(
     clippy::expect_used,
@@ -20,29 +20,22 @@ use std::time::Duration;
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
 use order_testkit::databases::Database;
-use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Service, an_order, client, eventually};
+use crate::support::{PATIENCE, Service, an_order, eureka, eventually, registered};
 
 /// How often an instance is restarted.
 const RESTARTS: usize = 10;
 /// How many clients send without pause.
 const CLIENTS: usize = 4;
-/// How long an instance still serves when it has left: longer than the registry's cache (1 s) and
-/// the balancer's (see below) together.
+/// How long an instance still serves after it has left the registry: longer than the caches of the
+/// registry (1 s) and of the balancer ([`REFRESH`]) together.
 const DELAY: &str = "--order.shutdown.delay=2500ms";
 /// How often the balancer reads the registry.
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// The server of `deploy/stack up eureka`, unless another one is named.
-fn eureka() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_EUREKA_URL").unwrap_or_else(|_| "http://127.0.0.1:8761/eureka".to_owned())
-}
-
-/// Sends each request to the next of the instances that the registry calls up.
+/// Sends each request to the next instance with the status UP in the registry.
 struct Balancer {
     app: String,
     instances: RwLock<Vec<String>>,
@@ -55,17 +48,7 @@ impl Balancer {
     }
 
     fn refresh(&self) {
-        let url = format!("{}/apps/{}", eureka(), self.app);
-        let answer = client().get(url).header("accept", "application/json").send();
-        let answer = answer.expect("a Eureka server; start it with `deploy/stack up eureka`");
-        let body: Value = match answer.status() {
-            StatusCode::NOT_FOUND => Value::Null,
-            _ => answer.json().unwrap(),
-        };
-        let found = match body.pointer("/application/instance") {
-            Some(Value::Array(all)) => all.clone(),
-            one => one.into_iter().cloned().collect(),
-        };
+        let found = registered(&self.app);
         let up = found.iter().filter(|instance| instance["status"] == "UP");
         let address = |instance: &Value| format!("http://127.0.0.1:{}", instance["port"]["$"]);
         *self.instances.write().unwrap() = up.map(address).collect();
@@ -82,7 +65,7 @@ impl Balancer {
     }
 }
 
-/// What clients were told.
+/// The answers that clients got.
 #[derive(Default)]
 struct Heard {
     placed: AtomicUsize,
@@ -103,7 +86,7 @@ impl Heard {
         None
     }
 
-    /// An order is placed at one instance, confirmed at the next, and read from the one after.
+    /// Places an order at one instance, confirms it at the next, and reads it from the one after.
     fn one_order(&self, balancer: &Balancer, client: &Client) {
         let place = client.post(format!("{}/orders", balancer.next())).json(&an_order(7));
         let Some(placed) = self.of(place) else { return };
@@ -189,7 +172,7 @@ fn a_request_that_is_under_way_is_answered_before_its_instance_ends() {
     answers.read_line(&mut line).unwrap();
     assert!(line.starts_with("HTTP/1.1 100 "), "the server asks for the body: {line}");
     service.signal("TERM");
-    assert!(eventually(|| TcpStream::connect(&address).is_err()), "it takes nobody in any more");
+    assert!(eventually(|| TcpStream::connect(&address).is_err()), "it accepts no new connection");
     assert_eq!(service.ended(), None, "it waits for the request under way");
     sending.write_all(body.as_bytes()).unwrap();
     let mut answer = String::new();

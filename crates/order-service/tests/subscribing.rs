@@ -1,6 +1,6 @@
-//! The example subscriber as a newcomer runs it, beside the real service and a real broker: it tells
-//! every change of each order in sequence, asks the service for what it has missed, and after a stop
-//! goes on where it was.
+//! The example subscriber as a newcomer runs it, beside the real service and a real broker: it prints
+//! every change of each order in sequence, asks the service for missed events, and after a stop
+//! continues where it was.
 
 #![expect(
     clippy::indexing_slicing,
@@ -15,27 +15,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::support::{PATIENCE, Service, brokers, eventually, fresh_folder, send_signal};
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Service, eventually, fresh_folder, send_signal};
-
-/// The broker of `deploy/stack up kafka`, unless another one is named.
-fn brokers() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
-}
-
-/// Builds the example, as `cargo run --example` does, and answers where it is.
+/// Builds the example, as `cargo run --example` does, and returns its path.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        // With the workspace, so that what the tests have compiled already serves.
+        // With `--workspace`, cargo reuses what the tests have compiled already.
         let built = Command::new(env!("CARGO"))
             .args(["build", "--workspace", "--example", "subscriber", "--locked", "--quiet"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -66,7 +58,7 @@ impl Subscriber {
         Self { child, folder: folder.to_owned() }
     }
 
-    /// Everything that it and those before it in this folder have told.
+    /// Everything that it and its predecessors in this folder have printed.
     fn told(&self) -> String {
         std::fs::read_to_string(self.folder.join("told")).unwrap()
     }
@@ -90,7 +82,7 @@ impl Drop for Subscriber {
     }
 }
 
-/// Where the group goes on reading: how many messages it has let go of.
+/// How many messages the group has committed.
 fn committed(topic: &str) -> i64 {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers())
@@ -108,7 +100,7 @@ fn committed(topic: &str) -> i64 {
     offsets.elements().iter().map(|element| offset(element.offset())).sum()
 }
 
-/// Sends something that is no event.
+/// Sends a message that is not an event.
 fn disturb(topic: &str) {
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
@@ -116,13 +108,8 @@ fn disturb(topic: &str) {
     producer.flush(PATIENCE).unwrap();
 }
 
-fn move_to(service: &Service, order: &Value, status: &str) {
-    let path = format!("/orders/{}/status", order["id"]);
-    assert!(service.put(&path, &json!({ "status": status })).status().is_success());
-}
-
 #[test]
-fn the_example_tells_every_change_in_sequence_and_goes_on_where_it_was() {
+fn the_example_prints_every_change_in_sequence_and_continues_after_a_stop() {
     let topic = format!("subscribed-{:032x}", RandomEntropy.bits());
     let kafka = format!("--spring.kafka.bootstrap-servers={}", brokers());
     let service = Service::start(&[&kafka, &format!("--order.events.topic={topic}")]);
@@ -133,19 +120,19 @@ fn the_example_tells_every_change_in_sequence_and_goes_on_where_it_was() {
 
     let mut subscriber = Subscriber::start(&folder, &topic, &service.base);
     subscriber.waits_for(&format!("order {id}: version 1, PENDING, 149.97 USD\n"));
-    move_to(&service, &order, "CONFIRMED");
+    service.move_to(&order, "CONFIRMED");
     subscriber.waits_for(&format!("order {id}: version 2, CONFIRMED (was PENDING), 149.97 USD\n"));
     disturb(&topic);
     subscriber.waits_for("set aside");
     subscriber.interrupt();
-    assert_eq!(committed(&topic), 3, "what was dealt with, and nothing else");
+    assert_eq!(committed(&topic), 3, "the three messages that it has handled");
 
-    // While it is away, something happens; it is killed, and its offsets are not what it knows.
-    move_to(&service, &order, "IN_PROGRESS");
+    // An order changes while it is away. Later it is killed before it commits its offsets.
+    service.move_to(&order, "IN_PROGRESS");
     let subscriber = Subscriber::start(&folder, &topic, &service.base);
     subscriber.waits_for(&format!("order {id}: version 3, IN_PROGRESS (was CONFIRMED)"));
     drop(subscriber);
-    move_to(&service, &order, "DELIVERED");
+    service.move_to(&order, "DELIVERED");
     let subscriber = Subscriber::start(&folder, &topic, &service.base);
     subscriber.waits_for(&format!("order {id}: version 4, DELIVERED (was IN_PROGRESS)"));
     for version in 1..=4 {
@@ -156,12 +143,12 @@ fn the_example_tells_every_change_in_sequence_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn the_example_fetches_what_it_has_missed_from_the_service() {
+fn the_example_fetches_missed_events_from_the_service() {
     let number = RandomEntropy.bits();
     let (before, topic) = (format!("before-{number:032x}"), format!("after-{number:032x}"));
     let kafka = format!("--spring.kafka.bootstrap-servers={}", brokers());
     let folder = fresh_folder();
-    // The first two events go where the subscriber does not look.
+    // The first two events go to a topic that the subscriber does not read.
     let at = |topic: &str| {
         let database = format!("--spring.datasource.url=sqlite://{}/orders.db", folder.display());
         let service =
@@ -171,14 +158,14 @@ fn the_example_fetches_what_it_has_missed_from_the_service() {
     };
     let service = at(&before);
     let order = service.placed(42);
-    move_to(&service, &order, "CONFIRMED");
-    disturb(&before); // makes the topic, should nothing have been published yet
+    service.move_to(&order, "CONFIRMED");
+    disturb(&before); // creates the topic if no event was published yet
     service.signal("TERM");
     assert!(service.wait().success());
     drop(service);
 
     let service = at(&topic);
-    move_to(&service, &order, "IN_PROGRESS");
+    service.move_to(&order, "IN_PROGRESS");
     let subscriber = Subscriber::start(&fresh_folder(), &topic, &service.base);
     let id = &order["id"];
     subscriber.waits_for(&format!("order {id}: 2 missed events were fetched from the service"));

@@ -1,5 +1,5 @@
-//! What operators are promised is what the service exports: the table of metrics in
-//! docs/observability.md, and the names in the alert rules and the dashboard.
+//! The service exports the metrics that docs/observability.md, the alert rules and the dashboard
+//! name, and logs the fields that the collector's settings read.
 
 #![expect(
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ fn file(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap()
 }
 
-/// Names and kinds, as the documentation has them.
+/// Names and kinds in the documentation.
 fn documented() -> BTreeMap<String, String> {
     let page = file("docs/observability.md");
     let (_, rest) = page.split_once("<!-- metrics -->\n").unwrap();
@@ -35,7 +35,7 @@ fn documented() -> BTreeMap<String, String> {
     rows.collect()
 }
 
-/// A service with every peer that there can be, none of which is there.
+/// A service with every possible peer; all of them are down.
 fn with_all_peers() -> Service {
     let options = [
         format!("--spring.kafka.bootstrap-servers=127.0.0.1:{}", free_port()),
@@ -50,7 +50,7 @@ fn with_all_peers() -> Service {
     service
 }
 
-/// Names and kinds, as the service tells them.
+/// Names and kinds that the service exports.
 fn exported(service: &Service) -> BTreeMap<String, String> {
     let text = service.get("/actuator/prometheus").text().unwrap();
     let told = |what: &'static str| {
@@ -72,35 +72,29 @@ fn the_documented_metrics_are_those_that_the_service_exports() {
 }
 
 #[test]
-fn steps_of_orders_and_repeated_requests_are_counted() {
+fn transitions_of_orders_and_repeated_requests_are_counted() {
     let service = Service::start(&[]);
     service.wait_until_ready();
-    let value = |name: &str| -> Option<String> {
-        let text = service.get("/actuator/prometheus").text().unwrap();
-        text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
-    };
     let body = support::an_order(42);
     for _ in 0..3 {
         let request = support::client().post(service.url("/orders")).json(&body);
         assert_eq!(request.header("idempotency-key", "k").send().unwrap().status(), 201);
     }
-    let id = service.placed(42)["id"].to_string();
+    let order = service.placed(42);
     for status in ["CONFIRMED", "CONFIRMED", "CANCELLED"] {
-        let path = format!("/orders/{id}/status");
-        let moved = service.put(&path, &serde_json::json!({ "status": status }));
-        assert_eq!(moved.status(), 200);
+        service.move_to(&order, status);
     }
     for (labels, count) in [
-        (r#"from="NONE",event="order.created""#, "2"),
-        (r#"from="PENDING",event="order.confirmed""#, "1"),
-        (r#"from="CONFIRMED",event="order.cancelled""#, "1"),
-        (r#"from="PENDING",event="order.cancelled""#, "0"),
+        (r#"from="NONE",event="order.created""#, 2.0),
+        (r#"from="PENDING",event="order.confirmed""#, 1.0),
+        (r#"from="CONFIRMED",event="order.cancelled""#, 1.0),
+        (r#"from="PENDING",event="order.cancelled""#, 0.0),
     ] {
         let name = format!("order_transitions_total{{{labels}}}");
-        assert_eq!(value(&name).as_deref(), Some(count), "{name}");
+        assert_eq!(service.metric(&name), Some(count), "{name}");
     }
-    assert_eq!(value("order_idempotent_replays_total").as_deref(), Some("2"));
-    let number = |name: &str| value(name).unwrap().parse::<f64>().unwrap();
+    assert_eq!(service.metric("order_idempotent_replays_total"), Some(2.0));
+    let number = |name: &str| service.metric(name).unwrap();
     assert!(number(r#"hikaricp_connections{pool="readers"}"#) >= 1.0);
     assert!(number(r#"hikaricp_connections_max{pool="writer"}"#) >= 1.0);
     assert!(number("process_resident_memory_bytes") > 1e6);
@@ -117,17 +111,13 @@ fn each_change_is_counted_once_in_the_sizes_of_batches() {
         service.wait_until_ready();
         let many = || (0..6).for_each(|_| drop(service.placed(42)));
         std::thread::scope(|scope| (0..16).for_each(|_| drop(scope.spawn(many))));
-        // Changes nothing, and so is in no batch.
+        // A refused request changes nothing and is in no batch.
         assert_eq!(service.post("/orders", &serde_json::json!({})).status(), 400);
-        let text = service.get("/actuator/prometheus").text().unwrap();
-        let value = |name: &str| -> u32 {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().parse().unwrap()
-        };
+        let value = |name: &str| service.metric(name).unwrap();
         let changes = value("order_commit_batch_size_sum");
         let batches = value("order_commit_batch_size_count");
         let lone = value(r#"order_commit_batch_size_bucket{le="1"}"#);
-        assert_eq!(changes, 96, "{name}");
+        assert_eq!(Some(changes), Some(96.0), "{name}");
         assert_eq!(batches < changes, together == "true", "{name}: {batches}");
         assert_eq!(lone < batches, together == "true", "{name}: {lone} of {batches}");
     }
@@ -153,7 +143,7 @@ fn named_in(expression: &str) -> BTreeSet<String> {
             rest = after;
             continue;
         }
-        // Labels, ranges and label lists hold no names of metrics.
+        // Labels, ranges and lists of labels contain no names of metrics.
         let close = match first {
             '{' => Some('}'),
             '[' => Some(']'),
@@ -177,13 +167,13 @@ fn names_are_found_in_expressions() {
     assert_eq!(named_in(expression), BTreeSet::from(expected));
 }
 
-/// What is wrong with the names in an expression.
+/// The names in an expression that are not exported.
 fn unknown(expression: &str, known: &BTreeMap<String, String>) -> Vec<String> {
     let is_known = |name: &String| {
         let parts = ["_bucket", "_sum", "_count"];
         let base = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
         let kind = known.get(base).map(String::as_str);
-        // Prometheus itself says whether it could scrape.
+        // Prometheus itself sets `up`.
         name == "up" || if base == name { kind.is_some() } else { kind == Some("histogram") }
     };
     named_in(expression).into_iter().filter(|name| !is_known(name)).collect()
@@ -194,7 +184,7 @@ fn yaml(path: &str) -> Yaml {
 }
 
 #[test]
-fn alerts_name_metrics_that_there_are() {
+fn alerts_name_exported_metrics() {
     let known = documented();
     let alerts = yaml("deploy/observability/alerts.yaml");
     let rules = alerts["groups"][0]["rules"].as_vec().unwrap();
@@ -212,7 +202,7 @@ fn alerts_name_metrics_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_names_metrics_that_there_are() {
+fn the_dashboard_names_exported_metrics() {
     let known = documented();
     let dashboard: Value =
         serde_json::from_str(&file("deploy/observability/dashboard.json")).unwrap();
@@ -230,7 +220,7 @@ fn the_dashboard_names_metrics_that_there_are() {
 }
 
 #[test]
-fn the_collector_s_pipelines_are_made_of_parts_that_there_are() {
+fn the_collector_s_pipelines_consist_of_defined_parts() {
     let collector = yaml("deploy/observability/collector.yaml");
     let pipelines = collector["service"]["pipelines"].as_hash().unwrap();
     assert_eq!(pipelines.len(), 3);
@@ -246,7 +236,7 @@ fn the_collector_s_pipelines_are_made_of_parts_that_there_are() {
     }
     let scraped = &collector["receivers"]["prometheus"]["config"]["scrape_configs"][0];
     assert_eq!(scraped["metrics_path"].as_str(), Some("/actuator/prometheus"));
-    // What it takes from a line is what a line has.
+    // Each field that it reads from a line is in a line.
     let text = file("deploy/observability/collector.yaml");
     let service = Service::start(&[]);
     service.wait_until_ready();

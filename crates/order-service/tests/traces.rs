@@ -1,6 +1,6 @@
 //! Traces as a collector and a consumer of events see them: one trace from the request to the
-//! published event, joined by the event's `traceparent`; and a collector that is down or hangs
-//! harms nobody. The real service, a real broker, a collector for tests.
+//! published event, joined by the event's `traceparent`; and requests are answered while the collector
+//! is down or hangs. The real service, a real broker, a collector for tests.
 
 #![expect(
     clippy::indexing_slicing,
@@ -27,17 +27,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 
 use crate::collector::{Collector, attribute};
-use crate::support::{Service, an_order, client, eventually, free_port, fresh_folder};
+use crate::support::{Service, an_order, brokers, client, eventually, free_port, fresh_folder};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-/// Enough for a broker that is new to a topic.
+/// A broker needs a while for a new topic.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// The broker of `deploy/stack up kafka`, unless another one is named.
-fn brokers() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
-}
 
 fn traced(endpoint: &str, more: &[&str]) -> Service {
     let endpoint = format!("--management.otlp.tracing.endpoint={endpoint}");
@@ -84,13 +78,6 @@ fn consumed(topic: &str, orders: &[i64]) -> BTreeMap<i64, String> {
     found
 }
 
-/// A counter; `None` when there is none.
-fn metric(service: &Service, name: &str) -> Option<u64> {
-    let all = service.get("/actuator/prometheus").text().unwrap();
-    let line = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map(|value| value.parse().unwrap())
-}
-
 #[test]
 fn one_trace_leads_from_the_request_to_the_published_event_and_on_to_its_consumer() {
     let collector = Collector::that_answers(Some(200));
@@ -124,7 +111,7 @@ fn one_trace_leads_from_the_request_to_the_published_event_and_on_to_its_consume
         let (request, step) = (named("POST /orders"), named("place order"));
         let (commit, publish) = (named("commit"), named(&format!("send {topic}")));
         assert_eq!(spans.len(), 4);
-        // A consumer's step becomes a child of the request's: one trace.
+        // The event names the span of the request, so the span of a consumer becomes its child.
         assert_eq!(request.span_id, span_id);
         assert!(event.is_sampled);
         let above = parent.map(|parent| parent.span_id.to_be_bytes().to_vec());
@@ -168,8 +155,7 @@ fn one_trace_leads_from_the_request_to_the_published_event_and_on_to_its_consume
     }
 }
 
-/// With what a consumer reports of itself, a trace is one tree, from the request to the consumed
-/// event.
+/// Adds the span of a consumer, and expects one tree from the request to the consumed event.
 fn is_one_tree_with_its_consumer(collector: &Collector, event: &TraceContext, topic: &str) {
     report_consumption(collector, event, topic);
     let trace_id = event.trace_id.to_be_bytes();
@@ -188,7 +174,7 @@ fn is_one_tree_with_its_consumer(collector: &Collector, event: &TraceContext, to
 /// OpenTelemetry's number.
 const CONSUMER: i32 = 5;
 
-/// What a consumer tells the collector: its step, below the one that the event names.
+/// Sends the collector the span of a consumer, below the span that the event names.
 fn report_consumption(collector: &Collector, event: &TraceContext, topic: &str) {
     let span = Span {
         trace_id: event.trace_id.to_be_bytes().to_vec(),
@@ -207,7 +193,7 @@ fn report_consumption(collector: &Collector, event: &TraceContext, topic: &str) 
 }
 
 #[test]
-fn what_waits_at_a_stop_is_sent() {
+fn spans_that_wait_at_a_stop_are_sent() {
     let collector = Collector::that_answers(Some(200));
     let service = traced(&collector.endpoint(), &[]);
     let order = place(&service, None);
@@ -220,7 +206,7 @@ fn what_waits_at_a_stop_is_sent() {
 }
 
 #[test]
-fn a_collector_that_is_down_hangs_or_refuses_costs_steps_and_nothing_else() {
+fn a_collector_that_is_down_hangs_or_refuses_costs_spans_and_nothing_else() {
     let silent = Collector::that_answers(None);
     let busy = Collector::that_answers(Some(503));
     let strict = Collector::that_answers(Some(400));
@@ -229,17 +215,17 @@ fn a_collector_that_is_down_hangs_or_refuses_costs_steps_and_nothing_else() {
         let service = traced(endpoint, &["--management.otlp.tracing.timeout=300ms"]);
         let order = place(&service, None);
         let path = format!("/orders/{order}");
-        // More steps than may wait.
+        // More spans than the queue holds.
         for _ in 0..1_600 {
             let began = Instant::now();
             assert_eq!(service.get(&path).status(), 200);
             assert!(began.elapsed() < Duration::from_millis(1_500), "{endpoint}");
         }
-        let lost = || metric(&service, "trace_spans_lost_total") > Some(0);
+        let lost = || service.metric("trace_spans_lost_total") > Some(0.0);
         assert!(eventually(lost), "{endpoint}: {}", service.log());
-        let failed = || metric(&service, "trace_exports_failed_total") > Some(0);
+        let failed = || service.metric("trace_exports_failed_total") > Some(0.0);
         assert!(eventually(failed), "{endpoint}: {}", service.log());
-        assert_eq!(metric(&service, "trace_spans_sent_total"), Some(0));
+        assert_eq!(service.metric("trace_spans_sent_total"), Some(0.0));
         let told = || service.log().matches("traces are not sent").count();
         assert!(eventually(|| told() == 1), "{endpoint}: {}", service.log());
         let began = Instant::now();
@@ -251,7 +237,7 @@ fn a_collector_that_is_down_hangs_or_refuses_costs_steps_and_nothing_else() {
 }
 
 #[test]
-fn without_a_collector_a_client_s_trace_is_carried_on_as_it_came() {
+fn without_a_collector_a_client_s_traceparent_goes_into_the_event_unchanged() {
     let service = Service::start_in(&fresh_folder(), &[], &[]);
     service.wait_until_ready();
     let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
@@ -262,5 +248,5 @@ fn without_a_collector_a_client_s_trace_is_carried_on_as_it_came() {
     };
     assert_eq!(event(place(&service, Some(&sent)))["traceparent"], sent);
     assert_eq!(event(place(&service, None)).get("traceparent"), None);
-    assert_eq!(metric(&service, "trace_spans_sent_total"), None);
+    assert_eq!(service.metric("trace_spans_sent_total"), None);
 }

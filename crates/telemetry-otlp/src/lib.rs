@@ -12,7 +12,7 @@ mod metrics;
 mod traces;
 
 pub use ambient::{Ambient, Service};
-pub use logs::{Format, Levels, Log, LogError, LogSettings, LostLines};
+pub use logs::{Format, Levels, Log, LogError, LogSettings};
 pub use metrics::{Kind, METRICS, Metric, Metrics, MetricsError};
 pub use traces::{
     ExportError, Exporter, Recorder, SpanContext, SpanCounts, TraceSettings, Unsent, record,

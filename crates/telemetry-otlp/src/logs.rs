@@ -106,21 +106,10 @@ impl Log {
         self.levels.clone()
     }
 
-    /// The counter of dropped lines.
-    #[must_use]
-    pub fn lost(&self) -> LostLines {
-        LostLines(Some(self.lost.clone()))
-    }
-}
-
-/// How many lines were dropped so far; none without a log.
-#[derive(Debug, Clone, Default)]
-pub struct LostLines(Option<ErrorCounter>);
-
-impl LostLines {
-    pub(crate) fn count(&self) -> u64 {
-        let lines = self.0.as_ref().map_or(0, ErrorCounter::dropped_lines);
-        u64::try_from(lines).unwrap_or(u64::MAX)
+    /// Counts the lines that were dropped so far, whenever it is called.
+    pub fn lost_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let lost = self.lost.clone();
+        move || lost.dropped_lines().try_into().unwrap_or(u64::MAX)
     }
 }
 

@@ -11,7 +11,6 @@ use chrono::{DateTime, Utc};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::logs::LostLines;
 use process::Process;
 
 /// How often samples are folded into their histograms between two scrapes.
@@ -37,23 +36,15 @@ use Kind::{Counter, Gauge, Histogram};
 /// The metrics of this crate.
 pub const METRICS: &[Metric] = &[
     Metric("log_lines_lost_total", Counter, "lines of the log that found no room"),
-    Metric(
-        "trace_spans_sent_total",
-        Counter,
-        "steps of traces that the collector took; only with a collector, like the next two",
-    ),
-    Metric(
-        "trace_spans_lost_total",
-        Counter,
-        "steps that found no room, or that the collector refused",
-    ),
-    Metric("trace_exports_failed_total", Counter, "requests to the collector that failed"),
-    Metric("process_start_time_seconds", Gauge, "when the process has started, since 1970"),
-    Metric("process_uptime_seconds", Gauge, "how long it runs"),
+    Metric("trace_spans_sent_total", Counter, "spans accepted; only with a collector"),
+    Metric("trace_spans_lost_total", Counter, "spans without room or refused; likewise"),
+    Metric("trace_exports_failed_total", Counter, "failed requests to the collector; likewise"),
+    Metric("process_start_time_seconds", Gauge, "when the process started, since 1970"),
+    Metric("process_uptime_seconds", Gauge, "how long it has run"),
     Metric("process_cpu_time_ns_total", Counter, "processor time"),
     Metric("process_resident_memory_bytes", Gauge, "memory that it holds"),
     Metric("process_files_open_files", Gauge, "open files and connections"),
-    Metric("process_files_max_files", Gauge, "how many it may open"),
+    Metric("process_files_max_files", Gauge, "how many may be open"),
 ];
 
 /// Why no metrics are collected.
@@ -65,7 +56,7 @@ pub struct MetricsError(#[from] BuildError);
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
-    lost_lines: LostLines,
+    lost_lines: Arc<dyn Fn() -> u64 + Send + Sync>,
     process: Arc<Process>,
     now: fn() -> DateTime<Utc>,
 }
@@ -78,7 +69,7 @@ impl Metrics {
     /// When something collects already, or a histogram has no buckets.
     pub fn install(
         own: &[Metric],
-        lost_lines: LostLines,
+        lost_lines: impl Fn() -> u64 + Send + Sync + 'static,
         now: fn() -> DateTime<Utc>,
     ) -> Result<Self, MetricsError> {
         let mut builder = PrometheusBuilder::new();
@@ -96,13 +87,14 @@ impl Metrics {
                 Histogram(_) => describe_histogram!(*name, *about),
             }
         }
-        Ok(Self { handle, lost_lines, process: Arc::new(Process::new(now())), now })
+        let (lost_lines, process) = (Arc::new(lost_lines), Arc::new(Process::new(now())));
+        Ok(Self { handle, lost_lines, process, now })
     }
 
     /// The text that a scraper reads.
     #[must_use]
     pub fn render(&self) -> String {
-        metrics::counter!("log_lines_lost_total").absolute(self.lost_lines.count());
+        metrics::counter!("log_lines_lost_total").absolute((self.lost_lines)());
         self.process.measure((self.now)());
         self.handle.render()
     }

@@ -70,7 +70,7 @@ pub fn record(settings: TraceSettings, service: &Service, ambient: Ambient) -> (
     let (queue, waiting) = mpsc::channel(WAITING_SPANS);
     let counts = Arc::new(SpanCounts::default());
     let recorder = Recorder::new(queue, Arc::clone(&counts), ambient, settings.parse);
-    (recorder, Unsent::new(waiting, counts, settings, service, ambient))
+    (recorder, Unsent { waiting, counts, settings, service: service.clone(), ambient })
 }
 
 /// What became of the spans so far.

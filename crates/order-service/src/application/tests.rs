@@ -7,7 +7,7 @@ use std::thread;
 use chrono::DateTime;
 
 use order_app::ports::Entropy as _;
-use telemetry_otlp::{Levels, LostLines, Metrics};
+use telemetry_otlp::{Levels, Metrics};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -31,7 +31,7 @@ fn begun(folder: &std::path::Path, settings: &str) -> Begun {
     let load = || settings::load(&inputs, Occasion::Start);
     let loaded = thread::scope(|scope| scope.spawn(load).join()).unwrap().unwrap();
     let levels = Levels::new(&telemetry::lines(&loaded.settings.logging), &[], "traces");
-    let metrics = Metrics::install(METRICS, LostLines::default(), telemetry::AMBIENT.now).unwrap();
+    let metrics = Metrics::install(METRICS, || 0, telemetry::AMBIENT.now).unwrap();
     let telemetry = Telemetry { levels, metrics, unsent: None };
     Begun { inputs, loaded, telemetry, started: Instant::now() }
 }

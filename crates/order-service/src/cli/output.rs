@@ -4,7 +4,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// Prints what was asked for. A reader who has seen enough (`| head`) is no failure.
+/// Prints a result. A reader that stops early (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
@@ -12,8 +12,9 @@ pub(crate) fn print(text: &str) -> ExitCode {
     }
 }
 
+/// Prints a message beside the result, and returns the exit code.
 pub(crate) fn complain(message: &str, code: u8) -> ExitCode {
-    // When nobody can be told, the exit code still says it.
+    // If standard error is closed, the exit code still says it.
     let _ = writeln!(io::stderr(), "order-service: {message}");
     code.into()
 }

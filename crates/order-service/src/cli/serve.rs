@@ -20,7 +20,7 @@ pub(super) fn run(
     started: Instant,
 ) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
-    let metrics = Metrics::install(METRICS, log.lost(), AMBIENT.now)
+    let metrics = Metrics::install(METRICS, log.lost_lines(), AMBIENT.now)
         .context("the metrics cannot be collected")?;
     let database = loaded.settings.storage.database.clone();
     let telemetry = Telemetry { levels: log.levels(), metrics, unsent };

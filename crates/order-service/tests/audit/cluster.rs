@@ -1,5 +1,5 @@
-//! The cluster of three brokers that `deploy/stack up kafka1 kafka2 kafka3` starts, its members'
-//! ends and returns, and a topic of which everything is read.
+//! The cluster of three brokers that `deploy/stack up kafka1 kafka2 kafka3` starts: members are killed
+//! and started again, and a topic is read as a whole.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -23,10 +23,10 @@ use crate::support::{eventually, send_signal};
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 const PARTITIONS: i32 = 6;
 const LARGEST: &str = "max.message.bytes";
-/// Brokers that have just come back need a while until they answer for every partition.
+/// A broker that has just started needs a while until it answers for every partition.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What `deploy/stack env` says of a broker.
+/// A variable of a broker in `deploy/stack env`.
 fn told(broker: &str, what: &str) -> String {
     let environment = stack(&["env", broker]);
     let name = format!("STACK_{}_{what}=", broker.to_uppercase());
@@ -34,7 +34,7 @@ fn told(broker: &str, what: &str) -> String {
     line.expect("start the cluster with `deploy/stack up kafka1 kafka2 kafka3`").to_owned()
 }
 
-/// Runs `deploy/stack`, and gives what it prints.
+/// Runs `deploy/stack` and returns its output.
 fn stack(arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/stack");
     let output = Command::new(script).args(arguments).output().unwrap();
@@ -44,12 +44,12 @@ fn stack(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The addresses of all brokers, as clients take them.
+/// The addresses of all brokers, for `bootstrap.servers`.
 pub(crate) fn servers() -> String {
     BROKERS.map(|broker| told(broker, "URL")).join(",")
 }
 
-/// Brokers that were killed; they run again when this is dropped.
+/// Killed brokers; they are started again when this is dropped.
 pub(crate) struct Killed<'a>(&'a [&'a str]);
 
 impl<'a> Killed<'a> {
@@ -61,7 +61,7 @@ impl<'a> Killed<'a> {
         for process in processes {
             send_signal("KILL", process);
         }
-        // It takes a process a while to let go of what it has, and its successor wants the same.
+        // The successor of a process needs its ports, which take a while to become free.
         for address in addresses {
             assert!(eventually(|| TcpStream::connect(&address).is_err()), "{address} is closed");
         }
@@ -84,12 +84,12 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    /// On all three brokers, each write confirmed by two.
+    /// Creates a topic on all three brokers; two of them confirm each write.
     pub(crate) fn new() -> Self {
         Self::taking("1000000")
     }
 
-    /// The same; it takes no batch of more bytes than these.
+    /// Creates a topic that accepts batches up to this many bytes.
     pub(crate) fn taking(largest: &str) -> Self {
         let name = format!("audit-{:032x}", RandomEntropy.bits());
         let servers = servers();
@@ -104,7 +104,7 @@ impl Topic {
         topic
     }
 
-    /// Takes batches of so many bytes from now on.
+    /// Accepts batches up to this many bytes from now on.
     pub(crate) fn take(&self, largest: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(&self.name))
             .set("min.insync.replicas", "2")
@@ -113,7 +113,7 @@ impl Topic {
         assert!(self.runtime.block_on(altered).unwrap()[0].is_ok());
     }
 
-    /// Everything that is in it.
+    /// Reads the whole topic.
     pub(crate) fn read(&self) -> Vec<Message> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.servers)
@@ -137,7 +137,7 @@ impl Topic {
         while !ends.is_empty() {
             assert!(last.elapsed() < PATIENCE, "{ends:?} were not reached");
             let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
-            // A broker that is not reached now is soon.
+            // A broker that does not answer now answers soon.
             let Ok(message) = message else { continue };
             last = Instant::now();
             if ends.get(&message.partition()) == Some(&(message.offset() + 1)) {

@@ -1,5 +1,5 @@
-//! All brokers are down while orders are written, and while an instance starts: whoever writes
-//! sees nothing of it, and everything is published in sequence when they are back.
+//! All brokers are down while orders are written, and while an instance starts. Every write succeeds,
+//! and when the brokers are back, every event is published in sequence.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) fn brokers_are_not_noticed(database: Database) {
     verdict::wait_until_drained(&fleet);
     let killed = Killed::now(&BROKERS);
     let down = write(orders);
-    // An instance that has never seen a broker is as good.
+    // The same with an instance that has never reached a broker.
     fleet.kill_and_replace(1);
     let down_from_the_start = write(orders);
     let backlog = fleet.backlog();

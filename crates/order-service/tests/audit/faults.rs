@@ -1,6 +1,6 @@
 //! Everything that an event passes through fails under load, one after the other: an instance is
-//! killed, a broker is killed, connections to the database are cut and commits lost (SQLite has
-//! none of them), an instance is halted for longer than its lease.
+//! killed, a broker is killed, connections to the database are cut and commits lost (not with SQLite),
+//! and an instance is halted for longer than its lease.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::{is_full_size, verdict};
 const FULL_SIZE: usize = 100_000;
 /// In the short form each client begins four orders a second, which lasts for one round of faults.
 const PACE: Duration = Duration::from_millis(250);
-/// Between two faults the service works.
+/// Orders that are delivered between two faults.
 const SOME_ORDERS: usize = 20;
 
 pub(crate) fn cost_no_event_and_no_order(database: Database) {
@@ -51,7 +51,7 @@ pub(crate) fn cost_no_event_and_no_order(database: Database) {
 }
 
 fn one_round(fleet: &Fleet, load: &Load, round: usize) {
-    // Now this instance, now that one; each broker in its turn.
+    // Instances and brokers alternate from round to round.
     fleet.kill_and_replace(round);
     load.delivers(SOME_ORDERS);
     let killed = Killed::now(&BROKERS[round % BROKERS.len()..][..1]);

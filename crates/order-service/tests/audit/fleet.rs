@@ -1,5 +1,5 @@
-//! Two instances of the service on one database, with what stands between them and it, and the
-//! things that are done to them.
+//! Two instances of the service on one database, with a proxy in between, and the faults that are
+//! caused on them.
 
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
@@ -13,12 +13,12 @@ use tokio::runtime::Runtime;
 use crate::cluster::Topic;
 use crate::support::{Service, eventually};
 
-/// A lease of 10 s and a tenth, and a few seconds for a busy machine. What is held by whoever is
-/// halted in a transaction is locked until its server ends that, but that is sooner: after 3 s on
+/// A lease of 10 s and a tenth, and a few seconds for a busy machine. The locks of an instance that is
+/// halted in a transaction are released sooner, when the server ends the transaction: after 3 s on
 /// PostgreSQL and MariaDB, after 5 s on MySQL.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(16);
 
-/// Two instances that clients may go to in turn.
+/// Two instances; clients send to each in turn.
 pub(crate) struct Fleet {
     instances: [Mutex<Service>; 2],
     options: Vec<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Fleet {
     runtime: Runtime,
 }
 
-/// An instance that was halted (SIGSTOP), and goes on when this is dropped.
+/// A halted instance (SIGSTOP); it continues when this is dropped.
 pub(crate) struct Halted<'a>(MutexGuard<'a, Service>);
 
 impl Drop for Halted<'_> {
@@ -36,12 +36,12 @@ impl Drop for Halted<'_> {
     }
 }
 
-/// Whether no thread of a process runs any more. A signal to stop has to be taken by one of them
-/// first, which may wait for a processor while the others go on.
+/// Whether all threads of a process are stopped. One of them handles the signal first, and it may wait
+/// for a processor while the others run on.
 fn is_halted(pid: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     threads.flatten().all(|thread| {
-        // The state comes after the name, which is in brackets.
+        // The state follows the name, which stands in brackets.
         let stat = std::fs::read_to_string(thread.path().join("stat"));
         stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
     })
@@ -69,9 +69,9 @@ impl Fleet {
         Self { instances, options, direct: scratch.url.clone(), proxy, runtime }
     }
 
-    /// Where an instance listens now; any number names one.
+    /// Where an instance listens now. Even numbers name the first instance, odd ones the second.
     pub(crate) fn base(&self, number: usize) -> Option<String> {
-        // One that something is done to is not there for its clients.
+        // An instance with a fault under way gets no requests.
         let instance = self.instances[number % self.instances.len()].try_lock();
         instance.ok().map(|instance| instance.base.clone())
     }
@@ -88,9 +88,9 @@ impl Fleet {
         *instance = started(&self.options);
     }
 
-    /// Halts an instance until the other has taken over all that it held.
+    /// Halts an instance until the other has taken over all its leases.
     pub(crate) fn halt_beyond_its_lease(&self, number: usize) {
-        // Both hold something: otherwise nothing would be taken over.
+        // Without leases on both, there would be nothing to take over.
         assert!(eventually(|| self.holders() == 2), "both instances have leases");
         let halted = self.halt(number);
         let begin = Instant::now();
@@ -100,12 +100,12 @@ impl Fleet {
             std::thread::park_timeout(Duration::from_millis(20));
         }
         drop(halted);
-        // It finds out that it has lost everything, and gets its share again.
+        // It notices that its leases are lost, and gets its share again.
         assert!(eventually(|| self.holders() == 2), "the leases are shared again");
     }
 
-    /// Halts an instance where the other can go on. Whoever is halted in the middle of writing to
-    /// SQLite has the lock of the file, which no server takes away: then it goes on, and is halted
+    /// Halts an instance while the other can write. An instance halted in the middle of writing to
+    /// SQLite keeps the lock of the file, which no server takes away; then it continues, and is halted
     /// again.
     fn halt(&self, number: usize) -> Halted<'_> {
         loop {
@@ -120,7 +120,7 @@ impl Fleet {
         }
     }
 
-    /// Whether somebody can write; the transactions of those who run are short.
+    /// Whether the database can be written. Instances that run hold its lock for moments only.
     fn is_writable(&self) -> bool {
         let of_nothing = "PRAGMA busy_timeout = 1000; UPDATE leases SET epoch = epoch WHERE 1 = 0";
         self.proxy.is_some() || self.runtime.block_on(execute(&self.direct, of_nothing)).is_ok()
@@ -133,8 +133,8 @@ impl Fleet {
         self.runtime.block_on(count(&self.direct, holders)).unwrap()
     }
 
-    /// Cuts all connections to the database, refuses new ones until somebody has tried, and lets
-    /// them be again. Says whether there are any.
+    /// Cuts all connections to the database and refuses new ones until `meanwhile` returns. Returns
+    /// `false` without a database server.
     pub(crate) fn cut_connections(&self, meanwhile: impl FnOnce()) -> bool {
         let Some(proxy) = &self.proxy else { return false };
         proxy.behave(Conduct::Down);
@@ -144,11 +144,11 @@ impl Fleet {
         true
     }
 
-    /// Loses a commit or the answer to one, with the connection.
+    /// Cuts one connection in the middle of a commit. Returns `false` without a database server.
     pub(crate) fn lose(&self, what: Conduct) -> bool {
         let Some(proxy) = &self.proxy else { return false };
         proxy.behave(what);
-        assert!(eventually(|| proxy.conduct() == Conduct::Honest), "somebody commits");
+        assert!(eventually(|| proxy.conduct() == Conduct::Honest), "an instance commits");
         true
     }
 
@@ -156,13 +156,13 @@ impl Fleet {
         (0..self.instances.len()).for_each(|number| self.instance(number).wait_until_ready());
     }
 
-    /// How many committed events are not published.
+    /// How many committed events are not published yet.
     pub(crate) fn backlog(&self) -> i64 {
         let told: Value = serde_json::from_str(&self.told(&["backlog", "--json"])).unwrap();
         told["waitingEvents"].as_i64().unwrap()
     }
 
-    /// What the command line says about events.
+    /// The output of `order-service events` with these arguments.
     pub(crate) fn told(&self, arguments: &[&str]) -> String {
         let told = Command::new(env!("CARGO_BIN_EXE_order-service"))
             .arg("events")
@@ -176,7 +176,7 @@ impl Fleet {
         String::from_utf8(told.stdout).unwrap()
     }
 
-    /// Ends both in good order.
+    /// Stops both in good order.
     pub(crate) fn stop(self) {
         let instances = self.instances.map(|instance| instance.into_inner().unwrap());
         for instance in &instances {
@@ -190,7 +190,7 @@ impl Fleet {
 
 fn started(options: &[String]) -> Service {
     let mut options: Vec<_> = options.iter().map(String::as_str).collect();
-    // Under load, a line for each request would be most of what is written.
+    // Under load, the access log would be most of the output.
     options.push("--logging.level.access=off");
     let service = Service::start(&options);
     service.wait_until_ready();

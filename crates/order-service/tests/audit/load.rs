@@ -1,5 +1,5 @@
-//! Clients that take orders to DELIVERED whatever happens: every write has a key, and is sent
-//! again, to either instance, until there is an answer that counts.
+//! Clients that bring orders to DELIVERED in spite of faults. Every write has a key, and is sent again,
+//! to either instance, until it succeeds or is refused for good.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 use crate::fleet::Fleet;
 use crate::support::an_order;
 
-/// With a pace, and as many as make the service work hard without.
+/// How many clients: with a pace, and without one, enough to load the service.
 const CLIENTS: [usize; 2] = [8, 48];
-/// Longer than the service takes for any answer; a halted one gives none.
+/// Longer than the service takes for any answer. A halted instance gives none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// No fault lasts so long.
+/// Longer than any fault lasts.
 const GIVE_UP: Duration = Duration::from_mins(3);
-/// Before a write is sent again.
+/// The pause before a write is sent again.
 const PAUSE: Duration = Duration::from_millis(50);
 const PATH: [&str; 3] = ["CONFIRMED", "IN_PROGRESS", "DELIVERED"];
 
-/// What clients did and heard.
+/// The requests of all clients and their answers.
 #[derive(Default)]
 pub(crate) struct Load {
     next_customer: AtomicI64,
@@ -30,22 +30,22 @@ pub(crate) struct Load {
     pub(crate) delivered: AtomicUsize,
     orders: Mutex<Vec<i64>>,
     latencies: Mutex<Vec<Duration>>,
-    /// How many attempts failed, as they may in faults: no answer, or one that says "again".
+    /// How many attempts got no answer, or one that says "again". Faults explain these.
     pub(crate) failed: AtomicUsize,
     /// Answers that no fault explains.
     wrong: Mutex<Vec<String>>,
 }
 
 impl Load {
-    /// Writes until `enough` is over; what has begun is finished. Each client begins an order
-    /// after `pace` at the earliest.
+    /// Writes until `enough` returns; orders under way are finished. Each client begins an order every
+    /// `pace` at most.
     pub(crate) fn run(&self, fleet: &Fleet, pace: Duration, enough: impl FnOnce(&Self)) {
         self.stopping.store(false, Ordering::Relaxed);
         std::thread::scope(|scope| {
             let clients = 0..CLIENTS[usize::from(pace.is_zero())];
             let clients: Vec<_> =
                 clients.map(|_| scope.spawn(|| self.one_client(fleet, pace))).collect();
-            // Whatever comes of that, the clients end.
+            // The clients end even if `enough` panics.
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| enough(self)));
             self.stopping.store(true, Ordering::Relaxed);
             for client in clients {
@@ -67,7 +67,7 @@ impl Load {
         }
     }
 
-    /// One order that is none of the clients'; the customer must not be theirs.
+    /// Delivers one order of a customer that the clients do not use.
     pub(crate) fn one_more(&self, fleet: &Fleet, customer: i64, order: &Value) -> i64 {
         let client = Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
         self.deliver(fleet, &client, customer, order).expect("nothing is wrong with it")
@@ -92,7 +92,7 @@ impl Load {
         Some(order)
     }
 
-    /// The answer to a write, which is sent again until there is one.
+    /// Sends a write until it succeeds. Returns `None` if it is refused for good.
     fn until_heard(
         &self,
         fleet: &Fleet,
@@ -102,7 +102,7 @@ impl Load {
         let first = Instant::now();
         let mut turn = usize::try_from(customer).unwrap();
         while first.elapsed() < GIVE_UP {
-            // The other instance next time: it answers too.
+            // Alternate between the instances.
             turn += 1;
             let Some(base) = fleet.base(turn) else {
                 std::thread::park_timeout(Duration::from_millis(1));
@@ -118,7 +118,7 @@ impl Load {
                     self.latencies.lock().unwrap().push(begin.elapsed());
                     return Some(body);
                 }
-                // "Again": 409 only where it says that another attempt is being made.
+                // "Again": also 409, if an earlier attempt is still under way.
                 Ok((503, _)) | Err(_) => {}
                 Ok((409, body)) if body["code"] == "idempotency_in_progress" => {}
                 Ok((status, body)) => {
@@ -129,28 +129,28 @@ impl Load {
             self.failed.fetch_add(1, Ordering::Relaxed);
             std::thread::park_timeout(PAUSE);
         }
-        self.wrong.lock().unwrap().push("nothing was heard for too long".to_owned());
+        self.wrong.lock().unwrap().push("no attempt succeeded for too long".to_owned());
         None
     }
 
-    /// Waits until so many more orders are delivered.
+    /// Waits until this many more orders are delivered.
     pub(crate) fn delivers(&self, more: usize) {
         wait_for(&self.delivered, more);
     }
 
-    /// Waits until so many more attempts have failed.
+    /// Waits until this many more attempts have failed.
     pub(crate) fn fails(&self, more: usize) {
         wait_for(&self.failed, more);
     }
 
-    /// The delivered orders, by their ids.
+    /// The ids of the delivered orders, sorted.
     pub(crate) fn orders(&self) -> Vec<i64> {
         let mut orders = self.orders.lock().unwrap().clone();
         orders.sort_unstable();
         orders
     }
 
-    /// The median of what the answers since the last call took, for whoever reads the output.
+    /// The median latency of the answers since the last call, for the output of the test.
     pub(crate) fn median_latency(&self) -> Duration {
         let mut latencies = std::mem::take(&mut *self.latencies.lock().unwrap());
         latencies.sort_unstable();

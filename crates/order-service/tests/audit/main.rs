@@ -1,7 +1,7 @@
 //! The whole way of every event under faults, with real processes on each database and a real
-//! cluster of three brokers: orders are taken to DELIVERED while what they pass through is killed,
-//! halted and cut; then tables and topic are audited. `FULL_SIZE_TESTS=1` takes 100,000 orders on
-//! each database. That the audit finds what is planted is tested where it is, in `order-testkit`.
+//! cluster of three brokers. Orders are brought to DELIVERED while processes are killed or halted and
+//! connections cut; then tables and topic are audited. `FULL_SIZE_TESTS=1` takes 100,000 orders on each
+//! database. `order-testkit` tests that the audit finds planted faults.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -38,7 +38,7 @@ const CHECKS: [(&str, Check); 3] = [
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // All of them do things to the cluster.
+    // Each check causes faults on the one cluster.
     arguments.test_threads = Some(1);
     let trials = Database::ALL.into_iter().flat_map(|database| {
         CHECKS.iter().map(move |(name, check)| {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// Whether the long form is wanted.
+/// Whether the long form was asked for.
 fn is_full_size() -> bool {
     std::env::var_os("FULL_SIZE_TESTS").is_some()
 }

@@ -1,5 +1,5 @@
-//! One order among a thousand that no broker takes: the others flow, and when it has been mended,
-//! one redrive ends in the topic as it would have been without.
+//! One order among a thousand whose events no broker accepts: the others are published. Once the topic
+//! accepts larger events, one redrive publishes the rest, and no event is missing.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::load::Load;
 use crate::verdict;
 
 const OTHERS: usize = 999;
-/// An event of the poisoned order is larger than this, all others together with their headers are
-/// far smaller.
+/// The largest batch in bytes: smaller than an event of the poisoned order, far larger than any other
+/// event with its headers.
 const SMALL: &str = "6000";
 const LARGE: &str = "1000000";
 const POISONED_CUSTOMER: i64 = 1_000_000_000;
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Texts that do not become smaller when they are compressed.
+/// An order with random names, which compression does not make smaller.
 fn poisoned() -> Value {
     let name = || format!("{:032x}{:032x}", RandomEntropy.bits(), RandomEntropy.bits());
     let item =
@@ -40,7 +40,7 @@ pub(crate) fn an_order_waits_alone(database: Database) {
         order = load.one_more(&fleet, POISONED_CUSTOMER, &poisoned());
         load.delivers(OTHERS / 2);
     });
-    // Everything else is published, and all of its own waits.
+    // All other events are published, and all events of the poisoned order wait.
     let mut alone = vec![Finding::Parked(order)];
     alone.extend((1..=4).map(|sequence| Finding::Lost(order, sequence)));
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! What must be true in the end.
+//! What has to be true after the faults.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::cluster::Topic;
 use crate::fleet::Fleet;
 use crate::load::Load;
 
-/// A backlog of hundreds of thousands of events, on a machine that does other things too.
+/// Enough for a backlog of hundreds of thousands of events on a busy machine.
 const DRAINED_WITHIN: Duration = Duration::from_mins(10);
 
-/// Waits until everything that was committed is published.
+/// Waits until every committed event is published.
 pub(crate) fn wait_until_drained(fleet: &Fleet) {
     let begin = Instant::now();
     while fleet.backlog() > 0 {
@@ -22,13 +22,13 @@ pub(crate) fn wait_until_drained(fleet: &Fleet) {
     }
 }
 
-/// All that is to be said against tables and topic as they are now.
+/// What is wrong with tables and topic now.
 pub(crate) fn findings(scratch: &Scratch, topic: &Topic) -> Vec<Finding> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     audit(&runtime.block_on(tables::read(&scratch.url)).unwrap(), &topic.read()).findings
 }
 
-/// Audits tables and topic, and what clients were told; says how much there was.
+/// Audits tables, topic and the answers of clients. Returns the counts as text.
 pub(crate) fn nothing_is_amiss(scratch: &Scratch, topic: &Topic, load: &Load) -> String {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tables: Tables = runtime.block_on(tables::read(&scratch.url)).unwrap();
@@ -40,7 +40,7 @@ pub(crate) fn nothing_is_amiss(scratch: &Scratch, topic: &Topic, load: &Load) ->
     let amiss = tables.orders.iter().find(|order| !is_delivered(order.version, &order.status));
     assert_eq!(amiss, None);
     let orders: Vec<_> = tables.orders.iter().map(|order| order.id).collect();
-    assert!(orders == load.orders(), "there are exactly the orders that clients know of");
+    assert!(orders == load.orders(), "the tables have exactly the delivered orders");
     assert_eq!(tables.events.len(), orders.len() * 4);
     format!(
         "{} orders, {} events, {} messages, {} of them repetitions",

@@ -16,13 +16,13 @@ const POOL_SIZE: i64 = 10;
 /// Every request is answered within this time, whatever the database does.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(1_500);
 
-/// All processes of a server, stopped until this is dropped.
+/// All processes of a database server, stopped until this is dropped.
 struct Stopped(Vec<u32>);
 
 impl Stopped {
     fn server(database: Database) -> Self {
         let main = database.server_process();
-        // The main process first, so that it makes no more children.
+        // The main process first, so that it starts no more children.
         send_signal("STOP", main);
         let stopped = Self(std::iter::once(main).chain(children(main)).collect());
         stopped.0.iter().skip(1).for_each(|process| send_signal("STOP", *process));
@@ -36,7 +36,7 @@ impl Drop for Stopped {
     }
 }
 
-/// The processes whose parent a process is.
+/// The child processes of a process.
 fn children(parent: u32) -> Vec<u32> {
     let is_child = |process: &u32| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -77,7 +77,7 @@ pub(crate) fn a_database_that_hangs_is_survived(database: Database) {
         let recovery = back.elapsed();
         assert!(recovery < Duration::from_secs(1), "back after {recovery:?}");
         let before = succeeded();
-        assert!(eventually(|| succeeded() >= before + 200), "and in full flow again");
+        assert!(eventually(|| succeeded() >= before + 200), "and it works at full speed again");
     });
     for refused in load.refused.lock().unwrap().iter() {
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{refused:?}");

@@ -1,4 +1,4 @@
-//! SIGKILL at any instant: what was answered is there, what was not can be sent again.
+//! SIGKILL at any instant: an answered request has taken effect, an unanswered one can be repeated.
 
 use std::sync::atomic::Ordering;
 
@@ -20,7 +20,7 @@ pub(crate) fn nothing_answered_is_lost(database: Database) {
     for round in 0..size(6, 50) {
         let service = Service::on(&scratch.url);
         let load = Load::from(customer);
-        // Not always at the same point: early, in full flow, and in between.
+        // Killed at another point each time: early, at full speed, and in between.
         let enough = 1 + usize::try_from(round * 37 % 150).unwrap();
         load.run(&service.base, CLIENTS, |load| {
             assert!(
@@ -41,10 +41,10 @@ pub(crate) fn nothing_answered_is_lost(database: Database) {
             check(&service, &client, sent);
         }
     }
-    assert!(total > 0, "something was sent");
+    assert!(total > 0, "orders were sent");
 }
 
-/// What one client was told is true, and its unanswered order can be sent again.
+/// The order is as its client was told. If the client got no answer, it can repeat the request.
 fn check(service: &Service, client: &Client, sent: &Sent) {
     let again = client.post(service.url("/orders")).header("Idempotency-Key", key(sent.customer));
     let again = again.json(&an_order(sent.customer)).send().unwrap();

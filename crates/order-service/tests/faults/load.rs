@@ -1,4 +1,4 @@
-//! Clients that write without pause, and remember what they were told.
+//! Clients that write without pause, and record the answers.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, an_order};
 
-/// What clients did and what they heard. Every order has a customer and a key of its own.
+/// The requests of all clients and their answers. Every order has a customer and a key of its own.
 #[derive(Default)]
 pub(crate) struct Load {
     next_customer: AtomicI64,
     stopping: AtomicBool,
     /// How many requests were answered with success.
     pub(crate) succeeded: AtomicUsize,
-    /// What became of each order, as far as its client knows.
+    /// Each order as its client knows it.
     pub(crate) orders: Mutex<Vec<Sent>>,
     /// Every answer that was no success: how long it took, its status, and its body.
     pub(crate) refused: Mutex<Vec<Refused>>,
-    /// How often there was no answer at all.
+    /// How many requests got no answer.
     pub(crate) unanswered: AtomicUsize,
 }
 
@@ -30,9 +30,9 @@ pub(crate) struct Sent {
     pub(crate) customer: i64,
     /// The answer to the order, if there was one.
     pub(crate) placed: Option<Value>,
-    /// The code of the problem that answered the order, if one did.
+    /// The code of the problem, if the answer was one.
     pub(crate) refusal: Option<String>,
-    /// The version that the client was told last.
+    /// The version in the last answer.
     pub(crate) version: i64,
 }
 
@@ -46,13 +46,13 @@ pub(crate) struct Refused {
 }
 
 impl Load {
-    /// Customers are counted from one number on.
+    /// Gives the first order to this customer, and each further one to the next.
     pub(crate) fn from(customer: i64) -> Self {
         Self { next_customer: AtomicI64::new(customer), ..Self::default() }
     }
 
-    /// Writes to a service with several clients until `enough` says so. Then no new request is
-    /// sent.
+    /// Writes to a service with several clients until `enough` returns; requests under way are
+    /// finished.
     pub(crate) fn run(&self, base: &str, clients: usize, enough: impl FnOnce(&Self)) {
         std::thread::scope(|scope| {
             for _ in 0..clients {
@@ -68,12 +68,12 @@ impl Load {
         });
     }
 
-    /// Whether it was told to stop sending.
+    /// Sends no new request from now on.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// An order is placed and confirmed; a client that hears nothing gives up on it.
+    /// Places and confirms an order. Without an answer, the client goes on to its next order.
     fn one_order(&self, base: &str, client: &Client) {
         let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
         let mut sent = Sent { customer, placed: None, refusal: None, version: 0 };
@@ -93,8 +93,8 @@ impl Load {
         self.orders.lock().unwrap().push(sent);
     }
 
-    /// Sends a request and hears the answer out: what succeeded, or the code of the problem, or
-    /// nothing.
+    /// Sends a request. Returns the body of a success, or the code of the problem, or `Err(None)`
+    /// without an answer.
     fn hear(&self, request: RequestBuilder) -> Result<Value, Option<String>> {
         let since = Instant::now();
         let heard = request.send().and_then(|answer| {

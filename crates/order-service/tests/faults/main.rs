@@ -1,6 +1,5 @@
-//! What orders survive, seen from outside: the service killed under load, its database stopped
-//! under load, its database away at the start, and an orderly stop under load. `FULL_SIZE_TESTS=1`
-//! runs the long form.
+//! Faults seen from outside: the service is killed under load, its database is stopped under load or
+//! down at the start, and an orderly stop under load. `FULL_SIZE_TESTS=1` runs the long form.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -52,7 +51,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// A size of a long check: the second one when `FULL_SIZE_TESTS` is set.
+/// The size of a check: the second one if `FULL_SIZE_TESTS` is set.
 fn size(usual: u32, full: u32) -> u32 {
     if std::env::var_os("FULL_SIZE_TESTS").is_some() { full } else { usual }
 }

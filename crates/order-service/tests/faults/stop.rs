@@ -1,4 +1,4 @@
-//! Orderly stops, and starts before the database is there.
+//! Orderly stops, and starts while the database is down.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,11 +11,11 @@ use reqwest::StatusCode;
 use crate::load::Load;
 use crate::support::{Service, eventually};
 
-/// SIGTERM: not ready, whoever was let in is answered, exit code 0.
+/// After SIGTERM readiness says no, every accepted request is answered, and the exit code is 0.
 pub(crate) fn a_stop_under_load_loses_no_request(database: Database) {
     let scratch = database.scratch();
     let url = format!("--spring.datasource.url={}", scratch.url);
-    // Long enough for the clients, which here are the load balancer too, to see it and go away.
+    // Long enough for the clients to see it and stop: they are the load balancer of this test.
     let service = Service::start(&[&url, "--order.shutdown.delay=2s"]);
     service.wait_until_ready();
     let load = Load::from(1);
@@ -32,8 +32,7 @@ pub(crate) fn a_stop_under_load_loses_no_request(database: Database) {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// A write whose client has reset its connection has nobody who waits for it, and is written all the
-/// same before the process ends.
+/// A write whose client has closed its connection is still written before the process ends.
 pub(crate) fn a_database_that_is_slow_gets_what_was_begun_before_a_stop(database: Database) {
     let scratch = database.scratch();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -53,7 +52,7 @@ pub(crate) fn a_database_that_is_slow_gets_what_was_begun_before_a_stop(database
         body.len(),
     )
     .unwrap();
-    // It waits for its order's id, which is the first.
+    // The request waits for the id of its order, the first id.
     let works = || {
         let text = service.get("/actuator/prometheus").text().unwrap();
         text.contains("http_server_requests_in_flight 1")
@@ -63,7 +62,7 @@ pub(crate) fn a_database_that_is_slow_gets_what_was_begun_before_a_stop(database
     let gave_up = || service.log().contains("\"status\":499");
     assert!(eventually(gave_up), "{}", service.log());
     service.signal("TERM");
-    // What no order has is known without the database.
+    // No order has such an id, so the answer needs no database.
     let path = service.url("/orders/none");
     let ends = || match crate::support::client().get(&path).send() {
         Ok(answer) => answer.text().is_ok_and(|text| text.contains("draining")),
@@ -76,7 +75,7 @@ pub(crate) fn a_database_that_is_slow_gets_what_was_begun_before_a_stop(database
     assert_eq!(again.get("/orders/1").status(), StatusCode::OK, "{}", service.log());
 }
 
-/// The service starts, says that it is alive but not ready, and is ready when the database is.
+/// The service starts, is alive but not ready, and becomes ready once the database answers.
 pub(crate) fn a_database_may_come_later(database: Database) {
     let scratch = database.scratch();
     let runtime = tokio::runtime::Runtime::new().unwrap();

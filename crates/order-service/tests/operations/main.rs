@@ -31,18 +31,12 @@ use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
-use crate::support::{Service, client, eventually};
+use crate::support::{Service, brokers, client, eventually};
 
 /// An event of the poisoned order is larger than this, all others together with their headers are
 /// far smaller.
 const SMALL: &str = "6000";
 const LARGE: &str = "1000000";
-
-/// The broker of `deploy/stack up kafka`, unless another one is named.
-fn brokers() -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
-    std::env::var("STACK_KAFKA_URL").unwrap_or_else(|_| "127.0.0.1:9192".to_owned())
-}
 
 /// A topic of its own, with what its messages may have in size.
 struct Topic {

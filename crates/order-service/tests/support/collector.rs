@@ -1,5 +1,5 @@
-//! A collector of traces for tests (OTLP over HTTP, protobuf), which answers as it is told. It ends
-//! with the process.
+//! A collector of traces for tests (OTLP over HTTP, protobuf), with a chosen answer. It ends with the
+//! process.
 
 #![expect(
     clippy::expect_used,
@@ -21,24 +21,24 @@ use prost::Message as _;
 #[derive(Debug, Clone)]
 pub struct Collector {
     address: String,
-    /// With this status, or not at all, on an open connection.
+    /// The status of each answer. `None`: the connection stays open without an answer.
     reply: Option<u16>,
     heard: Arc<Mutex<Heard>>,
 }
 
-/// What it was sent.
+/// What it was sent so far.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// All steps.
+    /// All spans.
     pub spans: Vec<Span>,
-    /// What the sender says of itself, the last time.
+    /// The attributes of the sender in the last request.
     pub resource: Vec<KeyValue>,
     /// The head of the last request.
     pub head: String,
 }
 
 impl Collector {
-    /// Starts one that answers with this status, or not at all, on an open connection.
+    /// Starts one that answers with this status, or with `None`, never.
     #[must_use]
     pub fn that_answers(reply: Option<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -54,7 +54,7 @@ impl Collector {
         collector
     }
 
-    /// As `management.otlp.tracing.endpoint`.
+    /// Its URL, for `management.otlp.tracing.endpoint`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}/v1/traces", self.address)
@@ -62,7 +62,7 @@ impl Collector {
 
     /// Looks at what it was sent so far.
     pub fn heard<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
-        look(&self.heard.lock().expect("nobody panicked with it"))
+        look(&self.heard.lock().expect("no test panicked with it"))
     }
 
     fn serve(&self, client: TcpStream) {
@@ -94,7 +94,7 @@ impl Collector {
 
     fn hear(&self, head: String, body: &[u8]) {
         let request = ExportTraceServiceRequest::decode(body).expect("an export request");
-        let mut so_far = self.heard.lock().expect("nobody panicked with it");
+        let mut so_far = self.heard.lock().expect("no test panicked with it");
         so_far.head = head;
         for of_resource in request.resource_spans {
             so_far.resource = of_resource.resource.expect("a resource").attributes;

@@ -1,4 +1,4 @@
-//! The real service as a process of its own, for tests that see it from outside.
+//! The real service as a process of its own, and the servers that tests find it beside.
 
 #![expect(
     clippy::expect_used,
@@ -18,7 +18,7 @@ use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
-/// The longest that anything may take which should happen soon.
+/// How long a test waits for what should happen soon.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running service; killed when dropped.
@@ -39,14 +39,14 @@ impl Service {
         service
     }
 
-    /// Starts the service with options, on a free port and in an empty folder, and waits for
-    /// nothing.
+    /// Starts the service with options, on a free port and in an empty folder. Does not wait until
+    /// it is ready.
     #[must_use]
     pub fn start(options: &[&str]) -> Self {
         Self::start_in(&fresh_folder(), options, &[])
     }
 
-    /// The same, in a folder of files, and with environment variables.
+    /// Like [`Self::start`], in a folder with files, and with environment variables.
     #[must_use]
     pub fn start_in(
         folder: &std::path::Path,
@@ -99,7 +99,7 @@ impl Service {
         send_signal(signal, self.pid());
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub fn wait(&self) -> ExitStatus {
         self.child().wait().expect("the service ends")
     }
@@ -110,7 +110,7 @@ impl Service {
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().expect("nobody panicked with it")
+        self.child.lock().expect("no test panicked with it")
     }
 
     /// The address of a path.
@@ -137,12 +137,25 @@ impl Service {
         client().put(self.url(path)).json(body).send().expect("an answer")
     }
 
-    /// Places an order of a customer and answers it.
+    /// Places an order of a customer and returns it.
     #[must_use]
     pub fn placed(&self, customer: i64) -> Value {
         let answer = self.post("/orders", &an_order(customer));
         assert_eq!(answer.status(), StatusCode::CREATED);
         answer.json().expect("an order")
+    }
+
+    /// Moves an order to a status.
+    pub fn move_to(&self, order: &Value, status: &str) {
+        let path = format!("/orders/{}/status", order["id"]);
+        let moved = self.put(&path, &json!({ "status": status }));
+        assert!(moved.status().is_success(), "{status}: {}", moved.status());
+    }
+
+    /// The value of a metric, such as `a_total` or `a_total{b="c"}`; `None` if it is not exported.
+    #[must_use]
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        metric_in(&self.get("/actuator/prometheus").text().expect("metrics"), series)
     }
 }
 
@@ -173,7 +186,49 @@ pub fn an_order(customer: i64) -> Value {
     })
 }
 
-/// Waits for a condition; whether it came true in time.
+/// The value of a metric in a scraped text.
+#[must_use]
+pub fn metric_in(scraped: &str, series: &str) -> Option<f64> {
+    let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+    scraped.lines().find_map(value)
+}
+
+/// The broker of `deploy/stack up kafka`, unless another one is named.
+#[must_use]
+pub fn brokers() -> String {
+    server("STACK_KAFKA_URL", "127.0.0.1:9192")
+}
+
+/// The registry of `deploy/stack up eureka`, unless another one is named.
+#[must_use]
+pub fn eureka() -> String {
+    server("STACK_EUREKA_URL", "http://127.0.0.1:8761/eureka")
+}
+
+fn server(variable: &str, usual: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    std::env::var(variable).unwrap_or_else(|_| usual.to_owned())
+}
+
+/// The instances of an application in the registry.
+#[must_use]
+pub fn registered(app: &str) -> Vec<Value> {
+    let url = format!("{}/apps/{app}", eureka());
+    let answer = client().get(url).header("accept", "application/json").send();
+    let help = "no Eureka server; start it with `deploy/stack up eureka`, or name yours in \
+                STACK_EUREKA_URL";
+    let answer = answer.expect(help);
+    if answer.status() == StatusCode::NOT_FOUND {
+        return Vec::new();
+    }
+    let body: Value = answer.json().expect("instances");
+    match body.pointer("/application/instance") {
+        Some(Value::Array(all)) => all.clone(),
+        one => one.into_iter().cloned().collect(),
+    }
+}
+
+/// Waits for a condition; returns whether it came true in time.
 pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !condition() {

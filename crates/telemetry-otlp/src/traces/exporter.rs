@@ -2,9 +2,7 @@
 //! is sent again while the collector is unreachable or busy, and dropped when the collector refuses.
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -15,11 +13,11 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message as _;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, redirect};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Span, SpanCounts, TraceSettings, attribute};
 use crate::ambient::{Ambient, Service};
@@ -39,11 +37,11 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 /// Recorded spans that wait to be sent, before the exporter runs.
 #[derive(Debug)]
 pub struct Unsent {
-    waiting: mpsc::Receiver<Span>,
-    counts: Arc<SpanCounts>,
-    settings: TraceSettings,
-    service: Service,
-    ambient: Ambient,
+    pub(super) waiting: mpsc::Receiver<Span>,
+    pub(super) counts: Arc<SpanCounts>,
+    pub(super) settings: TraceSettings,
+    pub(super) service: Service,
+    pub(super) ambient: Ambient,
 }
 
 /// The running exporter.
@@ -66,16 +64,6 @@ pub enum ExportError {
 }
 
 impl Unsent {
-    pub(super) fn new(
-        waiting: mpsc::Receiver<Span>,
-        counts: Arc<SpanCounts>,
-        settings: TraceSettings,
-        service: &Service,
-        ambient: Ambient,
-    ) -> Self {
-        Self { waiting, counts, settings, service: service.clone(), ambient }
-    }
-
     /// Starts to send, on the current runtime. The collector may be down.
     ///
     /// # Errors
@@ -95,6 +83,7 @@ impl Unsent {
             },
             causes: ambient.causes,
             failing: false,
+            stopping: false,
         };
         let (tell, told) = oneshot::channel();
         let task = tokio::spawn(sender.run(waiting, told));
@@ -132,67 +121,54 @@ struct Sender {
     causes: fn(&(dyn Error + 'static)) -> String,
     /// Whether the last attempt failed. Only a change is logged.
     failing: bool,
+    /// Each batch is sent once more, and then no more.
+    stopping: bool,
 }
 
 /// Why the collector did not accept a batch.
-enum Failure {
-    /// It may accept it later.
-    Passing(String),
-    /// It will never accept it.
-    Lasting(String),
+struct Failure {
+    cause: String,
+    /// The collector may accept it later.
+    is_passing: bool,
 }
 
 impl Sender {
     async fn run(mut self, mut waiting: mpsc::Receiver<Span>, mut told: oneshot::Receiver<()>) {
-        loop {
-            let (batch, goes_on) = gather(&mut waiting, &mut told).await;
-            let goes_on =
-                if batch.is_empty() { goes_on } else { self.send(batch, goes_on, &mut told).await };
-            if goes_on.is_break() {
-                break;
+        while !self.stopping {
+            let mut batch = Vec::new();
+            tokio::select! {
+                () = gather(&mut waiting, &mut batch) => self.stopping = batch.is_empty(),
+                _ = &mut told => self.stopping = true,
             }
+            self.send(batch, &mut told).await;
         }
-        while let Ok(first) = waiting.try_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(next) = waiting.try_recv()
-            {
-                batch.push(next);
-            }
-            // The last batches are sent once; a failure is counted and logged.
-            let _ = self.send(batch, ControlFlow::Break(()), &mut told).await;
+        waiting.close();
+        let mut batch = Vec::new();
+        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+            self.send(std::mem::take(&mut batch), &mut told).await;
         }
     }
 
     /// Sends a batch until it is accepted or refused; at a stop, once.
-    async fn send(
-        &mut self,
-        batch: Vec<Span>,
-        mut goes_on: ControlFlow<()>,
-        told: &mut oneshot::Receiver<()>,
-    ) -> ControlFlow<()> {
+    async fn send(&mut self, batch: Vec<Span>, told: &mut oneshot::Receiver<()>) {
         let spans = batch.len();
+        if spans == 0 {
+            return;
+        }
         let body = self.body(batch);
         let mut pause = FIRST_PAUSE;
         loop {
-            let is_last = goes_on.is_break();
             let failure = match self.attempt(&body).await {
-                Ok(rejected) => {
-                    self.accepted(spans, rejected);
-                    return goes_on;
-                }
+                Ok(rejected) => return self.accepted(spans, rejected),
                 Err(failure) => failure,
             };
-            self.counts.failures.fetch_add(1, Relaxed);
-            let (Failure::Passing(cause) | Failure::Lasting(cause)) = &failure;
-            self.failed(cause);
-            if is_last || matches!(failure, Failure::Lasting(_)) {
-                SpanCounts::add(&self.counts.lost, spans);
-                return goes_on;
+            self.failed(&failure.cause);
+            if self.stopping || !failure.is_passing {
+                return SpanCounts::add(&self.counts.lost, spans);
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                _ = &mut *told => goes_on = ControlFlow::Break(()),
+                _ = &mut *told => self.stopping = true,
             }
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
@@ -210,7 +186,10 @@ impl Sender {
     /// Sends one request; answers how many of its spans the collector rejected.
     async fn attempt(&self, body: &[u8]) -> Result<usize, Failure> {
         let causes = self.causes;
-        let passing = |error: reqwest::Error| Failure::Passing(causes(&error.without_url()));
+        let passing = |error: reqwest::Error| Failure {
+            cause: causes(&error.without_url()),
+            is_passing: true,
+        };
         let request = self.client.post(&self.endpoint).body(body.to_vec());
         let mut answer = request.send().await.map_err(passing)?;
         checked(&answer)?;
@@ -235,53 +214,35 @@ impl Sender {
     }
 
     fn failed(&mut self, cause: &str) {
+        SpanCounts::add(&self.counts.failures, 1);
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(cause, "traces are not sent; steps may be lost, requests are not");
         }
     }
 }
 
-/// The next batch: one span and those that come within [`GATHERING`]. Breaks when there will be no
-/// more, or at a stop.
-async fn gather(
-    waiting: &mut mpsc::Receiver<Span>,
-    told: &mut oneshot::Receiver<()>,
-) -> (Vec<Span>, ControlFlow<()>) {
-    let mut batch = Vec::new();
-    tokio::select! {
-        came = waiting.recv() => match came {
-            Some(first) => batch.push(first),
-            None => return (batch, ControlFlow::Break(())),
-        },
-        _ = &mut *told => return (batch, ControlFlow::Break(())),
-    }
-    let enough = async {
+/// Fills a batch: waits for a span, and then at most [`GATHERING`] for others. The batch stays empty
+/// when there will be no more spans.
+async fn gather(waiting: &mut mpsc::Receiver<Span>, batch: &mut Vec<Span>) {
+    waiting.recv_many(batch, BATCH).await;
+    let others = async {
         while batch.len() < BATCH
-            && let Some(next) = waiting.recv().await
-        {
-            batch.push(next);
-        }
+            && waiting.recv_many(batch, BATCH.saturating_sub(batch.len())).await > 0
+        {}
     };
-    let goes_on = tokio::select! {
-        () = enough => ControlFlow::Continue(()),
-        () = sleep(GATHERING) => ControlFlow::Continue(()),
-        _ = told => ControlFlow::Break(()),
-    };
-    (batch, goes_on)
+    let _ = timeout(GATHERING, others).await;
 }
 
 /// As OTLP rules: a batch is sent again after these four status codes, and after no other.
 fn checked(answer: &Response) -> Result<(), Failure> {
     let status = answer.status();
-    let said = || format!("the collector answered {}", status.as_u16());
-    match status {
-        status if status.is_success() => Ok(()),
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Err(Failure::Passing(said())),
-        _ => Err(Failure::Lasting(said())),
+    if status.is_success() {
+        return Ok(());
     }
+    Err(Failure {
+        cause: format!("the collector answered {}", status.as_u16()),
+        is_passing: matches!(status.as_u16(), 429 | 502 | 503 | 504),
+    })
 }
 
 fn client(settings: &TraceSettings, service: &Service) -> Result<Client, ExportError> {
