@@ -1,5 +1,5 @@
-//! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each has
-//! a file of its own; what all writes share is in `write.rs`.
+//! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each has a
+//! file of its own; `write.rs` has what all writes share.
 
 mod change;
 mod change_status;
@@ -33,9 +33,8 @@ pub use stats::{OrderStats, StepCount};
 
 /// The order service's use cases. Cheap to clone.
 ///
-/// A write runs to its end in a task of its own, whether its caller waits for it or not, as long as
-/// the caller's tokio runtime lives, on which it must be called. When that ends first, the write has
-/// happened as a whole or not at all.
+/// A write runs to its end in a task of its own on the caller's tokio runtime, whether the caller waits
+/// for it or not. When that runtime ends first, the write has its whole effect or none.
 #[derive(Clone)]
 pub struct Orders(Arc<Inner>);
 
@@ -47,7 +46,8 @@ struct Inner {
     stats: Arc<OrderStats>,
 }
 
-/// What may be changed while requests are taken: one value, so that nobody sees a half of it.
+/// The settings that change while the service runs: one value, so that a request never sees the old
+/// one of one setting and the new one of another.
 #[derive(Debug, Clone)]
 struct Policy {
     currencies: Arc<Currencies>,
@@ -57,20 +57,20 @@ struct Policy {
 /// The driven ports that the use cases work on.
 #[derive(Clone)]
 pub struct Ports {
-    /// Where orders live.
+    /// Stores orders.
     pub store: Arc<dyn OrderStore>,
-    /// What time it is.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Where ids and jitter come from.
+    /// Makes event ids and randomizes pauses.
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// What every write carries beside its command.
 #[derive(Debug, Clone)]
 pub struct WriteRequest {
-    /// What caused it.
+    /// The request that caused the write.
     pub origin: Origin,
-    /// Whether it may run only once.
+    /// Set when the write must run only once.
     pub once: Option<Once>,
     /// Turns the order into the answer. It runs before the commit, because the answer is recorded with
     /// its effect.
@@ -80,25 +80,25 @@ pub struct WriteRequest {
     pub permit: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// The wish that a request be executed once, however often it comes.
+/// Asks for one execution, however often the request comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
     /// The client's key.
     pub key: IdempotencyKey,
-    /// What the client asked for under it.
+    /// The digest of the request that came with it.
     pub fingerprint: Fingerprint,
 }
 
 /// The answer to a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// As encoded now, or when the request came first.
+    /// As it was encoded now, or for the first request.
     pub answer: Answer,
-    /// Whether it is a repetition of a recorded answer.
+    /// Whether it is a recorded answer.
     pub replayed: bool,
 }
 
-/// Why a write has no answer, whatever it was about.
+/// Why a write failed, whatever its command.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteFailure {
     /// A request with the same key is still running.
@@ -110,7 +110,7 @@ pub enum WriteFailure {
     /// Nothing was written; try again.
     #[error("the database is not available")]
     Unavailable(#[source] BoxError),
-    /// Written or not: nobody knows yet. Try again with the same key.
+    /// The change may be written or not. Try again with the same key.
     #[error("it is not known whether the change was written")]
     OutcomeUnknown(#[source] BoxError),
     /// A defect, or stored data that makes no sense.
@@ -127,8 +127,7 @@ impl Orders {
         Self(Arc::new(Inner { ports, policy, in_flight, commits, stats: Arc::default() }))
     }
 
-    /// From now on accepts these currencies, and gives each request that much time. Requests that
-    /// are under way may go on as they began.
+    /// Changes the accepted currencies and the time that a request may take, for later requests.
     pub fn adjust(&self, currencies: Currencies, budget: Duration) {
         self.0.policy.set(Policy { currencies: Arc::new(currencies), budget });
     }
@@ -139,22 +138,22 @@ impl Orders {
         &self.0.commits
     }
 
-    /// What was done so far.
+    /// The numbers of the use cases.
     #[must_use]
     pub fn stats(&self) -> Arc<OrderStats> {
         Arc::clone(&self.0.stats)
     }
 
-    /// Which currencies are accepted.
+    /// The accepted currencies.
     #[must_use]
     pub fn currencies(&self) -> Arc<Currencies> {
         Arc::clone(&self.0.policy.get().currencies)
     }
 
-    /// Whether the store answers.
+    /// Succeeds when the store answers.
     ///
     /// # Errors
-    /// What the store said instead.
+    /// Those of the store.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store().ping(self.deadline()).await
     }
