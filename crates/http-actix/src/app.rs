@@ -17,21 +17,21 @@ use crate::lifecycle::Lifecycle;
 /// Limits of the server.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Requests that may be worked on at once; the next one is answered 503 `overloaded`.
+    /// The most requests that are worked on at once; the next one is answered 503 `overloaded`.
     pub max_in_flight: Live<usize>,
     /// How long a request body may take to arrive in full.
     pub body_deadline: Live<Duration>,
     /// How long a request head may take to arrive.
     pub head_deadline: Duration,
-    /// Threads that serve; as many as there are cores when `None`.
+    /// Threads that serve; `None`: one per core.
     pub workers: Option<usize>,
     /// How long requests under way may take when the server is stopped gracefully.
     pub shutdown_timeout: Duration,
-    /// Whether health tells more of a component than its status: anybody may ask for it. Unless
-    /// said, it does on the management port alone.
+    /// Whether health shows the details of components, to every client. `None`: on the management port
+    /// alone.
     pub health_details: Option<bool>,
-    /// The share of the traces that begin here which are recorded, 0 to 1; a client's trace is
-    /// recorded when the client says so. `None` when traces are not recorded at all.
+    /// The share, 0 to 1, of the traces that begin here and are recorded. A client's trace is recorded
+    /// when the client says so. `None`: no trace is recorded.
     pub sampling: Option<f64>,
 }
 
@@ -49,7 +49,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// What `/actuator/info` tells of the process.
+/// What `/actuator/info` says of the process.
 #[derive(Debug, Clone)]
 pub struct About {
     /// `spring.application.name`.
@@ -71,11 +71,11 @@ pub struct Http {
     pub entropy: Arc<dyn Entropy>,
     /// Where the process stands.
     pub lifecycle: Lifecycle,
-    /// Who it is.
+    /// What `/actuator/info` says.
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
-    /// The peers that requests do without. It asks nobody.
+    /// The health of the peers that requests do not need, as last known: it makes no call.
     pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
     /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
     pub events_topic: String,

@@ -1,31 +1,46 @@
-//! Bodies: JSON in, read field by field so that everything wrong is told at once; JSON out. Each
-//! body's file also says how the OpenAPI document describes it. Rules that need more than the body
-//! are the domain's.
+//! Bodies: JSON in, JSON out. What comes in is declared once for each body, and read field by field so
+//! that everything wrong is told at once (`declaration.rs`). Rules that need more than the body are
+//! the domain's.
 
 mod change_status;
+mod declaration;
 mod digest;
 mod events;
-mod fields;
 mod lines;
-pub(crate) mod operations;
+pub mod operations;
 mod order;
 mod place;
 mod reader;
 mod replace_lines;
 mod stream;
 mod time;
+mod values;
 
-pub(crate) use change_status::{
-    CancelBody, ChangeStatusBody, MoveBody, fingerprint as status_fingerprint,
-    read as change_status,
-};
-pub(crate) use digest::Digest;
+use order_app::orders::PlaceOrder;
+use order_domain::OrderLine;
+use serde_json::{Map, Value};
+
+use declaration::Body;
+use replace_lines::NewLines;
+
+pub(crate) use change_status::read as change_status;
+pub(crate) use digest::{Digest, Digested, fingerprint};
 pub(crate) use events::{EventBody, batch as event_batch};
-pub(crate) use lines::LineBody;
 pub(crate) use order::{LineOutBody, OrderBody, OrderPageBody, etag, order, page as order_page};
-pub(crate) use place::{PlaceOrderBody, fingerprint as place_fingerprint, read as place_order};
-pub(crate) use replace_lines::{
-    ReplaceLinesBody, fingerprint as replace_fingerprint, read as replace_lines,
-};
+pub(crate) use place::read as place_order;
+pub(crate) use replace_lines::read as replace_lines;
 pub(crate) use stream::EventStream;
 pub(crate) use time::read as time;
+
+/// The schemas of the bodies that the main port reads.
+pub(crate) fn schemas() -> Map<String, Value> {
+    let mut all = change_status::schemas();
+    for (name, schema) in [
+        (PlaceOrder::NAME, PlaceOrder::schema()),
+        (OrderLine::NAME, OrderLine::schema()),
+        (NewLines::NAME, NewLines::schema()),
+    ] {
+        all.insert(name.to_owned(), schema);
+    }
+    all
+}

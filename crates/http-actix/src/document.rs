@@ -1,7 +1,7 @@
-//! The OpenAPI 3.1 document: operations and bodies are described beside their code; here they are
-//! put together with what they share, the schemas of single values (`openapi/schemas.rs`), the
-//! parameters (`openapi/parameters.rs`), and the problems that each operation may answer.
-//! The document is exact: what it allows is taken, what it forbids is refused.
+//! The OpenAPI 3.1 documents of both ports. Operations and bodies are described beside their code;
+//! here they are put together with the schemas of single values (`schema.rs`) and the problems that
+//! each operation may answer (`document/problems.rs`). The documents are exact: the service takes what
+//! they allow, and refuses what they forbid.
 
 mod problems;
 
@@ -34,15 +34,9 @@ use crate::schema;
         orders::stream,
     ),
     components(schemas(
-        body::LineBody,
         body::LineOutBody,
         body::OrderBody,
         body::OrderPageBody,
-        body::PlaceOrderBody,
-        body::ReplaceLinesBody,
-        body::ChangeStatusBody,
-        body::CancelBody,
-        body::MoveBody,
     )),
 )]
 struct Document;
@@ -81,18 +75,16 @@ pub fn openapi_json() -> String {
         operations::cancel_replay,
     ),
     components(schemas(
-        body::operations::OverviewBody,
-        body::operations::ShardBody,
-        body::operations::ParkedBody,
-        body::operations::ParkedPageBody,
-        body::operations::InspectionBody,
-        body::operations::SkippedBody,
-        body::operations::SkippedPageBody,
-        body::operations::RedrivenBody,
-        body::operations::SkipBody,
-        body::operations::ReplayRequestBody,
-        body::operations::ReplayBody,
-        body::operations::ReplaysBody,
+        body::operations::EventsOverview,
+        body::operations::Shard,
+        body::operations::ParkedOrder,
+        body::operations::ParkedOrders,
+        body::operations::ParkedOrderDetails,
+        body::operations::SkippedEvent,
+        body::operations::SkippedEvents,
+        body::operations::RedrivenOrders,
+        body::operations::Replay,
+        body::operations::Replays,
     )),
 )]
 struct ManagementDocument;
@@ -102,6 +94,7 @@ struct ManagementDocument;
 pub fn management_openapi_json() -> String {
     let mut shared = schema::values(&Currencies::default());
     shared.retain(|name, _| ["Id", "Timestamp"].contains(&name.as_str()));
+    shared.extend(body::operations::schemas());
     shared.extend(problems::of_management());
     finished(&ManagementDocument::openapi(), shared)
 }
@@ -109,6 +102,7 @@ pub fn management_openapi_json() -> String {
 /// The document of the main port of an instance that accepts these currencies.
 pub(crate) fn of_orders(currencies: &Currencies) -> String {
     let mut shared = schema::values(currencies);
+    shared.extend(body::schemas());
     shared.extend(problems::of_orders());
     shared.extend(order_events::schema::definitions("/components/schemas"));
     finished(&Document::openapi(), shared)

@@ -1,6 +1,5 @@
-//! The edge: what every request passes on its way in and out, whatever it asks for. Limits, the
-//! trace, draining, panics, the headers that every answer has, the access log and the metrics.
-//! What a path means is not here.
+//! The edge: what every request passes on its way in and out. Limits, the trace, draining, panics, the
+//! headers that every answer has, the access log and the metrics. It knows no route.
 
 mod limits;
 mod permits;
@@ -39,7 +38,7 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 struct Exchange {
     method: Method,
     path: String,
-    /// The pattern of the route, which is safe as a label: there are few of them.
+    /// The pattern of the route; there are few, so it can be a label of metrics.
     route: Route,
     trace: Trace,
     /// Its step of the trace.
@@ -52,8 +51,8 @@ struct Exchange {
     is_recorded: Cell<bool>,
 }
 
-/// Where the route of a request is noted once it is known: also for an answer that the route does
-/// not live to give. Clones share it.
+/// The route of a request, noted as soon as it is known, so that the log has it even when the handler
+/// panics. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Route(Rc<Noted>);
 
@@ -76,15 +75,15 @@ impl Route {
 
     /// Notes the order that a request has made, which the answer names.
     fn note_new(&self, response: &HttpResponse) {
-        let location = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
-        let id = location.and_then(|place| place.strip_prefix("/orders/")?.parse::<OrderId>().ok());
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let id = location.and_then(|path| path.strip_prefix("/orders/")?.parse::<OrderId>().ok());
         if let Some(id) = id {
             self.0.order.set(Some(id.get()));
         }
     }
 }
 
-/// Answers a request: inside, whatever the routes say; outside, always complete and recorded.
+/// Answers a request. Whatever the routes return, the answer is complete and recorded.
 pub(crate) async fn answer(
     app: web::Data<App>,
     mut request: ServiceRequest,
@@ -144,8 +143,8 @@ impl Exchange {
         }
     }
 
-    /// Completes an answer of the routes. Errors become problems here, because only here it is
-    /// known what they are about.
+    /// Completes an answer of the routes. Errors are rendered as problems here, because a problem names
+    /// the path and the trace id of its request.
     fn finish(&self, app: &App, response: HttpResponse) -> HttpResponse {
         let Some(error) = response.error() else {
             return self.complete(response, None);
@@ -178,8 +177,7 @@ impl Exchange {
             headers.insert(X_REQUEST_ID.clone(), id);
         }
         if self.offers_upgrade {
-            // The framework would answer `connection: upgrade` as if it took the offer. It closes
-            // the connection in any case; this says so.
+            // The framework closes such a connection, but would answer `connection: upgrade`.
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         self.route.note_new(&response);
@@ -198,7 +196,7 @@ impl Drop for Exchange {
     }
 }
 
-/// An answer that goes past the framework, as it has lost the request.
+/// An answer for the framework when the request was lost with a handler.
 fn outside(response: HttpResponse) -> Error {
     InternalError::from_response("answered at the edge", response).into()
 }

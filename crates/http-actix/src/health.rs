@@ -1,4 +1,4 @@
-//! How the parts of the process do, and its peers. How that is spelled is in `endpoints/actuator.rs`.
+//! The health of the process and of its peers. How it is written is in `endpoints/actuator.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,12 @@ use order_app::orders::Orders;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-/// How long the database's sign of life is good for. However often we are asked, the database is
-/// asked once in this time.
+/// How long an answer of the database counts: however often readiness is asked, the database is asked
+/// once in this time.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// The last sign of life, and when it came. Who asks while another is asking waits for that answer.
+/// Whether the database answered the last time, and when that was. Requests that come while it is
+/// being asked wait for the same answer.
 #[derive(Default)]
 pub(crate) struct Readiness(Mutex<Option<(Instant, bool)>>);
 
@@ -30,27 +31,27 @@ impl Readiness {
     }
 }
 
-/// A part of the whole, or a peer, and how it does.
+/// A part of the process or a peer, and its health.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Component {
     /// Its name in answers.
     pub name: &'static str,
-    /// How it does.
+    /// Its health.
     pub status: Status,
-    /// What operators may want to know; an object, or nothing.
+    /// What operators may want to know; an object, or null.
     pub details: Value,
 }
 
-/// How a component does. The order is Spring's: of several, the first one here counts.
+/// The health of a component, the worst first: it counts for a group of components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// It does not do what it is for.
+    /// It does not work.
     Down,
     /// It was taken out of use on purpose.
     OutOfService,
-    /// It does.
+    /// It works.
     Up,
-    /// Nobody knows yet.
+    /// It is not known yet.
     Unknown,
 }
 

@@ -1,15 +1,21 @@
 //! The driving adapter: the order service over REST, its health in Spring Boot's shapes, and the
-//! OpenAPI document of all that. It asks the use cases of `order-app` and spells their answers; no
-//! rule about orders lives here. Reading settings, starting and stopping are the composition
-//! root's, which calls [`serve`].
+//! OpenAPI document of both. It calls the use cases of `order-app` and writes their results as HTTP;
+//! no rule about orders lives here. The composition root reads settings, starts and stops, and calls
+//! [`serve`].
 //!
-//! A request passes `edge` (limits, trace, panic, log), `routes`, one file of `endpoints`, a reader in
-//! `body`, the use case, and leaves as a body or as a [problem](https://www.rfc-editor.org/rfc/rfc9457).
+//! A request passes `edge` (limits, trace, panics, log), `routes`, one file of `endpoints`, a reader in
+//! `body`, and the use case. It leaves as a body or as a
+//! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! What operators may do is served on a port of its own (`management.rs`), behind the same edge.
+//! The files import one way. At the bottom are `app`, `health`, `lifecycle`, `management` (state) and
+//! `schema` (values and parameters in the OpenAPI document); then `problem`, `body`, `edge`, `request`,
+//! `endpoints`; on top `document`, `routes` and `server`.
 //!
-//! What actix answers before a request reaches us, nobody can dress: malformed HTTP (400), a head
-//! that is too slow (408) or above 128 KiB (431) get a bare status and a closed connection.
+//! Operators have a port of their own ([`serve_management`]), behind the same edge.
+//!
+//! Some answers come from actix alone, because the request never reaches this crate: malformed HTTP
+//! (400), a head that is too slow (408) or above 128 KiB (431) get a bare status and a closed
+//! connection.
 
 mod app;
 mod body;
@@ -29,6 +35,7 @@ mod server;
 
 pub use actix_web::dev::{Server, ServerHandle};
 pub use app::{About, Http, HttpSettings};
+pub use body::operations;
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};
 pub use lifecycle::{Lifecycle, Phase};

@@ -1,5 +1,5 @@
-//! Where the process stands between start and stop, as far as callers can tell. Who moves it, and
-//! when, is the composition root's.
+//! The phases of the process between start and stop, as far as clients can tell. The composition root
+//! moves it on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 /// A phase of the process. It only ever moves down this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Not yet ready; requests are served all the same, as far as that works.
+    /// Not ready yet; requests are served as far as that works.
     Starting,
     /// Ready.
     Ready,
-    /// Still serving, but readiness says 503, so that load balancers look elsewhere.
+    /// Still serving, but readiness says 503, so that load balancers choose other instances.
     OutOfService,
     /// New requests for orders are refused with `draining`; those under way are finished.
     Draining,

@@ -1,7 +1,6 @@
-//! The management port: a server of its own for operators, behind the same edge as the main one.
-//! It serves the actuator, which the main port has as well, and the operations that change
-//! something, which exist here alone. What an operation does is decided behind the traits and use
-//! cases that it is given; who may reach the port is a matter of its address.
+//! What the management port serves. It is a server of its own for operators, behind the same edge as
+//! the main one, with the actuator of the main port, and with the operations that change something,
+//! which the main port has not. The port's address decides which machines can reach it.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use order_app::operations::Operations;
 pub struct Management {
     /// Reads the settings again; without it there is no such operation.
     pub refresh: Option<Arc<dyn Refresh>>,
-    /// What may be done about events.
+    /// The operations on events; without them there are no such routes' answers but 404.
     pub operations: Option<Operations>,
 }
 
@@ -36,8 +35,8 @@ pub struct Refreshed {
     pub changed: Vec<String>,
     /// The keys whose values wait for a restart, since this refresh or an earlier one, sorted.
     pub needs_restart: Vec<String>,
-    /// Where settings come from that could be done without and did not answer: what they gave before
-    /// still applies. Each entry says why, without secrets.
+    /// The optional sources of settings that did not answer: what they gave before still applies. Each
+    /// entry says why, without secrets.
     pub not_answered: Vec<String>,
 }
 
@@ -46,8 +45,8 @@ pub struct Refreshed {
 pub enum RefreshRefused {
     /// Another one is running.
     Running,
-    /// The new settings are wrong: each entry says of one what, without secrets.
+    /// The new settings are wrong: an entry for each, without secrets.
     Invalid(Vec<String>),
-    /// Where settings come from does not answer. The cause is for the log.
+    /// A required source of settings does not answer. The cause is for the log.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }

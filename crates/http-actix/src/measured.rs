@@ -1,5 +1,4 @@
-//! The way of JSON in and out, without a server around it: what `benches/json.rs` measures.
-//! Nothing to rely on.
+//! Reading and writing JSON without a server, for `benches/json.rs` and tests alone.
 
 use order_app::currencies::Currencies;
 use order_app::idempotency::Answer;
@@ -8,10 +7,12 @@ use order_domain::Order;
 
 use crate::{body, endpoints};
 
-/// The command in the body of `POST /orders`, if there is nothing wrong with it.
-#[must_use]
-pub fn read_place_order(bytes: &[u8], currencies: &Currencies) -> Option<PlaceOrder> {
-    body::place_order(bytes, currencies).ok()
+/// The command in the body of `POST /orders`.
+///
+/// # Errors
+/// The status of the problem.
+pub fn read_place_order(bytes: &[u8], currencies: &Currencies) -> Result<PlaceOrder, u16> {
+    body::place_order(bytes, currencies).map_err(|problem| problem.code().status().as_u16())
 }
 
 /// The answer to a placed order.

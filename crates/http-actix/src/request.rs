@@ -1,5 +1,5 @@
 //! The parts of a request beside its body's fields: path, query, headers, and the bytes of the
-//! body. Each is checked whole; nothing wrong passes silently.
+//! body. Everything wrong in a part is refused.
 
 mod cursor;
 mod etag;

@@ -1,152 +1,128 @@
-//! Every route, in one place. A path that is known answers a wrong method with 405 and `Allow`; HEAD
-//! works wherever GET does.
+//! All routes of both ports. A known path answers a wrong method with 405 and `Allow`; HEAD works
+//! wherever GET does.
 
-use actix_web::dev::{HttpServiceFactory, Service as _};
+use std::future::ready;
+
+use actix_web::dev::{AppService, HttpServiceFactory, Service as _};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Responder, Route};
+use actix_web::{FromRequest, Handler, Resource, Responder};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::edge;
 use crate::endpoints::{actuator, documents, operations, orders, refresh};
 use crate::problem::{Code, Problem};
 
-/// Of the main port.
+const GET: &[Method] = &[Method::GET, Method::HEAD];
+const POST: &[Method] = &[Method::POST];
+const PUT: &[Method] = &[Method::PUT];
+const DELETE: &[Method] = &[Method::DELETE];
+
+/// The routes of the main port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
-    orders(config);
-    config.service(read_only("/actuator", actuator::links));
-    actuator(config);
-    documents(config);
-}
-
-fn documents(config: &mut ServiceConfig) {
     config
-        .service(read_only("/openapi.json", documents::openapi))
-        .service(read_only("/asyncapi.json", documents::asyncapi))
-        .service(read_only(EVENT_SCHEMA_PATH, documents::event_schema))
-        .service(read_only(CLOUD_EVENT_SCHEMA_PATH, documents::cloud_event_schema))
-        .service(read_only("/docs", documents::redirect))
-        .service(read_only("/docs/{file:.*}", documents::file))
-        .default_service(web::to(not_found));
+        .service(at("/orders").on(POST, orders::place))
+        .service(at("/orders/{id}").on(GET, orders::find).on(PUT, orders::replace_lines))
+        .service(at("/orders/{id}/status").on(PUT, orders::change_status))
+        // Before the history of an order, which has no id "customer".
+        .service(at("/orders/customer/{customerId}").on(GET, orders::list))
+        .service(at("/orders/{id}/events").on(GET, orders::history))
+        .service(at("/events").on(GET, orders::stream))
+        .service(at("/actuator").on(GET, actuator::links));
+    configure_both(config);
 }
 
-/// Of the management port: what changes something is here and nowhere else.
+/// The routes of the management port. The operations that change something are on this port alone.
 pub(crate) fn configure_management(config: &mut ServiceConfig) {
-    config.service(read_only("/actuator", refresh::links));
-    actuator(config);
-    config.service(with_methods(
-        "/actuator/refresh",
-        [(Method::POST, web::to(refresh::refresh))],
-        "POST",
-    ));
-    events(config);
-    documents(config);
-}
-
-fn events(config: &mut ServiceConfig) {
     config
-        .service(read_only("/actuator/events", operations::overview))
-        .service(read_only("/actuator/events/parked", operations::parked))
-        // Before a single order, because "redrive" is none.
-        .service(with_methods(
-            "/actuator/events/parked/redrive",
-            [(Method::POST, web::to(operations::redrive_all))],
-            "POST",
-        ))
-        .service(read_only("/actuator/events/parked/{orderId}", operations::inspect))
-        .service(with_methods(
-            "/actuator/events/parked/{orderId}/redrive",
-            [(Method::POST, web::to(operations::redrive))],
-            "POST",
-        ))
-        .service(with_methods(
-            "/actuator/events/parked/{orderId}/skip",
-            [(Method::POST, web::to(operations::skip))],
-            "POST",
-        ))
-        .service(read_only("/actuator/events/skipped", operations::skipped))
-        .service(with_methods(
-            "/actuator/events/replays",
-            [
-                (Method::GET, web::to(operations::replays)),
-                (Method::HEAD, web::to(operations::replays)),
-                (Method::POST, web::to(operations::start_replay)),
-            ],
-            "GET, HEAD, POST",
-        ))
-        .service(with_methods(
-            "/actuator/events/replays/{replayId}",
-            [
-                (Method::GET, web::to(operations::replay)),
-                (Method::HEAD, web::to(operations::replay)),
-                (Method::DELETE, web::to(operations::cancel_replay)),
-            ],
-            "GET, HEAD, DELETE",
-        ));
+        .service(at("/actuator").on(GET, refresh::links))
+        .service(at("/actuator/refresh").on(POST, refresh::refresh))
+        .service(at("/actuator/events").on(GET, operations::overview))
+        .service(at("/actuator/events/parked").on(GET, operations::parked))
+        // Before a single order, which has no id "redrive".
+        .service(at("/actuator/events/parked/redrive").on(POST, operations::redrive_all))
+        .service(at("/actuator/events/parked/{orderId}").on(GET, operations::inspect))
+        .service(at("/actuator/events/parked/{orderId}/redrive").on(POST, operations::redrive))
+        .service(at("/actuator/events/parked/{orderId}/skip").on(POST, operations::skip))
+        .service(at("/actuator/events/skipped").on(GET, operations::skipped))
+        .service(
+            at("/actuator/events/replays")
+                .on(GET, operations::replays)
+                .on(POST, operations::start_replay),
+        )
+        .service(
+            at("/actuator/events/replays/{replayId}")
+                .on(GET, operations::replay)
+                .on(DELETE, operations::cancel_replay),
+        );
+    configure_both(config);
 }
 
-fn orders(config: &mut ServiceConfig) {
+fn configure_both(config: &mut ServiceConfig) {
     config
-        .service(with_methods("/orders", [(Method::POST, web::to(orders::place))], "POST"))
-        .service(with_methods(
-            "/orders/{id}",
-            [
-                (Method::GET, web::to(orders::find)),
-                (Method::HEAD, web::to(orders::find)),
-                (Method::PUT, web::to(orders::replace_lines)),
-            ],
-            "GET, HEAD, PUT",
-        ))
-        .service(with_methods(
-            "/orders/{id}/status",
-            [(Method::PUT, web::to(orders::change_status))],
-            "PUT",
-        ))
-        // Before the history, because a customer with the id "events" is none.
-        .service(read_only("/orders/customer/{customerId}", orders::list))
-        .service(read_only("/orders/{id}/events", orders::history))
-        .service(read_only("/events", orders::stream));
-}
-
-fn actuator(config: &mut ServiceConfig) {
-    config
-        .service(read_only("/actuator/health", actuator::health))
-        .service(read_only("/actuator/health/dependencies", actuator::dependencies))
-        .service(read_only("/actuator/health/liveness", actuator::liveness))
-        .service(read_only("/actuator/health/readiness", actuator::readiness))
-        .service(read_only("/actuator/info", actuator::info))
-        .service(read_only("/actuator/prometheus", actuator::prometheus));
-}
-
-fn read_only<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
-where
-    F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    let routes = [(Method::GET, web::to(handler.clone())), (Method::HEAD, web::to(handler))];
-    with_methods(path, routes, "GET, HEAD")
-}
-
-fn with_methods<const N: usize>(
-    path: &'static str,
-    routes: [(Method, Route); N],
-    allow: &'static str,
-) -> impl HttpServiceFactory + 'static {
-    let resource = web::resource(path).default_service(web::to(move || async move {
-        let refused = Problem::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."));
-        Err::<&str, _>(refused.header(ALLOW, HeaderValue::from_static(allow)))
-    }));
-    routes
-        .into_iter()
-        .fold(resource, |resource, (method, route)| resource.route(route.method(method)))
-        .wrap_fn(move |request, service| {
-            edge::Route::note(&request, path);
-            service.call(request)
-        })
+        .service(at("/actuator/health").on(GET, actuator::health))
+        .service(at("/actuator/health/dependencies").on(GET, actuator::dependencies))
+        .service(at("/actuator/health/liveness").on(GET, actuator::liveness))
+        .service(at("/actuator/health/readiness").on(GET, actuator::readiness))
+        .service(at("/actuator/info").on(GET, actuator::info))
+        .service(at("/actuator/prometheus").on(GET, actuator::prometheus))
+        .service(at("/openapi.json").on(GET, documents::openapi))
+        .service(at("/asyncapi.json").on(GET, documents::asyncapi))
+        .service(at(EVENT_SCHEMA_PATH).on(GET, documents::event_schema))
+        .service(at(CLOUD_EVENT_SCHEMA_PATH).on(GET, documents::cloud_event_schema))
+        .service(at("/docs").on(GET, documents::redirect))
+        .service(at("/docs/{file:.*}").on(GET, documents::file))
+        .default_service(web::to(not_found));
 }
 
 async fn not_found() -> Result<&'static str, Problem> {
     Err(Problem::new(Code::NotFound, "There is nothing at this path."))
+}
+
+/// A path with the handlers of its methods.
+struct Path {
+    path: &'static str,
+    resource: Resource,
+    allow: Vec<&'static str>,
+}
+
+fn at(path: &'static str) -> Path {
+    Path { path, resource: web::resource(path), allow: Vec::new() }
+}
+
+impl Path {
+    fn on<F, Args>(mut self, methods: &'static [Method], handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        for method in methods {
+            self.resource = self.resource.route(web::method(method.clone()).to(handler.clone()));
+            self.allow.push(method.as_str());
+        }
+        self
+    }
+}
+
+impl HttpServiceFactory for Path {
+    fn register(self, config: &mut AppService) {
+        let Self { path, resource, allow } = self;
+        let allow = allow.join(", ");
+        let refused = move || {
+            let refused = Problem::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."));
+            ready(match HeaderValue::from_str(&allow) {
+                Ok(allow) => Err::<&str, _>(refused.header(ALLOW, allow)),
+                Err(_) => Err(refused),
+            })
+        };
+        resource
+            .default_service(web::to(refused))
+            .wrap_fn(move |request, service| {
+                edge::Route::note(&request, path);
+                service.call(request)
+            })
+            .register(config);
+    }
 }

@@ -19,15 +19,9 @@ macro_rules! refs {
 // References to the schemas, for the descriptions of bodies and parameters.
 refs! {
     id "Id";
-    unit_price "UnitPrice";
-    claimed_total "ClaimedTotal";
-    currency_or_null "CurrencyOrNull";
     status_in "StatusInput";
-    status_cancelled "CancelledStatusInput";
-    status_moving "MovingStatusInput";
     status_out "Status";
     cancel_reason_out "CancelReason";
-    cancel_reason_or_null "CancelReasonOrNull";
     time_in "Time";
     time_out "Timestamp";
     cursor "Cursor";
@@ -50,11 +44,6 @@ fn types_in() -> Array {
     let types = OrderEventKind::ALL.map(OrderEventKind::as_str);
     let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types)).build();
     ArrayBuilder::new().items(one).build()
-}
-
-/// Null.
-pub(crate) fn nothing() -> Object {
-    ObjectBuilder::new().schema_type(Type::Null).build()
 }
 
 /// `*` or a list of entity tags, which may be empty and then matches nothing.

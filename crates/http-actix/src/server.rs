@@ -1,5 +1,5 @@
-//! The two servers, the main one and the one for operators, and how actix is set up for them. Signals
-//! are not handled here: the composition root decides when to stop.
+//! The two servers, the main one and the one for operators, and how actix is set up for them. The
+//! composition root handles signals and decides when to stop.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -17,15 +17,14 @@ use crate::endpoints::documents::Documents;
 use crate::management::Management;
 use crate::{document, edge, routes};
 
-/// How long an idle connection is kept: longer than the usual load balancer's 60 s, so that it is
-/// the balancer who closes.
+/// How long an idle connection is kept: longer than the usual load balancer's 60 s, so that the
+/// balancer closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to read an answer that came before its body was read, and to close.
 const LINGER: Duration = Duration::from_secs(2);
-
-/// Few people and programs ask here, and what they ask for may take the database a while.
+/// For the management port: few clients use it, and some operations take the database a while.
 const MOST_IN_FLIGHT: usize = 32;
-/// The process is about to end when this server stops: nobody waits for idle connections.
+/// For the management port: it stops last, so idle connections are not waited for.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// Connections that may wait to be taken up.
@@ -68,7 +67,7 @@ pub fn serve_management(
     management: Management,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
-    // What is counted and limited is the load of the main port.
+    // The limits and the counters of the main port are about its load alone.
     http.in_flight = Arc::default();
     http.settings = HttpSettings {
         max_in_flight: MOST_IN_FLIGHT.into(),
@@ -109,20 +108,19 @@ fn run(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(settings.head_deadline)
         .client_disconnect_timeout(LINGER)
-        // Who closes its side of a connection is gone. TCP cannot tell a client that only says that
-        // it has no more to say (`nc -N`) from one that hung up, and a server that waits to see
-        // which it was finds out by its next write alone: for a stream of events that is the next
-        // sign of life, and until then it holds a place. Most clients never do the former, and
-        // proxies in front (nginx) take it for an abort as we do; those that do it lose the answer,
-        // not the effect: a write that has begun runs to its end, and can be asked for again under
-        // its idempotency key.
+        // A client that closes its side of a connection counts as gone. TCP cannot tell a client that
+        // has only sent everything (`nc -N`) from one that hung up. A server that waits finds out with
+        // its next write; for a stream of events that is the next heartbeat, and until then the stream
+        // would stay open. Few clients close one side only, and proxies such as nginx take it for an
+        // abort, too. Such a client loses the answer, not the effect: a write that has begun runs to
+        // its end, and can be repeated under its idempotency key.
         .h1_allow_half_closed(false)
         .shutdown_timeout(whole_seconds(settings.shutdown_timeout))
         .listen(listener)?
         .run())
 }
 
-/// Actix counts in seconds; a fraction is rounded up, so that nobody is cut off early.
+/// Actix counts in seconds; a fraction is rounded up, so that no request is cut off early.
 fn whole_seconds(time: Duration) -> u64 {
     let fraction = u64::from(time.subsec_nanos() > 0);
     time.as_secs().saturating_add(fraction)

@@ -24,7 +24,7 @@ pub enum OrderEventKind {
 
 /// Not the name of an [`OrderEventKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the name of an event of an order, such as order.created")]
+#[error("must be one of {}", OrderEventKind::ALL.map(OrderEventKind::as_str).join(", "))]
 pub struct UnknownEventKind;
 
 impl OrderEventKind {

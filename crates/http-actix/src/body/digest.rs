@@ -1,12 +1,39 @@
-//! Digests of parsed requests: the same request gives the same digest, whatever its white space,
-//! the order of its fields, or how it spells its numbers. Every part is written with its length or
-//! at a fixed width, so that no two requests run together.
+//! Fingerprints: digests of parsed requests. The same request has the same one, whatever its white
+//! space, the order of its fields, or how it spells its numbers. Every part is written with its
+//! length or at a fixed width, so that no two requests run together.
+//!
+//! They are recorded with the answers, so they may never change; `tests/http/fingerprints.rs` pins
+//! them.
 
-use order_app::idempotency::Fingerprint;
-use order_domain::{Amount, OrderLine};
+use order_app::idempotency::{Fingerprint, Operation};
+use order_domain::OrderId;
 use sha2::{Digest as _, Sha256};
 
 pub(crate) struct Digest(Sha256);
+
+/// A part of a request that counts for its fingerprint.
+pub(crate) trait Digested {
+    fn digest(&self, digest: &mut Digest);
+}
+
+/// The fingerprint of a request for an operation, on an existing order or for a new one. Conditions
+/// are outside it: a client that repeats a change with a fresher version still means the same.
+pub(crate) fn fingerprint(
+    operation: Operation,
+    order: Option<OrderId>,
+    body: &impl Digested,
+) -> Fingerprint {
+    let mut digest = Digest::new(match operation {
+        Operation::Place => "place/1",
+        Operation::ReplaceLines => "replace-lines/1",
+        Operation::ChangeStatus => "change-status/1",
+    });
+    if let Some(order) = order {
+        digest.number(order.get());
+    }
+    body.digest(&mut digest);
+    Fingerprint(digest.finish())
+}
 
 impl Digest {
     /// `kind` keeps digests of different things apart.
@@ -29,32 +56,25 @@ impl Digest {
         self.0.update(text.as_bytes());
     }
 
-    pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
-        match value {
-            None => self.0.update([0]),
-            Some(value) => {
-                self.0.update([1]);
-                write(self, value);
-            }
+    pub(crate) fn required(&mut self, value: &impl Digested) {
+        value.digest(self);
+    }
+
+    pub(crate) fn optional<T: Digested>(&mut self, value: &Option<T>) {
+        self.0.update([u8::from(value.is_some())]);
+        if let Some(value) = value {
+            value.digest(self);
         }
     }
 
-    /// The spelling without trailing zeros, so that 2.50 is 2.5.
-    pub(crate) fn amount(&mut self, amount: Amount) {
-        self.text(&amount.to_string());
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
+}
 
-    pub(crate) fn lines(&mut self, lines: &[OrderLine]) {
-        self.count(lines.len());
-        for line in lines {
-            self.number(line.product_id.get());
-            self.optional(line.name.as_ref(), |digest, name| digest.text(name.as_str()));
-            self.number(line.quantity.get().into());
-            self.amount(line.unit_price.get());
-        }
-    }
-
-    pub(crate) fn finish(self) -> Fingerprint {
-        Fingerprint(self.0.finalize().into())
+impl<T: Digested> Digested for Vec<T> {
+    fn digest(&self, digest: &mut Digest) {
+        digest.count(self.len());
+        self.iter().for_each(|value| value.digest(digest));
     }
 }

@@ -1,5 +1,4 @@
-//! An order's events as they leave: a batch in the JSON format of CloudEvents 1.0. What an event
-//! looks like is said where it is written, in `order-events`.
+//! An order's events: a batch in the JSON format of CloudEvents 1.0, which `order-events` defines.
 
 use std::borrow::Cow;
 
@@ -24,8 +23,8 @@ impl PartialSchema for EventBody {
     }
 }
 
-/// A JSON array of events. One that cannot be read makes the whole page fail: a history with a
-/// silent gap would be worse.
+/// A JSON array of events. The page fails when one of them cannot be read: a history must have no
+/// silent gap.
 pub(crate) fn batch(events: &[EventRecord]) -> Result<Vec<u8>, Problem> {
     let batch = events
         .iter()

@@ -1,79 +1,45 @@
-//! The lines of an order in a request body.
+//! The lines of an order in a request's body.
 
-use order_domain::{Currency, OrderLine, OrderLines, ProductId};
+use order_domain::{OrderLine, OrderLines};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use serde_json::{Value as Json, json};
 
-use super::fields;
-use super::reader::{At, Errors, Fields, Noted, Wrong};
+use super::declaration::{Body, body};
+use super::reader::{At, Fields, Noted, Reading, Value};
+use super::values::{array, reference};
 
-/// One line of an order.
-#[derive(ToSchema)]
-#[schema(as = OrderLineInput)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "only describes the body; the reader below reads it")]
-pub(crate) struct LineBody {
-    /// What is bought. Each product may stand in one line only.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1001)]
-    product_id: i64,
-    /// What it is called at this moment.
-    #[schema(
-        max_length = 200,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$",
-        example = "Desk lamp"
-    )]
-    name: Option<String>,
-    /// How many pieces.
-    #[schema(minimum = 1, maximum = 9_999, example = 3)]
-    quantity: i64,
-    /// What one piece costs.
-    #[schema(schema_with = crate::schema::unit_price)]
-    unit_price: String,
-}
-
-/// Reads `items`. The currency, when it is known, decides how many decimals prices may have.
-pub(super) fn read(
-    body: &mut Fields<'_>,
-    currency: Option<Currency>,
-    errors: &mut Errors,
-) -> Result<Vec<OrderLine>, Noted> {
-    let values =
-        body.required("items", errors, |value| fields::array(1, OrderLines::MAX)(value))?;
-    let mut lines = Vec::with_capacity(values.len());
-    for (position, value) in values.iter().copied().enumerate() {
-        lines.push(line(value, At::Entry { of: "items", position }, currency, errors));
+body! { OrderLine as "OrderLineInput", digested:
+    /// One line of an order.
+    {
+        /// What is bought. Each product may stand in one line only.
+        "productId" required product_id;
+        /// What it is called at this moment.
+        "name" optional name;
+        /// How many pieces.
+        "quantity" required quantity;
+        /// What one piece costs.
+        "unitPrice" required unit_price;
     }
-    lines.into_iter().collect()
 }
 
-fn line(
-    value: &RawValue,
-    at: At,
-    currency: Option<Currency>,
-    errors: &mut Errors,
-) -> Result<OrderLine, Noted> {
-    let mut line = Fields::of_value(value, at, errors)?;
-    let product_id = line.required("productId", errors, fields::id(ProductId::new));
-    let name = line.optional("name", errors, fields::product_name);
-    let quantity = line.required("quantity", errors, fields::quantity);
-    let unit_price = line.required("unitPrice", errors, |value| {
-        let price = fields::unit_price(value)?;
-        match currency {
-            Some(currency) if !price.fits(currency) => Err(too_fine(currency)),
-            _ => Ok(price),
+impl Value for Vec<OrderLine> {
+    fn schema() -> Json {
+        let items = reference(OrderLine::NAME);
+        json!({"type": "array", "items": items, "minItems": 1, "maxItems": OrderLines::MAX})
+    }
+
+    fn read(value: &RawValue, at: At<'_>, reading: &mut Reading) -> Result<Self, Noted> {
+        let values = array(value, 1, OrderLines::MAX).map_err(|wrong| reading.note(at, wrong))?;
+        let mut lines = Self::with_capacity(values.len());
+        let mut all = Ok(());
+        for (position, value) in values.into_iter().enumerate() {
+            let at = At::Entry(&at, position);
+            let line = Fields::of_value(value, at, reading);
+            match line.and_then(|fields| OrderLine::read(fields, reading)) {
+                Ok(line) => lines.push(line),
+                Err(noted) => all = Err(noted),
+            }
         }
-    });
-    line.finish(errors);
-    Ok(OrderLine {
-        product_id: product_id?,
-        name: name?,
-        quantity: quantity?,
-        unit_price: unit_price?,
-    })
-}
-
-fn too_fine(currency: Currency) -> Wrong {
-    let most = currency.decimals();
-    let message = format!("must have at most {most} decimals in {currency}");
-    Wrong::new("too_many_decimals", message)
+        all.map(|()| lines)
+    }
 }

@@ -7,7 +7,7 @@ use order_domain::{
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// Reserved for each order, and once more: enough for one of a few lines.
+/// Bytes reserved for each order, and once more: enough for an order of a few lines.
 const RESERVE: usize = 640;
 
 /// An order.
@@ -100,7 +100,7 @@ impl Serialize for Spelled {
     }
 }
 
-/// A page of orders, written one by one, too.
+/// A page of orders, written one by one.
 struct Orders<'a>(&'a [Order]);
 
 impl Serialize for Orders<'_> {
@@ -109,7 +109,7 @@ impl Serialize for Orders<'_> {
     }
 }
 
-/// The lines of an order, written one by one: a page of orders needs no list of each one's.
+/// The lines of an order, written one by one, without a list of bodies in memory.
 struct Lines<'a>(&'a OrderLines);
 
 impl Serialize for Lines<'_> {
@@ -171,7 +171,7 @@ pub(crate) fn page(orders: &[Order], next_cursor: Option<String>) -> Vec<u8> {
     json(&body, orders.len())
 }
 
-/// Bodies are plain texts and numbers, so writing them to memory cannot fail.
+/// Writes a body to memory, which cannot fail: bodies are plain texts and numbers.
 fn json<T: Serialize>(body: &T, orders: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(orders.saturating_add(1).saturating_mul(RESERVE));
     let _ = serde_json::to_writer(&mut bytes, body);

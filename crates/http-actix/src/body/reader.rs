@@ -1,62 +1,77 @@
-//! Reads JSON objects field by field. Values stay text until their field is read, so a number is
-//! seen as the client wrote it, nothing nested is ever recursed into, and every field that is
-//! wrong, unknown or doubled is found in one pass. What a field must be is in `fields.rs`.
+//! Reads JSON objects field by field. Values stay text until their field is read. So a number is seen
+//! as the client wrote it, unknown values are not parsed, however deep they are, and every field that is
+//! wrong, unknown or doubled is found in one pass. What a value must be is in `values.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use order_domain::Currency;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use crate::problem::{Code, FieldError, Place, Problem};
+use crate::problem::{Code, FieldError, Problem, amount_overflow};
 
 /// The most errors that are told; an honest body with every field of every line wrong has fewer.
 const MOST_ERRORS: usize = 1_000;
 
+/// A type whose values stand in bodies.
+pub(super) trait Value: Sized {
+    fn schema() -> Json;
+
+    /// Reads a value, and notes what is wrong with it or with values inside it.
+    fn read(value: &RawValue, at: At<'_>, reading: &mut Reading) -> Result<Self, Noted>;
+}
+
 /// Why a value is not what its field must be.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) code: &'static str,
     pub(super) message: Cow<'static, str>,
 }
 
 /// A field was wrong, and the error has been noted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct Noted;
 
-/// What is wrong with a body.
+/// The state of reading one body.
 #[derive(Default)]
-pub(super) struct Errors(Vec<FieldError>);
-
-/// Where an object stands in the body. It is spelled (RFC 6901) only when something is wrong.
-#[derive(Clone, Copy)]
-pub(super) enum At {
-    /// It is the body.
-    Top,
-    /// It is an entry of an array of the body.
-    Entry {
-        /// The field that holds the array.
-        of: &'static str,
-        /// From 0.
-        position: usize,
-    },
+pub(super) struct Reading {
+    errors: Vec<FieldError>,
+    /// Decides how many decimals prices may have. When it is not known, the domain checks them.
+    pub(super) currency: Option<Currency>,
+    /// Whether the client claims a total above the largest amount, which is a broken rule rather
+    /// than a wrong field: it is told when no field is wrong.
+    pub(super) claims_too_much: bool,
 }
 
-impl fmt::Display for At {
+/// Where a value is in the body; spelled as a JSON pointer (RFC 6901) only when something is wrong.
+#[derive(Clone, Copy)]
+pub(super) enum At<'a> {
+    /// It is the body.
+    Body,
+    /// It is a field of the object there.
+    Field(&'a At<'a>, &'a str),
+    /// It is an entry, from 0, of the array there.
+    Entry(&'a At<'a>, usize),
+}
+
+impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Top => Ok(()),
-            Self::Entry { of, position } => write!(f, "/{of}/{position}"),
+            Self::Body => Ok(()),
+            Self::Field(of, name) => {
+                write!(f, "{of}/{}", name.replace('~', "~0").replace('/', "~1"))
+            }
+            Self::Entry(of, position) => write!(f, "{of}/{position}"),
         }
     }
 }
 
-/// The fields of one object that nobody has read yet.
+/// The fields of one object that are not read yet.
 pub(super) struct Fields<'a> {
-    at: At,
+    at: At<'a>,
     left: Vec<(Cow<'a, str>, &'a RawValue)>,
-    known: Vec<&'static str>,
 }
 
 impl Wrong {
@@ -65,26 +80,27 @@ impl Wrong {
     }
 }
 
-impl Errors {
-    pub(super) fn note(&mut self, at: String, wrong: Wrong) -> Noted {
-        if self.0.len() < MOST_ERRORS {
-            self.0.push(FieldError {
-                place: Place::Pointer(at),
-                code: wrong.code,
-                message: wrong.message,
-            });
+impl Reading {
+    pub(super) fn note(&mut self, at: At<'_>, wrong: Wrong) -> Noted {
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(FieldError::pointer(at.to_string(), wrong.code, wrong.message));
         }
         Noted
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// What was read, unless something was wrong with the body.
+    pub(super) fn end<T>(self, read: Result<T, Noted>) -> Result<T, Problem> {
+        match read {
+            Ok(read) if self.errors.is_empty() && !self.claims_too_much => Ok(read),
+            _ => Err(self.problem()),
+        }
     }
-}
 
-impl From<Errors> for Problem {
-    fn from(Errors(errors): Errors) -> Self {
-        let all = |code: &str| errors.iter().all(|error| error.code == code);
+    fn problem(self) -> Problem {
+        if self.errors.is_empty() {
+            return amount_overflow();
+        }
+        let all = |code: &str| self.errors.iter().all(|error| error.code == code);
         let (code, detail) = if all("unknown_field") {
             (Code::UnknownField, "The body has fields that nobody knows.")
         } else if all("unknown_status") {
@@ -92,7 +108,7 @@ impl From<Errors> for Problem {
         } else {
             (Code::ValidationFailed, "Fields of the body are wrong.")
         };
-        Self::new(code, detail).errors(errors)
+        Problem::new(code, detail).errors(self.errors)
     }
 }
 
@@ -101,76 +117,74 @@ impl<'a> Fields<'a> {
     pub(super) fn of_body(bytes: &'a [u8]) -> Result<Self, Problem> {
         let malformed = || Problem::new(Code::MalformedJson, "The body must be one JSON object.");
         let text = std::str::from_utf8(bytes).map_err(|_| malformed())?;
-        Self::of_text(text, At::Top).ok_or_else(malformed)
+        Self::of_text(text, At::Body).ok_or_else(malformed)
     }
 
     /// The fields of an object inside a body.
     pub(super) fn of_value(
         value: &'a RawValue,
-        at: At,
-        errors: &mut Errors,
+        at: At<'a>,
+        reading: &mut Reading,
     ) -> Result<Self, Noted> {
         let wrong = || Wrong::new("invalid_type", "must be an object");
-        Self::of_text(value.get(), at).ok_or_else(|| errors.note(at.to_string(), wrong()))
+        Self::of_text(value.get(), at).ok_or_else(|| reading.note(at, wrong()))
     }
 
-    fn of_text(text: &'a str, at: At) -> Option<Self> {
+    fn of_text(text: &'a str, at: At<'a>) -> Option<Self> {
         let Object(left) = serde_json::from_str(text).ok()?;
-        let known = Vec::new();
-        Some(Self { at, left, known })
+        Some(Self { at, left })
     }
 
     /// A field that must be there.
-    pub(super) fn required<T>(
+    pub(super) fn required<T: Value>(
         &mut self,
         name: &'static str,
-        errors: &mut Errors,
-        read: impl FnOnce(&'a RawValue) -> Result<T, Wrong>,
+        reading: &mut Reading,
     ) -> Result<T, Noted> {
-        let missing = || Err(Wrong::new("required", "must be given"));
-        let value = self.take(name).map_or_else(missing, read);
-        value.map_err(|wrong| errors.note(self.pointer(name), wrong))
+        let at = At::Field(&self.at, name);
+        match take(&mut self.left, name) {
+            Some(value) => T::read(value, at, reading),
+            None => Err(reading.note(at, Wrong::new("required", "must be given"))),
+        }
     }
 
     /// A field that may be left out; null is the same as absent.
-    pub(super) fn optional<T>(
+    pub(super) fn optional<T: Value>(
         &mut self,
         name: &'static str,
-        errors: &mut Errors,
-        read: impl FnOnce(&'a RawValue) -> Result<T, Wrong>,
+        reading: &mut Reading,
     ) -> Result<Option<T>, Noted> {
-        match self.take(name) {
+        match take(&mut self.left, name) {
             Some(value) if value.get() != "null" => {
-                read(value).map(Some).map_err(|wrong| errors.note(self.pointer(name), wrong))
+                T::read(value, At::Field(&self.at, name), reading).map(Some)
             }
             _ => Ok(None),
         }
     }
 
-    /// The first value under a name.
-    pub(super) fn take(&mut self, name: &'static str) -> Option<&'a RawValue> {
-        self.known.push(name);
-        let found = self.left.iter().position(|(key, _)| key == name)?;
-        // The order of what is left only matters for the order of errors about it.
-        Some(self.left.remove(found).1)
+    /// The first value under a name, which stays to be read.
+    pub(super) fn peek(&self, name: &str) -> Option<&'a RawValue> {
+        self.left.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
-    pub(super) fn pointer(&self, name: &str) -> String {
-        // RFC 6901, section 3.
-        format!("{}/{}", self.at, name.replace('~', "~0").replace('/', "~1"))
-    }
-
-    /// Notes every field that nobody has asked for.
-    pub(super) fn finish(self, errors: &mut Errors) {
+    /// Notes every field that is still there: it stands twice when its name is known.
+    pub(super) fn finish(self, known: &[&str], reading: &mut Reading) {
         for (name, _) in &self.left {
-            let wrong = if self.known.iter().any(|known| known == name) {
+            let wrong = if known.iter().any(|known| known == name) {
                 Wrong::new("duplicate_field", "stands twice in this object")
             } else {
                 Wrong::new("unknown_field", "is not a field of this object")
             };
-            errors.note(self.pointer(name), wrong);
+            reading.note(At::Field(&self.at, name), wrong);
         }
     }
+}
+
+/// Takes the first value under a name.
+fn take<'a>(left: &mut Vec<(Cow<'a, str>, &'a RawValue)>, name: &str) -> Option<&'a RawValue> {
+    let found = left.iter().position(|(key, _)| key == name)?;
+    // The order of what is left only matters for the order of errors about it.
+    Some(left.remove(found).1)
 }
 
 /// An object's fields, in order, doubled ones included.
@@ -201,72 +215,5 @@ impl<'de> Deserialize<'de> for Object<'de> {
         }
 
         deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The codes and pointers that a body gets when only `a` is known.
-    fn noted(body: &str) -> Vec<(String, &'static str)> {
-        let mut errors = Errors::default();
-        let mut fields = Fields::of_body(body.as_bytes()).unwrap();
-        let _ = fields.required("a", &mut errors, |value| Ok(value.get()));
-        fields.finish(&mut errors);
-        let told = |error: FieldError| match error.place {
-            Place::Pointer(at) => (at, error.code),
-            _ => panic!("not in the body"),
-        };
-        errors.0.into_iter().map(told).collect()
-    }
-
-    #[test]
-    fn fields_are_told_missing_unknown_or_doubled() {
-        assert_eq!(noted(r#"{"a":1}"#), []);
-        assert_eq!(noted("{}"), [("/a".to_owned(), "required")]);
-        assert_eq!(
-            noted(r#"{"a":1,"b":{"deep":[1]},"a":2,"c/d~e":null}"#),
-            [
-                ("/b".to_owned(), "unknown_field"),
-                ("/a".to_owned(), "duplicate_field"),
-                ("/c~1d~0e".to_owned(), "unknown_field"),
-            ]
-        );
-        // An escaped name is the same name.
-        assert_eq!(noted(r#"{"\u0061":1}"#), []);
-    }
-
-    #[test]
-    fn only_one_whole_object_is_a_body() {
-        for wrong in [
-            &b""[..],
-            b" ",
-            b"null",
-            b"[]",
-            b"1",
-            b"{",
-            b"{}{}",
-            b"{'a':1}",
-            b"{\"a\":1,}",
-            b"{\"a\":01}",
-            b"{\"a\":NaN}",
-            b"{\"\xff\":1}",
-            b"\xef\xbb\xbf{}",
-        ] {
-            assert!(Fields::of_body(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn depth_costs_no_stack() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(noted(&deep), []);
-    }
-
-    #[test]
-    fn the_number_of_errors_is_bounded() {
-        let many: Vec<_> = (0..5_000).map(|i| format!("\"f{i}\":1")).collect();
-        assert_eq!(noted(&format!("{{{}}}", many.join(","))).len(), MOST_ERRORS);
     }
 }

@@ -1,4 +1,4 @@
-//! Events as they leave one by one: server-sent events (WHATWG HTML, section 9.2).
+//! The stream of events: server-sent events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -11,28 +11,28 @@ use futures_util::Stream;
 use order_app::feed::{FeedBatch, FeedEvent, Gone, Subscription};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream that has been silent for so long gives a sign of life.
+/// How long a stream may be silent; then it sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// After so many milliseconds a client connects again.
+/// The milliseconds after which a client connects again.
 const RETRY: u32 = 1_000;
 
 type Next = Pin<Box<dyn Future<Output = (Subscription, Result<FeedBatch, Gone>)>>>;
 
-/// The body of a stream. It takes no more from its subscription than the connection takes from it.
+/// The body of a stream. It reads from its subscription only when the connection can take more.
 pub(crate) struct EventStream {
     next: Next,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     heartbeat: Pin<Box<Sleep>>,
     /// What is sent first.
     greeting: Option<Bytes>,
-    /// Everything up to this id is told, or was not asked for.
+    /// Everything up to this id is sent, or does not pass the filter.
     through: i64,
     /// The last id that was sent.
     sent: i64,
     record: Record,
 }
 
-/// What is left of a stream in the log.
+/// What the log says of a stream that has ended.
 struct Record {
     trace_id: String,
     started: Instant,
@@ -49,7 +49,7 @@ impl EventStream {
         trace_id: String,
     ) -> Self {
         let position = subscription.position();
-        // So that also a client to which nothing was sent yet comes back to where it was.
+        // A client that gets no event connects again with this id.
         let greeting = format!("retry: {RETRY}\nid: {position}\n\n");
         Self {
             next: listen(subscription),
@@ -75,7 +75,7 @@ impl EventStream {
         }
         while let Poll::Ready((subscription, next)) = self.next.as_mut().poll(context) {
             let Ok(FeedBatch { events, through }) = next else {
-                // The client comes back with its last id, and is told what is wrong with that.
+                // The client connects again with its last id, and gets 410 `events_purged`.
                 self.record.end = Some("events were purged before they were sent");
                 return Poll::Ready(None);
             };
@@ -91,22 +91,22 @@ impl EventStream {
         }
         if self.heartbeat.as_mut().poll(context).is_ready() {
             self.rest();
-            // Polled at once, so that it wakes us.
+            // Polled once, so that the timer wakes this stream.
             let _ = self.heartbeat.as_mut().poll(context);
-            return Poll::Ready(Some(self.sign_of_life()));
+            return Poll::Ready(Some(self.heartbeat_frame()));
         }
         Poll::Pending
     }
 
-    /// Starts a silence.
+    /// Starts the time until the next heartbeat.
     fn rest(&mut self) {
         let now = Instant::now();
         self.heartbeat.as_mut().reset(now.checked_add(HEARTBEAT).unwrap_or(now));
     }
 
-    /// A comment; or, when events have passed that were not asked for, an id alone, so that the
-    /// client comes back to after them.
-    fn sign_of_life(&mut self) -> Bytes {
+    /// A comment; or, when events have passed that the filter leaves out, an id alone, so that the
+    /// client connects again after them.
+    fn heartbeat_frame(&mut self) -> Bytes {
         if self.through > self.sent {
             self.sent = self.through;
             return format!("id: {}\n\n", self.sent).into();
@@ -147,7 +147,7 @@ fn frames(events: &[std::sync::Arc<FeedEvent>]) -> Bytes {
     let room = events.iter().map(|event| event.json.len().saturating_add(64));
     let mut text = String::with_capacity(room.sum());
     for FeedEvent { position, kind, json, .. } in events.iter().map(AsRef::as_ref) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(text, "id: {position}\nevent: {kind}\ndata: {json}\n\n");
     }
     text.into()

@@ -1,4 +1,4 @@
-//! Which problems each operation may answer, added to the document in one form.
+//! The problems in the documents: their schema, and which of them each operation may answer.
 
 use std::collections::BTreeMap;
 

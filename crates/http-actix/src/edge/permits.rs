@@ -41,10 +41,12 @@ pub(super) fn enter(
     count(app).map(Some)
 }
 
-/// Takes a permit for a request that came without one.
+/// Takes a permit for a request, unless it has one.
 pub(crate) fn take(request: &HttpRequest, app: &web::Data<App>) -> Result<(), Problem> {
-    let permit = count(app).map_err(refused)?;
-    request.extensions_mut().insert(permit);
+    if !request.extensions().contains::<Permit>() {
+        let permit = count(app).map_err(refused)?;
+        request.extensions_mut().insert(permit);
+    }
     Ok(())
 }
 

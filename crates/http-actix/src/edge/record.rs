@@ -1,5 +1,5 @@
-//! What is left of a request when it is answered: one line in the access log, one measurement, and
-//! the cause of a failure. Where logs and metrics go is the composition root's.
+//! Records each answered request: one line in the access log, one measurement, and the cause of a
+//! failure. The composition root decides where logs and metrics go.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,13 +11,13 @@ use metrics::Histogram;
 use super::Exchange;
 use crate::problem::{Code, Problem};
 
-/// The one place where the cause of a failure is told, with the trace id of the span around.
+/// Logs the cause of a failure, once, with the trace id of the span around it.
 pub(super) fn failure(problem: &Problem) {
     let code = problem.code().as_str();
     match (problem.cause(), problem.code()) {
         (Some(cause), Code::InternalError) => tracing::error!(code, cause, "a request failed"),
         (Some(cause), _) => tracing::warn!(code, cause, "a request failed"),
-        // Shed on purpose: counted and in the access log, but not worth a warning each.
+        // Refused on purpose, such as `overloaded`: it is counted and in the access log.
         (None, _) => tracing::debug!(code, "a request was refused"),
     }
 }
@@ -58,7 +58,7 @@ fn traced(exchange: &Exchange, Labels { method, route, status }: Labels, code: O
     if let Some(order) = exchange.route.0.order.get() {
         step.record("order.id", order);
     }
-    // What a client did wrong is no failure here.
+    // An error of the client is no failure of the service.
     if status.is_server_error() {
         step.record("otel.status_code", "ERROR");
         step.record("error.type", code.map_or("_OTHER", Code::as_str));
@@ -74,8 +74,8 @@ struct Labels {
 }
 
 thread_local! {
-    /// The histograms that this thread has used: there are few, and finding one anew for each
-    /// request costs more than recording in it.
+    /// The histograms that this thread has used: there are few, and looking one up in the registry
+    /// costs more than recording in it.
     static HISTOGRAMS: RefCell<HashMap<Labels, Histogram>> = RefCell::default();
 }
 
@@ -98,7 +98,7 @@ fn histogram(Labels { method, route, status }: Labels) -> Histogram {
 /// The status of a request whose client was gone before there was an answer, as proxies write it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Logs and counts a request that nobody waits for any longer. What it asked for may go on.
+/// Logs and counts a request whose client has gone away. What it asked for may go on.
 pub(super) fn given_up(exchange: &Exchange) {
     let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
     answered(exchange, status, None);

@@ -11,16 +11,16 @@ use tracing::field::Empty;
 /// The longest correlation id that is taken over from a client.
 const LONGEST_ID: usize = 128;
 
-/// A request's place in the world.
+/// The trace that a request belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
-    /// 32 hexadecimal digits: the client's trace id, or a fresh one.
+    /// The client's trace id or a new one, as 32 hexadecimal digits.
     pub(crate) id: String,
-    /// The client's `x-request-id` when it sent a sensible one, else the trace id.
+    /// The client's `x-request-id` when it is valid, else the trace id.
     pub(crate) correlation_id: String,
-    /// For events: where they continue.
+    /// Continues the trace in events.
     traceparent: Option<String>,
-    /// The span of the request itself, when traces are recorded at all.
+    /// The span of the request, when traces are recorded.
     own: Option<Own>,
 }
 
@@ -28,13 +28,13 @@ pub(crate) struct Trace {
 #[derive(Debug, Clone, Copy)]
 struct Own {
     context: TraceContext,
-    /// What the client said.
+    /// The client's span.
     parent: Option<TraceContext>,
 }
 
 impl Trace {
-    /// `sampling` is the share of traces that begin here which are recorded; `None` when traces are
-    /// not recorded here at all. Then what the client sent is carried on as it came.
+    /// `sampling` is the share of the traces that begin here and are recorded. With `None` no trace is
+    /// recorded here, and the client's trace is passed on as it came.
     pub(super) fn of(headers: &HeaderMap, entropy: &dyn Entropy, sampling: Option<f64>) -> Self {
         let sent = sole(headers, "traceparent")
             .and_then(|text| TraceContext::parse(text).map(|context| (context, text)));
@@ -51,7 +51,7 @@ impl Trace {
         Self { id, correlation_id, traceparent, own }
     }
 
-    /// What an event remembers of it.
+    /// What an event records of it.
     pub(crate) fn origin(&self) -> Origin {
         Origin {
             correlation_id: self.correlation_id.clone(),
@@ -59,7 +59,7 @@ impl Trace {
         }
     }
 
-    /// Around everything that is logged about the request.
+    /// The span around everything that is logged about the request.
     pub(super) fn around(&self) -> Span {
         let trace_id = self.id.as_str();
         match self.own {
@@ -71,7 +71,7 @@ impl Trace {
         }
     }
 
-    /// The step of the trace that the request is; none when it is not recorded.
+    /// The span that is recorded for the request, if it is.
     pub(super) fn step(&self) -> Span {
         let Some(Own { context, parent }) = self.own.filter(|own| own.context.is_sampled) else {
             return Span::none();
@@ -95,7 +95,7 @@ impl Trace {
 }
 
 impl Own {
-    /// A child of what the client sent, recorded if that is; or the first of a new trace.
+    /// A child of the client's span, recorded if that is; or the first span of a new trace.
     fn of(parent: Option<TraceContext>, entropy: &dyn Entropy, share: f64) -> Self {
         let trace_id = parent.map_or_else(|| entropy.bits(), |parent| parent.trace_id).max(1);
         let is_sampled = parent.map_or_else(|| is_in(trace_id, share), |parent| parent.is_sampled);
@@ -104,9 +104,9 @@ impl Own {
     }
 }
 
-/// Decided by the trace id, so that everybody who is asked decides the same.
+/// Decided by the trace id, so that all services decide the same.
 fn is_in(trace_id: u128, share: f64) -> bool {
-    /// The last 31 bits, which anybody who makes up trace ids makes up at random.
+    /// The last 31 bits, which are random in every trace id.
     const LAST: u32 = 0x7fff_ffff;
     let part = u32::try_from(trace_id & u128::from(LAST)).unwrap_or_default();
     f64::from(part) < share * (f64::from(LAST) + 1.0)

@@ -1,6 +1,6 @@
-//! Request bodies that nobody reads to their end. The framework would read such a body on, for as
-//! long as the client likes to send chunks; as long as we hold it, the framework closes the
-//! connection instead, after a grace in which the client can still read the answer.
+//! Request bodies that are not read to their end. The framework would read on for as long as the
+//! client sends chunks. While this file holds the rest of the body, the framework closes the connection
+//! instead, after a short time in which the client can read the answer.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ impl RequestBody {
         Self(Rc::new(RefCell::new(body)))
     }
 
-    /// The body, to be read. Who does not reach its end must [put it back](Self::put_back).
+    /// The body, to be read. A reader that stops early must [put it back](Self::put_back).
     pub(crate) fn reader(&self) -> Option<Payload> {
         self.0.borrow_mut().take()
     }
@@ -34,7 +34,7 @@ impl RequestBody {
         *self.0.borrow_mut() = Some(payload);
     }
 
-    /// Ties what is left of the body to the answer.
+    /// Keeps the rest of the body for as long as the answer is being sent.
     pub(super) fn close_if_unread(&self, response: HttpResponse) -> HttpResponse {
         match self.reader() {
             None => response,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::health::{Component, Status};
 
-/// What Spring Boot answers with, and its clients accept.
+/// The content type of Spring Boot, which its clients accept.
 const CONTENT: &str = "application/vnd.spring-boot.actuator.v3+json";
 
 /// `GET /actuator`.
@@ -17,8 +17,8 @@ pub(crate) async fn links(request: HttpRequest) -> HttpResponse {
     linked(&request, &[])
 }
 
-/// The links to what every port has, and to more, each by its name and path. Clients such as Spring
-/// Boot Admin go where they point as they stand, so they begin with the address that was asked.
+/// The links that both ports have, and more, each with its name and path. Clients such as Spring Boot
+/// Admin follow them as they are, so they begin with the address of the request.
 pub(crate) fn linked(request: &HttpRequest, more: &[(&str, &str)]) -> HttpResponse {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let base = host.map(|host| format!("http://{host}")).unwrap_or_default();
@@ -33,9 +33,9 @@ pub(crate) fn linked(request: &HttpRequest, more: &[(&str, &str)]) -> HttpRespon
     spring(StatusCode::OK, &json!({"_links": links}))
 }
 
-/// `GET /actuator/health`: everything. Its status is that of readiness: who sends requests, or
-/// restarts instances, by this page must not do so for a peer that requests do without, because
-/// then one broker would take all instances away at once.
+/// `GET /actuator/health`: everything. Its status is that of readiness. A peer that requests do not
+/// need must not change it, because load balancers and orchestrators watch this page: one broker that
+/// is down would take all instances out of use at once.
 pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
     let database = app.readiness.database(&app.http.orders).await;
     let accepts = app.http.lifecycle.accepts_traffic();
@@ -52,8 +52,8 @@ pub(crate) async fn health(app: web::Data<App>) -> HttpResponse {
     spring(status(database && accepts), &body)
 }
 
-/// `GET /actuator/health/dependencies`: the peers that requests do without, for those who watch
-/// them: 503 when one of them is down.
+/// `GET /actuator/health/dependencies`: the peers that requests do not need, for monitoring: 503 when
+/// one of them is down.
 pub(crate) async fn dependencies(app: web::Data<App>) -> HttpResponse {
     let (status, components) = dependencies_of(&app);
     spring(status_of(status), &json!({"status": status.name(), "components": components}))
@@ -67,17 +67,17 @@ fn dependencies_of(app: &App) -> (Status, Map<String, Value>) {
     (worst.unwrap_or(Status::Unknown), bodies.collect())
 }
 
-/// `GET /actuator/health/liveness`: asks nothing outside, so an outage of the database does not get
-/// every instance restarted.
+/// `GET /actuator/health/liveness`: depends on nothing outside, so that an outage of the database does
+/// not restart every instance.
 pub(crate) async fn liveness() -> HttpResponse {
     let body = json!({"status": "UP", "components": {"livenessState": {"status": "UP"}}});
     spring(StatusCode::OK, &body)
 }
 
-/// `GET /actuator/health/readiness`: whether to send requests here.
+/// `GET /actuator/health/readiness`: whether this instance should get requests.
 pub(crate) async fn readiness(app: web::Data<App>) -> HttpResponse {
     let accepts = app.http.lifecycle.accepts_traffic();
-    // Who is stopping, or not yet started, need not bother the database.
+    // While the instance starts or stops, the database does not matter.
     let (database, components) = if accepts {
         let database = app.readiness.database(&app.http.orders).await;
         let db = json!({"status": up_or_down(database)});

@@ -20,7 +20,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; base-uri 'self'",
 );
 
-/// What is served here.
+/// The documents of one port.
 pub(crate) struct Documents {
     /// The last OpenAPI document, and the currencies that it was made for.
     openapi: Mutex<Option<(Arc<Currencies>, Bytes)>>,

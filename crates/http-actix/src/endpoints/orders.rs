@@ -1,4 +1,4 @@
-//! The order routes: extract, ask the use case, answer. One file each.
+//! The endpoints of orders and of their events, one file each.
 
 mod answer;
 mod change_status;
@@ -10,10 +10,11 @@ mod replace_lines;
 mod stream;
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use order_app::idempotency::{Answer, Fingerprint, Operation};
+use order_app::idempotency::{Answer, Operation};
 use order_app::orders::WriteRequest;
-use order_domain::Order;
+use order_domain::{Order, OrderId};
 
+use crate::body::{Digested, fingerprint};
 use crate::edge::{self, Trace};
 use crate::problem::Problem;
 use crate::request;
@@ -31,13 +32,14 @@ pub(crate) use stream::*;
 fn write_request(
     request: &HttpRequest,
     operation: Operation,
-    fingerprint: impl FnOnce() -> Fingerprint,
+    order: Option<OrderId>,
+    body: &impl Digested,
     encode: fn(&Order) -> Answer,
 ) -> Result<WriteRequest, Problem> {
     let trace = request.extensions().get::<Trace>().map(Trace::origin);
     Ok(WriteRequest {
         origin: trace.unwrap_or_default(),
-        once: request::once(request, operation, fingerprint)?,
+        once: request::once(request, operation, || fingerprint(operation, order, body))?,
         encode,
         permit: edge::permit_of(request),
     })

@@ -54,7 +54,7 @@ pub(crate) async fn refresh(
     let Some(refresh) = management.refresh.clone() else {
         return Err(Problem::new(Code::NotFound, "There is nothing to refresh."));
     };
-    // Whoever asked may go away; the refresh goes on.
+    // When the client goes away, the refresh goes on.
     let running = actix_web::rt::spawn(async move { refresh.refresh().await });
     let refreshed = running.await.map_err(|panicked| Problem::internal(&panicked))?;
     let Refreshed { changed, needs_restart, not_answered } = refreshed?;

@@ -1,4 +1,4 @@
-//! Which error of the use cases is which problem.
+//! The problem that each error of the use cases becomes.
 
 use order_app::currencies::CurrencyNotEnabled;
 use order_app::feed::{Gone, SubscribeError};
@@ -10,7 +10,7 @@ use order_domain::{
 };
 use serde_json::Value;
 
-use super::{Code, FieldError, Place, Problem};
+use super::{Code, FieldError, Problem};
 use crate::management::RefreshRefused;
 
 impl From<PlaceError> for Problem {
@@ -67,7 +67,7 @@ impl From<LinesRefused> for Problem {
                 let detail = format!(
                     "The lines of an order can change only while it is PENDING, not {current}."
                 );
-                // Nobody asked for a status; what the lines would need is the honest value.
+                // The request names no status; PENDING is the one that it needs.
                 invalid_transition(current, detail)
                     .member("requestedStatus", OrderStatus::Pending.as_str())
             }
@@ -79,11 +79,8 @@ impl From<LinesError> for Problem {
     fn from(error: LinesError) -> Self {
         match &error {
             LinesError::Count { .. } => {
-                let error = FieldError {
-                    place: Place::Pointer("/items".to_owned()),
-                    code: "out_of_range",
-                    message: format!("must have 1 to {} entries", OrderLines::MAX).into(),
-                };
+                let message = format!("must have 1 to {} entries", OrderLines::MAX);
+                let error = FieldError::pointer("/items", "out_of_range", message);
                 Self::new(Code::ValidationFailed, "A field is wrong.").errors(vec![error])
             }
             LinesError::TooManyDecimals { positions, currency } => {
@@ -106,11 +103,8 @@ impl From<LinesError> for Problem {
 impl From<TotalMismatch> for Problem {
     fn from(error: TotalMismatch) -> Self {
         let expected = error.expected.display(error.currency).to_string();
-        let field = FieldError {
-            place: Place::Pointer("/totalAmount".to_owned()),
-            code: "total_mismatch",
-            message: format!("must be {expected}").into(),
-        };
+        let message = format!("must be {expected}");
+        let field = FieldError::pointer("/totalAmount", "total_mismatch", message);
         Self::new(
             Code::TotalMismatch,
             format!("The total of the lines is {expected} {}.", error.currency),
@@ -122,11 +116,8 @@ impl From<TotalMismatch> for Problem {
 
 impl From<CurrencyNotEnabled> for Problem {
     fn from(error: CurrencyNotEnabled) -> Self {
-        let field = FieldError {
-            place: Place::Pointer("/currency".to_owned()),
-            code: "currency_not_enabled",
-            message: format!("must be one of {}", error.enabled.join(", ")).into(),
-        };
+        let message = format!("must be one of {}", error.enabled.join(", "));
+        let field = FieldError::pointer("/currency", "currency_not_enabled", message);
         let detail = format!("Orders in {} are not accepted here.", error.requested);
         Self::new(Code::CurrencyNotEnabled, detail)
             .errors(vec![field])
@@ -227,7 +218,7 @@ impl From<SubscribeError> for Problem {
             SubscribeError::Gone(Gone { through }) => Self::new(
                 Code::EventsPurged,
                 format!(
-                    "Events after this id have been purged. Whoever goes on after {through} misses \
+                    "Events after this id have been purged. A stream that goes on after {through} misses \
                      nothing else; each order's newest event can be read with the order's events."
                 ),
             )
@@ -245,40 +236,34 @@ impl From<StoreError> for Problem {
 
 impl From<WriteFailure> for Problem {
     fn from(failure: WriteFailure) -> Self {
-        match &failure {
-            WriteFailure::InProgress => Self::new(
+        let (code, detail) = match &failure {
+            WriteFailure::InProgress => (
                 Code::IdempotencyInProgress,
                 "The first request with this idempotency key is still running.",
             ),
-            WriteFailure::KeyReused => Self::new(
-                Code::IdempotencyKeyReused,
-                "This idempotency key was used for another request.",
-            ),
-            WriteFailure::Unavailable(_) => Self::new(
+            WriteFailure::KeyReused => {
+                (Code::IdempotencyKeyReused, "This idempotency key was used for another request.")
+            }
+            WriteFailure::Unavailable(_) => (
                 Code::Unavailable,
                 "The database cannot be asked now. Nothing was changed; try again.",
             ),
-            WriteFailure::OutcomeUnknown(_) => Self::new(
+            WriteFailure::OutcomeUnknown(_) => (
                 Code::OutcomeUnknown,
                 "The change may or may not have been made. Try again with the same \
                  idempotency key, or look at the order first.",
             ),
-            WriteFailure::Internal(_) => {
-                Self::new(Code::InternalError, "Something went wrong here.")
-            }
-        }
-        .caused_by(&failure)
+            WriteFailure::Internal(_) => return Self::internal(&failure),
+        };
+        Self::new(code, detail).caused_by(&failure)
     }
 }
 
 /// Total above the largest amount.
 pub(crate) fn amount_overflow() -> Problem {
     let detail = "The total is above 999999999999999.9999.";
-    let error = FieldError {
-        place: Place::Pointer("/totalAmount".to_owned()),
-        code: "out_of_range",
-        message: "must not be above 999999999999999.9999".into(),
-    };
+    let message = "must not be above 999999999999999.9999";
+    let error = FieldError::pointer("/totalAmount", "out_of_range", message);
     Problem::new(Code::AmountOverflow, detail).errors(vec![error])
 }
 
@@ -299,10 +284,8 @@ fn invalid_transition(current: OrderStatus, detail: String) -> Problem {
 }
 
 fn at_each(positions: &[usize], field: &str, code: &'static str, message: &str) -> Vec<FieldError> {
-    let error = |position: &usize| FieldError {
-        place: Place::Pointer(format!("/items/{position}/{field}")),
-        code,
-        message: message.to_owned().into(),
+    let error = |position: &usize| {
+        FieldError::pointer(format!("/items/{position}/{field}"), code, message.to_owned())
     };
     positions.iter().map(error).collect()
 }

@@ -1,4 +1,4 @@
-//! Which page of a list is asked for.
+//! The pages of lists.
 
 use actix_web::HttpRequest;
 use order_app::ports::CustomerOrders;
@@ -14,7 +14,7 @@ const MOST_ORDERS: i64 = 100;
 const DEFAULT_EVENTS: i64 = 100;
 const MOST_EVENTS: i64 = 1_000;
 
-/// A page of a customer's orders: the question, and the query string that asks it without a cursor.
+/// A page of a customer's orders: the query, and its query string without the cursor.
 pub(crate) struct Page {
     pub(crate) query: CustomerOrders,
     filters: Vec<(&'static str, String)>,
@@ -56,7 +56,7 @@ impl Page {
     }
 }
 
-/// The filters in our own spelling, whose characters all stand for themselves in a query.
+/// The filters, spelled with characters that need no escapes in a query.
 fn filters(asked: &CustomerOrders, limit: Option<i64>) -> Vec<(&'static str, String)> {
     let mut filters = Vec::new();
     for status in &asked.statuses {
@@ -90,7 +90,7 @@ fn statuses(query: &mut Query) -> Vec<OrderStatus> {
     statuses
 }
 
-/// After which sequence, and how many events, the history is asked for.
+/// The page of an order's history: after which sequence, and how many events.
 pub(crate) fn history_page(request: &HttpRequest) -> Result<(i64, u32), Problem> {
     let mut query = Query::of(request)?;
     let after = query.one("after", |text| integer(text, 0, MAX_ID));

@@ -1,10 +1,10 @@
-//! Query strings, taken apart once: a name that nobody knows, or one that stands twice where it may
-//! stand once, is refused, so that typing errors do not pass silently.
+//! Query strings. An unknown parameter, or one that stands twice where it may stand once, is refused,
+//! so that typing errors do not pass silently.
 
 use actix_web::HttpRequest;
 use actix_web::web;
 
-use crate::problem::{Code, FieldError, Place, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// The parameters of a query string, and what was found wrong with them.
 pub(crate) struct Query {
@@ -53,20 +53,14 @@ impl Query {
     }
 
     pub(crate) fn wrong(&mut self, name: &'static str, code: &'static str, message: String) {
-        self.errors.push(FieldError {
-            place: Place::Parameter(name.into()),
-            code,
-            message: message.into(),
-        });
+        self.errors.push(FieldError::parameter(name.into(), code, message));
     }
 
-    /// Refuses what was found wrong, and every parameter that nobody has asked for.
+    /// Refuses what was found wrong, and every parameter that was not read.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         let unknown = std::mem::take(&mut self.left);
-        self.errors.extend(unknown.into_iter().map(|(name, _)| FieldError {
-            place: Place::Parameter(name.into()),
-            code: "unknown_parameter",
-            message: "is not a parameter here".into(),
+        self.errors.extend(unknown.into_iter().map(|(name, _)| {
+            FieldError::parameter(name.into(), "unknown_parameter", "is not a parameter here")
         }));
         let status = |error: &FieldError| error.code == "unknown_status";
         let (code, detail) = match &*self.errors {

@@ -1,16 +1,16 @@
-//! From where on, and which, events a client wants to be told.
+//! The start and the filter of a stream of events.
 
 use actix_web::HttpRequest;
 use order_app::feed::{Filter, Start};
-use order_domain::{InvalidId, MAX_ID, OrderEventKind};
+use order_domain::{InvalidId, MAX_ID, OrderEventKind, UnknownEventKind};
 
 use super::query::{Query, integer};
 use crate::problem::{Code, Problem};
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
-/// The start and the filter. A browser that connects again sends the header with the address that
-/// it had at first, so the header goes before the parameter.
+/// The header counts more than the parameter: a browser that connects again sends the header, with the
+/// address of its first request.
 pub(crate) fn stream(request: &HttpRequest) -> Result<(Start, Filter), Problem> {
     let mut query = Query::of(request)?;
     let parameter = query.one("lastEventId", event_id);
@@ -34,12 +34,11 @@ fn event_id(text: &str) -> Result<i64, String> {
 fn kinds(query: &mut Query) -> Vec<OrderEventKind> {
     let mut kinds = Vec::new();
     for text in query.all("type") {
-        match OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == text) {
-            Some(kind) if kinds.contains(&kind) => {}
-            Some(kind) => kinds.push(kind),
-            None => {
-                let all = OrderEventKind::ALL.map(OrderEventKind::as_str).join(", ");
-                query.wrong("type", "invalid_value", format!("must be one of {all}"));
+        match text.parse() {
+            Ok(kind) if kinds.contains(&kind) => {}
+            Ok(kind) => kinds.push(kind),
+            Err(error) => {
+                query.wrong("type", "invalid_value", UnknownEventKind::to_string(&error));
             }
         }
     }

@@ -1,5 +1,4 @@
-//! The parameters of the operations, as the document describes them. They are read in `request`,
-//! which tells everything that is wrong with them at once.
+//! The parameters of the operations, as the documents describe them. `request/` reads them.
 
 use order_domain::MAX_ID;
 use serde_json::json;
@@ -40,7 +39,7 @@ parameters! {
         "The versions that the client has already, as entity tags.",
         entity_tags(),
     )];
-    /// The wish that a request be executed once.
+    /// The key under which a request is executed once.
     IdempotencyKey [header(
         "Idempotency-Key",
         "Makes the request safe to repeat for 24 hours: it is executed once, and answered the same.",
@@ -123,14 +122,14 @@ fn repeated(name: &str, description: &str, schema: Array) -> Parameter {
 }
 
 fn parameter(
-    place: ParameterIn,
+    location: ParameterIn,
     name: &str,
     description: &str,
     schema: impl Into<RefOr<Schema>>,
 ) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(place)
+        .parameter_in(location)
         .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))

@@ -46,7 +46,7 @@ async fn info_tells_of_the_build_and_the_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_is_down_shows_and_takes_nobody_away() {
+async fn a_peer_that_is_down_is_shown_and_leaves_the_instance_ready() {
     let service = Service::start();
     let health = service.call("GET", "/actuator/health").await;
     assert_eq!((health.status, &health.json()["status"]), (200, &"UP".into()));

@@ -114,8 +114,8 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     let gate = Arc::new(Gate::default());
     let store = held_at_commits(&gate);
     store.faults().before(Method::Commit).fails(|| StoreError::Unavailable("down".into()));
-    let places = Live::new(1);
-    let settings = HttpSettings { max_in_flight: places.clone(), ..HttpSettings::default() };
+    let permits = Live::new(1);
+    let settings = HttpSettings { max_in_flight: permits.clone(), ..HttpSettings::default() };
     let service = Service::with(store, settings);
     let body = format!(r#"{{"customerId":42,"items":{LINES}}}"#);
     let length = body.len().to_string();
@@ -131,9 +131,9 @@ async fn more_requests_than_may_be_worked_on_are_shed() {
     assert_eq!(write.code(), "overloaded");
     assert_eq!(service.call("GET", "/actuator/info").await.status, 200);
     // Another limit counts from the next request on.
-    places.set(2);
+    permits.set(2);
     assert_eq!(service.call("GET", "/orders/9").await.code(), "order_not_found");
-    places.set(1);
+    permits.set(1);
     assert_eq!(service.call("GET", "/orders/9").await.code(), "overloaded");
 
     gate.let_through(1);

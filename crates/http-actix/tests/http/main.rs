@@ -3,9 +3,15 @@
 #[cfg(test)]
 mod actuator;
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod edge;
+#[cfg(test)]
+mod fingerprints;
+#[cfg(test)]
+mod headers;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -43,12 +43,12 @@ async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
     let gone = r#"{method="POST",uri="/orders",status="499",outcome="UNKNOWN"}"#;
     assert!(heard.measured(gone));
 
-    // All places are held by writes that nobody waits for.
+    // All permits are held by writes whose clients are gone.
     let shed = service.write("POST", "/orders", &[], &body).await;
     assert_eq!((shed.status, shed.code().as_str()), (503, "overloaded"));
     assert_eq!(service.call("GET", "/orders/1").await.code(), "overloaded");
 
-    // They come to their end, and give their places back.
+    // They come to their end, and give their permits back.
     gate.let_through(MOST + 1);
     let mut next = service.write("POST", "/orders", &[], &body).await;
     while next.status == 503 {

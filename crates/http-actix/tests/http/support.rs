@@ -41,17 +41,22 @@ impl Service {
     }
 
     pub(crate) fn with(store: impl OrderStore + 'static, settings: HttpSettings) -> Self {
-        Self::serving(store, settings, serve)
+        Self::serving(Arc::new(store), settings, serve)
+    }
+
+    /// A service with a store that the test looks into.
+    pub(crate) fn on(store: Arc<InMemoryStore>) -> Self {
+        Self::serving(store, HttpSettings::default(), serve)
     }
 
     /// The management port of a service with an empty store.
     pub(crate) fn management(management: Management) -> Self {
         let serve = |http, listener| serve_management(http, management, listener);
-        Self::serving(InMemoryStore::default(), HttpSettings::default(), serve)
+        Self::serving(Arc::new(InMemoryStore::default()), HttpSettings::default(), serve)
     }
 
     fn serving(
-        store: impl OrderStore + 'static,
+        store: Arc<dyn OrderStore>,
         mut settings: HttpSettings,
         serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
     ) -> Self {
@@ -59,11 +64,8 @@ impl Service {
         let entropy = Arc::new(SequentialEntropy::default());
         let journal = Arc::new(InMemoryStore::default());
         let feed = Feed::new(journal, entropy.clone(), FeedSettings::default());
-        let ports = Ports {
-            store: Arc::new(store),
-            clock: Arc::new(FixedClock::default()),
-            entropy: entropy.clone(),
-        };
+        let ports =
+            Ports { store, clock: Arc::new(FixedClock::default()), entropy: entropy.clone() };
         let lifecycle = Lifecycle::new();
         lifecycle.advance(Phase::Ready);
         let http = Http {
@@ -148,7 +150,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Sends the command; nobody needs to see it through.
+        // Dropping the future is enough: the command is sent when it is made.
         drop(self.handle.stop(false));
     }
 }

@@ -1,5 +1,5 @@
-//! `order-service events …`: the operations on events from the command line, straight on the database
-//! and the brokers of the settings. What is asked for is in `events/arguments.rs`, how it looks in
+//! `order-service events …`: the operations on events from the command line, directly on the database
+//! and the brokers of the settings. The arguments are in `events/arguments.rs`, the output in
 //! `events/show.rs`.
 
 mod arguments;
@@ -9,6 +9,7 @@ mod show;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
+use http_actix::operations::{EventsOverview, ParkedOrderDetails, ParkedOrders, SkippedEvents};
 use order_app::operations::{Operations, RedriveError, SkipError};
 use order_domain::OrderId;
 use tracing::Level;
@@ -18,6 +19,7 @@ use crate::cli::output::{complain, print};
 use crate::runtimes;
 use crate::settings::{Database, Settings};
 use arguments::{Page, ParkedCommand};
+use show::show;
 
 pub(crate) use arguments::EventsCommand;
 
@@ -30,7 +32,7 @@ Exit codes:
   4  the replay is done, but some events cannot be read
   130, 143  interrupted by Ctrl-C or SIGTERM";
 
-/// The exit code when something cannot be done as things stand.
+/// The exit code when the state of the order or of another replay forbids it.
 const REFUSED: u8 = 3;
 
 /// Does what was asked; answers with the exit code.
@@ -41,10 +43,10 @@ pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<E
     if let Database::Sqlite(file) = &settings.storage.database
         && !file.exists()
     {
-        // Or else looking would make one.
+        // Opening it would create it.
         anyhow::bail!("there is no database at {}", file.display());
     }
-    // Results go to standard output; what people should know beside them does not.
+    // Results go to standard output, everything else to standard error.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
@@ -64,7 +66,7 @@ async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<Ex
     match asked {
         EventsCommand::Backlog { json } => {
             let overview = Operations::new(ports).overview().await?;
-            Ok(print(&show::overview(&overview, json)))
+            Ok(print(&show(&EventsOverview::from(&overview), json)))
         }
         EventsCommand::Parked(asked) => parked(asked, &Operations::new(ports)).await,
         EventsCommand::Replay(asked) => replay::run(asked, ports).await,
@@ -76,10 +78,10 @@ async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result
         ParkedCommand::List { shard, after, page: Page { limit, json } } => {
             let after = after.map_or(0, OrderId::get);
             let page = operations.parked(after, shard, limit).await?;
-            Ok(print(&show::parked(&page, json)))
+            Ok(print(&show(&ParkedOrders::from(&page), json)))
         }
         ParkedCommand::Show { order, json } => match operations.inspect(order).await {
-            Ok(found) => Ok(print(&show::inspection(&found, json))),
+            Ok(found) => Ok(print(&show(&ParkedOrderDetails::from(&found), json))),
             Err(error) => refused_or_failed(error),
         },
         ParkedCommand::Redrive { orders, all } => redrive(&orders, all, operations).await,
@@ -96,7 +98,7 @@ async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result
         ParkedCommand::Skipped { order, after, page: Page { limit, json } } => {
             let after = after.map_or((0, 0), |(order, event)| (order.get(), event.get()));
             let page = operations.skipped(after, order, limit).await?;
-            Ok(print(&show::skipped(&page, json)))
+            Ok(print(&show(&SkippedEvents::from(&page), json)))
         }
     }
 }

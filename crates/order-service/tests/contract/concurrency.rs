@@ -55,7 +55,7 @@ fn one_order_for_one_key<'a>(instance: impl Fn(usize) -> &'a Service + Sync) {
         assert_eq!(instance(turn).orders_of(customer), std::slice::from_ref(&order));
         assert_eq!(instance(turn).history(id_of(&order)).len(), 1);
     }
-    // Who was told to wait gets the same when it comes back.
+    // A request that was told to wait gets the same answer when it is repeated.
     let later = post(0);
     assert_eq!(later.header("idempotency-replayed"), Some("true"));
     assert_eq!(said(&later), said(answered[0]));
@@ -108,7 +108,7 @@ fn one_history_for_one_order<'a>(stage: &Stage, instance: impl Fn(usize) -> &'a 
         assert_eq!(answered["updatedAt"], event["occurredAt"]);
         seen.insert(version);
     }
-    assert_eq!(seen.len(), history.len(), "every change was somebody's answer");
+    assert_eq!(seen.len(), history.len(), "every change was the answer to one request");
 }
 
 /// Each event goes on where the one before it ended.

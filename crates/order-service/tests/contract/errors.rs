@@ -1,5 +1,5 @@
-//! The table of errors, code by code, as far as they can be provoked from outside. What every
-//! problem has, and what none may tell, is checked with every answer (`wire.rs`).
+//! The table of errors, code by code, as far as they can be caused from outside. What every problem
+//! must have, and must not tell, is checked with every answer (`wire.rs`).
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,14 +11,14 @@ use crate::steps::{a_body, body_with, fresh, fresh_key, id_of, line, with};
 use crate::support::{PATIENCE, Service};
 
 /// An id that the service will not come to.
-const NOBODY: i64 = 9_007_199_254_740_990;
+const MISSING: i64 = 9_007_199_254_740_990;
 /// The largest body.
 const LARGEST: usize = 256 * 1024;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![
         malformed_json_is_what_is_no_json_object,
-        unknown_field_is_a_field_that_nobody_knows,
+        unknown_field_is_a_field_that_is_not_documented,
         validation_failed_is_a_field_with_a_wrong_value,
         invalid_parameter_is_a_wrong_path_or_query,
         unknown_status_is_a_status_that_does_not_exist,
@@ -46,7 +46,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn writes(service: &Service, body: &[u8]) -> Vec<crate::wire::Reply> {
     [("POST", "/orders".to_owned())]
         .into_iter()
-        .chain(puts(NOBODY).map(|path| ("PUT", path)))
+        .chain(puts(MISSING).map(|path| ("PUT", path)))
         .map(|(method, path)| service.ask_plainly(method, &path, &[JSON], body))
         .collect()
 }
@@ -83,13 +83,13 @@ fn malformed_json_is_what_is_no_json_object(stage: &Stage) {
             reply.problem(400, "malformed_json");
         }
     }
-    // Deep inside a value as well, and nobody falls over.
+    // Deep inside a value as well.
     let body = body_with("/clientReference", &deep);
     let reply = stage.ask("POST", "/orders", &[], body);
     assert_eq!(reply.status, 400);
 }
 
-fn unknown_field_is_a_field_that_nobody_knows(stage: &Stage) {
+fn unknown_field_is_a_field_that_is_not_documented(stage: &Stage) {
     let reply = stage.place(&with(a_body(), "coupon", "X"));
     let problem = reply.problem(400, "unknown_field");
     assert_eq!(problem["errors"][0]["pointer"], "/coupon");
@@ -164,7 +164,7 @@ fn invalid_idempotency_key_is_not_1_to_255_visible_characters(stage: &Stage) {
 }
 
 fn order_not_found_is_an_order_that_does_not_exist(stage: &Stage) {
-    for id in [NOBODY, NOBODY + 1] {
+    for id in [MISSING, MISSING + 1] {
         stage.read(&format!("/orders/{id}")).problem(404, "order_not_found");
         stage.read(&format!("/orders/{id}/events")).problem(404, "order_not_found");
         let lines = json!({"items": [line(1, 1, "1.00")]});
@@ -220,7 +220,7 @@ fn unsupported_media_type_is_anything_but_json(stage: &Stage) {
     ] {
         let reply = stage.ask_plainly("POST", "/orders", headers, body.clone());
         reply.problem(415, "unsupported_media_type");
-        for path in puts(NOBODY) {
+        for path in puts(MISSING) {
             let reply = stage.ask_plainly("PUT", &path, headers, body.clone());
             reply.problem(415, "unsupported_media_type");
         }
@@ -241,14 +241,14 @@ fn payload_too_large_is_above_256_kib(stage: &Stage) {
     let customer = fresh();
     let larger = padded(with(a_body(), "customerId", customer), LARGEST + 1);
     stage.ask("POST", "/orders", &[], larger.clone()).problem(413, "payload_too_large");
-    for path in puts(NOBODY) {
+    for path in puts(MISSING) {
         stage.ask("PUT", &path, &[], larger.clone()).problem(413, "payload_too_large");
     }
     assert!(stage.orders_of(customer).is_empty());
 }
 
 fn request_timeout_is_a_body_that_stalls(stage: &Stage) {
-    for path in ["/orders".to_owned(), format!("/orders/{NOBODY}")] {
+    for path in ["/orders".to_owned(), format!("/orders/{MISSING}")] {
         let method = if path == "/orders" { "POST" } else { "PUT" };
         let address = stage.second.base.strip_prefix("http://").unwrap();
         let mut connection = TcpStream::connect(address).unwrap();

@@ -1,5 +1,5 @@
-//! The table of an order's fields, row by row: what is taken, just inside every bound, comes back
-//! as it was sent; what is just outside is refused with a pointer to it.
+//! The table of an order's fields, row by row: values just inside every bound come back as they were
+//! sent; values just outside are refused with a pointer to them.
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};

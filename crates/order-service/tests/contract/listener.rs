@@ -103,7 +103,7 @@ impl Listener {
         }
     }
 
-    /// The next so many events.
+    /// The next `count` events.
     pub(crate) fn events(&mut self, count: usize) -> Vec<Told> {
         (0..count).map(|_| self.event()).collect()
     }

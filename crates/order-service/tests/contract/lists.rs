@@ -19,12 +19,12 @@ pub(crate) fn cases() -> Vec<Case> {
         a_cursor_is_bound_to_its_filters,
         a_damaged_cursor_is_refused,
         a_limit_is_1_to_100,
-        a_parameter_that_nobody_knows_is_refused,
+        an_unknown_parameter_is_refused,
         a_filter_that_cannot_be_read_is_refused,
     ]
 }
 
-/// A customer with so many orders, and their ids, newest first.
+/// A customer with `count` orders, and their ids, newest first.
 fn customer_with(stage: &Stage, count: usize) -> (i64, Vec<i64>) {
     let customer = fresh();
     let place = |turn| {
@@ -246,7 +246,7 @@ fn a_limit_is_1_to_100(stage: &Stage) {
     }
 }
 
-fn a_parameter_that_nobody_knows_is_refused(stage: &Stage) {
+fn an_unknown_parameter_is_refused(stage: &Stage) {
     let reply = stage.read(&format!("/orders/customer/{}?Limit=5&page=2", fresh()));
     reply.problem(400, "invalid_parameter");
     assert_eq!(reply.places("parameter"), ["Limit", "page"]);

@@ -1,4 +1,4 @@
-//! The table of statuses: one trial for each of its 25 pairs, and how statuses are asked for.
+//! The table of statuses: one trial for each of its 25 pairs, and the spellings of statuses.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! `GET /events` on two instances that share their database with everybody else: what is told, and
-//! that nothing is lost however often a client comes back.
+//! `GET /events` on two instances that share their database with the other cases: what is sent, and
+//! that nothing is lost, however often a client connects again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases![
         an_event_is_told_as_its_history_has_it,
         events_of_one_instance_are_told_by_the_other,
-        whoever_comes_back_is_told_the_rest_by_any_instance,
+        a_client_that_connects_again_gets_the_rest_from_any_instance,
         the_header_goes_before_the_parameter,
         the_beginning_is_after_0,
         filters_are_kept,
@@ -73,7 +73,7 @@ fn events_of_one_instance_are_told_by_the_other(stage: &Stage) {
     }
 }
 
-fn whoever_comes_back_is_told_the_rest_by_any_instance(stage: &Stage) {
+fn a_client_that_connects_again_gets_the_rest_from_any_instance(stage: &Stage) {
     let customer = fresh();
     let start = Listener::to(stage, &of_customer(customer), None).last_id;
     a_life(stage, 0, customer);

@@ -16,7 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_stream_goes_on_after_a_restart,
         a_stop_ends_every_stream,
         no_more_listen_than_may,
-        clients_that_do_not_read_cost_little_and_stop_nobody,
+        clients_that_do_not_read_cost_little_and_stop_no_other_client,
         what_is_purged_is_told,
         an_event_that_cannot_be_read_is_left_out,
     ]
@@ -79,20 +79,20 @@ fn a_stop_ends_every_stream(stage: &Stage) {
     }
     let start = Instant::now();
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
-    assert!(start.elapsed() < Duration::from_secs(3), "nobody was waited for");
+    assert!(start.elapsed() < Duration::from_secs(3), "the stop waited for no client");
     let ended = service.log().matches("a stream of events has ended").count();
     assert_eq!(ended, 20);
 }
 
 fn no_more_listen_than_may(stage: &Stage) {
-    // Streams hold no place among the requests.
+    // Streams hold no permit of the requests.
     let options = ["--order.events.max-streams=3", "--order.max-in-flight=1"];
     let service = another(stage, &options);
     let granted = || {
         let reply = service.ask("HEAD", "/events", &[], "");
         reply.status == 200
     };
-    // Of a customer without orders, so that nothing but signs of life is sent to them.
+    // Of a customer without orders, so that nothing but heartbeats is sent to them.
     let query = format!("?customerId={}", fresh());
     let mut listeners: Vec<_> = (0..3).map(|_| Listener::to(&service, &query, None)).collect();
     assert!(eventually(|| {
@@ -101,11 +101,11 @@ fn no_more_listen_than_may(stage: &Stage) {
         reply.header("retry-after") == Some("1")
     }));
     assert!(!granted());
-    assert_eq!(service.read("/orders/9007199254740990").status, 404, "requests have their place");
+    assert_eq!(service.read("/orders/9007199254740990").status, 404, "requests get permits");
     assert!((metric(&service, "order_events_streams") - 3.0).abs() < 0.1);
     assert!(metric(&service, "order_events_streams_refused_total") >= 2.0);
     drop(listeners.pop());
-    // Long before the next sign of life would show that nobody is there.
+    // Long before the next heartbeat would find the connection closed.
     let gone = Instant::now();
     assert!(eventually(granted));
     assert!(gone.elapsed() < Duration::from_secs(5), "noticed after {:?}", gone.elapsed());
@@ -126,7 +126,7 @@ fn memory(service: &Service) -> i64 {
     line.split_whitespace().nth(1).unwrap().parse::<i64>().unwrap() / 1_024
 }
 
-fn clients_that_do_not_read_cost_little_and_stop_nobody(stage: &Stage) {
+fn clients_that_do_not_read_cost_little_and_stop_no_other_client(stage: &Stage) {
     let scratch = stage.kind.scratch();
     let service = on(&scratch, &["--order.request-budget=10s"]);
     let customer = fresh();

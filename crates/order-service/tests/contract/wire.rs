@@ -166,7 +166,7 @@ impl Reply {
         }
         let told = self.text.to_lowercase();
         for internal in INTERNALS {
-            assert!(!told.contains(internal), "\"{internal}\" is nobody's business: {told}");
+            assert!(!told.contains(internal), "\"{internal}\" must stay inside: {told}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Schema,
 }
 
-/// Everything that the new document breaks, each with its place.
+/// Everything that the new document breaks, each with its pointer.
 pub(crate) fn breaks(kind: Kind, old: &Value, new: &Value) -> Vec<String> {
     let mut comparison = Comparison::of(old, new);
     match kind {

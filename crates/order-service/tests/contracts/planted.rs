@@ -1,4 +1,4 @@
-//! The check itself: what breaks somebody is found, kind by kind, and what does not is let pass.
+//! Tests of the check itself: it finds each kind of breaking change, and lets compatible ones pass.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::contracts;
 use crate::documents::{Kind, breaks};
 use crate::schema::{Comparison, Flow};
 
-/// A change to a document: at a place, what is put there (`None`: it is removed).
+/// A change to a document: a pointer, and the new value there (`None`: it is removed).
 type Change = (&'static str, Option<Value>);
 
 fn changed(document: &Value, changes: &[Change]) -> Value {
     let mut document = document.clone();
-    for (place, value) in changes {
-        let (parent, name) = place.rsplit_once('/').unwrap();
+    for (pointer, value) in changes {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
         let name = name.replace("~1", "/");
         let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
         match (parent, value) {
@@ -20,7 +20,7 @@ fn changed(document: &Value, changes: &[Change]) -> Value {
                 members.insert(name, value.clone());
             }
             (Value::Object(members), None) => {
-                assert!(members.remove(&name).is_some(), "no {place}");
+                assert!(members.remove(&name).is_some(), "no {pointer}");
             }
             (Value::Array(list), Some(value)) if name == "-" => list.push(value.clone()),
             (Value::Array(list), Some(value)) => {
@@ -29,7 +29,7 @@ fn changed(document: &Value, changes: &[Change]) -> Value {
             (Value::Array(list), None) => {
                 list.remove(name.parse().unwrap());
             }
-            _ => panic!("{place} is in nothing"),
+            _ => panic!("{pointer} leads nowhere"),
         }
     }
     document

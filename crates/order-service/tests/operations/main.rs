@@ -1,6 +1,6 @@
-//! What operators do about events, with the real program, a real broker and each database: an order
-//! that no broker takes, seen, mended, published again or skipped; past events once more, in
-//! `replays.rs`. Over the management port and from the command line.
+//! The operations on events, over the management port and from the command line, with the real program,
+//! a real broker and each database: an order that the broker refuses is parked, looked at, published
+//! again or skipped. Replays are in `replays.rs`, arguments of the command line in `arguments.rs`.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -9,6 +9,7 @@
     reason = "a broken expectation ends a test"
 )]
 
+mod arguments;
 mod replays;
 #[path = "../support/mod.rs"]
 mod support;
@@ -270,7 +271,7 @@ fn a_poisoned_order_waits_alone_and_is_published_when_it_can_be() {
 }
 
 #[test]
-fn an_event_that_nobody_can_publish_is_skipped_with_a_reason() {
+fn an_event_that_cannot_be_published_is_skipped_with_a_reason() {
     for database in Database::ALL {
         let (scratch, topic) = (database.scratch(), Topic::new(SMALL));
         let instance = Instance::start(&scratch, &topic);

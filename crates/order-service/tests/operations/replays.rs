@@ -187,7 +187,7 @@ fn one_replay_sends_at_a_time_and_another_may_after_a_kill() {
         for order in orders {
             reader.until(order, &[1, 2, 3, 4]);
         }
-        // One that has ended is in nobody's way.
+        // A replay that has ended stops no other one.
         second.told(&whole);
     }
 }
@@ -223,7 +223,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_replayed() {
             assert_eq!(told["unreadable"], 1);
             let named = &told["unreadableEvents"][0];
             assert_eq!((&named["orderId"], &named["sequence"]), (&json!(orders[1]), &json!(2)));
-            // Which place it has is known to the walk through the journal alone.
+            // Only the walk through the journal knows its position.
             assert_eq!(named["position"].is_i64(), events == 11, "{named}");
         }
         let shown = instance.tell(&["replay", "--topic", &elsewhere.name, "--order", &id]);

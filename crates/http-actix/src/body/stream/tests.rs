@@ -1,4 +1,4 @@
-//! What a stream sends, and when, with time in the hands of the test.
+//! What a stream sends, and when. Time is the test's.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_stream_gives_signs_of_life() {
+async fn a_silent_stream_sends_heartbeats() {
     let mut world = World::new().await;
     let start = Instant::now();
     for beat in 1..=3 {
@@ -67,7 +67,7 @@ async fn a_silent_stream_gives_signs_of_life() {
     assert!(world.next().await.unwrap().starts_with("id: 1\nevent: order.created\ndata: {"));
     let start = Instant::now();
     assert_eq!(world.next().await.as_deref(), Some(":\n\n"));
-    assert_eq!(start.elapsed(), HEARTBEAT, "an event is a sign of life");
+    assert_eq!(start.elapsed(), HEARTBEAT, "an event starts the time anew");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,9 @@
 //! `GET /actuator/events`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
 
-use super::operations;
-use crate::app::App;
-use crate::body::operations::OverviewBody;
-use crate::edge::run_to_end;
-use crate::management::Management;
+use super::Call;
+use crate::body::operations::EventsOverview;
 use crate::problem::Problem;
 use crate::request::Query;
 
@@ -16,15 +13,10 @@ use crate::request::Query;
     path = "/actuator/events",
     operation_id = "getEventsOverview",
     tag = "events",
-    responses((status = 200, description = "How the events stand.", body = OverviewBody)),
+    responses((status = 200, description = "How the events stand.", body = EventsOverview)),
 )]
-pub(crate) async fn overview(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let operations = operations(&request, &app, &management)?;
-    let overview = run_to_end(&request, async move { operations.overview().await }).await?;
-    Ok(HttpResponse::Ok().json(OverviewBody::from(&overview)))
+pub(crate) async fn overview(call: Call) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&call.request)?;
+    let overview = call.ask(async |operations| operations.overview().await).await?;
+    Ok(HttpResponse::Ok().json(EventsOverview::from(&overview)))
 }

@@ -1,22 +1,17 @@
 //! `/actuator/events/parked`: orders that cannot be published for now.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
+use order_app::operations::Operations;
 use order_app::ports::SHARDS;
 use order_domain::{MAX_ID, OrderId};
 
-use super::{operations, wired};
-use crate::app::App;
+use super::{Call, limit};
 use crate::body::operations::{
-    self as body, InspectionBody, ParkedPageBody, RedrivenBody, SkipBody, SkippedBody,
+    self as body, ParkedOrderDetails, ParkedOrders, RedrivenOrders, SkippedEvent,
 };
-use crate::edge::run_to_end;
-use crate::management::Management;
 use crate::problem::Problem;
-use crate::request::{self, Query, integer};
+use crate::request::{Query, integer};
 use crate::schema::{ParkedPath, ParkedQuery};
-
-/// What a page holds at most, and when nobody says otherwise.
-pub(super) const PAGE: (i64, i64) = (500, 100);
 
 /// List parked orders, by their ids
 #[utoipa::path(
@@ -25,25 +20,18 @@ pub(super) const PAGE: (i64, i64) = (500, 100);
     operation_id = "listParkedOrders",
     tag = "events",
     params(ParkedQuery),
-    responses((status = 200, description = "One page of parked orders.", body = ParkedPageBody)),
+    responses((status = 200, description = "One page of parked orders.", body = ParkedOrders)),
 )]
-pub(crate) async fn parked(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
+pub(crate) async fn parked(call: Call) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&call.request)?;
     let last = i64::from(SHARDS).saturating_sub(1);
     let shard = query.one("shard", |text| integer(text, 0, last));
     let after = query.one("after", |text| integer(text, 0, MAX_ID));
-    let limit = query.one("limit", |text| integer(text, 1, PAGE.0));
+    let limit = limit(&mut query);
     query.finish()?;
-    let shard = shard.and_then(|shard| u16::try_from(shard).ok());
-    let limit = u32::try_from(limit.unwrap_or(PAGE.1)).unwrap_or(1);
-    let operations = operations(&request, &app, &management)?;
-    let page = async move { operations.parked(after.unwrap_or(0), shard, limit).await };
-    let page = run_to_end(&request, page).await?;
-    Ok(HttpResponse::Ok().json(ParkedPageBody::from(&page)))
+    let (after, shard) = (after.unwrap_or(0), shard.and_then(|shard| u16::try_from(shard).ok()));
+    let page = call.ask(async move |all| all.parked(after, shard, limit).await).await?;
+    Ok(HttpResponse::Ok().json(ParkedOrders::from(&page)))
 }
 
 /// Look into a parked order
@@ -55,41 +43,29 @@ pub(crate) async fn parked(
     operation_id = "getParkedOrder",
     tag = "events",
     params(ParkedPath),
-    responses((status = 200, description = "The order and what waits.", body = InspectionBody)),
+    responses((status = 200, description = "The order and what waits.", body = ParkedOrderDetails)),
 )]
-pub(crate) async fn inspect(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let order: OrderId = request::id(&request, "orderId")?;
-    let operations = operations(&request, &app, &management)?;
-    let found = run_to_end(&request, async move { operations.inspect(order).await }).await?;
-    Ok(HttpResponse::Ok().json(InspectionBody::from(&found)))
+pub(crate) async fn inspect(call: Call) -> Result<HttpResponse, Problem> {
+    let order: OrderId = call.id("orderId")?;
+    let found = call.ask(async move |operations| operations.inspect(order).await).await?;
+    Ok(HttpResponse::Ok().json(ParkedOrderDetails::from(&found)))
 }
 
 /// Have a parked order published again
 ///
-/// Its events are published in sequence by whoever publishes its shard, soon. Safe to repeat.
+/// The instance that publishes its shard publishes its events in sequence, soon. Safe to repeat.
 #[utoipa::path(
     post,
     path = "/actuator/events/parked/{orderId}/redrive",
     operation_id = "redriveOrder",
     tag = "events",
     params(ParkedPath),
-    responses((status = 202, description = "It was asked for.", body = RedrivenBody)),
+    responses((status = 202, description = "It was asked for.", body = RedrivenOrders)),
 )]
-pub(crate) async fn redrive(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let order: OrderId = request::id(&request, "orderId")?;
-    let operations = operations(&request, &app, &management)?;
-    run_to_end(&request, async move { operations.redrive(order).await }).await?;
-    Ok(HttpResponse::Accepted().json(RedrivenBody::one()))
+pub(crate) async fn redrive(call: Call) -> Result<HttpResponse, Problem> {
+    let order: OrderId = call.id("orderId")?;
+    call.ask(async move |operations| operations.redrive(order).await).await?;
+    Ok(HttpResponse::Accepted().json(RedrivenOrders::one()))
 }
 
 /// Have all parked orders published again
@@ -100,43 +76,32 @@ pub(crate) async fn redrive(
     path = "/actuator/events/parked/redrive",
     operation_id = "redriveAllOrders",
     tag = "events",
-    responses((status = 202, description = "They were asked for.", body = RedrivenBody)),
+    responses((status = 202, description = "They were asked for.", body = RedrivenOrders)),
 )]
-pub(crate) async fn redrive_all(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let operations = operations(&request, &app, &management)?;
-    let done = run_to_end(&request, async move { operations.redrive_all().await }).await?;
-    Ok(HttpResponse::Accepted().json(RedrivenBody::from(done)))
+pub(crate) async fn redrive_all(call: Call) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&call.request)?;
+    let done = call.ask(async |operations| operations.redrive_all().await).await?;
+    Ok(HttpResponse::Accepted().json(RedrivenOrders::from(done)))
 }
 
 /// Leave out the first waiting event of a parked order, for ever
 ///
 /// The reason is recorded, and the rest of the order is published. With its `sequence`, the event
-/// is skipped once however often the request comes, and no other one in its place.
+/// is skipped once however often the request comes, and no other one is.
 #[utoipa::path(
     post,
     path = "/actuator/events/parked/{orderId}/skip",
     operation_id = "skipEvent",
     tag = "events",
     params(ParkedPath),
-    request_body(content = SkipBody, content_type = "application/json"),
-    responses((status = 202, description = "The event is skipped.", body = SkippedBody)),
+    request_body(content = ref("#/components/schemas/SkipRequest"), content_type = "application/json"),
+    responses((status = 202, description = "The event is skipped.", body = SkippedEvent)),
 )]
-pub(crate) async fn skip(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    let bytes = request::json(&request, &app).await?;
-    Query::refuse_any(&request)?;
-    let order: OrderId = request::id(&request, "orderId")?;
-    let (sequence, reason) = body::skip(&bytes)?;
-    let operations = wired(&management)?;
-    let skip = async move { operations.skip(order, sequence, &reason).await };
-    let skipped = run_to_end(&request, skip).await?;
-    Ok(HttpResponse::Accepted().json(SkippedBody::from(&skipped)))
+pub(crate) async fn skip(call: Call) -> Result<HttpResponse, Problem> {
+    let bytes = call.body().await?;
+    let order: OrderId = call.id("orderId")?;
+    let asked = body::skip(&bytes)?;
+    let skip = async move |all: Operations| all.skip(order, asked.sequence, &asked.reason).await;
+    let skipped = call.ask(skip).await?;
+    Ok(HttpResponse::Accepted().json(SkippedEvent::from(&skipped)))
 }

@@ -1,16 +1,13 @@
 //! `/actuator/events/replays`: past events once more.
 
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, web};
-use order_app::operations::ReplayJob;
+use actix_web::{HttpRequest, HttpResponse};
+use order_app::operations::{Operations, ReplayJob};
 
-use super::{operations, wired};
-use crate::app::App;
-use crate::body::operations::{self as body, ReplayBody, ReplayRequestBody, ReplaysBody};
-use crate::edge::run_to_end;
-use crate::management::Management;
+use super::Call;
+use crate::body::operations::{self as body, Replay, Replays};
 use crate::problem::{Code, Problem};
-use crate::request::{self, Query};
+use crate::request::Query;
 use crate::schema::ReplayPath;
 
 /// Publish past events once more
@@ -22,29 +19,23 @@ use crate::schema::ReplayPath;
     path = "/actuator/events/replays",
     operation_id = "startReplay",
     tag = "events",
-    request_body(content = ReplayRequestBody, content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/ReplayRequest"), content_type = "application/json"),
     responses((
         status = 202,
         description = "It has begun.",
-        body = ReplayBody,
+        body = Replay,
         headers(("Location" = String, description = "Where to see how it stands.")),
     )),
 )]
-pub(crate) async fn start_replay(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    let bytes = request::json(&request, &app).await?;
-    Query::refuse_any(&request)?;
+pub(crate) async fn start_replay(call: Call) -> Result<HttpResponse, Problem> {
+    let bytes = call.body().await?;
+    Query::refuse_any(&call.request)?;
     let plan = body::replay(&bytes)?;
-    let operations = wired(&management)?;
-    let asked = operations.clone();
-    let start = async move { asked.replays().start(plan).await };
-    let job: ReplayJob = run_to_end(&request, start).await?;
+    let start = async move |all: Operations| all.replays().start(plan).await;
+    let job: ReplayJob = call.ask(start).await?;
     let location = format!("/actuator/events/replays/{}", job.id);
-    let now = operations.now();
-    Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(ReplayBody::of(&job, now)))
+    let now = call.operations()?.now();
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(Replay::of(&job, now)))
 }
 
 /// List the replays of this instance, the newest first
@@ -53,19 +44,15 @@ pub(crate) async fn start_replay(
     path = "/actuator/events/replays",
     operation_id = "listReplays",
     tag = "events",
-    responses((status = 200, description = "The last 20 replays.", body = ReplaysBody)),
+    responses((status = 200, description = "The last 20 replays.", body = Replays)),
 )]
-pub(crate) async fn replays(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let operations = operations(&request, &app, &management)?;
+pub(crate) async fn replays(call: Call) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&call.request)?;
+    let operations = call.operations()?;
     let now = operations.now();
     let jobs = operations.replays().list();
-    let replays = jobs.iter().map(|job| ReplayBody::of(job, now)).collect();
-    Ok(HttpResponse::Ok().json(ReplaysBody { replays }))
+    let replays = jobs.iter().map(|job| Replay::of(job, now)).collect();
+    Ok(HttpResponse::Ok().json(Replays { replays }))
 }
 
 /// See how a replay stands
@@ -75,17 +62,13 @@ pub(crate) async fn replays(
     operation_id = "getReplay",
     tag = "events",
     params(ReplayPath),
-    responses((status = 200, description = "The replay.", body = ReplayBody)),
+    responses((status = 200, description = "The replay.", body = Replay)),
 )]
-pub(crate) async fn replay(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let operations = operations(&request, &app, &management)?;
-    let job = operations.replays().find(name(&request)).ok_or_else(not_found)?;
-    Ok(HttpResponse::Ok().json(ReplayBody::of(&job, operations.now())))
+pub(crate) async fn replay(call: Call) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&call.request)?;
+    let operations = call.operations()?;
+    let job = operations.replays().find(name(&call.request)).ok_or_else(not_found)?;
+    Ok(HttpResponse::Ok().json(Replay::of(&job, operations.now())))
 }
 
 /// Stop a replay
@@ -97,19 +80,14 @@ pub(crate) async fn replay(
     operation_id = "cancelReplay",
     tag = "events",
     params(ReplayPath),
-    responses((status = 200, description = "The replay, which has ended.", body = ReplayBody)),
+    responses((status = 200, description = "The replay, which has ended.", body = Replay)),
 )]
-pub(crate) async fn cancel_replay(
-    request: HttpRequest,
-    app: web::Data<App>,
-    management: web::Data<Management>,
-) -> Result<HttpResponse, Problem> {
-    Query::refuse_any(&request)?;
-    let operations = operations(&request, &app, &management)?;
-    let (asked, id) = (operations.clone(), name(&request).to_owned());
-    let cancel = async move { asked.replays().cancel(&id).await.ok_or_else(not_found) };
-    let job: ReplayJob = run_to_end(&request, cancel).await?;
-    Ok(HttpResponse::Ok().json(ReplayBody::of(&job, operations.now())))
+pub(crate) async fn cancel_replay(call: Call) -> Result<HttpResponse, Problem> {
+    Query::refuse_any(&call.request)?;
+    let id = name(&call.request).to_owned();
+    let cancel = async move |all: Operations| all.replays().cancel(&id).await.ok_or_else(not_found);
+    let job: ReplayJob = call.ask(cancel).await?;
+    Ok(HttpResponse::Ok().json(Replay::of(&job, call.operations()?.now())))
 }
 
 fn name(request: &HttpRequest) -> &str {

@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
+use order_app::orders::ChangeStatus;
 
 use super::{answer, write_request};
 use crate::app::App;
-use crate::body::{self, ChangeStatusBody, OrderBody};
+use crate::body::{self, OrderBody};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -20,7 +21,7 @@ use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
     operation_id = "changeStatus",
     tag = "orders",
     params(OrderPath, IfMatch, IdempotencyKey),
-    request_body(content = ChangeStatusBody, content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/ChangeStatus"), content_type = "application/json"),
     responses((
         status = 200,
         description = "The order as it is now.",
@@ -39,12 +40,9 @@ pub(crate) async fn change_status(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let command = body::change_status(&bytes, id, expected)?;
-    let write = write_request(
-        &request,
-        Operation::ChangeStatus,
-        || body::status_fingerprint(&command),
-        answer::changed,
-    )?;
+    let change = body::change_status(&bytes)?;
+    let operation = Operation::ChangeStatus;
+    let write = write_request(&request, operation, Some(id), &change, answer::changed)?;
+    let command = ChangeStatus { id, change, expected };
     answer::send(app.http.orders.change_status(command, write).await?)
 }

@@ -5,7 +5,7 @@ use order_app::idempotency::Operation;
 
 use super::{answer, write_request};
 use crate::app::App;
-use crate::body::{self, OrderBody, PlaceOrderBody};
+use crate::body::{self, OrderBody};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::IdempotencyKey;
@@ -19,7 +19,7 @@ use crate::schema::IdempotencyKey;
     operation_id = "placeOrder",
     tag = "orders",
     params(IdempotencyKey),
-    request_body(content = PlaceOrderBody, content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/PlaceOrder"), content_type = "application/json"),
     responses((
         status = 201,
         description = "The order was placed.",
@@ -45,11 +45,6 @@ pub(crate) async fn place(
     let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let command = body::place_order(&bytes, &app.http.orders.currencies())?;
-    let write = write_request(
-        &request,
-        Operation::Place,
-        || body::place_fingerprint(&command),
-        answer::created,
-    )?;
+    let write = write_request(&request, Operation::Place, None, &command, answer::created)?;
     answer::send(app.http.orders.place(command, write).await?)
 }

@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::idempotency::Operation;
+use order_app::orders::ReplaceLines;
 
 use super::{answer, write_request};
 use crate::app::App;
-use crate::body::{self, OrderBody, ReplaceLinesBody};
+use crate::body::{self, OrderBody};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -19,7 +20,7 @@ use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
     operation_id = "replaceLines",
     tag = "orders",
     params(OrderPath, IfMatch, IdempotencyKey),
-    request_body(content = ReplaceLinesBody, content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/ReplaceLines"), content_type = "application/json"),
     responses((
         status = 200,
         description = "The order as it is now.",
@@ -38,12 +39,10 @@ pub(crate) async fn replace_lines(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let command = body::replace_lines(&bytes, id, expected)?;
-    let write = write_request(
-        &request,
-        Operation::ReplaceLines,
-        || body::replace_fingerprint(&command),
-        answer::changed,
-    )?;
+    let new = body::replace_lines(&bytes)?;
+    let operation = Operation::ReplaceLines;
+    let write = write_request(&request, operation, Some(id), &new, answer::changed)?;
+    let (lines, claimed_total) = (new.lines, new.claimed_total);
+    let command = ReplaceLines { id, lines, claimed_total, expected };
     answer::send(app.http.orders.replace_lines(command, write).await?)
 }

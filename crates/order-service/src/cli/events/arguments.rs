@@ -1,4 +1,4 @@
-//! What can be asked of `order-service events`.
+//! The arguments of `order-service events`.
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -6,7 +6,7 @@ use order_app::operations::{Reason, ReplayPlan};
 use order_app::ports::{SHARDS, Selection};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
-/// See the head of the file.
+/// What `order-service events` can do.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum EventsCommand {
     /// Show how much waits to be published, since when, and which instance publishes what.
@@ -77,7 +77,7 @@ pub(crate) enum ParkedCommand {
         #[arg(long)]
         order: Option<OrderId>,
         /// Only events after this one.
-        #[arg(long, value_name = "ORDER.EVENT", value_parser = place)]
+        #[arg(long, value_name = "ORDER.EVENT", value_parser = event)]
         after: Option<(OrderId, Version)>,
         #[command(flatten)]
         page: Page,
@@ -87,7 +87,7 @@ pub(crate) enum ParkedCommand {
 /// How a list is shown.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Page {
-    /// At most so many.
+    /// The most entries that are listed.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub(super) limit: u32,
     /// As JSON.
@@ -105,7 +105,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long = "customer", value_name = "CUSTOMER")]
     customers: Vec<CustomerId>,
     /// Only events of this type, such as order.created; may be repeated.
-    #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
+    #[arg(long = "type", value_name = "TYPE")]
     kinds: Vec<OrderEventKind>,
     /// Only events that happened at this time (RFC 3339) or later.
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -123,11 +123,11 @@ pub(crate) struct ReplayArguments {
         value_parser = clap::value_parser!(u32).range(1..=i64::from(ReplayPlan::HIGHEST_RATE)),
     )]
     rate: u32,
-    /// Only events with a place in the journal after this one.
+    /// Only events after this position of the journal.
     #[arg(long, value_name = "POSITION", default_value_t = 0,
         value_parser = clap::value_parser!(i64).range(0..))]
     after: i64,
-    /// Only events up to this place.
+    /// Only events up to this position of the journal.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(0..))]
     up_to: Option<i64>,
     /// Only events of orders with a higher id than this one.
@@ -165,17 +165,11 @@ fn version(text: &str) -> Result<Version, String> {
     Version::new(number).map_err(|error| error.to_string())
 }
 
-fn place(text: &str) -> Result<(OrderId, Version), String> {
+fn event(text: &str) -> Result<(OrderId, Version), String> {
     let (order, sequence) =
         text.split_once('.').ok_or("must be an order and its event, such as 4711.3")?;
     let order = order.parse().map_err(|error| format!("of the order: {error}"))?;
     Ok((order, version(sequence).map_err(|error| format!("of the event: {error}"))?))
-}
-
-fn kind(text: &str) -> Result<OrderEventKind, String> {
-    let kind = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == text);
-    let all = || OrderEventKind::ALL.map(OrderEventKind::as_str).join(", ");
-    kind.ok_or_else(|| format!("must be one of {}", all()))
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
@@ -188,77 +182,4 @@ fn topic(text: &str) -> Result<String, &'static str> {
     let fits = (1..=249).contains(&text.len()) && text.chars().all(allowed);
     let fits = fits && text != "." && text != "..";
     fits.then(|| text.to_owned()).ok_or("must be 1 to 249 of A-Z a-z 0-9 . _ -")
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Asked {
-        #[command(subcommand)]
-        command: EventsCommand,
-    }
-
-    fn parse(line: &str) -> Result<EventsCommand, clap::Error> {
-        Asked::try_parse_from(line.split(' ')).map(|asked| asked.command)
-    }
-
-    #[test]
-    fn a_replay_is_read_with_all_its_conditions() {
-        let line = "x replay --order 1 --order 2 --customer 3 --type order.created \
-                    --from 2026-11-22T12:00:00+02:00 --topic again.v1 --rate 5 --after 7 --up-to 9 \
-                    --after-order 1 --dry-run";
-        let Ok(EventsCommand::Replay(asked)) = parse(line) else { panic!("it is right") };
-        let plan = asked.plan();
-        assert_eq!((plan.selection.orders.len(), plan.selection.customers.len()), (2, 1));
-        assert_eq!(plan.selection.kinds, [OrderEventKind::Created]);
-        assert_eq!(plan.selection.from.unwrap().to_rfc3339(), "2026-11-22T10:00:00+00:00");
-        assert_eq!((plan.topic.as_deref(), plan.rate), (Some("again.v1"), 5));
-        assert_eq!((plan.after, plan.up_to, plan.dry_run), (7, Some(9), true));
-        assert_eq!(plan.after_order.map(OrderId::get), Some(1));
-        let Ok(EventsCommand::Replay(bare)) = parse("x replay") else { panic!("it is right") };
-        assert_eq!((bare.rate, bare.after), (ReplayPlan::USUAL_RATE, 0));
-    }
-
-    #[test]
-    fn a_list_goes_on_where_the_one_before_it_ended() {
-        let list = parse("x parked list --after 4711");
-        assert!(matches!(
-            list,
-            Ok(EventsCommand::Parked(ParkedCommand::List { after: Some(after), .. }))
-                if after.get() == 4_711
-        ));
-        let skipped = parse("x parked skipped --after 4711.3");
-        assert!(matches!(
-            skipped,
-            Ok(EventsCommand::Parked(ParkedCommand::Skipped { after: Some((order, event)), .. }))
-                if (order.get(), event.get()) == (4_711, 3)
-        ));
-    }
-
-    #[test]
-    fn what_is_wrong_is_refused() {
-        for wrong in [
-            "x parked redrive",
-            "x parked redrive 1 --all",
-            "x parked redrive 0",
-            "x parked skip 1",
-            "x parked skip 1 --reason a --sequence 0",
-            "x parked list --shard 16",
-            "x parked list --limit 0",
-            "x parked list --after 0",
-            "x parked skipped --after 4711",
-            "x parked skipped --after 4711.0",
-            "x replay --type created",
-            "x replay --from yesterday",
-            "x replay --topic a/b",
-            "x replay --rate 0",
-            "x replay --after -1",
-        ] {
-            assert!(parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }

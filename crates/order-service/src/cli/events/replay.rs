@@ -1,25 +1,28 @@
-//! `order-service events replay`: runs a replay, shows how it stands, and says how to go on with it.
+//! `order-service events replay`: runs a replay, shows its progress, and says how to go on with it.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http_actix::operations;
 use order_app::operations::{
-    OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState, StartError,
+    OperationsPorts, Replay, ReplayJob, ReplayPlan, ReplayProgress, ReplayState, StartError,
 };
 use order_app::ports::Clock as _;
 use tokio::sync::oneshot;
 use tokio::time::interval;
 
+use super::REFUSED;
 use super::arguments::ReplayArguments;
-use super::{REFUSED, show};
+use super::show::{self, show};
 use crate::cli::output::{complain, print};
 use crate::signals::Signals;
 use crate::system::SystemClock;
 
 const SHOW_EVERY: Duration = Duration::from_secs(1);
-/// The exit code of a replay that is done, but for events that cannot be read.
+/// The exit code of a replay that left out events which cannot be read.
 const INCOMPLETE: u8 = 4;
 
 pub(super) async fn run(
@@ -34,11 +37,11 @@ pub(super) async fn run(
         Err(refused @ StartError::Elsewhere) => return Ok(complain(&refused.to_string(), REFUSED)),
         Err(error) => return Err(error.into()),
     };
-    let progress = replay.progress();
+    let (id, progress) = (replay.id(), replay.progress());
     let (tell, told) = oneshot::channel();
     let mut tell = Some(tell);
     let mut running = tokio::spawn(replay.run(async move {
-        // Nobody left to tell us is as good as being told.
+        // When the sender is gone, the replay stops as well.
         let _ = told.await;
     }));
     let (mut tick, mut interrupted) = (interval(SHOW_EVERY), None);
@@ -62,7 +65,9 @@ pub(super) async fn run(
         (ReplayState::Cancelled, Some(signal)) => signal.exit_code(),
         _ => 0,
     };
-    let told = print(&show::replay(&plan, &ended, json));
+    let job = ReplayJob { id, plan: Arc::new(plan), progress: ended.clone() };
+    let told =
+        print(&show::show(&http_actix::operations::Replay::of(&job, SystemClock.now()), json));
     if code == 0 && ended.unreadable > 0 {
         return Ok(complain("some events cannot be read, and were left out", INCOMPLETE));
     }
@@ -76,11 +81,11 @@ pub(super) async fn run(
     Ok(complain(&format!("{why}; {}", show::rest(&ended)), code))
 }
 
-/// One line on a terminal, which is written over; else one line after the other.
+/// On a terminal, one line that is written over; else one line after the other.
 fn show_progress(plan: &ReplayPlan, progress: &ReplayProgress) {
     let line = show::progress(plan, progress, SystemClock.now());
     let mut errors = io::stderr().lock();
-    // Nobody may be there to look at it.
+    // Standard error may be closed.
     let _ = if errors.is_terminal() {
         write!(errors, "\r\x1b[K{line}").and_then(|()| errors.flush())
     } else {

@@ -1,186 +1,139 @@
-//! How what `order-service events` finds looks: as tables for people, as JSON for programs, with the
-//! names that the management port uses.
+//! How `order-service events` shows what it finds: as JSON for programs, in the bodies of the
+//! management port, and as tables of the same for people.
 
 use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
-use order_app::events::{EventRecord, timestamp};
-use order_app::operations::{
-    LeftOut, Overview, ParkedDetails, ParkedPage, ReplayPlan, ReplayProgress, ReplayState,
-    SkippedPage, Waiting,
+use http_actix::operations::{
+    EventsOverview, ParkedOrderDetails, ParkedOrders, Replay, SkippedEvents,
 };
-use order_app::ports::{Backlog, Parked, shard};
-use order_domain::{OrderId, Version};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use order_app::operations::{ReplayPlan, ReplayProgress};
+use serde::Serialize;
 
 use crate::report::{aligned, shown};
 
-fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
+/// What people are shown of a body.
+pub(super) trait Table: Serialize {
+    fn table(&self) -> String;
 }
 
-fn holder(holder: Option<Uuid>) -> String {
-    holder.map_or_else(|| "nobody".to_owned(), |holder| holder.to_string())
+pub(super) fn show(found: &impl Table, as_json: bool) -> String {
+    if as_json { json(found) } else { found.table() }
 }
 
-pub(super) fn overview(found: &Overview, as_json: bool) -> String {
-    let Overview { backlog, lag, last_position, sequencer, shards, at } = found;
-    let lag = lag.to_std().unwrap_or_default().as_secs_f64();
-    let at_least = backlog.events >= Backlog::BOUND;
-    if as_json {
-        let shards = shards.iter().map(|state| {
-            json!({"shard": state.shard, "holder": state.holder, "position": state.position})
-        });
-        return pretty(&json!({
-            "waitingEvents": backlog.events,
-            "atLeast": at_least,
-            "oldest": backlog.oldest.map(timestamp),
-            "lagSeconds": lag,
-            "parkedOrders": backlog.parked,
-            "head": last_position,
-            "arranger": sequencer,
-            "shards": shards.collect::<Vec<_>>(),
-            "at": timestamp(*at),
-        }));
-    }
-    let or_more = if at_least { " or more" } else { "" };
-    let oldest = backlog.oldest.map_or_else(|| "-".to_owned(), timestamp);
-    let facts = [
-        ["waiting events".to_owned(), format!("{}{or_more}", backlog.events)],
-        ["oldest".to_owned(), oldest],
-        ["lag".to_owned(), format!("{lag:.1} s")],
-        ["parked orders".to_owned(), backlog.parked.to_string()],
-        ["last place".to_owned(), last_position.to_string()],
-        ["places are given by".to_owned(), holder(*sequencer)],
-    ];
-    let shards = shards
-        .iter()
-        .map(|state| [state.shard.to_string(), state.position.to_string(), holder(state.holder)]);
-    let shards = aligned(["shard", "published up to", "by"], shards);
-    format!("{}\n{shards}", aligned(["", ""], facts).trim_start())
+fn json(body: &impl Serialize) -> String {
+    format!("{:#}\n", serde_json::to_value(body).unwrap_or_default())
 }
 
-fn parked_json(parked: &Parked) -> Value {
-    json!({
-        "orderId": parked.order.get(),
-        "shard": shard(parked.order),
-        "sequence": parked.from.get(),
-        "reason": parked.reason,
-        "since": timestamp(parked.since),
-        "attempts": parked.attempts,
-        "redriveRequested": parked.redrive,
-    })
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 /// How to see what comes next, if anything does.
-fn more(next: Option<impl Display>) -> String {
+fn more(next: Option<&impl Display>) -> String {
     next.map(|last| format!("there are more: --after {last}\n")).unwrap_or_default()
 }
 
-fn place((order, sequence): (OrderId, Version)) -> String {
-    format!("{order}.{sequence}")
-}
-
-pub(super) fn parked(page: &ParkedPage, as_json: bool) -> String {
-    if as_json {
-        let orders: Vec<_> = page.orders.iter().map(parked_json).collect();
-        return pretty(&json!({"orders": orders, "next": page.next.map(OrderId::get)}));
-    }
-    if page.orders.is_empty() {
-        return "no such order is parked\n".to_owned();
-    }
-    let rows = page.orders.iter().map(|parked| {
-        [
-            parked.order.to_string(),
-            parked.from.to_string(),
-            timestamp(parked.since),
-            parked.attempts.to_string(),
-            if parked.redrive { "asked for" } else { "-" }.to_owned(),
-            shown(&parked.reason),
-        ]
-    });
-    let head = ["order", "event", "since", "attempts", "redrive", "reason"];
-    format!("{}{}", aligned(head, rows), more(page.next))
-}
-
-fn cloud_event(event: &EventRecord) -> Result<Value, serde_json::Error> {
-    event.cloud_event().and_then(|event| serde_json::to_value(&event))
-}
-
-pub(super) fn inspection(found: &ParkedDetails, as_json: bool) -> String {
-    let (events, is_more, unreadable) = match &found.waiting {
-        Waiting::Unreadable(reason) => (Vec::new(), false, Some(reason.clone())),
-        Waiting::Events { events, more } => {
-            match events.iter().map(cloud_event).collect::<Result<Vec<_>, _>>() {
-                Ok(events) => (events, *more, None),
-                Err(error) => (Vec::new(), false, Some(error.to_string())),
-            }
-        }
-    };
-    if as_json {
-        let mut body = parked_json(&found.parked);
-        if let Some(members) = body.as_object_mut() {
-            members.insert("events".to_owned(), events.into());
-            members.insert("moreEvents".to_owned(), is_more.into());
-            members.extend(unreadable.map(|reason| ("unreadable".to_owned(), reason.into())));
-        }
-        return pretty(&body);
-    }
-    let parked = &found.parked;
-    let redrive = if parked.redrive { "; a redrive was asked for" } else { "" };
-    let mut text = format!(
-        "order {} is parked since {}, at event {}, {} times{redrive}\n{}\n",
-        parked.order,
-        timestamp(parked.since),
-        parked.from,
-        parked.attempts,
-        shown(&parked.reason),
-    );
-    for event in &events {
-        text.push('\n');
-        text.push_str(&pretty(event));
-    }
-    if let Some(reason) = unreadable {
-        text.push_str("\nits events cannot be read: ");
-        text.push_str(&shown(&reason));
-        text.push('\n');
-    }
-    if is_more {
-        text.push_str("\nmore events wait\n");
-    }
-    text
-}
-
-pub(super) fn skipped(page: &SkippedPage, as_json: bool) -> String {
-    if as_json {
-        let events = page.events.iter().map(|skipped| {
-            json!({
-                "orderId": skipped.order.get(),
-                "sequence": skipped.sequence.get(),
-                "reason": skipped.reason,
-                "skippedAt": timestamp(skipped.at),
-            })
+impl Table for EventsOverview {
+    fn table(&self) -> String {
+        let or_more = if self.at_least { " or more" } else { "" };
+        let facts = [
+            ["waiting events".to_owned(), format!("{}{or_more}", self.waiting_events)],
+            ["oldest".to_owned(), or_dash(self.oldest.as_ref())],
+            ["lag".to_owned(), format!("{:.1} s", self.lag_seconds)],
+            ["parked orders".to_owned(), self.parked_orders.to_string()],
+            ["last position".to_owned(), self.head.to_string()],
+            ["positions are given by".to_owned(), or_dash(self.arranger.as_ref())],
+        ];
+        let shards = self.shards.iter().map(|state| {
+            [state.shard.to_string(), state.position.to_string(), or_dash(state.holder.as_ref())]
         });
-        let next = page.next.map(place);
-        return pretty(&json!({"events": events.collect::<Vec<_>>(), "next": next}));
+        let shards = aligned(["shard", "published up to", "by"], shards);
+        format!("{}\n{shards}", aligned(["", ""], facts).trim_start())
     }
-    if page.events.is_empty() {
-        return "no such event was skipped\n".to_owned();
+}
+
+impl Table for ParkedOrders {
+    fn table(&self) -> String {
+        if self.orders.is_empty() {
+            return "no such order is parked\n".to_owned();
+        }
+        let rows = self.orders.iter().map(|parked| {
+            [
+                parked.order_id.to_string(),
+                parked.sequence.to_string(),
+                parked.since.clone(),
+                parked.attempts.to_string(),
+                if parked.redrive_requested { "asked for" } else { "-" }.to_owned(),
+                shown(&parked.reason),
+            ]
+        });
+        let head = ["order", "event", "since", "attempts", "redrive", "reason"];
+        format!("{}{}", aligned(head, rows), more(self.next.as_ref()))
     }
-    let rows = page.events.iter().map(|skipped| {
-        [
-            skipped.order.to_string(),
-            skipped.sequence.to_string(),
-            timestamp(skipped.at),
-            shown(&skipped.reason),
-        ]
-    });
-    format!(
-        "{}{}",
-        aligned(["order", "event", "skipped", "reason"], rows),
-        more(page.next.map(place))
-    )
+}
+
+impl Table for ParkedOrderDetails {
+    fn table(&self) -> String {
+        let parked = &self.parked;
+        let redrive = if parked.redrive_requested { "; a redrive was asked for" } else { "" };
+        let mut text = format!(
+            "order {} is parked since {}, at event {}, {} times{redrive}\n{}\n",
+            parked.order_id,
+            parked.since,
+            parked.sequence,
+            parked.attempts,
+            shown(&parked.reason),
+        );
+        for event in &self.events {
+            text.push('\n');
+            text.push_str(&json(event));
+        }
+        if let Some(reason) = &self.unreadable {
+            text.push_str("\nits events cannot be read: ");
+            text.push_str(&shown(reason));
+            text.push('\n');
+        }
+        if self.more_events {
+            text.push_str("\nmore events wait\n");
+        }
+        text
+    }
+}
+
+impl Table for SkippedEvents {
+    fn table(&self) -> String {
+        if self.events.is_empty() {
+            return "no such event was skipped\n".to_owned();
+        }
+        let rows = self.events.iter().map(|event| {
+            let (order, sequence) = (event.order_id.to_string(), event.sequence.to_string());
+            [order, sequence, event.skipped_at.clone(), shown(&event.reason)]
+        });
+        let table = aligned(["order", "event", "skipped", "reason"], rows);
+        format!("{table}{}", more(self.next.as_ref()))
+    }
+}
+
+impl Table for Replay {
+    fn table(&self) -> String {
+        let what = if self.dry_run { "would be replayed" } else { "were replayed" };
+        let left_out = match self.unpublished {
+            0 => String::new(),
+            events => format!("; {events} were left out, as they are not published yet"),
+        };
+        let rows = self.unreadable_events.iter().map(|event| {
+            let (order, sequence) = (event.order_id.to_string(), event.sequence.to_string());
+            [order, sequence, or_dash(event.position), shown(&event.reason)]
+        });
+        let rows = aligned(["order", "event", "position", "reason"], rows);
+        let unreadable = match self.unreadable {
+            0 => String::new(),
+            events => format!("{events} were left out, as they cannot be read:\n{rows}"),
+        };
+        let (events, position) = (self.events, self.position);
+        format!("{events} events {what}, up to position {position}{left_out}\n{unreadable}")
+    }
 }
 
 /// How a replay stands, on one line.
@@ -213,52 +166,4 @@ pub(super) fn rest(ended: &ReplayProgress) -> String {
         (Some(_), Some(last)) => format!("to go on: --after-order {last}"),
         (Some(_), None) => "to go on: the same again".to_owned(),
     }
-}
-
-/// What came of a replay.
-pub(super) fn replay(plan: &ReplayPlan, ended: &ReplayProgress, as_json: bool) -> String {
-    let state = match &ended.state {
-        ReplayState::Running => "RUNNING",
-        ReplayState::Completed => "COMPLETED",
-        ReplayState::Cancelled => "CANCELLED",
-        ReplayState::Failed(_) => "FAILED",
-    };
-    if as_json {
-        return pretty(&json!({
-            "state": state,
-            "dryRun": plan.dry_run,
-            "events": ended.events,
-            "unpublished": ended.unpublished,
-            "unreadable": ended.unreadable,
-            "unreadableEvents": ended.left_out.iter().map(left_out_json).collect::<Vec<_>>(),
-            "position": ended.position,
-            "afterOrder": ended.after_order.map(OrderId::get),
-            "end": ended.end,
-        }));
-    }
-    let what = if plan.dry_run { "would be replayed" } else { "were replayed" };
-    let left_out = match ended.unpublished {
-        0 => String::new(),
-        events => format!("; {events} were left out, as they are not published yet"),
-    };
-    let rows = ended.left_out.iter().map(|event| {
-        let position = event.position.map_or_else(|| "-".to_owned(), |at| at.to_string());
-        [event.order.to_string(), event.sequence.to_string(), position, shown(&event.reason)]
-    });
-    let rows = aligned(["order", "event", "position", "reason"], rows);
-    let unreadable = match ended.unreadable {
-        0 => String::new(),
-        events => format!("{events} were left out, as they cannot be read:\n{rows}"),
-    };
-    let (events, position) = (ended.events, ended.position);
-    format!("{events} events {what}, up to position {position}{left_out}\n{unreadable}")
-}
-
-fn left_out_json(event: &LeftOut) -> Value {
-    json!({
-        "orderId": event.order.get(),
-        "sequence": event.sequence.get(),
-        "position": event.position,
-        "reason": event.reason,
-    })
 }
