@@ -14,8 +14,9 @@ use clap::{Parser, Subcommand};
 use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
+use settings_spring::{LoadError, Occasion, Problems, split};
 
-use crate::settings::{self, Inputs, LoadError, Loaded, Occasion, Problems};
+use crate::settings::{self, Inputs, Loaded};
 use crate::system::{OsEntropy, SystemClock};
 use crate::{report, telemetry};
 use events::EventsCommand;
@@ -92,7 +93,7 @@ Exit codes:
 pub fn main() -> ExitCode {
     let started = Instant::now();
     let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    let (options, others) = match settings::split(arguments) {
+    let (options, others) = match split(arguments) {
         Ok(parts) => parts,
         Err(error) => return complain(&error.to_string(), WRONG),
     };
@@ -116,7 +117,7 @@ pub fn main() -> ExitCode {
     let inputs = Inputs {
         options,
         config,
-        environment: settings::of_this_process(),
+        environment: settings::environment(),
         folder: PathBuf::new(),
         random: || OsEntropy.bits(),
         now: || SystemClock.now(),

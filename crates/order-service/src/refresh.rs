@@ -1,7 +1,7 @@
-//! Reading the settings again while the service runs: on an interval, and when somebody asks. What
-//! is read is checked as a whole, as at the start. When anything is wrong with it, nothing changes;
-//! else what can apply applies, and what needs a restart is named until there is one. An optional
-//! import that nobody answers for stays as it was; it holds up neither the others nor the files.
+//! Reads the settings again while the service runs: on an interval, and when an operator asks. They
+//! are checked as a whole, as at the start. If anything is wrong, nothing changes; else the live keys
+//! apply at once, and the others are named until a restart. An optional import without an answer stays
+//! as it was, and holds up neither the other imports nor the files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,17 +14,30 @@ use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
 use serde_json::{Value, json};
+use settings_spring::{
+    ByKey, Change, Copies, Imported, ImportedFrom, LoadError, Occasion, by_key, changes,
+};
 use telemetry_otlp::Levels;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::settings::{
-    self, ByKey, Change, Given, ImportedFrom, Inputs, Keep, LoadError, Loaded, Occasion, Settings,
-    Stop, by_key, changes,
-};
+use crate::settings::{self, Inputs, Loaded, SERVICE, Settings, Stop};
 use crate::telemetry;
 
-/// Who holds what can change.
+/// The keys whose values apply to a running service: those of [`Holders::apply`]. Keys that are read
+/// from local sources alone take effect whenever the settings are read, too.
+pub(crate) const LIVE: &[&str] = &[
+    "logging.level.*",
+    "order.currencies",
+    "order.default-currency",
+    "order.request-budget",
+    "order.max-in-flight",
+    "order.body-deadline",
+    "order.shutdown.delay",
+    "spring.lifecycle.timeout-per-shutdown-phase",
+];
+
+/// The parts of the service that hold a live setting.
 pub(crate) struct Holders {
     pub(crate) levels: Levels,
     pub(crate) orders: Orders,
@@ -40,71 +53,80 @@ pub(crate) struct Refresher(Arc<Inner>);
 struct Inner {
     inputs: Inputs,
     holders: Holders,
-    /// One refresh at a time.
-    turn: tokio::sync::Mutex<()>,
+    /// Held during a refresh: there is one at a time.
+    running: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     interval: watch::Sender<Option<Duration>>,
 }
 
 struct State {
-    /// What applies.
+    /// The settings that apply.
     applies: ByKey,
-    /// What was read but needs a restart.
+    /// The changes that were read and need a restart.
     waiting: BTreeMap<String, Change>,
-    given: Vec<Given>,
-    /// Since when it is given so.
+    imported: Vec<Imported>,
+    /// Since when `imported` is as it is.
     since: DateTime<Utc>,
-    keep: Arc<Keep>,
+    copies: Arc<Copies>,
     warnings: Vec<String>,
-    /// Why the last refresh came to nothing.
+    /// Why the last refresh changed nothing.
     refused: Option<String>,
 }
 
 /// What a refresh has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
-    /// What applies from now on.
+    /// The changes that apply from now on.
     applied: Vec<Change>,
-    /// All that needs a restart.
+    /// All changes that need a restart.
     waiting: Vec<Change>,
-    /// Those of them that did not before.
+    /// The changes that need a restart since this refresh.
     newly_waiting: Vec<Change>,
-    /// Why imports stayed as they were, of those that may be done without.
+    /// Why optional imports stayed as they were.
     not_answered: Vec<String>,
+}
+
+/// Why a refresh changed nothing.
+#[derive(Debug, thiserror::Error)]
+enum RefreshError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The panic was logged where it happened.
+    #[error("reading the settings failed by a defect")]
+    Panicked,
 }
 
 impl Holders {
     fn apply(&self, settings: &Settings) {
         self.levels.set(&telemetry::lines(&settings.logging));
         self.orders.adjust(settings.currencies.clone(), settings.requests.budget);
-        self.max_in_flight.set(settings.requests.places());
+        self.max_in_flight.set(settings.requests.permits());
         self.body_deadline.set(settings.requests.body_deadline);
         self.stop.set(settings.stop);
     }
 }
 
 impl Refresher {
-    /// Begins with what the process has started with, and keeps it as the last good copy.
+    /// Takes the settings with which the process has started, and writes their last good copies.
     pub(crate) fn new(inputs: Inputs, loaded: Loaded, holders: Holders) -> Self {
-        let Loaded { settings, effective, warnings, given, keep } = loaded;
-        let now = (inputs.now)();
-        keep_copy(&keep);
+        let Loaded { settings, effective, warnings, imported, copies } = loaded;
+        write_copies(&copies);
         let state = State {
             applies: by_key(effective),
             waiting: BTreeMap::new(),
-            given,
-            since: now,
-            keep: Arc::new(keep),
+            imported,
+            since: (inputs.now)(),
+            copies: Arc::new(copies),
             warnings,
             refused: None,
         };
         measure(&state);
-        let interval = watch::channel(settings.config_server.refresh_interval).0;
-        let (turn, state) = (tokio::sync::Mutex::default(), Mutex::new(state));
-        Self(Arc::new(Inner { inputs, holders, turn, state, interval }))
+        let interval = watch::channel(settings.refresh_interval).0;
+        let (running, state) = (tokio::sync::Mutex::default(), Mutex::new(state));
+        Self(Arc::new(Inner { inputs, holders, running, state, interval }))
     }
 
-    /// Refreshes on the interval of the settings, for ever.
+    /// Refreshes on the interval of the settings, until the refresher is dropped.
     pub(crate) async fn run(self, entropy: Arc<dyn Entropy>) {
         let mut interval = self.0.interval.subscribe();
         loop {
@@ -117,8 +139,8 @@ impl Refresher {
             };
             tokio::select! {
                 () = pause => {
-                    let _turn = self.0.turn.lock().await;
-                    // What went wrong has been said.
+                    let _running = self.0.running.lock().await;
+                    // An error is logged already.
                     let _ = self.now().await;
                 }
                 changed = interval.changed() => if changed.is_err() { return },
@@ -127,19 +149,19 @@ impl Refresher {
     }
 
     /// Refreshes now. An error says what is wrong, without secrets.
-    async fn now(&self) -> Result<Outcome, LoadError> {
+    async fn now(&self) -> Result<Outcome, RefreshError> {
         let inputs = Inputs { tell: |how| tracing::warn!("{how}"), ..self.0.inputs.clone() };
-        let kept = Arc::clone(&self.state().keep);
+        let last = Arc::clone(&self.state().copies);
         let load = move || {
-            let loaded = settings::load(&inputs, Occasion::Refresh { last: &kept })?;
-            if loaded.keep.differs(&kept) {
-                keep_copy(&loaded.keep);
+            let loaded = settings::load(&inputs, Occasion::Refresh { last: &last })?;
+            if loaded.copies.differs(&last) {
+                write_copies(&loaded.copies);
             }
             Ok(loaded)
         };
-        // It reads and writes files, and has a runtime of its own for the network.
-        let loaded = tokio::task::spawn_blocking(load).await.unwrap_or(Err(LoadError::Panicked));
-        match loaded {
+        // Loading blocks: it reads and writes files, and asks config servers.
+        let loaded = tokio::task::spawn_blocking(load).await;
+        match loaded.unwrap_or(Err(RefreshError::Panicked)) {
             Ok(loaded) => Ok(self.take(loaded)),
             Err(error) => {
                 self.refuse(&error);
@@ -149,12 +171,12 @@ impl Refresher {
     }
 
     fn take(&self, loaded: Loaded) -> Outcome {
-        let Loaded { settings, effective, warnings, given, keep } = loaded;
+        let Loaded { settings, effective, warnings, imported, copies } = loaded;
         let now = (self.0.inputs.now)();
         let mut state = self.state();
         let read = by_key(effective);
         let (applied, waiting): (Vec<_>, Vec<_>) =
-            changes(&state.applies, &read).into_iter().partition(|change| change.live);
+            changes(&state.applies, &read).into_iter().partition(is_live);
         if !applied.is_empty() {
             self.0.holders.apply(&settings);
         }
@@ -182,29 +204,30 @@ impl Refresher {
         metrics::counter!("order_config_refreshes_total", "outcome" => outcome).increment(1);
         let changed = u64::try_from(applied.len()).unwrap_or(u64::MAX);
         metrics::counter!("order_config_changes_total").increment(changed);
-        let not_answered: Vec<_> = given.iter().filter_map(not_answered).collect();
-        if not_answered.is_empty() && !state.given.iter().all(is_from_server) {
+        let not_answered: Vec<_> = imported.iter().filter_map(not_answered).collect();
+        if not_answered.is_empty() && !state.imported.iter().all(is_from_server) {
             tracing::info!("all config servers answer again");
         }
-        if state.given != given {
+        if state.imported != imported {
             state.since = now;
         }
         state.waiting = waiting.iter().map(|c| (c.key.clone(), c.clone())).collect();
-        (state.given, state.keep, state.warnings) = (given, Arc::new(keep), warnings);
+        (state.imported, state.copies, state.warnings) = (imported, Arc::new(copies), warnings);
         measure(&state);
         self.0.interval.send_if_modified(|interval| {
-            let asked = settings.config_server.refresh_interval;
-            std::mem::replace(interval, asked) != asked
+            let set = settings.refresh_interval;
+            std::mem::replace(interval, set) != set
         });
         Outcome { applied, waiting, newly_waiting, not_answered }
     }
 
-    /// Nothing changes. What is wrong is logged when it is news.
-    fn refuse(&self, error: &LoadError) {
-        let (why, outcome) = match error {
-            LoadError::Wrong(_) => (error.to_string(), "refused"),
-            LoadError::Missing(_) | LoadError::Panicked => (error.to_string(), "failed"),
+    /// Leaves everything as it is. An error is logged once while it stays the same.
+    fn refuse(&self, error: &RefreshError) {
+        let outcome = match error {
+            RefreshError::Load(LoadError::Wrong(_)) => "refused",
+            RefreshError::Load(LoadError::Missing(_)) | RefreshError::Panicked => "failed",
         };
+        let why = error.to_string();
         metrics::counter!("order_config_refreshes_total", "outcome" => outcome).increment(1);
         let mut state = self.state();
         if state.refused.as_ref() != Some(&why) {
@@ -217,14 +240,14 @@ impl Refresher {
         measure(&state);
     }
 
-    /// How it stands with the settings; `None` when they are local, and as they were read.
+    /// The state of the settings for health; `None` if they are local and apply as they were read.
     pub(crate) fn component(&self) -> Option<Component> {
         let state = self.state();
-        if state.given.is_empty() && state.waiting.is_empty() && state.refused.is_none() {
+        if state.imported.is_empty() && state.waiting.is_empty() && state.refused.is_none() {
             return None;
         }
         let mut details = serde_json::Map::new();
-        let imports: Vec<_> = state.given.iter().map(import).collect();
+        let imports: Vec<_> = state.imported.iter().map(import).collect();
         details.insert("imports".to_owned(), Value::Array(imports));
         let since = state.since.to_rfc3339_opts(SecondsFormat::Secs, true);
         details.insert("since".to_owned(), since.into());
@@ -247,9 +270,11 @@ impl Refresher {
 #[async_trait]
 impl Refresh for Refresher {
     async fn refresh(&self) -> Result<Refreshed, RefreshRefused> {
-        let Ok(_turn) = self.0.turn.try_lock() else { return Err(RefreshRefused::Running) };
+        let Ok(_running) = self.0.running.try_lock() else {
+            return Err(RefreshRefused::Running);
+        };
         let outcome = self.now().await.map_err(|error| match error {
-            LoadError::Wrong(problems) => {
+            RefreshError::Load(LoadError::Wrong(problems)) => {
                 RefreshRefused::Invalid(problems.0.iter().map(ToString::to_string).collect())
             }
             missing => RefreshRefused::Unavailable(missing.into()),
@@ -263,17 +288,21 @@ impl Refresh for Refresher {
     }
 }
 
-/// Whether what was read is what the config servers say.
+fn is_live(change: &Change) -> bool {
+    LIVE.contains(&change.documented) || SERVICE.catalogue.is_local(change.documented)
+}
+
+/// Whether the settings are what the config servers said when they were last asked.
 fn is_current(state: &State) -> bool {
-    state.refused.is_none() && state.given.iter().all(is_from_server)
+    state.refused.is_none() && state.imported.iter().all(is_from_server)
 }
 
-fn is_from_server(given: &Given) -> bool {
-    matches!(given.from, ImportedFrom::Server { .. })
+fn is_from_server(imported: &Imported) -> bool {
+    matches!(imported.from, ImportedFrom::Server { .. })
 }
 
-fn not_answered(given: &Given) -> Option<String> {
-    match &given.from {
+fn not_answered(imported: &Imported) -> Option<String> {
+    match &imported.from {
         ImportedFrom::Server { .. } => None,
         ImportedFrom::Copy { because, .. } | ImportedFrom::Nowhere { because } => {
             Some(because.clone())
@@ -281,37 +310,38 @@ fn not_answered(given: &Given) -> Option<String> {
     }
 }
 
-fn import(given: &Given) -> Value {
-    let asked = &given.question;
-    match &given.from {
-        ImportedFrom::Server { server, version } => {
-            json!({"settings": asked, "from": "server", "server": server, "version": version})
-        }
+fn import(Imported { question, from }: &Imported) -> Value {
+    match from {
+        ImportedFrom::Server { server, version } => json!({
+            "settings": question, "from": "server", "server": server, "version": version,
+        }),
         ImportedFrom::Copy { kept_at, because } => {
             let kept_at = kept_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            json!({"settings": asked, "from": "lastGoodCopy", "keptAt": kept_at, "because": because})
+            json!({
+                "settings": question, "from": "lastGoodCopy", "keptAt": kept_at, "because": because,
+            })
         }
         ImportedFrom::Nowhere { because } => {
-            json!({"settings": asked, "from": "localOnly", "because": because})
+            json!({"settings": question, "from": "localOnly", "because": because})
         }
     }
 }
 
 fn measure(state: &State) {
-    // It is there from the start, so that an increase from nothing is seen.
+    // The counter exists from the start: its first increase is seen.
     metrics::counter!("order_config_changes_total").increment(0);
     metrics::gauge!("order_config_current").set(f64::from(u8::from(is_current(state))));
     let waiting = u32::try_from(state.waiting.len()).unwrap_or(u32::MAX);
     metrics::gauge!("order_config_restart_needed").set(f64::from(waiting));
 }
 
-fn keep_copy(keep: &Keep) {
-    for cause in keep.write() {
+fn write_copies(copies: &Copies) {
+    for cause in copies.write() {
         tracing::warn!(cause, "there will be no last good copy of the settings");
     }
 }
 
-/// Up to a tenth earlier, so that instances that were started together do not ask together.
+/// Up to a tenth earlier, so that instances that started together do not refresh together.
 fn scattered(every: Duration, random: u128) -> Duration {
     let earlier = u32::try_from(random % 101).unwrap_or(0);
     every.saturating_sub(every.checked_div(1_000).unwrap_or_default().saturating_mul(earlier))

@@ -1,19 +1,18 @@
-//! Tables for people; and `order-service config`: the settings as they apply, as a table or as
+//! Tables for the command line, and `order-service config`: the settings that apply, as a table or as
 //! JSON, without secrets.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
+use settings_spring::Effective;
 
-use crate::settings::Effective;
-
-/// A table: key, value, source.
+/// The settings as a table of key, value and source.
 pub(crate) fn table(effective: &[Effective]) -> String {
     let rows = effective.iter().map(|e| [e.key.clone(), shown(&e.value), e.origin.to_string()]);
     aligned(["key", "value", "source"], rows)
 }
 
-/// A table with a head, whose columns are as wide as they need to be.
+/// A table with a head. Each column is as wide as its widest cell.
 pub(crate) fn aligned<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -38,20 +37,20 @@ pub(crate) fn aligned<const N: usize>(
     table
 }
 
-/// The same as one JSON object by key.
+/// The settings as one JSON object by key.
 pub(crate) fn json(effective: &[Effective]) -> String {
     let entries: Map<String, Value> = effective
         .iter()
         .map(|e| {
             let source = e.origin.to_string();
-            let entry = json!({ "value": e.value, "source": source, "about": e.about });
+            let entry = json!({ "value": e.value, "source": source, "about": e.row.about });
             (e.key.clone(), entry)
         })
         .collect();
     format!("{:#}\n", Value::Object(entries))
 }
 
-/// A line stays a line.
+/// A value on one line; `-` for none.
 pub(crate) fn shown(value: &str) -> String {
     match value {
         "" => "-".to_owned(),
@@ -62,13 +61,13 @@ pub(crate) fn shown(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Origin;
+    use crate::settings::tests::Case;
 
-    fn effective() -> [Effective; 2] {
-        [
-            Effective::plain("server.port", "80", Origin::CommandLine),
-            Effective::plain("spring.profiles.active", "", Origin::Default),
-        ]
+    fn effective() -> Vec<Effective> {
+        let case = Case::new().option("server.port", "80");
+        let mut effective = case.loaded().effective;
+        effective.retain(|e| ["server.port", "spring.profiles.active"].contains(&e.key.as_str()));
+        effective
     }
 
     #[test]

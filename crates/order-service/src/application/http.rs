@@ -41,7 +41,7 @@ pub(super) fn pages(operators: &TcpListener, main: SocketAddr) -> Option<u16> {
 /// The limits of the main server.
 pub(super) fn limits(settings: &Settings) -> HttpSettings {
     HttpSettings {
-        max_in_flight: settings.requests.places().into(),
+        max_in_flight: settings.requests.permits().into(),
         body_deadline: settings.requests.body_deadline.into(),
         // The budget of the stop is over first, whatever it will be by then, and says so.
         shutdown_timeout: Duration::from_hours(1),

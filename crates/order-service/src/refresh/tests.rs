@@ -1,4 +1,4 @@
-//! Refreshing with the holders of a real process: what applies, what waits, what is refused.
+//! Refreshes with the holders of a real process: what applies, what waits, what is refused.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,12 @@ use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
+use self::stub::{Reply, Stub};
 use super::*;
-use crate::settings::stub::{Reply, Stub};
+
+#[expect(dead_code, reason = "these tests use a part of it")]
+#[path = "../../../settings-spring/tests/stub/mod.rs"]
+mod stub;
 
 struct Case {
     folder: TempDir,
@@ -48,7 +52,7 @@ impl Case {
         };
         let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
         let levels = Levels::new(&telemetry::lines(&settings.logging), &[], "traces");
-        let max_in_flight = Live::new(settings.requests.places());
+        let max_in_flight = Live::new(settings.requests.permits());
         let body_deadline = Live::new(settings.requests.body_deadline);
         let stop = Live::new(settings.stop);
         let holders = Holders {
@@ -148,9 +152,9 @@ async fn operators_learn_what_has_changed_and_what_waits() {
     case.file("server.port=x\norder.max-in-flight=x\n");
     let Err(RefreshRefused::Invalid(problems)) = case.refresher.refresh().await else { panic!() };
     assert_eq!(problems.len(), 2);
-    let turn = case.refresher.0.turn.lock().await;
+    let running = case.refresher.0.running.lock().await;
     assert!(matches!(case.refresher.refresh().await, Err(RefreshRefused::Running)));
-    drop(turn);
+    drop(running);
 }
 
 #[tokio::test]
@@ -191,7 +195,7 @@ async fn the_state_tells_where_the_settings_come_from() {
     let inputs = case.refresher.0.inputs.clone();
     let restarted = tokio::task::spawn_blocking(move || settings::load(&inputs, Occasion::Start));
     let restarted = restarted.await.unwrap().unwrap();
-    assert!(matches!(restarted.given[0].from, ImportedFrom::Copy { .. }));
+    assert!(matches!(restarted.imported[0].from, ImportedFrom::Copy { .. }));
     assert_eq!(restarted.settings.currencies.choose(None).unwrap().code(), "USD");
 
     let done = case.refresher.refresh().await.unwrap();

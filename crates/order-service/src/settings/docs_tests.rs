@@ -1,14 +1,13 @@
-//! The table of keys in docs/settings.md is the table of `table.rs`, and the list of those that may
-//! change in docs/configuration-server.md is that of `changes.rs`; likewise what others document with
-//! `check`. To write them anew:
+//! The tables in docs/settings.md and the list of live keys in docs/configuration-server.md say what the
+//! code says; so do the tables that other modules compare with `check`. To write them anew:
 //! `UPDATE_DOCS=1 cargo test -p order-service --lib`.
 
 use std::fs;
 use std::path::PathBuf;
 
-use super::changes::LIVE;
+use super::SERVICE;
 use super::set_aside::SET_ASIDE;
-use super::table::ROWS;
+use crate::refresh::LIVE;
 
 const KEYS: (&str, &str) = ("<!-- keys -->\n", "<!-- end of keys -->");
 const WITHOUT_EFFECT: (&str, &str) = ("<!-- set aside -->\n", "<!-- end of set aside -->");
@@ -20,7 +19,7 @@ fn page(name: &str) -> PathBuf {
 }
 
 fn keys() -> String {
-    let rows = ROWS.iter().map(|row| {
+    let rows = SERVICE.catalogue.rows().iter().map(|row| {
         let default = match row.default {
             "" => "–".to_owned(),
             default => format!("`{default}`"),
@@ -53,12 +52,17 @@ fn right(page: &str) -> String {
 }
 
 #[test]
+fn the_table_of_keys_has_no_defects() {
+    assert_eq!(SERVICE.catalogue.defects(), [""; 0]);
+}
+
+#[test]
 fn the_documentation_names_every_key() {
     check("settings.md", right);
 }
 
 #[test]
-fn the_documentation_names_every_key_that_may_change() {
+fn the_documentation_names_every_live_key() {
     check("configuration-server.md", |page| with_section(page, LIVE_KEYS, &live()));
 }
 

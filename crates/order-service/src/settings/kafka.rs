@@ -1,87 +1,122 @@
-//! The settings of Kafka: brokers, how to talk to them, and whether to create topics. What the
-//! client's properties mean is the business of `events-kafka`, which refuses what it cannot honour.
+//! Kafka: the brokers, how to talk to them, and the properties of the client. `events-kafka` knows
+//! what the properties mean, and refuses those that it cannot honour.
 
 use std::collections::BTreeMap;
 
 use events_kafka::{CreateTopics, KafkaSettings, SettingsError};
 use secrecy::{ExposeSecret as _, SecretString};
+use settings_spring::values::{self, Fault, Read, list, one_of, optional};
+use settings_spring::{Key, Problem, Problems, Reader, complete, keys};
 
-use super::catalogue::Key;
-use super::problems::{Problem, Problems};
-use super::reader::Reader;
-use super::table;
-use super::values::{self, Fault, Read, one_of};
+use super::events;
 
-/// Where events are to be published.
+keys! {
+    pub(super) ROWS;
+    SERVERS: Vec<String> = "spring.kafka.bootstrap-servers", "", Plain,
+        "host:port, several with commas between them", "The Kafka brokers that are asked first.",
+        |text| list(text, values::host_and_port);
+    PROTOCOL: Protocol = "spring.kafka.security.protocol", "PLAINTEXT", Plain,
+        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", "How to talk to the brokers.", protocol;
+    PROPERTIES: SecretString = "spring.kafka.properties.*", "", Plain,
+        "what the Kafka client takes", "Handed to the Kafka client as they are.", values::secret;
+    TRUST_LOCATION: Option<SecretString> = "spring.kafka.ssl.trust-store-location", "", Plain,
+        "the path of a file, with or without file: before it",
+        "Whose signature on a broker's certificate is trusted; with trust-store-type=PEM.",
+        |text| optional(text, resource);
+    TRUST_CERTIFICATES: Option<SecretString> = "spring.kafka.ssl.trust-store-certificates", "", Plain,
+        "certificates in PEM", "What trust-store-location is, but not in a file.",
+        |text| optional(text, values::secret);
+    TRUST_TYPE: Option<SecretString> = "spring.kafka.ssl.trust-store-type", "", Plain,
+        "PEM", "What trust-store-location is written in.", |text| optional(text, values::secret);
+    TRUST_PASSWORD: Option<SecretString> = "spring.kafka.ssl.trust-store-password", "", Secret,
+        "a password, or file:PATH of the file that holds it",
+        "The password of a Java trust store; of no use for PEM.",
+        |text| optional(text, values::secret);
+    KEY_LOCATION: Option<SecretString> = "spring.kafka.ssl.key-store-location", "", Plain,
+        "the path of a file, with or without file: before it",
+        "The certificate of this service and its key, where the brokers want one.",
+        |text| optional(text, resource);
+    KEY_CHAIN: Option<SecretString> = "spring.kafka.ssl.key-store-certificate-chain", "", Plain,
+        "certificates in PEM", "The certificate of this service, not in a file.",
+        |text| optional(text, values::secret);
+    KEY: Option<SecretString> = "spring.kafka.ssl.key-store-key", "", Secret,
+        "a key in PEM, or file:PATH of the file that holds it", "The key of that certificate.",
+        |text| optional(text, values::secret);
+    KEY_TYPE: Option<SecretString> = "spring.kafka.ssl.key-store-type", "", Plain,
+        "PEM or PKCS12", "What key-store-location is written in.",
+        |text| optional(text, values::secret);
+    KEY_STORE_PASSWORD: Option<SecretString> = "spring.kafka.ssl.key-store-password", "", Secret,
+        "a password, or file:PATH of the file that holds it",
+        "The password of key-store-location, if it is PKCS12.",
+        |text| optional(text, values::secret);
+    KEY_PASSWORD: Option<SecretString> = "spring.kafka.ssl.key-password", "", Secret,
+        "a password, or file:PATH of the file that holds it", "The password of a key in PEM.",
+        |text| optional(text, values::secret);
+}
+
+/// Where events are published.
 #[derive(Debug, Clone)]
 pub struct Kafka {
     /// `host:port`; empty: events stay in the outbox.
     pub servers: Vec<String>,
-    /// How to talk to them.
+    /// How to talk to the brokers.
     pub protocol: Protocol,
     /// Settings of the client, by its own names. Any of them may be a secret.
     pub properties: BTreeMap<String, SecretString>,
-    /// Those that were set by Spring's names for them: they come after the others.
+    /// Settings of the client that were set by Spring's names. `properties` go before them.
     ssl: BTreeMap<&'static str, SecretString>,
-    /// How to create topics that are missing; unless that is left to operators.
+    /// How missing topics are created; `None` if operators create them.
     pub create_topics: Option<CreateTopics>,
 }
 
 /// How to talk to the brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
+    /// Without encryption and authentication.
     Plaintext,
+    /// Encrypted.
     Ssl,
+    /// Authenticated, without encryption.
     SaslPlaintext,
+    /// Encrypted and authenticated.
     SaslSsl,
 }
 
 /// Spring's names for properties of the client.
 static SSL: [(&Key<Option<SecretString>>, &str); 10] = [
-    (&table::KAFKA_TRUST_LOCATION, "ssl.truststore.location"),
-    (&table::KAFKA_TRUST_CERTIFICATES, "ssl.truststore.certificates"),
-    (&table::KAFKA_TRUST_TYPE, "ssl.truststore.type"),
-    (&table::KAFKA_TRUST_PASSWORD, "ssl.truststore.password"),
-    (&table::KAFKA_KEY_LOCATION, "ssl.keystore.location"),
-    (&table::KAFKA_KEY_CHAIN, "ssl.keystore.certificate.chain"),
-    (&table::KAFKA_KEY, "ssl.keystore.key"),
-    (&table::KAFKA_KEY_TYPE, "ssl.keystore.type"),
-    (&table::KAFKA_KEY_STORE_PASSWORD, "ssl.keystore.password"),
-    (&table::KAFKA_KEY_PASSWORD, "ssl.key.password"),
+    (&TRUST_LOCATION, "ssl.truststore.location"),
+    (&TRUST_CERTIFICATES, "ssl.truststore.certificates"),
+    (&TRUST_TYPE, "ssl.truststore.type"),
+    (&TRUST_PASSWORD, "ssl.truststore.password"),
+    (&KEY_LOCATION, "ssl.keystore.location"),
+    (&KEY_CHAIN, "ssl.keystore.certificate.chain"),
+    (&KEY, "ssl.keystore.key"),
+    (&KEY_TYPE, "ssl.keystore.type"),
+    (&KEY_STORE_PASSWORD, "ssl.keystore.password"),
+    (&KEY_PASSWORD, "ssl.key.password"),
 ];
 
-/// Also says what was set in vain.
-pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<(Kafka, Vec<String>)> {
-    let servers = from.read(&table::KAFKA_SERVERS);
-    let protocol = from.read(&table::KAFKA_PROTOCOL);
-    let properties = from.family(&table::KAFKA_PROPERTIES);
-    let ssl = SSL.map(|(key, property)| from.read(key).map(|value| (property, value)));
-    let create = from.read(&table::CREATE_TOPICS);
-    let partitions = from.read(&table::TOPIC_PARTITIONS);
-    let replication_factor = from.read(&table::TOPIC_REPLICAS);
-    let ssl: Option<Vec<_>> = ssl.into_iter().collect();
-    let set = |(property, value): (_, Option<_>)| value.map(|value| (property, value));
-    let how = CreateTopics { partitions: partitions?, replication_factor: replication_factor? };
-    let kafka = Kafka {
-        servers: servers?,
-        protocol: protocol?,
-        properties: properties?,
-        ssl: ssl?.into_iter().filter_map(set).collect(),
-        create_topics: create?.then_some(how),
-    };
-    // A wrong topic has been complained of; what else is wrong is found all the same.
-    let of_java = kafka.check(topic.unwrap_or("topic"), from);
-    let warnings = of_java.into_iter().chain(without_topics(&kafka, from)).collect();
-    Some((kafka, warnings))
+pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> {
+    let kafka = complete!(Kafka {
+        servers: from.read(&SERVERS),
+        protocol: from.read(&PROTOCOL),
+        properties: from.family(&PROPERTIES),
+        ssl: ssl(from),
+        create_topics: events::create_topics(from),
+    })?;
+    // A wrong topic is a problem already; the other properties are checked without it.
+    kafka.check(topic.unwrap_or("topic"), from);
+    if kafka.create_topics.is_none() {
+        events::warn_without_creation(from);
+    }
+    Some(kafka)
 }
 
-fn without_topics(kafka: &Kafka, from: &Reader<'_>) -> Option<String> {
-    let keys = [&table::TOPIC_PARTITIONS, &table::TOPIC_REPLICAS];
-    let set: Vec<_> = keys.iter().filter(|key| from.is_set(key)).map(|key| key.row.name).collect();
-    let names = set.join(", ");
-    let key = table::CREATE_TOPICS.row.name;
-    let in_vain = kafka.create_topics.is_none() && !set.is_empty();
-    in_vain.then(|| format!("settings without effect unless {key} is true: {names}"))
+fn ssl(from: &mut Reader<'_>) -> Option<BTreeMap<&'static str, SecretString>> {
+    let read = SSL.map(|(key, property)| Some((property, from.read(key)?)));
+    let read: Option<Vec<_>> = read.into_iter().collect();
+    let set = |(property, value): (_, Option<_>)| Some((property, value?));
+    Some(read?.into_iter().filter_map(set).collect())
 }
 
 impl Kafka {
@@ -108,31 +143,29 @@ impl Kafka {
         }
     }
 
-    /// Has the client look at its settings, if there is a broker to be talked to. Answers with a
-    /// warning of what is without effect.
-    fn check(&self, topic: &str, from: &mut Reader<'_>) -> Option<String> {
+    /// Has the client check its settings, if there is a broker.
+    fn check(&self, topic: &str, from: &mut Reader<'_>) {
         if self.servers.is_empty() {
-            return None;
+            return;
         }
         match self.client(topic).check() {
-            Ok(of_java) if of_java.is_empty() => None,
+            Ok(of_java) if of_java.is_empty() => {}
             Ok(of_java) => {
                 let names: Vec<_> = of_java.iter().map(|key| self.name_of(key)).collect();
                 let names = names.join(", ");
-                Some(format!("settings that mean something to Java's Kafka client only: {names}"))
+                from.warn(format!(
+                    "settings that mean something to Java's Kafka client only: {names}"
+                ));
             }
             Err(error) => {
                 for problem in self.complaints(&error).0 {
-                    let known = from.effective.iter().find(|known| known.key == problem.subject);
-                    let origin = known.map(|known| known.origin.clone());
-                    from.problems.push(Problem { origin, ..problem });
+                    from.complain(problem.subject, problem.complaint);
                 }
-                None
             }
         }
     }
 
-    /// What the client says of its settings, with the names that they have here.
+    /// What the client says of its settings, under the names that they have here.
     #[must_use]
     pub fn complaints(&self, error: &SettingsError) -> Problems {
         let named = |problem: &events_kafka::Problem| Problem {
@@ -150,17 +183,17 @@ impl Kafka {
     fn name_of(&self, key: &str) -> String {
         let spring = SSL.iter().find(|(_, property)| *property == key);
         match (key, spring) {
-            ("bootstrap.servers", _) => table::KAFKA_SERVERS.row.name.to_owned(),
-            ("topic", _) => table::EVENTS_TOPIC.row.name.to_owned(),
+            ("bootstrap.servers", _) => SERVERS.row.name.to_owned(),
+            ("topic", _) => events::TOPIC.row.name.to_owned(),
             (_, Some((named, _))) if !self.properties.contains_key(key) => {
                 named.row.name.to_owned()
             }
-            _ => table::KAFKA_PROPERTIES.row.name.replace('*', key),
+            _ => PROPERTIES.row.name.replace('*', key),
         }
     }
 }
 
-pub(super) fn protocol(text: &str) -> Read<Protocol> {
+fn protocol(text: &str) -> Read<Protocol> {
     const PROTOCOLS: &[(&str, Protocol)] = &[
         ("plaintext", Protocol::Plaintext),
         ("ssl", Protocol::Ssl),
@@ -170,13 +203,8 @@ pub(super) fn protocol(text: &str) -> Read<Protocol> {
     one_of(text, PROTOCOLS)
 }
 
-pub(super) fn count(text: &str, most: u16) -> Read<u16> {
-    let number = values::whole(text, 1, most.into())?;
-    u16::try_from(number).map_err(|_| Fault::SHAPE)
-}
-
-/// A file as Spring names one.
-pub(super) fn resource(text: &str) -> Read<SecretString> {
+/// The path of a file as Spring names one.
+fn resource(text: &str) -> Read<SecretString> {
     let text = text.trim();
     if text.starts_with("classpath") {
         return Err(Fault::because("there is no class path here"));

@@ -1,21 +1,30 @@
-//! The settings of the log: levels by target, and the form of a line. Writing it is `logs.rs`.
+//! What is logged, and in which form. Lines are written by `logs.rs`.
 
 use std::collections::BTreeMap;
 
+use settings_spring::values::{Read, one_of, optional};
+use settings_spring::{Reader, keys};
 use tracing::level_filters::LevelFilter;
 
-use super::reader::Reader;
-use super::table;
-use super::values::{Read, one_of};
+keys! {
+    pub(super) ROWS;
+    LEVELS: LevelFilter = "logging.level.*", "", Plain,
+        "trace, debug, info, warn, error or off",
+        "The level of a target such as order_app (or of root); info unless set.", level;
+    FORMAT: Option<Format> = "logging.structured.format.console", "", Plain,
+        "json, ecs, logstash or pretty (gelf gives json)",
+        "How log lines look; json unless standard output is a terminal.",
+        |text| optional(text, format);
+}
 
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
-    /// The level of everything that has none of its own.
+    /// The level of targets without a level of their own.
     pub root: LevelFilter,
     /// Levels by target (a module path, `order_app::orders`).
     pub targets: BTreeMap<String, LevelFilter>,
-    /// The form of a line; by what standard output is, when not set.
+    /// The form of a line; `None` chooses by whether standard output is a terminal.
     pub format: Option<Format>,
 }
 
@@ -26,15 +35,34 @@ pub enum Format {
     Json,
     /// For people.
     Pretty,
-    /// The same by the names of the Elastic Common Schema.
+    /// One JSON object with the names of the Elastic Common Schema.
     Ecs,
-    /// The same by the names of Logstash's encoder.
+    /// One JSON object with the names of Logstash's encoder.
     Logstash,
-    /// One that we do not write; ours is written instead.
+    /// A form that is not written; [`Format::Json`] replaces it.
     Foreign,
 }
 
-pub(crate) fn level(text: &str) -> Read<LevelFilter> {
+pub(super) fn read(from: &mut Reader<'_>) -> Option<Logging> {
+    let levels = from.family(&LEVELS);
+    let format = from.read(&FORMAT);
+    let mut targets: BTreeMap<String, LevelFilter> = levels?
+        .into_iter()
+        // Java separates packages by dots; so may a `.properties` file, where `:` ends a key.
+        .map(|(target, level)| (target.replace('.', "::"), level))
+        .collect();
+    let root = targets.remove("root").or_else(|| targets.remove("ROOT"));
+    let format = format?;
+    if format == Some(Format::Foreign) {
+        let key = FORMAT.row.name;
+        from.warn(format!(
+            "{key}: gelf is not written; lines are in our own JSON form (json), and could be ecs"
+        ));
+    }
+    Some(Logging { root: root.unwrap_or(LevelFilter::INFO), targets, format })
+}
+
+fn level(text: &str) -> Read<LevelFilter> {
     const LEVELS: &[(&str, LevelFilter)] = &[
         ("trace", LevelFilter::TRACE),
         ("debug", LevelFilter::DEBUG),
@@ -49,7 +77,7 @@ pub(crate) fn level(text: &str) -> Read<LevelFilter> {
     one_of(text, LEVELS)
 }
 
-pub(crate) fn format(text: &str) -> Read<Format> {
+fn format(text: &str) -> Read<Format> {
     const FORMATS: &[(&str, Format)] = &[
         ("json", Format::Json),
         ("pretty", Format::Pretty),
@@ -58,26 +86,4 @@ pub(crate) fn format(text: &str) -> Read<Format> {
         ("logstash", Format::Logstash),
     ];
     one_of(text, FORMATS)
-}
-
-pub(super) fn read(from: &mut Reader<'_>) -> Option<Logging> {
-    let levels = from.family(&table::LOG_LEVELS);
-    let format = from.read(&table::LOG_FORMAT);
-    let mut targets: BTreeMap<String, LevelFilter> = levels?
-        .into_iter()
-        // Java separates packages by dots; so may a `.properties` file, where `:` ends a key.
-        .map(|(target, level)| (target.replace('.', "::"), level))
-        .collect();
-    let root = targets.remove("root").or_else(|| targets.remove("ROOT"));
-    Some(Logging { root: root.unwrap_or(LevelFilter::INFO), targets, format: format? })
-}
-
-/// What to say about a form that is not quite as asked.
-pub(super) fn warning(logging: &Logging) -> Option<String> {
-    (logging.format == Some(Format::Foreign)).then(|| {
-        let key = table::LOG_FORMAT.row.name;
-        format!(
-            "{key}: gelf is not written; lines are in our own JSON form (json), and could be ecs"
-        )
-    })
 }

@@ -1,11 +1,6 @@
-//! Keys that we know of but cannot honour (yet), because an operator who set one expects something
-//! of it. They are named once at start. Keys of other components that nobody can expect anything
-//! of here (`spring.jpa.*`, `server.tomcat.*`) are not listed, and ignored in silence.
-
-use std::collections::BTreeMap;
-
-use super::layers::Merged;
-use super::names::folded;
+//! Keys without effect that an operator may expect something of: one warning at the start names those
+//! that are set. Keys that concern other components alone (`spring.jpa.*`, `server.tomcat.*`) are not
+//! listed: they are ignored without a warning.
 
 const ALWAYS_NEXT: &str = "the next config server is asked whatever was wrong with the one before";
 const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
@@ -25,7 +20,7 @@ const KAFKA_FILES: &str = "certificates are named by the other keys of spring.ka
 const CREATED: &str = "order.events.create-topics says whether topics are created";
 
 /// Keys, or families of keys (`.*`), and what holds instead.
-pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
+pub(super) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.cloud.config.multiple-uri-strategy", ALWAYS_NEXT),
     ("spring.kafka.producer.*", ONE_KAFKA_CLIENT),
     ("spring.kafka.jaas.*", JAAS),
@@ -57,75 +52,3 @@ pub(crate) static SET_ASIDE: &[(&str, &str)] = &[
     ("management.otlp.tracing.compression", PLAIN_OTLP),
     ("management.otlp.tracing.transport", PLAIN_OTLP),
 ];
-
-/// One warning that names every such key that is set, with its source; `None` when there is none.
-pub(crate) fn warning(merged: &Merged) -> Option<String> {
-    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (canonical, entry) in merged.iter() {
-        let is_off = matches!(entry.value.trim(), "" | "false" | "-1");
-        if let Some(reason) = reason(canonical).filter(|_| !is_off) {
-            let named = format!("{} ({})", entry.name, entry.origin);
-            by_reason.entry(reason).or_default().push(named);
-        }
-    }
-    let parts: Vec<_> = by_reason
-        .into_iter()
-        .map(|(reason, keys)| format!("{}: {reason}", keys.join(", ")))
-        .collect();
-    (!parts.is_empty()).then(|| format!("settings without effect: {}", parts.join("; ")))
-}
-
-/// Whether a canonical name is one of these.
-pub(crate) fn knows(canonical: &str) -> bool {
-    reason(canonical).is_some()
-}
-
-fn reason(canonical: &str) -> Option<&'static str> {
-    SET_ASIDE
-        .iter()
-        .find(|(name, _)| match name.strip_suffix('*') {
-            Some(family) => folded(canonical).starts_with(&folded(family)),
-            None => folded(name) == canonical,
-        })
-        .map(|(_, reason)| *reason)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::layers::{Entry, Origin};
-
-    fn merged(entries: &[(&str, &str)]) -> Merged {
-        Merged::new([entries
-            .iter()
-            .map(|(name, value)| Entry {
-                name: (*name).into(),
-                value: (*value).into(),
-                origin: Origin::CommandLine,
-            })
-            .collect()])
-    }
-
-    #[test]
-    fn keys_without_effect_are_named_with_the_reason() {
-        let merged = merged(&[
-            ("spring.cloud.config.multiple-uri-strategy", "connection-timeout-only"),
-            ("server.ssl.keyStore", "k"),
-            ("server.ssl.enabled", "false"),
-            ("spring.jpa.open-in-view", "true"),
-        ]);
-        let said = warning(&merged).unwrap();
-        assert_eq!(
-            said,
-            format!(
-                "settings without effect: server.ssl.keyStore (command line): {NO_TLS}; \
-                 spring.cloud.config.multiple-uri-strategy (command line): {ALWAYS_NEXT}"
-            )
-        );
-    }
-
-    #[test]
-    fn nothing_is_said_when_nothing_is_set() {
-        assert_eq!(warning(&merged(&[("spring.jpa.x", "1")])), None);
-    }
-}

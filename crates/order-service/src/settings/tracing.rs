@@ -1,13 +1,42 @@
-//! The settings of traces: where they go, and how much is recorded. Sending them is `traces.rs`.
+//! Which traces are recorded, and where they go. They are sent by `traces.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use settings_spring::{Reader, complete, keys, values};
 
-use super::reader::Reader;
-use super::table;
-use super::values::{Fault, Read};
+const TIMEOUTS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_mins(5);
+
+keys! {
+    pub(super) ROWS;
+    ENABLED: bool = "management.tracing.enabled", "true", Plain, "true or false",
+        "Whether traces are recorded when it is known where they go.", values::flag;
+    PROBABILITY: f64 = "management.tracing.sampling.probability", "0.1", Plain,
+        "a number from 0 to 1",
+        "The share of the traces that begin here which are recorded; a request that belongs to a \
+         trace is recorded when the trace is.",
+        |text| values::number(text, 0.0..=1.0);
+    ENDPOINT: Option<SecretString> = "management.otlp.tracing.endpoint", "", Url,
+        "an http:// or https:// URL, such as http://localhost:4318/v1/traces",
+        "The collector that traces are sent to (OTLP over HTTP); without it none are recorded.",
+        |text| values::optional(text, values::http_url);
+    HEADERS: SecretString = "management.otlp.tracing.headers.*", "", Secret,
+        "the value of a header of this name",
+        "Sent along with each request to the collector.", values::header;
+    CONNECT_TIMEOUT: Duration = "management.otlp.tracing.connect-timeout", "10s", Plain,
+        "a duration from 10ms to 5m",
+        "How long the collector may take to accept a connection.",
+        |text| values::duration(text, TIMEOUTS);
+    TIMEOUT: Duration = "management.otlp.tracing.timeout", "10s", Plain,
+        "a duration from 10ms to 5m",
+        "How long the collector may take to answer.",
+        |text| values::duration(text, TIMEOUTS);
+    RESOURCE_ATTRIBUTES: String = "management.opentelemetry.resource-attributes.*", "", Plain,
+        "a text",
+        "What traces say of this process, beside its name and instance.", values::any;
+}
 
 /// How traces are recorded and sent.
 #[derive(Debug, Clone)]
@@ -16,18 +45,19 @@ pub struct Tracing {
     pub probability: f64,
     /// The URL of the collector, which may carry credentials; `None`: nothing is recorded.
     pub endpoint: Option<SecretString>,
-    /// Sent along with each request to it.
+    /// Sent along with each request to the collector.
     pub headers: BTreeMap<String, SecretString>,
-    /// How long it may take to accept a connection.
+    /// How long the collector may take to accept a connection.
     pub connect_timeout: Duration,
-    /// How long it may take to answer.
+    /// How long the collector may take to answer.
     pub timeout: Duration,
-    /// What is said of this process, beside its name and instance.
+    /// What traces say of this process, beside its name and instance.
     pub resource_attributes: BTreeMap<String, String>,
 }
 
 impl Tracing {
-    /// The share of the traces to record; `None` when none are recorded, whoever asks.
+    /// The share of the traces to record; `None` if no trace is recorded, even one that a caller
+    /// records.
     #[must_use]
     pub fn sampling(&self) -> Option<f64> {
         self.endpoint.is_some().then_some(self.probability)
@@ -35,27 +65,17 @@ impl Tracing {
 }
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Tracing> {
-    let enabled = from.read(&table::TRACING_ENABLED);
-    let probability = from.read(&table::TRACING_PROBABILITY);
-    let endpoint = from.read(&table::OTLP_ENDPOINT);
-    let headers = from.family(&table::OTLP_HEADERS);
-    let connect_timeout = from.read(&table::OTLP_CONNECT_TIMEOUT);
-    let timeout = from.read(&table::OTLP_TIMEOUT);
-    let resource_attributes = from.family(&table::OTEL_RESOURCE);
-    let enabled = enabled?;
-    Some(Tracing {
-        probability: probability?,
-        endpoint: endpoint?.filter(|_| enabled),
-        headers: headers?,
-        connect_timeout: connect_timeout?,
-        timeout: timeout?,
-        resource_attributes: resource_attributes?,
-    })
-}
-
-pub(super) fn share(text: &str) -> Read<f64> {
-    let share = text.trim().parse().map_err(|_| Fault::SHAPE)?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(Fault::SHAPE) }
+    let enabled = from.read(&ENABLED);
+    let tracing = complete!(Tracing {
+        probability: from.read(&PROBABILITY),
+        endpoint: from.read(&ENDPOINT),
+        headers: from.family(&HEADERS),
+        connect_timeout: from.read(&CONNECT_TIMEOUT),
+        timeout: from.read(&TIMEOUT),
+        resource_attributes: from.family(&RESOURCE_ATTRIBUTES),
+    });
+    let (enabled, tracing) = (enabled?, tracing?);
+    Some(Tracing { endpoint: tracing.endpoint.filter(|_| enabled), ..tracing })
 }
 
 #[cfg(test)]
@@ -64,11 +84,11 @@ mod tests {
 
     #[test]
     fn a_share_is_from_0_to_1() {
-        for (text, expected) in [("0", Ok(0.0)), (" 0.1 ", Ok(0.1)), ("1.0", Ok(1.0))] {
-            assert_eq!(share(text), expected, "{text}");
+        for right in ["0", " 0.1 ", "1.0"] {
+            assert!((PROBABILITY.row.is_value)(right), "{right}");
         }
         for wrong in ["", "-0.1", "1.1", "NaN", "10%"] {
-            assert_eq!(share(wrong), Err(Fault::SHAPE), "{wrong}");
+            assert!(!(PROBABILITY.row.is_value)(wrong), "{wrong}");
         }
     }
 }

@@ -1,0 +1,195 @@
+//! Where orders are kept: the database behind `spring.datasource.url`, and how it is used.
+
+mod parameters;
+mod url;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use settings_spring::values::{self, Read, optional};
+use settings_spring::{Reader, complete, keys};
+
+use super::server::Requests;
+pub(super) use parameters::is_harmless;
+use url::Location;
+
+keys! {
+    pub(super) DATASOURCE;
+    URL: Location = "spring.datasource.url", "sqlite:orders.db", Url,
+        "sqlite:PATH, postgresql://HOST:PORT/DATABASE, mysql://HOST:PORT/DATABASE or \
+         mariadb://HOST:PORT/DATABASE, with or without jdbc: before it",
+        "The database. DATABASE_URL is taken too, when SPRING_DATASOURCE_URL is not set.",
+        url::parse;
+    USERNAME: Option<String> = "spring.datasource.username", "", Plain, "a user name",
+        "The database's user, unless a URL of a higher precedence names its own.",
+        |text| optional(text, values::text);
+    PASSWORD: Option<SecretString> = "spring.datasource.password", "", Secret,
+        "a password, or file:PATH of the file that holds it",
+        "The password of the database's user.", |text| optional(text, values::secret);
+    POOL_SIZE: u32 = "spring.datasource.hikari.maximum-pool-size", "10", Plain,
+        "a whole number from 1 to 1000",
+        "How many connections to the database are open at most.",
+        |text| values::number(text, 1..=1_000);
+    CONNECTION_TIMEOUT: Duration = "spring.datasource.hikari.connection-timeout", "500ms", Plain,
+        "a duration from 1ms to 1h",
+        "How long a request waits for a connection; never longer than order.request-budget.",
+        |text| values::duration(text, Duration::from_millis(1)..=Duration::from_hours(1));
+}
+
+keys! {
+    pub(super) KEPT;
+    RETENTION: Option<Duration> = "order.events.retention", "30d", Plain,
+        "a duration from 1s to 36500d, or forever",
+        "How long published events are kept before they are purged; the newest of each order stays.",
+        retention;
+}
+
+keys! {
+    pub(super) UPKEEP;
+    MIGRATE_AT_START: bool = "order.migrate-at-start", "true", Plain, "true or false",
+        "Whether serve brings the database's tables up to date before it is ready.", values::flag;
+    GROUP_COMMIT: bool = "order.group-commit", "true", Plain, "true or false",
+        "Whether changes that wait at the same time are written in one transaction. Without it each \
+         has its own: slower, and of use for comparisons only.",
+        values::flag;
+    HOUSEKEEPING_INTERVAL: Duration = "order.housekeeping.interval", "60s", Plain,
+        "a duration from 1s to 1d",
+        "How often expired idempotency keys and published events are looked for.",
+        |text| values::duration(text, Duration::from_secs(1)..=Duration::from_hours(24));
+}
+
+/// Where orders are kept, and how the database is used.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// The database.
+    pub database: Database,
+    /// How many connections are open at most.
+    pub pool_size: u32,
+    /// How long to wait for a connection; never longer than a request may take.
+    pub connection_timeout: Duration,
+    /// Whether the tables are brought up to date at the start.
+    pub migrate_at_start: bool,
+    /// Whether changes are written together.
+    pub group_commit: bool,
+    /// How often expired rows are cleared away.
+    pub housekeeping_interval: Duration,
+    /// How long published events are kept; `None` is for ever.
+    pub retention: Option<Duration>,
+}
+
+/// A database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(Server),
+    /// A MySQL or MariaDB server.
+    MySql(Server),
+}
+
+/// A database on a server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The database's name.
+    pub name: String,
+    /// The user, if one was set.
+    pub username: Option<String>,
+    /// The user's password, if one was set.
+    pub password: Option<SecretString>,
+}
+
+impl Database {
+    /// The connection URL that the store takes: `sqlite:PATH`, `postgres://…` or `mysql://…`,
+    /// percent-encoded.
+    #[must_use]
+    pub fn url(&self) -> SecretString {
+        SecretString::from(match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(server) => format!("postgres://{}", server.encoded()),
+            Self::MySql(server) => format!("mysql://{}", server.encoded()),
+        })
+    }
+}
+
+/// The URL without credentials, for the log.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, server) = match self {
+            Self::Sqlite(path) => return write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(server) => ("postgres", server),
+            Self::MySql(server) => ("mysql", server),
+        };
+        write!(f, "{scheme}://{}/{}", server.authority(), server.name)
+    }
+}
+
+impl Server {
+    fn authority(&self) -> String {
+        if self.host.contains(':') {
+            return format!("[{}]:{}", self.host, self.port);
+        }
+        format!("{}:{}", self.host, self.port)
+    }
+
+    fn encoded(&self) -> String {
+        let credentials = match (&self.username, &self.password) {
+            (None, _) => String::new(),
+            (Some(user), None) => format!("{}@", url::encoded(user)),
+            (Some(user), Some(password)) => {
+                let password = url::encoded(password.expose_secret());
+                format!("{}:{password}@", url::encoded(user))
+            }
+        };
+        let name = url::encoded(&self.name);
+        format!("{credentials}{}/{name}", self.authority())
+    }
+}
+
+pub(super) fn read(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<Storage> {
+    let storage = complete!(Storage {
+        database: database(from),
+        pool_size: from.read(&POOL_SIZE),
+        connection_timeout: from.read(&CONNECTION_TIMEOUT),
+        migrate_at_start: from.read(&MIGRATE_AT_START),
+        group_commit: from.read(&GROUP_COMMIT),
+        housekeeping_interval: from.read(&HOUSEKEEPING_INTERVAL),
+        retention: from.read(&RETENTION),
+    })?;
+    let connection_timeout = storage.connection_timeout.min(requests?.budget);
+    Some(Storage { connection_timeout, ..storage })
+}
+
+fn database(from: &mut Reader<'_>) -> Option<Database> {
+    let location = from.read(&URL);
+    let username = from.read(&USERNAME);
+    let password = from.read(&PASSWORD);
+    let (mut location, username, password) = (location?, username?, password?);
+    // A URL with its own user goes before the user of a lower layer, such as a file's.
+    let url_rank = from.rank(&URL);
+    if let Some(server) = location.server() {
+        let goes_first = server.username.is_none() || from.rank(&USERNAME) >= url_rank;
+        server.username = username.filter(|_| goes_first).or(server.username.take());
+        let goes_first = server.password.is_none() || from.rank(&PASSWORD) >= url_rank;
+        server.password = password.filter(|_| goes_first).or(server.password.take());
+    }
+    if !location.without_effect.is_empty() {
+        let (key, names) = (URL.row.name, location.without_effect.join(", "));
+        from.warn(format!("{key}: these parameters are without effect: {names}"));
+    }
+    Some(location.database)
+}
+
+fn retention(text: &str) -> Read<Option<Duration>> {
+    if text.trim().eq_ignore_ascii_case("forever") {
+        return Ok(None);
+    }
+    let longest = Duration::from_hours(36_500 * 24);
+    values::duration(text, Duration::from_secs(1)..=longest).map(Some)
+}

@@ -1,0 +1,178 @@
+//! What a config server answers: property sources with flat names; the first source wins. Which names
+//! a server may set is decided in `config_server.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::catalogue::Catalogue;
+use crate::layers::{Entry, Layer, Origin};
+
+/// The settings of an application under its profiles.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Document {
+    /// The commit that the server read, if it has commits.
+    pub(super) version: Option<String>,
+    /// The first wins.
+    sources: Vec<Source>,
+}
+
+/// A property source: in most cases a file.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Source {
+    name: String,
+    entries: BTreeMap<String, Property>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Property {
+    text: String,
+    /// The line in the server's file, if the answer has it.
+    line: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    version: Option<String>,
+    property_sources: Vec<AnsweredSource>,
+}
+
+#[derive(Deserialize)]
+struct AnsweredSource {
+    name: String,
+    source: BTreeMap<String, Value>,
+}
+
+impl Document {
+    /// Reads an answer. An error does not repeat any part of it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let answer: Answer = serde_json::from_slice(bytes).map_err(|error| {
+            let (what, line, column) = (error.classify(), error.line(), error.column());
+            format!("{what:?} error in line {line}, column {column}")
+        })?;
+        let sources = answer.property_sources.into_iter().map(|source| {
+            let entries: Option<BTreeMap<_, _>> = source
+                .source
+                .into_iter()
+                .map(|(name, value)| Some((name, property(value)?)))
+                .collect();
+            let entries = entries.ok_or("a value in it is neither a text nor a number")?;
+            Ok(Source { name: source.name, entries })
+        });
+        let sources: Result<_, &str> = sources.collect();
+        Ok(Self { version: answer.version, sources: sources? })
+    }
+
+    /// Whether the server has no settings of the application.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sources.iter().all(|source| source.entries.is_empty())
+    }
+
+    /// The sources as layers, the lowest first. `copy` tells that this is the last good copy.
+    pub(super) fn layers(&self, copy: bool, catalogue: &Catalogue) -> Vec<Layer> {
+        self.sources.iter().rev().map(|source| source.layer(copy, catalogue)).collect()
+    }
+}
+
+impl Source {
+    fn layer(&self, copy: bool, catalogue: &Catalogue) -> Layer {
+        // The name may be the URL of a repository with a password in it.
+        let name = catalogue.masked(&self.name.replace(char::is_control, " "));
+        let source: Arc<str> = name.into();
+        let entry = |(name, property): (&String, &Property)| {
+            let (source, line) = (Arc::clone(&source), property.line);
+            Entry::new(name, &property.text, Origin::ConfigServer { source, line, copy })
+        };
+        self.entries.iter().map(entry).collect()
+    }
+}
+
+/// A plain value, or an object of a value and its origin (`line:column`).
+fn property(value: Value) -> Option<Property> {
+    let Value::Object(mut members) = value else {
+        return Some(Property { text: text(value)?, line: None });
+    };
+    let origin = members.get("origin").and_then(Value::as_str);
+    let line = origin.and_then(|origin| origin.split(':').next()?.parse().ok());
+    Some(Property { text: text(members.remove("value")?)?, line })
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"{"name":"a","profiles":["p"],"label":null,"version":"c0ffee","state":null,
+        "propertySources":[
+          {"name":"first.yml","source":{"a.b":1,"a.l[0]":"x","a.l[1]":"y","t":true,"n":null}},
+          {"name":"https://u:pl4nted@git/r.git/second.yml","source":{"a.b":{"value":2.5,"origin":"3:7"}}}
+        ]}"#;
+
+    fn shown(document: &Document, copy: bool) -> Vec<String> {
+        let layers = document.layers(copy, &Catalogue::new(&[]));
+        layers
+            .iter()
+            .map(|layer| {
+                let entries = layer.iter().map(|e| format!("{}={} {}", e.name, e.value, e.origin));
+                entries.collect::<Vec<_>>().join("; ")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_source_is_the_highest_layer() {
+        let document = Document::parse(PLAIN.as_bytes()).unwrap();
+        assert_eq!(
+            shown(&document, false),
+            [
+                "a.b=2.5 config server: https://******@git/r.git/second.yml:3",
+                "a.b=1 config server: first.yml; a.l[0]=x config server: first.yml; a.l[1]=y \
+                 config server: first.yml; n= config server: first.yml; t=true config server: \
+                 first.yml"
+            ]
+        );
+        assert_eq!(document.version.as_deref(), Some("c0ffee"));
+        let copied = serde_json::to_string(&document).unwrap();
+        let copied: Document = serde_json::from_str(&copied).unwrap();
+        let [lowest, _] = &shown(&copied, true)[..] else { panic!("two") };
+        assert!(lowest.ends_with(
+            "last good copy of the config server: https://******@git/r.git/second.yml:3"
+        ));
+    }
+
+    #[test]
+    fn anything_else_is_refused_without_repeating_it() {
+        for wrong in [
+            "",
+            "<html>pl4nted</html>",
+            "[]",
+            r#"{"pl4nted": 1}"#,
+            r#"{"propertySources": null}"#,
+            r#"{"propertySources": ["pl4nted"]}"#,
+            r#"{"propertySources": [{"name": "n", "source": {"pl4nted": ["pl4nted"]}}]}"#,
+            r#"{"propertySources": [{"name": "n", "source": {"a": {"origin": "1:1"}}}]}"#,
+            r#"{"propertySources": [{"name": "n", "source": {"a": "pl4nted"#,
+        ] {
+            let Err(said) = Document::parse(wrong.as_bytes()) else { panic!("{wrong}") };
+            assert!(!said.contains("pl4nted"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_document_without_settings_is_recognised() {
+        assert!(Document::parse(br#"{"propertySources":[]}"#).unwrap().is_empty());
+        assert!(!Document::parse(PLAIN.as_bytes()).unwrap().is_empty());
+    }
+}

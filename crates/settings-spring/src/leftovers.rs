@@ -1,0 +1,100 @@
+//! What was set and is not read: unknown names, keys without effect, and values that a config server
+//! could not decrypt.
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::Catalogue;
+use crate::layers::{Entry, Merged, Origin};
+use crate::names::squashed;
+use crate::problems::Problem;
+use crate::reader::UNREADABLE;
+
+/// The unknown names under the service's own prefix, each with the key that was probably meant.
+pub(crate) fn unknown(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
+    let is_unknown = |(canonical, entry): &(&str, &Entry)| {
+        catalogue.owns(canonical)
+            && catalogue.row(canonical).is_none()
+            && !stands_in_a_placeholder(merged, &entry.origin)
+    };
+    let problem = |(_, entry): (&str, &Entry)| Problem {
+        subject: entry.name.clone(),
+        value: None,
+        origin: Some(entry.origin.clone()),
+        complaint: format!("there is no such setting; {}", what_there_is(&entry.name, catalogue)),
+    };
+    merged.iter().filter(is_unknown).map(problem).collect()
+}
+
+/// Whether a placeholder names this variable: then it is meant for the placeholder alone.
+fn stands_in_a_placeholder(merged: &Merged, origin: &Origin) -> bool {
+    let Origin::Environment(variable) = origin else {
+        return false;
+    };
+    let variable = squashed(variable);
+    merged.iter().any(|(_, entry)| {
+        let named =
+            entry.value.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next());
+        named.map(squashed).any(|name| name == variable)
+    })
+}
+
+fn what_there_is(name: &str, catalogue: &Catalogue) -> String {
+    if let Some(nearest) = catalogue.nearest(name) {
+        return format!("did you mean {nearest}?");
+    }
+    let names = catalogue.rows().iter().map(|row| row.name);
+    let names: Vec<_> = names.filter(|name| name.starts_with(catalogue.prefix)).collect();
+    format!("there are {}", names.join(", "))
+}
+
+/// The known keys that a config server could not decrypt, unless a higher layer has another value.
+pub(crate) fn unreadable(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
+    let problem = |(name, entry): (&str, &Entry)| {
+        let ranked = merged.get(name).filter(|ranked| ranked.is_from_server())?;
+        let name = name.strip_prefix(UNREADABLE)?;
+        let is_known = catalogue.owns(name) || catalogue.row(name).is_some();
+        let is_overruled = merged.get(name).is_some_and(|other| other.rank > ranked.rank);
+        (is_known && !is_overruled).then(|| Problem {
+            subject: entry.name.strip_prefix(UNREADABLE).unwrap_or(name).to_owned(),
+            value: None,
+            origin: Some(entry.origin.clone()),
+            complaint: "the config server could not decrypt it".to_owned(),
+        })
+    };
+    merged.iter().filter_map(problem).collect()
+}
+
+/// One warning that names every key without effect that is set, with its source.
+pub(crate) fn without_effect(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (canonical, entry) in merged.iter() {
+        let is_off = matches!(entry.value.trim(), "" | "false" | "-1");
+        if let Some(reason) = catalogue.instead_of(canonical).filter(|_| !is_off) {
+            let named = format!("{} ({})", entry.name, entry.origin);
+            by_reason.entry(reason).or_default().push(named);
+        }
+    }
+    let parts: Vec<_> = by_reason
+        .into_iter()
+        .map(|(reason, keys)| format!("{}: {reason}", keys.join(", ")))
+        .collect();
+    (!parts.is_empty()).then(|| format!("settings without effect: {}", parts.join("; ")))
+}
+
+/// One warning that names the unknown options. Unknown names elsewhere are ignored: they are meant
+/// for other programs.
+pub(crate) fn unknown_options(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+    let is_unknown = |(canonical, entry): &(&str, &Entry)| {
+        entry.origin == Origin::CommandLine
+            && !catalogue.owns(canonical)
+            && catalogue.row(canonical).is_none()
+            && catalogue.instead_of(canonical).is_none()
+    };
+    let named = |(_, entry): (&str, &Entry)| {
+        let nearest = catalogue.nearest(&entry.name);
+        let hint = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        format!("--{}{hint}", entry.name)
+    };
+    let unknown: Vec<_> = merged.iter().filter(is_unknown).map(named).collect();
+    (!unknown.is_empty()).then(|| format!("unknown settings are ignored: {}", unknown.join(", ")))
+}

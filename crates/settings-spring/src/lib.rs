@@ -1,0 +1,35 @@
+//! Settings as a Spring Boot service has them. Start at [`load`].
+//!
+#![doc = include_str!("../README.md")]
+
+mod catalogue;
+mod changes;
+mod command_line;
+mod config_server;
+mod durations;
+mod environment;
+mod files;
+mod inputs;
+mod layers;
+mod leftovers;
+mod load;
+mod mask;
+mod names;
+mod placeholders;
+mod problems;
+mod profiles;
+mod reader;
+pub mod values;
+
+pub use catalogue::{Catalogue, Exposure, Key, Row};
+pub use changes::{ByKey, Change, by_key, changes};
+pub use command_line::{NoValue, Setting, split};
+pub use config_server::{
+    ConfigServer, Copies, Imported, ImportedFrom, LookUp, Occasion, ROWS as CONFIG_SERVER, Server,
+};
+pub use inputs::Inputs;
+pub use layers::Origin;
+pub use load::{LoadError, Loaded, Service, load};
+pub use problems::{Problem, Problems};
+pub use profiles::{PROFILES, ROWS as PROFILE};
+pub use reader::{Effective, Reader};

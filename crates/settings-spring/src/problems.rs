@@ -1,0 +1,48 @@
+//! What is wrong with the settings, as one message. A secret is never part of it.
+
+use std::fmt;
+
+use crate::layers::Origin;
+
+/// One wrong setting, or one file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, or the file.
+    pub subject: String,
+    /// The value, if it may be shown.
+    pub value: Option<String>,
+    /// Where the value was written.
+    pub origin: Option<Origin>,
+    /// What is wrong, and what is allowed.
+    pub complaint: String,
+}
+
+/// Everything that is wrong with the settings. It is shown as one line for one problem, and as one
+/// line each below a heading for several.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.subject)?;
+        if let Some(value) = &self.value {
+            write!(f, " = {value:?}")?;
+        }
+        if let Some(origin) = &self.origin {
+            write!(f, " ({origin})")?;
+        }
+        write!(f, ": {}", self.complaint)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => write!(f, "the settings are wrong: {one}"),
+            several => {
+                write!(f, "the settings are wrong in {} places:", several.len())?;
+                several.iter().try_for_each(|one| write!(f, "\n  {one}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Reads the values of keys from the merged layers: placeholders, values in files, parsing. It
+//! collects everything that is wrong, and records each value that it read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::catalogue::{Catalogue, Exposure, Key, Row};
+use crate::environment;
+use crate::inputs::Inputs;
+use crate::layers::{Merged, Origin, Ranked};
+use crate::mask::{HIDDEN, sounds_secret};
+use crate::names::folded;
+use crate::placeholders::{self, Names};
+use crate::problems::Problem;
+use crate::values::Fault;
+
+/// The largest file that is read as a value, in bytes.
+const LARGEST_FILE: u64 = 64 * 1024;
+/// Spring's mark of an encrypted value.
+const ENCRYPTED: &str = "{cipher}";
+/// A config server puts this before the key of a value that it could not decrypt.
+pub(crate) const UNREADABLE: &str = "invalid.";
+
+/// One setting as it applies.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// The key as documented; of a family, with the member's name.
+    pub key: String,
+    /// Its value without secrets; empty for none.
+    pub value: String,
+    /// Where the value was written.
+    pub origin: Origin,
+    /// What is known of the key.
+    pub row: &'static Row,
+    /// What two values are compared by: the whole value; or the text as written, if a part of the
+    /// value is random.
+    pub(crate) essence: SecretString,
+}
+
+/// Reads settings, and collects what is wrong with them. See [`Service::read`](crate::Service).
+pub struct Reader<'a> {
+    all: Scope<'a>,
+    local: Scope<'a>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) effective: Vec<Effective>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The layers that a value and its placeholders are looked up in.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) merged: &'a Merged,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) inputs: &'a Inputs,
+}
+
+/// A value as text, ready to be parsed.
+struct Found {
+    name: String,
+    text: String,
+    /// The text as written, if it has a placeholder: errors show it instead of the resolved text,
+    /// which may come from anywhere.
+    written: Option<String>,
+    origin: Origin,
+    /// How much of the value may be shown, secrets behind placeholders included.
+    exposure: Exposure,
+    /// Whether the value differs at each reading.
+    is_random: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from these layers; [local](Catalogue::local) keys from the layers of this machine alone.
+    pub(crate) fn new(all: Scope<'a>, local: &'a Merged) -> Self {
+        let local = Scope { merged: local, ..all };
+        Self { all, local, problems: Vec::new(), effective: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The value of a key; `None` if it is wrong. The problem is recorded, so that the service can
+    /// read all its keys before it gives up: see [`complete!`](crate::complete!).
+    pub fn read<T>(&mut self, key: &'static Key<T>) -> Option<T> {
+        let row = &key.row;
+        let (raw, origin) = match self.ranked(row) {
+            Some(Ranked { entry, .. }) => (entry.value.as_str(), entry.origin.clone()),
+            None => (row.default, Origin::Default),
+        };
+        let found = self.scope(row).found(row, row.name.into(), raw, origin);
+        self.parsed(key, found)
+    }
+
+    /// The values of a family, by the part of their names that follows the prefix; `None` if one of
+    /// them is wrong.
+    pub fn family<T>(&mut self, key: &'static Key<T>) -> Option<BTreeMap<String, T>> {
+        let row = &key.row;
+        let prefix = folded(row.name.trim_end_matches('*'));
+        let scope = self.scope(row);
+        let members = scope.merged.iter().filter_map(|(canonical, entry)| {
+            Some((canonical.strip_prefix(prefix.as_str())?, entry))
+        });
+        let values: Vec<_> = members
+            .map(|(member, entry)| {
+                let name = row.name.replace('*', member);
+                let found = scope.found(row, name, &entry.value, entry.origin.clone());
+                Some((member.to_owned(), self.parsed(key, found)?))
+            })
+            .collect();
+        values.into_iter().collect()
+    }
+
+    /// The position of the layer that a key's value comes from: a higher layer has a higher rank, and
+    /// a default has rank 0.
+    #[must_use]
+    pub fn rank<T>(&self, key: &'static Key<T>) -> usize {
+        self.ranked(&key.row).map_or(0, |ranked| ranked.rank)
+    }
+
+    /// Whether a key has a value that is not blank, apart from its default.
+    #[must_use]
+    pub fn is_set<T>(&self, key: &'static Key<T>) -> bool {
+        self.ranked(&key.row).is_some_and(|ranked| !ranked.entry.value.trim().is_empty())
+    }
+
+    /// Records that a key's value does not fit the other values.
+    pub fn refuse<T>(&mut self, key: &'static Key<T>, reason: &str) {
+        let row = &key.row;
+        let read = self.effective.iter().find(|effective| effective.key == row.name);
+        let raw = self.ranked(row).map(|ranked| ranked.entry.value.as_str());
+        let written = raw.and_then(|raw| self.all.with_placeholder(raw));
+        self.problems.push(Problem {
+            subject: row.name.to_owned(),
+            value: written.or_else(|| read.map(|read| read.value.clone())),
+            origin: read.map(|read| read.origin.clone()),
+            complaint: format!("{reason}; must be {}", row.allowed),
+        });
+    }
+
+    /// Records that what was set under this name is wrong, without its value.
+    pub fn complain(&mut self, name: String, complaint: String) {
+        let read = self.effective.iter().find(|effective| effective.key == name);
+        let origin = read.map(|read| read.origin.clone());
+        self.problems.push(Problem { subject: name, value: None, origin, complaint });
+    }
+
+    /// Records a warning: something was set and is not honoured.
+    pub fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    pub(crate) fn origin<T>(&self, key: &'static Key<T>) -> Origin {
+        self.ranked(&key.row).map_or(Origin::Default, |ranked| ranked.entry.origin.clone())
+    }
+
+    fn ranked(&self, row: &Row) -> Option<&'a Ranked> {
+        self.scope(row).merged.get(&folded(row.name))
+    }
+
+    fn scope(&self, row: &Row) -> Scope<'a> {
+        if self.all.catalogue.is_local(row.name) { self.local } else { self.all }
+    }
+
+    fn parsed<T>(&mut self, key: &'static Key<T>, found: Result<Found, Problem>) -> Option<T> {
+        let catalogue = self.all.catalogue;
+        let result = found.and_then(|found| match (key.parse)(&found.text) {
+            Ok(value) => {
+                self.effective.push(found.effective(&key.row, catalogue));
+                Ok(value)
+            }
+            Err(fault) => Err(found.problem(&key.row, fault, catalogue)),
+        });
+        result.map_err(|problem| self.problems.push(problem)).ok()
+    }
+}
+
+impl Scope<'_> {
+    fn found(self, row: &Row, name: String, raw: &str, origin: Origin) -> Result<Found, Problem> {
+        let wrong = |complaint: String| Problem {
+            subject: name.clone(),
+            value: None,
+            origin: Some(origin.clone()),
+            complaint,
+        };
+        let resolved =
+            placeholders::resolve(raw, &self).map_err(|error| wrong(error.to_string()))?;
+        let names = &resolved.names;
+        let hidden =
+            sounds_secret(&name) || names.iter().any(|name| self.catalogue.is_secret(name));
+        let exposure = if hidden { Exposure::Secret } else { row.exposure };
+        let is_random = names.iter().any(|name| folded(name).starts_with("random."));
+        let written = self.with_placeholder(raw);
+        let text = match resolved.text.strip_prefix("file:") {
+            Some(path) if row.may_be_in_file() || hidden => {
+                let shown = written.as_deref().unwrap_or(path);
+                let shown = shown.strip_prefix("file:").unwrap_or(shown);
+                from_file(&self.inputs.folder, path, shown).map_err(wrong)?
+            }
+            _ => resolved.text,
+        };
+        if text.starts_with(ENCRYPTED) {
+            return Err(wrong("is encrypted, and only a config server decrypts".to_owned()));
+        }
+        Ok(Found { name, text, written, origin, exposure, is_random })
+    }
+
+    /// The text as it was written, if it has a placeholder. A credential beside it is hidden.
+    fn with_placeholder(self, raw: &str) -> Option<String> {
+        raw.contains("${").then(|| self.catalogue.masked(raw))
+    }
+}
+
+impl Effective {
+    /// Whether both stand for the same value.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.essence.expose_secret() == other.essence.expose_secret()
+    }
+}
+
+impl Found {
+    fn effective(self, row: &'static Row, catalogue: &Catalogue) -> Effective {
+        let value = match self.exposure {
+            Exposure::Secret if !self.text.is_empty() => HIDDEN.to_owned(),
+            _ => catalogue.masked(&self.text),
+        };
+        let essence = self.written.filter(|_| self.is_random).unwrap_or(self.text).into();
+        Effective { key: self.name, value, origin: self.origin, row, essence }
+    }
+
+    fn problem(self, row: &Row, Fault(reason): Fault, catalogue: &Catalogue) -> Problem {
+        let text = self.written.as_ref().unwrap_or(&self.text);
+        let shown = match self.exposure {
+            Exposure::Plain => true,
+            // In a URL that cannot be read, credentials may be anywhere.
+            Exposure::Url => !text.contains(['@', '=']),
+            Exposure::Secret => false,
+        };
+        let reason = reason.filter(|reason| {
+            let repeats = matches!(reason, Cow::Owned(_));
+            (shown || self.exposure == Exposure::Url) && !(repeats && self.written.is_some())
+        });
+        let reason = reason.map(|reason| format!("{reason}; ")).unwrap_or_default();
+        Problem {
+            subject: self.name,
+            value: shown.then(|| catalogue.masked(text)),
+            origin: Some(self.origin),
+            complaint: format!("{reason}must be {}", row.allowed),
+        }
+    }
+}
+
+impl Names for Scope<'_> {
+    fn text(&self, name: &str, has_default: bool) -> Option<String> {
+        let Inputs { environment, random, .. } = self.inputs;
+        let canonical = self.catalogue.canonical(name);
+        let exact = environment.get(name).map(String::as_str);
+        let entry = self.merged.get(&canonical).map(|ranked| ranked.entry.value.as_str());
+        let found = exact.or(entry).or_else(|| environment::variable(environment, name));
+        if let Some(found) = found {
+            return Some(found.to_owned());
+        }
+        if let Some(kind) = canonical.strip_prefix("random.") {
+            return random_value(kind, random());
+        }
+        // As in Spring, the placeholder's own default goes before the key's.
+        let default = self.catalogue.row(&canonical).map_or("", |row| row.default);
+        (!has_default && !default.is_empty()).then(|| default.to_owned())
+    }
+
+    fn is_unreadable(&self, name: &str) -> bool {
+        let name = format!("{UNREADABLE}{}", self.catalogue.canonical(name));
+        self.merged.get(&name).is_some_and(Ranked::is_from_server)
+    }
+}
+
+fn random_value(kind: &str, bits: u128) -> Option<String> {
+    match kind {
+        "uuid" => {
+            Some(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string())
+        }
+        "value" => Some(format!("{bits:032x}")),
+        "int" => i32::try_from(bits >> 97).ok().map(|n| n.to_string()),
+        "long" => i64::try_from(bits >> 65).ok().map(|n| n.to_string()),
+        _ => None,
+    }
+}
+
+/// The content of a file without its last line end. An error shows the path as it was written, and
+/// never the content.
+fn from_file(folder: &Path, path: &str, shown: &str) -> Result<String, String> {
+    let path = match path.strip_prefix("//") {
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        _ => path,
+    };
+    let full = folder.join(path);
+    let unreadable = |error: std::io::Error| format!("the file {shown} cannot be read: {error}");
+    let size = std::fs::metadata(&full).map_err(unreadable)?.len();
+    if size > LARGEST_FILE {
+        return Err(format!("the file {shown} is too large for a value"));
+    }
+    let content = std::fs::read_to_string(&full).map_err(unreadable)?;
+    let trimmed = content.strip_suffix('\n').unwrap_or(&content);
+    Ok(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())
+}
+
+/// Reads all fields of a struct, each exactly once, and then builds it: `None` if any field is `None`.
+/// Every problem is found in one reading, because no field is skipped after a failure.
+///
+/// ```
+/// # fn number(text: &str) -> Option<u8> { text.parse().ok() }
+/// #[derive(Debug, PartialEq)]
+/// struct Size { width: u8, height: u8 }
+/// assert_eq!(
+///     settings_spring::complete!(Size { width: number("2"), height: number("3") }),
+///     Some(Size { width: 2, height: 3 })
+/// );
+/// assert_eq!(settings_spring::complete!(Size { width: number(""), height: number("3") }), None);
+/// ```
+///
+/// A field's expression may use the earlier fields, as options.
+#[macro_export]
+macro_rules! complete {
+    ($type:ident { $($field:ident: $value:expr),* $(,)? }) => {{
+        $(let $field = $value;)*
+        match ($($field,)*) {
+            ($(Some($field),)*) => Some($type { $($field),* }),
+            _ => None,
+        }
+    }};
+}
+
+pub(crate) use complete;
