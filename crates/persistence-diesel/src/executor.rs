@@ -36,46 +36,34 @@ pub(crate) enum Ending<T> {
 
 impl<B: Backend> Executor<B> {
     /// Runs statements that read.
-    pub(crate) async fn read<A, T>(
+    pub(crate) async fn read<A: Send + Sync + 'static, T: Send + 'static>(
         self: &Arc<Self>,
         deadline: Deadline,
         query: Query<B, A, T>,
         about: A,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T, StoreError> {
         let this = Arc::clone(self);
         self.spawn(async move { this.query(&this.readers, deadline, query, &about).await }).await
     }
 
     /// Runs statements that write and may be repeated, each a transaction of its own.
-    pub(crate) async fn write<A, T>(
+    pub(crate) async fn write<A: Send + Sync + 'static, T: Send + 'static>(
         self: &Arc<Self>,
         deadline: Deadline,
         query: Query<B, A, T>,
         about: A,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T, StoreError> {
         let this = Arc::clone(self);
         self.spawn(async move { this.query(&this.writers, deadline, query, &about).await }).await
     }
 
     /// Runs statements in one transaction.
-    pub(crate) async fn transact<A, T>(
+    pub(crate) async fn transact<A: Send + Sync + 'static, T: Send + 'static>(
         self: &Arc<Self>,
         deadline: Deadline,
         query: Query<B, A, Ending<T>>,
         about: A,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T, StoreError> {
         let this = Arc::clone(self);
         let transaction = async move {
             let mut tries = this.retry.tries(deadline);

@@ -94,23 +94,17 @@ where
     }
 }
 
-impl Spelled for OrderStatus {
-    fn spelling(self) -> &'static str {
-        self.as_str()
-    }
+macro_rules! spelled {
+    ($($type:ident by $spelling:ident),+) => {$(
+        impl Spelled for $type {
+            fn spelling(self) -> &'static str {
+                self.$spelling()
+            }
+        }
+    )+};
 }
 
-impl Spelled for Currency {
-    fn spelling(self) -> &'static str {
-        self.code()
-    }
-}
-
-impl Spelled for CancelReason {
-    fn spelling(self) -> &'static str {
-        self.as_str()
-    }
-}
+spelled!(OrderStatus by as_str, Currency by code, CancelReason by as_str);
 
 impl<T: Spelled> Word<T> {
     fn read(text: &[u8]) -> Self {
@@ -118,17 +112,44 @@ impl<T: Spelled> Word<T> {
     }
 }
 
-impl<T: Spelled> FromSql<Text, Pg> for Word<T> {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self::read(value.as_bytes()))
-    }
+/// The types that a server sends and takes as plain bytes; those of a JSON document are its text.
+macro_rules! as_bytes {
+    ($($db:ident),+) => {$(
+        impl<T: Spelled> FromSql<Text, $db> for Word<T> {
+            fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self::read(value.as_bytes()))
+            }
+        }
+
+        impl ToSql<sql_types::Guid, $db> for Guid {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, $db>) -> serialize::Result {
+                out.write_all(self.0.as_bytes())?;
+                Ok(IsNull::No)
+            }
+        }
+
+        impl FromSql<sql_types::Guid, $db> for Guid {
+            fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self(uuid::Uuid::from_slice(value.as_bytes())?))
+            }
+        }
+
+        impl ToSql<sql_types::Document, $db> for Document {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, $db>) -> serialize::Result {
+                out.write_all(self.0.as_bytes())?;
+                Ok(IsNull::No)
+            }
+        }
+
+        impl FromSql<sql_types::Document, $db> for Document {
+            fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
+            }
+        }
+    )+};
 }
 
-impl<T: Spelled> FromSql<Text, Mysql> for Word<T> {
-    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self::read(value.as_bytes()))
-    }
-}
+as_bytes!(Pg, Mysql);
 
 impl<T: Spelled> FromSql<Text, Sqlite> for Word<T> {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
@@ -147,36 +168,10 @@ where
     }
 }
 
-impl ToSql<sql_types::Guid, Pg> for Guid {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
-impl ToSql<sql_types::Guid, Mysql> for Guid {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
 impl ToSql<sql_types::Guid, Sqlite> for Guid {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_bytes().as_slice());
         Ok(IsNull::No)
-    }
-}
-
-impl FromSql<sql_types::Guid, Pg> for Guid {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(uuid::Uuid::from_slice(value.as_bytes())?))
-    }
-}
-
-impl FromSql<sql_types::Guid, Mysql> for Guid {
-    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(uuid::Uuid::from_slice(value.as_bytes())?))
     }
 }
 
@@ -187,37 +182,10 @@ impl FromSql<sql_types::Guid, Sqlite> for Guid {
     }
 }
 
-impl ToSql<sql_types::Document, Pg> for Document {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        // The binary form of `json` is its text.
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
-impl ToSql<sql_types::Document, Mysql> for Document {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
-        out.write_all(self.0.as_bytes())?;
-        Ok(IsNull::No)
-    }
-}
-
 impl ToSql<sql_types::Document, Sqlite> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_str());
         Ok(IsNull::No)
-    }
-}
-
-impl FromSql<sql_types::Document, Pg> for Document {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
-    }
-}
-
-impl FromSql<sql_types::Document, Mysql> for Document {
-    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
     }
 }
 

@@ -94,15 +94,11 @@ mod tests {
             [false, true, false, false, false]
         );
         reply_all(asked.into_iter().zip(10..));
-        let mut told = Vec::new();
-        for answered in theirs {
-            told.push(one.block_on(answered).unwrap());
-        }
-        for answered in last {
-            told.push(other.block_on(answered).unwrap());
-        }
-        told.push(unbound.blocking_recv().unwrap());
-        assert_eq!(told, [10, 12, 13, 14]);
+        let mut replies: Vec<_> =
+            theirs.into_iter().map(|reply| one.block_on(reply).unwrap()).collect();
+        replies.extend(last.into_iter().map(|reply| other.block_on(reply).unwrap()));
+        replies.push(unbound.blocking_recv().unwrap());
+        assert_eq!(replies, [10, 12, 13, 14]);
     }
 
     #[test]

@@ -2,11 +2,10 @@
 //! statement inserts into the journal what a plain read finds, which waits for no writer, and another one
 //! deletes exactly these rows. PostgreSQL's own form is in its backend.
 
-use chrono::NaiveDateTime;
 use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Nullable, Timestamp};
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
@@ -78,24 +77,7 @@ pub(super) async fn first_of(connection: &mut Connection, order: i64) -> QueryRe
     its.select(min(outbox_incoming::sequence)).get_result(connection).await
 }
 
-/// How many events wait, and when the oldest of them happened; looks at no more than `most`.
-pub(super) async fn waiting(
-    connection: &mut Connection,
-    most: i64,
-) -> QueryResult<(i64, Option<NaiveDateTime>)> {
-    let events = diesel::sql_query(
-        "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM (SELECT occurred_at \
-         FROM outbox_incoming JOIN outbox ON outbox.event_id = outbox_incoming.event_id \
-         LIMIT ?) AS bounded",
-    );
-    let waiting: Waiting = events.bind::<BigInt, _>(most).get_result(connection).await?;
-    Ok((waiting.events, waiting.oldest))
-}
-
-#[derive(QueryableByName)]
-struct Waiting {
-    #[diesel(sql_type = BigInt)]
-    events: i64,
-    #[diesel(sql_type = Nullable<Timestamp>)]
-    oldest: Option<NaiveDateTime>,
-}
+/// How many events wait, and when the oldest of them happened; counts no more than the parameter.
+pub(super) const WAITING: &str = "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM (SELECT occurred_at \
+     FROM outbox_incoming JOIN outbox ON outbox.event_id = outbox_incoming.event_id \
+     LIMIT ?) AS bounded";

@@ -47,7 +47,7 @@ impl EventJournal for Journal {
         lives_for: Duration,
         deadline: Deadline,
     ) -> Result<u32, StoreError> {
-        let about = leases::Presence { instance: Guid(instance), lives_for };
+        let about = (Guid(instance), lives_for);
         let living = self.0.write(deadline, leases::heartbeat, about).await?;
         u32::try_from(living).map_err(|error| StoreError::Corrupt(error.into()))
     }

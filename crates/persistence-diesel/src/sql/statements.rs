@@ -124,24 +124,18 @@ pub(in super::super) fn list_orders<'c>(
     Box::pin(rows.order(newest_first).limit(limit).load(connection))
 }
 
-/// Which events are asked for.
-pub(super) struct EventsAfter {
-    pub(super) order: i64,
-    pub(super) after: i64,
-    pub(super) limit: u32,
-}
-
+/// The events of an order after a sequence, at most `limit`.
 pub(super) fn list_events<'c>(
     connection: &'c mut Connection,
-    about: &'c EventsAfter,
+    &(order, after, limit): &'c (i64, i64, u32),
 ) -> Running<'c, Vec<EventRow>> {
     Box::pin(
         outbox::table
-            .filter(outbox::order_id.eq(about.order))
-            .filter(outbox::sequence.gt(about.after))
+            .filter(outbox::order_id.eq(order))
+            .filter(outbox::sequence.gt(after))
             .select(EventRow::as_select())
             .order(outbox::sequence.asc())
-            .limit(i64::from(about.limit))
+            .limit(i64::from(limit))
             .load(connection),
     )
 }

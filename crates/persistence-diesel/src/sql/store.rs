@@ -13,7 +13,7 @@ use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
 use super::Database;
-use super::statements::{self, EventsAfter};
+use super::statements;
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
@@ -105,7 +105,7 @@ impl OrderStore for Store {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let about = EventsAfter { order: id.get(), after, limit };
+        let about = (id.get(), after, limit);
         let rows = self.executor.read(deadline, statements::list_events, about).await?;
         rows.into_iter().map(|row| row.into_event().map_err(StoreError::Corrupt)).collect()
     }

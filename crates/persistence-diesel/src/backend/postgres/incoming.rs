@@ -1,11 +1,10 @@
 //! Events that wait for their positions in the journal. A row holds the events of one batch; one statement
 //! assigns positions and inserts into the journal exactly what it has deleted.
 
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Nullable, Timestamp};
+use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
 use order_app::ports::SHARDS;
 
@@ -81,23 +80,6 @@ struct First {
     sequence: Option<i64>,
 }
 
-/// How many events wait, and when the oldest of them happened; looks at no more than `most` batches.
-pub(super) async fn waiting(
-    connection: &mut Connection,
-    most: i64,
-) -> QueryResult<(i64, Option<NaiveDateTime>)> {
-    let events = diesel::sql_query(
-        "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM outbox \
-         WHERE event_id IN (SELECT unnest(event_ids) FROM outbox_incoming LIMIT $1)",
-    );
-    let waiting: Waiting = events.bind::<BigInt, _>(most).get_result(connection).await?;
-    Ok((waiting.events, waiting.oldest))
-}
-
-#[derive(QueryableByName)]
-struct Waiting {
-    #[diesel(sql_type = BigInt)]
-    events: i64,
-    #[diesel(sql_type = Nullable<Timestamp>)]
-    oldest: Option<NaiveDateTime>,
-}
+/// How many events wait, and when the oldest of them happened; counts no more than the parameter.
+pub(super) const WAITING: &str = "SELECT COUNT(*) AS events, MIN(occurred_at) AS oldest FROM outbox \
+     WHERE event_id IN (SELECT unnest(event_ids) FROM outbox_incoming LIMIT $1)";

@@ -1,19 +1,17 @@
 //! How many events wait to be published: counted up to a bound, each shard by its own range of an index.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Timestamp};
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Backlog, Duty, SHARDS};
 
-use super::leases::name;
+use super::leases::{name, positions};
 use super::positions::in_shard;
 use super::{Connection, Dialect, incoming};
 use crate::backend::Running;
-use crate::schema::{journal, leases, outbox, parked_orders};
+use crate::schema::{journal, outbox, parked_orders};
 
 /// Counts the rows of another query.
 struct Count<Q>(Q);
@@ -36,15 +34,23 @@ impl<Q: QueryFragment<Dialect>> QueryFragment<Dialect> for Count<Q> {
     }
 }
 
+/// How many events wait for their positions, and when the oldest of them happened.
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    events: i64,
+    #[diesel(sql_type = Nullable<Timestamp>)]
+    oldest: Option<NaiveDateTime>,
+}
+
 /// The backlog now. It is put together from several statements, each of which has its own snapshot.
 pub(super) fn backlog<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, Backlog> {
     Box::pin(async move {
         let mut backlog = Backlog::default();
-        let (events, oldest) = incoming::waiting(connection, room(&backlog)).await?;
+        let waiting = diesel::sql_query(incoming::WAITING).bind::<BigInt, _>(room(&backlog));
+        let Waiting { events, oldest } = waiting.get_result(connection).await?;
         add(&mut backlog, events, oldest);
-        let positions: Vec<(String, i64)> =
-            leases::table.select((leases::name, leases::position)).load(connection).await?;
-        let positions: HashMap<String, i64> = positions.into_iter().collect();
+        let positions = positions(connection).await?;
         let passed = |duty| positions.get(&name(duty)).copied().unwrap_or_default();
         let head = passed(Duty::Sequence);
         for shard in 0..SHARDS {

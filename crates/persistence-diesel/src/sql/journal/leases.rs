@@ -1,6 +1,7 @@
 //! Statements about `leases` and `instances`: which instance holds which duty, and which instances live.
 //! Each may be repeated when its answer was lost.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::dsl::case_when;
@@ -28,24 +29,18 @@ pub(super) fn name(duty: Duty) -> String {
     }
 }
 
-/// An instance, and how long it lives.
-pub(super) struct Presence {
-    pub(super) instance: Guid,
-    pub(super) lives_for: Duration,
-}
-
 /// Records that an instance lives, and counts all that do. An instance that lives for no time has signed
 /// off.
 pub(super) fn heartbeat<'c>(
     connection: &'c mut Connection,
-    about: &'c Presence,
+    &(instance, lives_for): &'c (Guid, Duration),
 ) -> Running<'c, i64> {
     Box::pin(async move {
-        let until = instances::expires_at.eq(from_now(about.lives_for));
-        let known = instances::table.filter(instances::instance.eq(about.instance));
+        let until = instances::expires_at.eq(from_now(lives_for));
+        let known = instances::table.filter(instances::instance.eq(instance));
         if diesel::update(known).set(until).execute(connection).await? == 0 {
             diesel::insert_into(instances::table)
-                .values((instances::instance.eq(about.instance), until))
+                .values((instances::instance.eq(instance), until))
                 .execute(connection)
                 .await?;
         }
@@ -58,12 +53,12 @@ pub(super) fn heartbeat<'c>(
             diesel::delete(dead).execute(connection).await?;
         }
         let others: i64 = instances::table
-            .filter(instances::instance.ne(about.instance))
+            .filter(instances::instance.ne(instance))
             .filter(instances::expires_at.gt(now()))
             .count()
             .get_result(connection)
             .await?;
-        Ok(others.saturating_add(i64::from(!about.lives_for.is_zero())))
+        Ok(others.saturating_add(i64::from(!lives_for.is_zero())))
     })
 }
 
@@ -125,7 +120,7 @@ pub(super) fn give_back<'c>(connection: &'c mut Connection, lease: &'c Lease) ->
 /// another instance has it. A lease that is over, but not taken, is still held.
 pub(super) async fn hold(connection: &mut Connection, lease: &Lease) -> QueryResult<Option<i64>> {
     let Lease { duty, instance, epoch, .. } = *lease;
-    let held = Hold { name: name(duty), instance: Guid(instance), epoch };
+    let held = Hold { name: name(duty), holder: Some((Guid(instance), epoch)) };
     held.get_result(connection).await.optional()
 }
 
@@ -151,47 +146,42 @@ pub(super) async fn move_on_row(
 
 /// Locks the row of the purge until the end of the transaction, and reads its position.
 pub(super) async fn hold_purge(connection: &mut Connection) -> QueryResult<i64> {
-    HoldPurge.get_result(connection).await
+    Hold { name: PURGE.to_owned(), holder: None }.get_result(connection).await
 }
 
-/// The statement of [`hold_purge`].
-#[derive(QueryId)]
-struct HoldPurge;
-
-impl Query for HoldPurge {
-    type SqlType = BigInt;
-}
-
-impl QueryFragment<Dialect> for HoldPurge {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
-        out.push_sql("SELECT position FROM leases WHERE name = ");
-        out.push_bind_param::<Text, _>(PURGE)?;
-        out.push_sql(LOCKING);
-        Ok(())
-    }
-}
-
-/// The statement of [`hold`].
-#[derive(QueryId)]
+/// Reads the position of a row and locks it; only if it has the given holder and epoch, when there is one.
 struct Hold {
     name: String,
-    instance: Guid,
-    epoch: i64,
+    holder: Option<(Guid, i64)>,
 }
 
 impl Query for Hold {
     type SqlType = BigInt;
 }
 
+/// Prepared by its text, of which there is one with and one without a holder.
+impl QueryId for Hold {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
 impl QueryFragment<Dialect> for Hold {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Dialect>) -> QueryResult<()> {
         out.push_sql("SELECT position FROM leases WHERE name = ");
         out.push_bind_param::<Text, _>(&self.name)?;
-        out.push_sql(" AND instance = ");
-        out.push_bind_param::<sql_types::Guid, _>(&self.instance)?;
-        out.push_sql(" AND epoch = ");
-        out.push_bind_param::<BigInt, _>(&self.epoch)?;
+        if let Some((instance, epoch)) = &self.holder {
+            out.push_sql(" AND instance = ");
+            out.push_bind_param::<sql_types::Guid, _>(instance)?;
+            out.push_sql(" AND epoch = ");
+            out.push_bind_param::<BigInt, _>(epoch)?;
+        }
         out.push_sql(LOCKING);
         Ok(())
     }
+}
+
+/// Up to where each duty is done, by its name.
+pub(super) async fn positions(connection: &mut Connection) -> QueryResult<HashMap<String, i64>> {
+    let rows = leases::table.select((leases::name, leases::position)).load(connection).await?;
+    Ok(rows.into_iter().collect())
 }

@@ -2,7 +2,7 @@
 //! later ones have made superfluous. All statements are bounded, use ranges of indexes, and run in one
 //! short transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, Timestamp};
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, Purged, SHARDS};
 
-use super::leases::{PURGE, hold_purge, move_on_row, name};
+use super::leases::{PURGE, hold_purge, move_on_row, name, positions};
 use super::{Connection, Dialect, JOIN_EVENTS};
 use crate::backend::Running;
 use crate::executor::Ending;
@@ -82,9 +82,7 @@ pub(super) fn purge<'c>(
 
 /// The next entries that their shards have passed, up to the last one whose event is old.
 async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryResult<Vec<Entry>> {
-    let published: Vec<(String, i64)> =
-        leases::table.select((leases::name, leases::position)).load(connection).await?;
-    let published: HashMap<String, i64> = published.into_iter().collect();
+    let published = positions(connection).await?;
     let shards: Vec<i64> = (0..SHARDS)
         .map(|shard| published.get(&name(Duty::Publish(shard))).copied().unwrap_or_default())
         .collect();
