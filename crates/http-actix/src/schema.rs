@@ -4,7 +4,7 @@
 use order_app::currencies::Currencies;
 use order_domain::{CancelReason, Currency, MAX_ID, OrderEventKind, OrderStatus};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Ref, Schema, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Ref, Schema, Type};
 
 mod parameters;
 
