@@ -10,9 +10,9 @@ use order_app::operations::Operations;
 /// What the management port serves beside the actuator.
 #[derive(Clone, Default)]
 pub struct Management {
-    /// Reads the settings again; without it there is no such operation.
+    /// Reads the settings again; without it, its route answers 404.
     pub refresh: Option<Arc<dyn Refresh>>,
-    /// The operations on events; without them there are no such routes' answers but 404.
+    /// The operations on events; without them, their routes answer 404.
     pub operations: Option<Operations>,
 }
 

@@ -2,6 +2,7 @@
 //! wherever GET does.
 
 use std::future::ready;
+use std::iter::repeat_n;
 
 use actix_web::dev::{AppService, HttpServiceFactory, Service as _};
 use actix_web::http::Method;
@@ -82,13 +83,13 @@ async fn not_found() -> Result<&'static str, Problem> {
 
 /// A path with the handlers of its methods.
 struct Path {
-    path: &'static str,
+    pattern: &'static str,
     resource: Resource,
     allow: Vec<&'static str>,
 }
 
-fn at(path: &'static str) -> Path {
-    Path { path, resource: web::resource(path), allow: Vec::new() }
+fn at(pattern: &'static str) -> Path {
+    Path { pattern, resource: web::resource(pattern), allow: Vec::new() }
 }
 
 impl Path {
@@ -98,8 +99,8 @@ impl Path {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        for method in methods {
-            self.resource = self.resource.route(web::method(method.clone()).to(handler.clone()));
+        for (method, handler) in methods.iter().zip(repeat_n(handler, methods.len())) {
+            self.resource = self.resource.route(web::method(method.clone()).to(handler));
             self.allow.push(method.as_str());
         }
         self
@@ -108,7 +109,7 @@ impl Path {
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        let Self { path, resource, allow } = self;
+        let Self { pattern, resource, allow } = self;
         let allow = allow.join(", ");
         let refused = move || {
             let refused = Problem::new(Code::MethodNotAllowed, format!("Allowed here: {allow}."));
@@ -120,7 +121,7 @@ impl HttpServiceFactory for Path {
         resource
             .default_service(web::to(refused))
             .wrap_fn(move |request, service| {
-                edge::Route::note(&request, path);
+                edge::Route::note(&request, pattern);
                 service.call(request)
             })
             .register(config);

@@ -60,6 +60,7 @@ impl Digest {
         value.digest(self);
     }
 
+    #[expect(clippy::ref_option, reason = "a body passes all its fields by reference")]
     pub(crate) fn optional<T: Digested>(&mut self, value: &Option<T>) {
         self.0.update([u8::from(value.is_some())]);
         if let Some(value) = value {
@@ -75,6 +76,8 @@ impl Digest {
 impl<T: Digested> Digested for Vec<T> {
     fn digest(&self, digest: &mut Digest) {
         digest.count(self.len());
-        self.iter().for_each(|value| value.digest(digest));
+        for value in self {
+            value.digest(digest);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::problem::{Code, Problem};
 /// One of the requests in flight. Clones share it; it is given back when the last one is dropped.
 #[derive(Clone)]
 pub(crate) struct Permit {
-    _counted: Arc<Counted>,
+    counted: Arc<Counted>,
 }
 
 struct Counted(web::Data<App>);
@@ -55,7 +55,7 @@ fn count(app: &web::Data<App>) -> Result<Permit, Code> {
     let more = |now: usize| (now < *most).then(|| now.saturating_add(1));
     let before = change(&app.in_flight, more).ok_or(Code::Overloaded)?;
     gauge(app, before.saturating_add(1));
-    Ok(Permit { _counted: Arc::new(Counted(app.clone())) })
+    Ok(Permit { counted: Arc::new(Counted(app.clone())) })
 }
 
 /// The problem of a request that gets no permit.
@@ -70,7 +70,7 @@ pub(crate) fn refused(code: Code) -> Problem {
 /// The permit of a request, for work that goes on when the client goes away and still counts.
 pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
     let permit = request.extensions().get::<Permit>().cloned()?;
-    Some(permit._counted)
+    Some(permit.counted)
 }
 
 /// Runs a read in a task of its own that holds the request's permit. When the client goes away, the

@@ -1,7 +1,7 @@
-//! What was published once is kept: the OpenAPI document, the AsyncAPI document and the schemas of
-//! events are compared with their frozen copies in `docs/contracts`. Additions are taken into the
-//! copies by `UPDATE_DOCS=1`; what breaks a client or a subscriber is refused either way. A break
-//! that is meant is a new major version, beside the old one, with a copy of its own.
+//! The published contracts are kept: the OpenAPI document, the AsyncAPI document and the schemas of
+//! events are compared with their frozen copies in `docs/contracts`. `UPDATE_DOCS=1` adds to the copies
+//! what is new. A change that breaks clients or subscribers is refused in any case: an intended one is
+//! a new major version beside the old one, with a copy of its own.
 
 #![expect(
     clippy::indexing_slicing,
