@@ -190,12 +190,12 @@ impl OrderStore for InMemoryStore {
     }
 
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError> {
-        let commit = |tables: &mut Tables| match tables.conflict(&change) {
-            Some(conflict) => Err(conflict.into()),
-            None => {
-                tables.write(change);
-                Ok(())
+        let commit = |tables: &mut Tables| {
+            if let Some(conflict) = tables.conflict(&change) {
+                return Err(conflict.into());
             }
+            tables.write(change);
+            Ok(())
         };
         self.try_call(Call::new(Method::Commit, deadline), commit).await
     }
@@ -221,9 +221,8 @@ impl OrderStore for InMemoryStore {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let read = |(event, readable): (&EventRecord, bool)| match readable {
-            true => Ok(event.clone()),
-            false => Err(StoreError::Corrupt("spoiled".into())),
+        let read = |(event, readable): (&EventRecord, bool)| {
+            if readable { Ok(event.clone()) } else { Err(StoreError::Corrupt("spoiled".into())) }
         };
         let call = Call::new(Method::Events, deadline);
         let events = |tables: &mut Tables| {

@@ -1,21 +1,13 @@
-//! The fakes keep the laws of the ports: one trial for each case of the contracts. The adapters' test
-//! binaries look the same.
+//! The fake keeps the laws of store and journal: one trial for each case of the contracts. The adapters'
+//! test binaries look the same.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "in a test, a broken expectation ends it"
-)]
-
-mod fake_broker;
+#![expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use order_testkit::{BoxFuture, InMemoryStore, contract};
-
-use fake_broker::{FakeBroker, Flaw};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
@@ -41,10 +33,6 @@ fn main() -> ExitCode {
         };
         trial(format!("journal::{}", case.name), (case.run)([instance(), instance()]))
     });
-    let of_publisher = contract::publisher_cases().into_iter().map(|case| {
-        let broker = Arc::new(FakeBroker::with(Flaw::None));
-        trial(format!("publisher::{}", case.name), (case.run)(broker))
-    });
-    let trials = of_store.chain(of_journal).chain(of_publisher).collect();
+    let trials = of_store.chain(of_journal).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use events_kafka::TopicsState;
-use order_app::ports::{EventPublisher as _, EventReplayer as _};
+use order_app::ports::EventPublisher as _;
 use order_domain::OrderEventKind;
 
 use super::rig::{
-    Seen, a_topic, an_event, assert_confirmed, broker, deploy, events, ids, publisher_to_new, read,
-    read_ids,
+    a_topic, an_event, assert_confirmed, broker, deploy, events, publisher_to_new, read, read_ids,
 };
 
 #[tokio::test(flavor = "multi_thread")]

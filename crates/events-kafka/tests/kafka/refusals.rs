@@ -1,10 +1,9 @@
 //! Refusals of brokers: which events they concern, and whether they last.
 
-use order_app::events::EventRecord;
 use order_app::ports::EventPublisher as _;
 
 use super::mock::{Broker, Mock, TOPIC};
-use super::rig::{an_event, assert_confirmed, events, ids, permanent, publish_all, transient};
+use super::rig::{assert_confirmed, events, permanent, publish_all, transient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_not_blamed_for_the_size_of_its_batch() {

@@ -149,7 +149,7 @@ impl Simulation {
     async fn act(&mut self, action: Action) {
         match action {
             Action::Commit { order, versions } => {
-                self.world.memory.add_versions(ORDERS[order], versions).await
+                self.world.memory.add_versions(ORDERS[order], versions).await;
             }
             Action::Work { millis } => self.work(millis).await,
             Action::Freeze(relay) => self.set_frozen(relay, true),

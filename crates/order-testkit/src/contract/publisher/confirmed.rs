@@ -1,5 +1,7 @@
 //! A confirmed event is at the broker: whole, unchanged, and in the sequence of its order.
 
+use order_app::events::EventRecord;
+
 use super::Delivered;
 use super::steps::{
     Broker, an_event, assert_confirmed, assert_holds, confirm, first_events, first_occurrences,
@@ -13,8 +15,8 @@ pub(super) async fn an_event_arrives_with_its_key_its_attributes_and_its_bytes(b
         confirm(&*publisher, event).await;
     }
     // The bytes are the stored ones, in any notation.
-    let mut event = an_event(4711, 3);
-    event.data = r#"{ "as":"stored", "é":1.0 }"#.to_owned();
+    let data = r#"{ "as":"stored", "é":1.0 }"#.to_owned();
+    let event = EventRecord { data, ..an_event(4711, 3) };
     confirm(&*publisher, &event).await;
     let found = broker.messages(None).await;
     assert_eq!(found.len(), events.len() + 1);
