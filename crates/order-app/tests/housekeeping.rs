@@ -41,7 +41,7 @@ async fn with_old_answers(count: i64) -> (Arc<InMemoryStore>, Housekeeping) {
         let change = Change { answer, ..a_change_placing(a_new_order(id, 42)) };
         store.commit(change, soon()).await.unwrap();
     }
-    clock.set(noon() + TimeDelta::hours(25));
+    clock.advance(TimeDelta::hours(25));
     (store.clone(), Housekeeping::new(store.clone(), store, None, Arc::new(clock)))
 }
 

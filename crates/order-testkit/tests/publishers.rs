@@ -50,11 +50,11 @@ impl FakeBroker {
         let publisher = ScriptedPublisher::new(broker.clone());
         let (refused, unreachable) =
             (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
-        let (refuses, is_down) = (refused.clone(), unreachable.clone());
+        let (wrong, is_down) = (refused.clone(), unreachable.clone());
         publisher.script(move |_, event| {
             if is_down.load(Ordering::SeqCst) {
                 Fate::Lost
-            } else if refuses.lock().unwrap().contains(&event.id) {
+            } else if wrong.lock().unwrap().contains(&event.id) {
                 Fate::Refused
             } else {
                 Fate::Confirmed
@@ -77,7 +77,9 @@ impl Adapter {
         let topic = topic.filter(|_| self.flaw != Flaw::IgnoresTheChosenTopic);
         let mut events = events.to_vec();
         if self.flaw == Flaw::TidiesData {
-            events.iter_mut().for_each(|event| event.data = event.data.replace(' ', ""));
+            for event in &mut events {
+                event.data = event.data.replace(' ', "");
+            }
         }
         let answers = if replayed && self.flaw != Flaw::ForgetsTheMark {
             self.publisher.replay(topic, &events).await

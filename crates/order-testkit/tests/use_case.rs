@@ -1,7 +1,5 @@
 //! The test of a use case that the README shows.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a broken expectation ends it")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

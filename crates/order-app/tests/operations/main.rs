@@ -1,7 +1,6 @@
 //! The operations against the store in memory and a scripted broker, with time that the tests move.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a broken expectation ends a test; that is its job"
