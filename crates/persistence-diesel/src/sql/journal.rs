@@ -59,7 +59,7 @@ impl EventJournal for Journal {
         lasts: Duration,
         deadline: Deadline,
     ) -> Result<Option<Lease>, StoreError> {
-        let about = leases::LeaseRequest { duty, instance: Guid(instance), lasts };
+        let about = (duty, Guid(instance), lasts);
         self.0.write(deadline, leases::take, about).await
     }
 
@@ -84,7 +84,7 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
-        let about = positions::After { position, shard, limit };
+        let about = (position, shard, limit);
         let rows = self.0.read(deadline, positions::list, about).await?;
         rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt)).collect()
     }
@@ -99,7 +99,7 @@ impl EventJournal for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Purged, StoreError> {
-        let about = purge::Purge { before: happened_before.naive_utc(), limit };
+        let about = (happened_before.naive_utc(), limit);
         self.0.transact(deadline, purge::purge, about).await
     }
 

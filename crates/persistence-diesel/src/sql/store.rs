@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
-use order_app::ports::{
-    BoxError, Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError,
-};
+use order_app::ports::{Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError};
 use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
@@ -41,7 +39,12 @@ impl Store {
         let reserving = async move {
             let mut tries = executor.retry.tries(deadline);
             loop {
-                let attempt = attempt_to_reserve(&executor, count);
+                let attempt = async {
+                    let mut guarded = connection(&executor.writers).await?;
+                    let first = statements::reserve_ids(guarded.begin(), count).await?;
+                    guarded.finish();
+                    Ok(first)
+                };
                 if let Some(first) =
                     tries.attempt(attempt).await.map_err(StoreError::Unavailable)?
                 {
@@ -51,16 +54,6 @@ impl Store {
         };
         self.executor.spawn(reserving).await
     }
-}
-
-async fn attempt_to_reserve(
-    executor: &Executor<Database>,
-    count: i64,
-) -> Result<Option<i64>, BoxError> {
-    let mut guarded = connection(&executor.writers).await?;
-    let first = statements::reserve_ids(guarded.begin(), count).await?;
-    guarded.finish();
-    Ok(first)
 }
 
 #[async_trait]

@@ -20,20 +20,6 @@ use crate::backend::Running;
 use crate::schema::{leases, parked_orders, skipped_events};
 use crate::types::Guid;
 
-/// Which parked orders are asked for.
-struct ParkedAfter {
-    after: i64,
-    shard: Option<i16>,
-    limit: u32,
-}
-
-/// Which skipped events are asked for.
-struct SkippedAfter {
-    after: (i64, i64),
-    order: Option<i64>,
-    limit: u32,
-}
-
 type LeaseRow = (String, Option<Guid>, bool, i64);
 type SkippedRow = (i64, i64, String, NaiveDateTime);
 
@@ -57,7 +43,7 @@ impl JournalInspection for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Parked>, StoreError> {
-        let about = ParkedAfter { after, shard: shard.map(shard_column), limit };
+        let about = (after, shard.map(shard_column), limit);
         let rows = self.0.read(deadline, list_parked, about).await?;
         rows.into_iter().map(|row| row.into_parked().map_err(StoreError::Corrupt)).collect()
     }
@@ -69,7 +55,7 @@ impl JournalInspection for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Vec<Skipped>, StoreError> {
-        let about = SkippedAfter { after, order: order.map(OrderId::get), limit };
+        let about = (after, order.map(OrderId::get), limit);
         let rows = self.0.read(deadline, list_skipped, about).await?;
         rows.into_iter().map(|row| skipped(row).map_err(StoreError::Corrupt)).collect()
     }
@@ -111,7 +97,7 @@ impl JournalInspection for Journal {
         limit: u32,
         deadline: Deadline,
     ) -> Result<OrderEvents, StoreError> {
-        let about = of_order::Asked { order, after, limit };
+        let about = (order, after, limit);
         let of_order::Found { rows, unpublished } =
             self.0.read(deadline, of_order::list, about).await?;
         let events = rows.into_iter().map(|row| {
@@ -134,15 +120,15 @@ fn list_leases<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c, Ve
 
 fn list_parked<'c>(
     connection: &'c mut Connection,
-    about: &'c ParkedAfter,
+    &(after, shard, limit): &'c (i64, Option<i16>, u32),
 ) -> Running<'c, Vec<ParkedRow>> {
     let mut rows = parked_orders::table
-        .filter(parked_orders::order_id.gt(about.after))
+        .filter(parked_orders::order_id.gt(after))
         .order(parked_orders::order_id.asc())
-        .limit(i64::from(about.limit))
+        .limit(i64::from(limit))
         .select(ParkedRow::as_select())
         .into_boxed::<Dialect>();
-    if let Some(shard) = about.shard {
+    if let Some(shard) = shard {
         rows = rows.filter(parked_orders::shard.eq(shard));
     }
     Box::pin(rows.load(connection))
@@ -150,18 +136,17 @@ fn list_parked<'c>(
 
 fn list_skipped<'c>(
     connection: &'c mut Connection,
-    about: &'c SkippedAfter,
+    &((last, sequence), order, limit): &'c ((i64, i64), Option<i64>, u32),
 ) -> Running<'c, Vec<SkippedRow>> {
-    let (order, sequence) = about.after;
     let later = skipped_events::order_id
-        .gt(order)
-        .or(skipped_events::order_id.eq(order).and(skipped_events::sequence.gt(sequence)));
+        .gt(last)
+        .or(skipped_events::order_id.eq(last).and(skipped_events::sequence.gt(sequence)));
     let mut rows = skipped_events::table
         .filter(later)
         .order((skipped_events::order_id.asc(), skipped_events::sequence.asc()))
-        .limit(i64::from(about.limit))
+        .limit(i64::from(limit))
         .into_boxed::<Dialect>();
-    if let Some(order) = about.order {
+    if let Some(order) = order {
         rows = rows.filter(skipped_events::order_id.eq(order));
     }
     Box::pin(rows.load(connection))

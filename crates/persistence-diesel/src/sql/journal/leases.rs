@@ -66,21 +66,14 @@ pub(super) fn heartbeat<'c>(
 /// locks it for one transaction.
 pub(super) const PURGE: &str = "purge";
 
-/// A request for a lease.
-pub(super) struct LeaseRequest {
-    pub(super) duty: Duty,
-    pub(super) instance: Guid,
-    pub(super) lasts: Duration,
-}
-
 /// Takes or renews a lease by one compare-and-set; `None` when another instance has it.
 pub(super) fn take<'c>(
     connection: &'c mut Connection,
-    about: &'c LeaseRequest,
+    &(duty, instance, lasts): &'c (Duty, Guid, Duration),
 ) -> Running<'c, Option<Lease>> {
     Box::pin(async move {
-        let ours = || leases::instance.eq(about.instance);
-        let named = || leases::table.filter(leases::name.eq(name(about.duty)));
+        let ours = || leases::instance.eq(instance);
+        let named = || leases::table.filter(leases::name.eq(name(duty)));
         #[expect(clippy::arithmetic_side_effects, reason = "the database counts, and checks")]
         let next_epoch = leases::epoch + 1;
         let free =
@@ -89,8 +82,8 @@ pub(super) fn take<'c>(
             .set((
                 // The first assignment, because on MySQL the later ones see what it did.
                 leases::epoch.eq(case_when(ours(), leases::epoch).otherwise(next_epoch)),
-                leases::instance.eq(about.instance),
-                leases::expires_at.eq(from_now(about.lasts)),
+                leases::instance.eq(instance),
+                leases::expires_at.eq(from_now(lasts)),
             ))
             .execute(connection)
             .await?;
@@ -99,8 +92,7 @@ pub(super) fn take<'c>(
         }
         let found = named().filter(ours()).select((leases::epoch, leases::position));
         let found: Option<(i64, i64)> = found.first(connection).await.optional()?;
-        let LeaseRequest { duty, instance: Guid(instance), .. } = *about;
-        Ok(found.map(|(epoch, position)| Lease { duty, instance, epoch, position }))
+        Ok(found.map(|(epoch, position)| Lease { duty, instance: instance.0, epoch, position }))
     })
 }
 

@@ -15,14 +15,10 @@ use crate::backend::Running;
 use crate::rows::JournalRow;
 use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
 
-/// Which events are asked for.
-pub(super) struct Asked {
-    pub(super) order: OrderId,
-    pub(super) after: i64,
-    pub(super) limit: u32,
-}
+/// Which events: of an order, after a sequence, at most this number.
+type Asked = (OrderId, i64, u32);
 
-/// What is found.
+/// The events of an order.
 pub(super) struct Found {
     /// The events, without their positions.
     pub(super) rows: Vec<JournalRow>,
@@ -47,10 +43,10 @@ pub(super) fn orders_of<'c>(
 /// next, so an event that is in none of them is published.
 pub(super) fn list<'c>(connection: &'c mut Connection, asked: &'c Asked) -> Running<'c, Found> {
     Box::pin(async move {
-        let order = asked.order.get();
+        let order = asked.0.get();
         let rows = events(connection, asked).await?;
         let without_position = incoming::first_of(connection, order).await?;
-        let waiting = first_waiting(connection, asked.order).await?;
+        let waiting = first_waiting(connection, asked.0).await?;
         let parked = parked_orders::table.filter(parked_orders::order_id.eq(order));
         let parked = parked.select(parked_orders::sequence).first(connection).await.optional()?;
         let unpublished = [without_position, waiting, parked].into_iter().flatten().min();
@@ -58,17 +54,20 @@ pub(super) fn list<'c>(connection: &'c mut Connection, asked: &'c Asked) -> Runn
     })
 }
 
-async fn events(connection: &mut Connection, asked: &Asked) -> QueryResult<Vec<JournalRow>> {
+async fn events(
+    connection: &mut Connection,
+    &(order, after, limit): &Asked,
+) -> QueryResult<Vec<JournalRow>> {
     let skipped = skipped_events::table
         .filter(skipped_events::order_id.eq(outbox::order_id))
         .filter(skipped_events::sequence.eq(outbox::sequence));
     outbox::table
-        .filter(outbox::order_id.eq(asked.order.get()))
-        .filter(outbox::sequence.gt(asked.after))
+        .filter(outbox::order_id.eq(order.get()))
+        .filter(outbox::sequence.gt(after))
         .filter(outbox::sequence.le(MAX_ID))
         .filter(not(exists(skipped)))
         .order(outbox::sequence.asc())
-        .limit(i64::from(asked.limit))
+        .limit(i64::from(limit))
         .select((
             0_i64.into_sql::<BigInt>(),
             outbox::order_id,

@@ -65,13 +65,6 @@ pub(super) fn in_shard(shard: u16, after: i64) -> Range<i64> {
     start.saturating_add(after).saturating_add(1)..end
 }
 
-/// Which entries are asked for.
-pub(super) struct After {
-    pub(super) position: i64,
-    pub(super) shard: Option<u16>,
-    pub(super) limit: u32,
-}
-
 /// The columns of a [`JournalRow`].
 type Columns = (
     journal::position,
@@ -127,23 +120,23 @@ pub(super) fn is_not_skipped() -> _ {
 /// listed.
 pub(super) fn list<'c>(
     connection: &'c mut Connection,
-    about: &'c After,
+    &(position, shard, limit): &'c (i64, Option<u16>, u32),
 ) -> Running<'c, Vec<JournalRow>> {
     let found = with_events()
         .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
         .filter(journal::sequence.between(1, MAX_ID))
-        .limit(i64::from(about.limit))
+        .limit(i64::from(limit))
         .select(columns());
-    if let Some(shard) = about.shard {
-        let range = in_shard(shard, about.position);
+    if let Some(shard) = shard {
+        let range = in_shard(shard, position);
         let found = found
             .filter(journal::shard_position.ge(range.start))
             .filter(journal::shard_position.lt(range.end))
             .order(journal::shard_position.asc());
         return Box::pin(found.load(connection));
     }
-    let found = found.filter(journal::position.gt(about.position)).order(journal::position.asc());
+    let found = found.filter(journal::position.gt(position)).order(journal::position.asc());
     Box::pin(found.load(connection))
 }
 

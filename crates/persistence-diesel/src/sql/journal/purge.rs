@@ -18,12 +18,6 @@ use crate::executor::Ending;
 use crate::schema::{journal, leases, outbox, parked_orders, sql_types};
 use crate::types::{Guid, Lenient, SHARD_SPAN};
 
-/// What is to be purged.
-pub(super) struct Purge {
-    pub(super) before: NaiveDateTime,
-    pub(super) limit: u32,
-}
-
 /// An entry, and when its event happened.
 #[derive(Queryable)]
 struct Entry {
@@ -54,23 +48,23 @@ pub(super) fn purged<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<
 /// not parked by then is published.
 pub(super) fn purge<'c>(
     connection: &'c mut Connection,
-    about: &'c Purge,
+    &(before, limit): &'c (NaiveDateTime, u32),
 ) -> Running<'c, Ending<Purged>> {
     Box::pin(async move {
         let from = hold_purge(connection).await?;
-        let passed = passed(connection, from, about).await?;
+        let passed = passed(connection, from, before, limit).await?;
         let Some(to) = passed.last().map(|entry| entry.position) else {
             return Ok(Ending::Undo(Purged::default()));
         };
-        let left = Left { from, to, before: about.before, limit: i64::from(about.limit) };
+        let left = Left { from, to, before, limit: i64::from(limit) };
         let left: Vec<Guid> = left.load(connection).await?;
-        if u32::try_from(left.len()).is_ok_and(|left| left >= about.limit) {
+        if u32::try_from(left.len()).is_ok_and(|left| left >= limit) {
             // There may be more of them, and their positions are gone already.
             let events = delete(connection, left).await?;
             return Ok(Ending::Keep(Purged { events, more: true }));
         }
-        let more = u32::try_from(passed.len()).is_ok_and(|passed| passed >= about.limit);
-        let superfluous = superfluous(connection, passed, about.before).await?;
+        let more = u32::try_from(passed.len()).is_ok_and(|passed| passed >= limit);
+        let superfluous = superfluous(connection, passed, before).await?;
         let events = delete(connection, left.into_iter().chain(superfluous).collect()).await?;
         let purged =
             journal::table.filter(journal::position.gt(from)).filter(journal::position.le(to));
@@ -81,7 +75,12 @@ pub(super) fn purge<'c>(
 }
 
 /// The next entries that their shards have passed, up to the last one whose event is old.
-async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryResult<Vec<Entry>> {
+async fn passed(
+    connection: &mut Connection,
+    from: i64,
+    before: NaiveDateTime,
+    limit: u32,
+) -> QueryResult<Vec<Entry>> {
     let published = positions(connection).await?;
     let shards: Vec<i64> = (0..SHARDS)
         .map(|shard| published.get(&name(Duty::Publish(shard))).copied().unwrap_or_default())
@@ -95,7 +94,7 @@ async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryR
         .left_join(outbox::table.on(outbox::event_id.eq(journal::event_id)))
         .filter(journal::position.gt(from))
         .order(journal::position.asc())
-        .limit(i64::from(about.limit))
+        .limit(i64::from(limit))
         .select((
             journal::position,
             journal::shard_position,
@@ -107,7 +106,7 @@ async fn passed(connection: &mut Connection, from: i64, about: &Purge) -> QueryR
         .load(connection)
         .await?;
     let mut entries: Vec<Entry> = entries.into_iter().take_while(is_published).collect();
-    let last = entries.iter().rposition(|entry| entry.is_old(about.before));
+    let last = entries.iter().rposition(|entry| entry.is_old(before));
     entries.truncate(last.map_or(0, |last| last.saturating_add(1)));
     Ok(entries)
 }
