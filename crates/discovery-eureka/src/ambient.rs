@@ -1,16 +1,20 @@
-//! What this crate asks of its surroundings, so that tests can hold it still.
+//! The clock and the randomness that this crate is given, so that tests can hold both still.
 
 use std::fmt;
 use std::sync::Arc;
 
+/// A source of random bits. They spread retries, so that instances which failed together do not
+/// come back together.
+pub type Random = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// The wall clock and randomness.
 #[derive(Clone)]
 pub struct Ambient {
-    /// Milliseconds since 1970, which tell Eureka whose word is newer. Time-outs and pauses do not
-    /// depend on it.
+    /// Milliseconds since 1970: of two registrations, Eureka believes the newer one. Time-outs and
+    /// pauses do not depend on it.
     pub now_millis: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Random bits, which keep instances from trying again all at once.
-    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Random bits.
+    pub random: Random,
 }
 
 impl fmt::Debug for Ambient {

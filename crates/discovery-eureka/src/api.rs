@@ -9,17 +9,17 @@ use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, StartError};
 use crate::instance::{Instance, Status};
 use crate::presence::Presence;
 use crate::server_url::ServerUrl;
-use crate::settings::EurekaSettings;
+use crate::settings::EurekaServers;
 use crate::wire::{Apps, AppsDocument, InstanceDocument};
 
 /// A registry of ten thousand instances fits.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
-/// The interface, of whichever server.
+/// The interface of any server.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     http: Client,
@@ -29,15 +29,18 @@ pub(crate) struct Api {
 /// What a server says to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// It was expected.
+    /// It knows the instance.
     Yes,
-    /// The instance has to register (again).
+    /// It does not: the instance has to register (again).
     No,
 }
 
 impl Api {
-    /// Says in words why there can be no client.
-    pub(crate) fn new(settings: &EurekaSettings) -> Result<Self, String> {
+    /// Fails when no server is named, or no HTTP client can be made.
+    pub(crate) fn new(settings: &EurekaServers) -> Result<Self, StartError> {
+        if settings.urls.is_empty() {
+            return Err(StartError::NoServers);
+        }
         let timeout = settings.connect_timeout.saturating_add(settings.read_timeout);
         let json = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let mut http = Client::builder()
@@ -45,30 +48,24 @@ impl Api {
             .default_headers(json)
             .connect_timeout(settings.connect_timeout)
             .timeout(timeout)
-            // Credentials are for the servers that the settings name.
+            // Credentials go to the servers that the settings name, and to no other.
             .redirect(redirect::Policy::none());
-        if !settings.servers.iter().any(ServerUrl::is_encrypted) {
-            // Where nothing is encrypted, the machine needs no certificates.
+        if !settings.urls.iter().any(ServerUrl::is_encrypted) {
+            // Without an encrypted connection the machine needs no certificates.
             http = http.tls_certs_only([]);
         }
-        let http = http.build().map_err(|error| in_words(&error))?;
+        let http = http.build().map_err(|error| StartError::Client(in_words(&error)))?;
         Ok(Self { http, timeout })
     }
 
-    /// Everybody.
+    /// All instances of all applications.
     pub(crate) async fn apps(&self, server: &ServerUrl) -> Result<Apps, Failure> {
         let document: AppsDocument = self.read(server.at(&["apps"])).await?;
         Ok(document.applications)
     }
 
-    /// What has changed lately.
-    pub(crate) async fn delta(&self, server: &ServerUrl) -> Result<Apps, Failure> {
-        let document: AppsDocument = self.read(server.at(&["apps", "delta"])).await?;
-        Ok(document.applications)
-    }
-
     /// What the server knows of this instance.
-    pub(crate) async fn look_up(
+    pub(crate) async fn find(
         &self,
         server: &ServerUrl,
         who: &Presence,
@@ -159,7 +156,7 @@ impl Api {
             bytes.extend_from_slice(&chunk);
         }
         serde_json::from_slice(&bytes).map_err(|error| {
-            // Not in its own words, which may quote the answer.
+            // The words of the error itself may quote the answer.
             let (what, line, column) = (error.classify(), error.line(), error.column());
             Failure::Garbage(format!("{what:?} error in line {line}, column {column}"))
         })
@@ -183,7 +180,7 @@ impl Api {
     }
 }
 
-/// An error with all its causes, each of which says only a part.
+/// An error and all its causes: each says only a part.
 fn in_words(error: &reqwest::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -3,22 +3,21 @@
 
 use std::time::Duration;
 
-use crate::ambient::Ambient;
+use crate::ambient::Random;
 
 /// The longest first pause.
 const FIRST: Duration = Duration::from_secs(1);
 
 /// The pauses after failures in a row.
-#[derive(Debug)]
 pub(crate) struct Backoff {
-    ambient: Ambient,
+    random: Random,
     longest: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(ambient: Ambient, longest: Duration) -> Self {
-        Self { ambient, longest, failures: 0 }
+    pub(crate) fn new(random: Random, longest: Duration) -> Self {
+        Self { random, longest, failures: 0 }
     }
 
     /// All is well again.
@@ -31,7 +30,7 @@ impl Backoff {
         let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         let half = doubled.min(self.longest).mul_f64(0.5);
-        let part = u16::try_from((self.ambient.random)() & 0xFFFF).unwrap_or(0);
+        let part = u16::try_from((self.random)() & 0xFFFF).unwrap_or(0);
         half.saturating_add(half.mul_f64(f64::from(part) / 65_536.0))
     }
 }
@@ -43,8 +42,7 @@ mod tests {
     use super::*;
 
     fn backoff(random: u64) -> Backoff {
-        let ambient = Ambient { now_millis: Arc::new(|| 0), random: Arc::new(move || random) };
-        Backoff::new(ambient, Duration::from_secs(30))
+        Backoff::new(Arc::new(move || random), Duration::from_secs(30))
     }
 
     #[test]

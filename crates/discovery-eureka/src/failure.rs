@@ -1,4 +1,4 @@
-//! What may go wrong with a server. The texts are for logs and health, and hold nothing of what a
+//! What may go wrong with servers. The texts are for logs and health, and repeat nothing of what a
 //! server or a URL says: either may hold secrets.
 
 use std::fmt;
@@ -6,13 +6,24 @@ use std::time::Duration;
 
 use crate::server_url::ServerUrl;
 
+/// Why no server can be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings name none.
+    #[error("no Eureka server is named")]
+    NoServers,
+    /// Most likely this machine has no certificates to check a server's against.
+    #[error("no HTTP client can be made for Eureka: {0}")]
+    Client(String),
+}
+
 /// Why a server was of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// No connection, or it broke.
     #[error("it cannot be reached ({0})")]
     Unreachable(String),
-    /// It was too slow, or hangs.
+    /// It did not answer in time.
     #[error("it did not answer within {0:?}")]
     TimedOut(Duration),
     /// 401.
@@ -24,7 +35,7 @@ pub enum Failure {
     /// Any other answer but success.
     #[error("it answered {0}")]
     Status(u16),
-    /// More than this many bytes.
+    /// Its answer has more than this many bytes.
     #[error("its answer has more than {0} bytes")]
     TooLarge(usize),
     /// Not what Eureka answers.
@@ -33,13 +44,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether the server itself is out of reach, so that asking it anything else is of no use.
+    /// Whether the server is out of reach, so that any other question to it would fail, too.
     pub(crate) fn is_out_of_reach(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::TimedOut(_))
     }
 }
 
-/// Every server was of no use, each for its reason, in the order in which they were asked.
+/// No server was of use: each with its reason, in the order in which they were asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failures(pub Vec<(ServerUrl, Failure)>);
 

@@ -12,26 +12,24 @@ pub struct Instance {
     pub id: String,
     /// The name or address of its host.
     pub host: String,
-    /// Its address, as it gave it.
-    pub address: String,
     /// The names it is looked up by.
     pub virtual_host_names: Vec<String>,
-    /// Its status; an override is worked in.
+    /// Its status: the operator's, where there is one, else its own.
     pub status: Status,
-    /// What an operator has put in the place of its own status.
+    /// The status that an operator has put in the place of its own.
     pub overridden: Option<Status>,
     /// The port for plain HTTP, if there is one.
     pub port: Option<u16>,
     /// The port for HTTPS, if there is one.
     pub secure_port: Option<u16>,
-    /// Whatever else it says about itself.
+    /// What else it says of itself.
     pub metadata: BTreeMap<String, String>,
     /// When it last said something new, in milliseconds since 1970 by its own clock.
     pub last_dirty_millis: Option<u64>,
 }
 
 impl Instance {
-    /// Where requests go: over HTTPS where that is offered, as Spring does it.
+    /// Where requests go: over HTTPS when that is offered, as in Spring.
     #[must_use]
     pub fn base_url(&self) -> String {
         let host = &self.host;
@@ -44,8 +42,8 @@ impl Instance {
     }
 }
 
-/// The status of an instance. The order is that of the names, in which the hash code lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The status of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Must not be sent requests: its health check failed.
     Down,
@@ -53,7 +51,7 @@ pub enum Status {
     OutOfService,
     /// Is about to start.
     Starting,
-    /// Whatever else.
+    /// Any other.
     Unknown,
     /// Takes requests.
     Up,
@@ -90,10 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_are_ordered_by_name_and_read_back() {
+    fn statuses_are_read_back_from_their_names() {
         use Status::{Down, OutOfService, Starting, Unknown, Up};
         let all = [Down, OutOfService, Starting, Unknown, Up];
-        assert!(all.map(Status::name).is_sorted() && all.is_sorted());
         assert_eq!(all.map(|status| Status::named(status.name())), all);
         assert_eq!(Status::named("RESTING"), Unknown);
     }

@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::ambient::Ambient;
 use crate::api::{Api, Known};
 use crate::backoff::Backoff;
-use crate::failure::{Failure, Failures};
+use crate::failure::{Failure, Failures, StartError};
 use crate::instance::{Instance, Status};
 use crate::presence::{Presence, STOPPING, Words, address_facing};
 use crate::registration::{Registration, Standing, State, Wish};
-use crate::registry::Registry;
 use crate::server_url::ServerUrl;
 use crate::servers::Servers;
 use crate::settings::EurekaSettings;
@@ -46,7 +45,6 @@ struct Me {
     who: Presence,
     ambient: Ambient,
     settings: Arc<EurekaSettings>,
-    registry: Option<Registry>,
     /// Whether some server may know this instance.
     may_be_known: bool,
     /// Whether some server has taken the registration.
@@ -58,13 +56,13 @@ struct Me {
 }
 
 impl Registrar {
-    /// Starts the task; it stops when nobody has the registration any more.
+    /// Starts the task; it ends when the registration and its clones are dropped.
     pub(crate) fn start(
-        settings: Arc<EurekaSettings>,
-        api: Api,
+        settings: EurekaSettings,
         ambient: Ambient,
-        registry: Option<&Registry>,
-    ) -> Registration {
+    ) -> Result<Registration, StartError> {
+        let api = Api::new(&settings.servers)?;
+        let settings = Arc::new(settings);
         let (wish, wished) = watch::channel(Wish::Hidden);
         let (state, seen) = watch::channel(State::hidden());
         let me = Me {
@@ -72,21 +70,20 @@ impl Registrar {
             who: Presence::new(&settings.instance),
             ambient,
             settings: Arc::clone(&settings),
-            registry: registry.cloned(),
             may_be_known: false,
             is_registered: false,
             dirty_millis: 0,
             overridden: None,
         };
-        let servers = Servers::new(&settings.servers, settings.return_after);
+        let servers = Servers::new(&settings.servers.urls, settings.return_after);
         tokio::spawn(Self { servers, me, settings, state }.run(wished));
-        Registration::new(wish, seen)
+        Ok(Registration::new(wish, seen))
     }
 
     async fn run(mut self, mut wish: watch::Receiver<Wish>) {
         loop {
             let wanted = *wish.borrow_and_update();
-            // A new wish ends whatever is under way: nobody should wait for a server that hangs.
+            // A new wish ends what is under way: a stop must not wait for a server that hangs.
             tokio::select! {
                 biased;
                 changed = wish.changed() => if changed.is_err() { return },
@@ -114,7 +111,7 @@ impl Registrar {
     /// Registers and says again and again that this instance is alive. Never comes back.
     async fn stay_up(&mut self) {
         let renewal = self.settings.instance.renewal();
-        let mut backoff = Backoff::new(self.me.ambient.clone(), renewal);
+        let mut backoff = Backoff::new(Arc::clone(&self.me.ambient.random), renewal);
         loop {
             let begun = Instant::now();
             let pause = match self.run_errand(Errand::Keep, Duration::MAX).await {
@@ -148,7 +145,7 @@ impl Registrar {
         if !self.me.may_be_known {
             return None;
         }
-        let count = u32::try_from(self.settings.servers.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.settings.servers.urls.len()).unwrap_or(u32::MAX);
         let share = self.settings.farewell.checked_div(count).unwrap_or(Duration::ZERO);
         self.run_errand(errand, share).await.err()
     }
@@ -210,10 +207,10 @@ impl Me {
 
     /// Says that this instance is alive, and registers it where it is not known.
     async fn keep(&mut self, server: &ServerUrl) -> Result<(), Failure> {
-        self.look();
         if self.is_registered {
             let known = self.api.beat(server, &self.who, Status::Up, self.dirty_millis).await?;
             if known == Known::Yes {
+                self.observe(server).await;
                 return Ok(());
             }
             tracing::info!(%server, "Eureka asks this instance to register again");
@@ -222,12 +219,12 @@ impl Me {
     }
 
     async fn register(&mut self, server: &ServerUrl) -> Result<(), Failure> {
-        let patience = self.settings.connect_timeout;
+        let patience = self.settings.servers.connect_timeout;
         let address = timeout(patience, address_facing(server)).await;
         let address = address.map_err(|_| Failure::TimedOut(patience))?;
         let address = address.map_err(|error| Failure::Unreachable(error.to_string()))?;
 
-        let left = match self.api.look_up(server, &self.who).await {
+        let left = match self.api.find(server, &self.who).await {
             Ok(left) => left,
             Err(failure) if failure.is_out_of_reach() => return Err(failure),
             // The registration itself will show what that means.
@@ -265,11 +262,15 @@ impl Me {
         Ok(())
     }
 
-    /// Sees what the registry says of this instance, if it says anything.
-    fn look(&mut self) {
-        let registry = self.registry.as_ref();
-        if let Some(seen) = registry.and_then(|r| r.find(&self.who.app, &self.who.id)) {
-            self.overridden = seen.overridden;
+    /// Asks whether an operator has put a status in the place of this instance's own. The answer is
+    /// shown, and told to a server that has forgotten this instance; without one, the last answer
+    /// stays.
+    async fn observe(&mut self, server: &ServerUrl) {
+        match self.api.find(server, &self.who).await {
+            Ok(seen) => self.overridden = seen.map_or(self.overridden, |seen| seen.overridden),
+            Err(failure) => {
+                tracing::debug!(%server, %failure, "Eureka does not show this instance")
+            }
         }
     }
 

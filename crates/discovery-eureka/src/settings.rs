@@ -1,5 +1,5 @@
-//! What can be set, under the names of Spring Cloud Netflix, with its defaults. Reading them from
-//! files and the environment is the composition root's.
+//! What can be set, under the names of Spring Cloud Netflix, with its defaults. The composition root
+//! reads them from files and the environment.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,23 +7,22 @@ use std::time::Duration;
 
 use crate::server_url::ServerUrl;
 
-/// How to deal with the registry.
+/// Which servers are asked, and how long each may take.
 #[derive(Debug, Clone)]
-pub struct EurekaSettings {
+pub struct EurekaServers {
     /// `eureka.client.service-url.defaultZone`: in the order in which they are tried.
-    pub servers: Vec<ServerUrl>,
-    /// `eureka.client.register-with-eureka`
-    pub register: bool,
-    /// `eureka.client.fetch-registry`
-    pub fetch: bool,
-    /// `eureka.client.registry-fetch-interval-seconds`
-    pub fetch_interval: Duration,
-    /// `eureka.client.disable-delta`: read the whole registry each time.
-    pub disable_delta: bool,
+    pub urls: Vec<ServerUrl>,
     /// `eureka.client.eureka-server-connect-timeout-seconds`
     pub connect_timeout: Duration,
     /// `eureka.client.eureka-server-read-timeout-seconds`: for a whole answer, once connected.
     pub read_timeout: Duration,
+}
+
+/// How to keep this instance registered.
+#[derive(Debug, Clone)]
+pub struct EurekaSettings {
+    /// Where.
+    pub servers: EurekaServers,
     /// How long another server is asked before the first one is tried again. Spring's
     /// `…transport.sessioned-client-reconnect-interval-seconds` serves the same end.
     pub return_after: Duration,
@@ -85,18 +84,27 @@ pub enum Page {
     Url(String),
 }
 
-impl EurekaSettings {
-    /// Spring's defaults for an instance and its servers.
+impl EurekaServers {
+    /// Spring's defaults for servers.
     #[must_use]
-    pub fn new(servers: Vec<ServerUrl>, instance: InstanceSettings) -> Self {
+    pub fn new(urls: Vec<ServerUrl>) -> Self {
+        let (connect_timeout, read_timeout) = (Duration::from_secs(5), Duration::from_secs(8));
+        Self { urls, connect_timeout, read_timeout }
+    }
+
+    /// The longest that asking one server after the other can take.
+    pub(crate) fn patience(&self) -> Duration {
+        let count = u32::try_from(self.urls.len()).unwrap_or(u32::MAX);
+        self.connect_timeout.saturating_add(self.read_timeout).saturating_mul(count)
+    }
+}
+
+impl EurekaSettings {
+    /// Spring's defaults for an instance.
+    #[must_use]
+    pub fn new(servers: EurekaServers, instance: InstanceSettings) -> Self {
         Self {
             servers,
-            register: true,
-            fetch: true,
-            fetch_interval: Duration::from_secs(30),
-            disable_delta: false,
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(8),
             return_after: Duration::from_mins(5),
             farewell: Duration::from_secs(2),
             instance,

@@ -1,6 +1,6 @@
-//! What Eureka's JSON looks like, which is XML by nature: a list of one may be the thing itself,
-//! numbers and flags may be texts, and maps carry the names of Java classes. What is odd in one
-//! instance never spoils the others.
+//! Eureka's JSON, which is translated from XML: a list of one may be the element itself, numbers and
+//! flags may be texts, and maps carry the names of Java classes. Each field is read by itself, so an
+//! odd one costs no other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,18 +13,15 @@ use serde_json::Value;
 
 use crate::instance::{Instance, Status};
 
-/// The answer to `/apps` and `/apps/delta`.
+/// The answer to `/apps`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AppsDocument {
     pub(crate) applications: Apps,
 }
 
-/// The registry, or what has changed in it.
+/// All applications.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Apps {
-    /// How many instances of each status the whole registry has.
-    #[serde(rename = "apps__hashcode", default)]
-    pub(crate) hash_code: String,
     #[serde(default, deserialize_with = "one_or_many")]
     application: Vec<App>,
 }
@@ -41,22 +38,12 @@ pub(crate) struct InstanceDocument {
     instance: InstanceBody,
 }
 
-/// What became of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// It is there, new or changed.
-    Put,
-    /// It is gone.
-    Deleted,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct InstanceBody {
     instance_id: Value,
     app: Value,
     host_name: Value,
-    ip_addr: Value,
     vip_address: Value,
     secure_vip_address: Value,
     status: Value,
@@ -66,14 +53,13 @@ struct InstanceBody {
     secure_port: Value,
     metadata: Value,
     last_dirty_timestamp: Value,
-    action_type: Value,
 }
 
 impl Apps {
-    /// Every instance that can be told from others, and what became of it.
-    pub(crate) fn into_instances(self) -> impl Iterator<Item = (Action, Instance)> {
+    /// Every instance that says who it is.
+    pub(crate) fn into_instances(self) -> impl Iterator<Item = Instance> {
         let bodies = self.application.into_iter().flat_map(|app| app.instance);
-        bodies.filter_map(|body| Some((action(&body.action_type), read(&body)?)))
+        bodies.filter_map(|body| read(&body))
     }
 }
 
@@ -99,7 +85,6 @@ fn read(body: &InstanceBody) -> Option<Instance> {
         app: text(&body.app)?.to_uppercase(),
         id,
         host,
-        address: text(&body.ip_addr).unwrap_or_default(),
         virtual_host_names,
         status: status(&body.status).unwrap_or(Status::Unknown),
         overridden: status(&body.overridden_status).filter(|status| *status != Status::Unknown),
@@ -110,11 +95,7 @@ fn read(body: &InstanceBody) -> Option<Instance> {
     })
 }
 
-fn action(value: &Value) -> Action {
-    if value == "DELETED" { Action::Deleted } else { Action::Put }
-}
-
-/// A text, a number or a flag as a text; nothing when it is empty or anything else.
+/// A text, a number or a flag as a text; `None` for an empty text and everything else.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -124,7 +105,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// `{"$": 8082, "@enabled": "true"}`, unless it is not enabled.
+/// `{"$": 8082, "@enabled": "true"}`; `None` unless it is enabled.
 fn port(value: &Value) -> Option<u16> {
     let is_enabled = value.get("@enabled").and_then(text).as_deref() == Some("true");
     let number = value.get("$").and_then(text)?.parse().ok()?;
@@ -143,7 +124,7 @@ fn metadata(value: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A list, one thing of its kind, or nothing.
+/// A list, its only element, or null.
 fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {

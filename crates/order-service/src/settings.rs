@@ -25,7 +25,7 @@ use settings_spring::{
     Service, complete,
 };
 
-pub use eureka::{Eureka, EurekaFetch, EurekaInstance, EurekaPage, EurekaPorts};
+pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
 pub use kafka::Kafka;
 pub use logging::{Format, Logging};
 pub use management::Management;

@@ -4,15 +4,14 @@ use serde_json::json;
 
 use super::*;
 
-fn instances(document: Value) -> Vec<(Action, Instance)> {
+fn instances(document: Value) -> Vec<Instance> {
     let document: AppsDocument = serde_json::from_value(document).unwrap();
     document.applications.into_instances().collect()
 }
 
 fn one(instance: &Value) -> Instance {
     let application = json!({"name": "A", "instance": instance});
-    let [(_, instance)] = &instances(json!({"applications": {"application": application}}))[..]
-    else {
+    let [instance] = &instances(json!({"applications": {"application": application}}))[..] else {
         panic!("one instance")
     };
     instance.clone()
@@ -34,7 +33,6 @@ fn an_instance_is_read_as_a_real_server_writes_it() {
         app: "ORDER-SERVICE".into(),
         id: "box:order-service:8082".into(),
         host: "box".into(),
-        address: "10.1.2.3".into(),
         virtual_host_names: vec!["order-service".into(), "orders".into()],
         status: Status::OutOfService,
         overridden: Some(Status::OutOfService),
@@ -91,16 +89,4 @@ fn what_is_odd_in_an_instance_costs_no_more_than_that() {
     assert_eq!(read.overridden, Some(Status::Down));
     assert!(read.metadata.is_empty() && read.virtual_host_names.is_empty());
     assert_eq!(read.last_dirty_millis, None);
-}
-
-#[test]
-fn only_deleted_instances_are_gone() {
-    for (action, expected) in
-        [("DELETED", Action::Deleted), ("ADDED", Action::Put), ("MODIFIED", Action::Put)]
-    {
-        let instance = json!({"app": "a", "instanceId": "1", "actionType": action});
-        let application = json!({"name": "A", "instance": instance});
-        let read = instances(json!({"applications": {"application": application}}));
-        assert_eq!(read.first().map(|(action, _)| *action), Some(expected));
-    }
 }

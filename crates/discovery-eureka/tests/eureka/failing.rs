@@ -1,18 +1,12 @@
-//! Servers that refuse, fail, hang or talk nonsense: the state tells why, the next server is asked,
-//! and what was last read of the registry stays.
+//! Servers that refuse a registration, fail or hang: the state tells why, and the next server is
+//! asked.
 
 use std::time::Duration;
 
-use discovery_eureka::{
-    Condition, Discovery, EurekaSettings, Failure, Registry, Standing, StartError, State,
-};
-use serde_json::json;
+use discovery_eureka::{Failure, Standing, StartError, State};
 
-use crate::stub::{Reply, Stub, everybody, willing};
-use crate::support::{
-    ambient, eventually, instance, registered, settings, start, start_registration, start_registry,
-    until,
-};
+use crate::stub::{Reply, Stub, willing};
+use crate::support::{ambient, instance, registered, settings, start, until};
 
 fn why(state: &State) -> Vec<Failure> {
     let Standing::NotRegistered { because } = &state.standing else { panic!("{state:?}") };
@@ -21,7 +15,7 @@ fn why(state: &State) -> Vec<Failure> {
 
 async fn refused(reply: Reply) -> Vec<Failure> {
     let stub = Stub::that(move |_| reply.clone()).await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     why(&until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await)
 }
@@ -41,7 +35,7 @@ async fn credentials_do_not_follow_a_redirect() {
     let to = thief.url.clone();
     let stub = Stub::that(move |_| Reply::Redirect(to.clone())).await;
     let url = stub.url.replace("//", "//ann:s3cret@");
-    let registration = start_registration(settings(&[&url], instance("a", 1)));
+    let registration = start(settings(&[&url], instance("a", 1)));
     registration.ready();
     let state = until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await;
     assert_eq!(why(&state), [Failure::Status(302)]);
@@ -50,9 +44,8 @@ async fn credentials_do_not_follow_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_runs_is_out_of_reach() {
-    let registration =
-        start_registration(settings(&["http://127.0.0.1:9/eureka"], instance("a", 1)));
+async fn a_port_without_a_server_is_out_of_reach() {
+    let registration = start(settings(&["http://127.0.0.1:9/eureka"], instance("a", 1)));
     registration.ready();
     let state = until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await;
     let [Failure::Unreachable(reason)] = &why(&state)[..] else { panic!("{state:?}") };
@@ -65,12 +58,11 @@ async fn the_next_server_takes_what_the_first_ones_do_not() {
     let hanging = Stub::that(|_| Reply::Silence).await;
     let good = Stub::willing().await;
     let servers = [&*failing.url, &hanging.url, &good.url];
-    let (registration, registry) = start(settings(&servers, instance("a", 1)));
+    let registration = start(settings(&servers, instance("a", 1)));
     registration.ready();
     let state = registered(&registration).await;
     let Standing::Registered { server, .. } = state.standing else { panic!("{state:?}") };
     assert_eq!(server.to_string(), good.url);
-    registry.first_read().await;
     // It stays there.
     failing.forget();
     hanging.forget();
@@ -82,7 +74,7 @@ async fn the_next_server_takes_what_the_first_ones_do_not() {
 #[tokio::test]
 async fn a_failing_server_is_tried_until_it_recovers() {
     let stub = Stub::that(|_| Reply::Status(500)).await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     let failing = until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await;
     stub.until_asked("POST /eureka/apps/A", 2).await;
@@ -92,56 +84,8 @@ async fn a_failing_server_is_tried_until_it_recovers() {
     assert!(state.since > failing.since);
 }
 
-fn ids(registry: &Registry) -> Vec<String> {
-    registry.instances("stock").iter().map(|instance| instance.id.clone()).collect()
-}
-
 #[tokio::test]
-async fn what_was_last_read_stays_whatever_a_server_answers_later() {
-    let stock = json!({"app": "STOCK", "instanceId": "s1", "status": "UP"});
-    let stub = Stub::that(move |_| everybody("UP_1_", std::slice::from_ref(&stock))).await;
-    let registry = start_registry(settings(&[&stub.url], instance("a", 1)));
-    registry.first_read().await;
-    assert_eq!(ids(&registry), ["s1"]);
-
-    let replies = [
-        (Reply::Status(401), "it does not accept the credentials"),
-        (Reply::Status(500), "it answered 500"),
-        (Reply::Text("<html>".into()), "not that of a Eureka server"),
-        (Reply::Json(json!({"applications": {"application": "x"}})), "not that of a Eureka server"),
-        (Reply::Endless, "its answer has more than"),
-        (Reply::Silence, "it did not answer within 5s"),
-    ];
-    for (reply, reason) in replies {
-        stub.behave(move |_| reply.clone());
-        eventually(reason, async || match registry.condition() {
-            Condition::Failing { because, .. } if because.to_string().contains(reason) => Some(()),
-            _ => None,
-        })
-        .await;
-        assert_eq!(ids(&registry), ["s1"]);
-    }
-
-    stub.behave(|_| everybody("", &[]));
-    eventually("the registry is read again", async || ids(&registry).is_empty().then_some(()))
-        .await;
-}
-
-#[tokio::test]
-async fn nonsense_is_not_repeated_in_the_failure() {
-    let stub = Stub::that(|_| Reply::Text("{\"applications\": \"s3cret\"}".into())).await;
-    let registry = start_registry(settings(&[&stub.url], instance("a", 1)));
-    let because = eventually("a failure", async || match registry.condition() {
-        Condition::Failing { because, .. } => Some(because),
-        _ => None,
-    })
-    .await;
-    assert!(!because.to_string().contains("s3cret"), "{because}");
-}
-
-#[tokio::test]
-async fn without_a_server_there_is_no_discovery() {
-    let settings: EurekaSettings = settings(&[], instance("a", 1));
-    let refused = Discovery::start(settings, ambient());
+async fn without_a_server_there_is_no_registration() {
+    let refused = discovery_eureka::start(settings(&[], instance("a", 1)), ambient());
     assert!(matches!(refused, Err(StartError::NoServers)));
 }

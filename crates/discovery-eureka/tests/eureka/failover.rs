@@ -1,13 +1,11 @@
-//! Real servers that end, start anew, and ask for credentials.
+//! Real servers that end, start again, and ask for credentials.
 
 use std::time::Duration;
 
-use discovery_eureka::{Condition, EurekaSettings, Failure, Standing};
+use discovery_eureka::{EurekaSettings, Failure, LookUpError, Standing};
 
 use crate::server::{Eureka, OwnEureka};
-use crate::support::{
-    app, eventually, instance, registered, settings, start, start_registration, until,
-};
+use crate::support::{app, instance, look_up, registered, settings, start, until};
 
 fn is_at(server: &str) -> impl Fn(&Standing) -> bool {
     let at = server.to_owned();
@@ -19,24 +17,19 @@ async fn a_wrong_password_is_an_error_that_shows() {
     let own = OwnEureka::start("ann:s3cret").await;
     let app = app();
     let wrong = own.eureka.url.replace("s3cret", "guess");
-    let (refused, registry) = start(settings(&[&wrong], instance(&app, 1)));
+    let refused = start(settings(&[&wrong], instance(&app, 1)));
     refused.ready();
     let state = until(&refused, |s| matches!(s, Standing::NotRegistered { .. })).await;
     let Standing::NotRegistered { because } = state.standing else { panic!() };
     assert_eq!(because.0[0].1, Failure::Unauthorized);
-    eventually("the registry is refused", async || match registry.condition() {
-        Condition::Failing { because, .. } => {
-            (because.0[0].1 == Failure::Unauthorized).then_some(())
-        }
-        _ => None,
-    })
-    .await;
+    let Err(LookUpError::Unanswered(because)) = look_up(&app, &[&wrong]).await else { panic!() };
+    assert_eq!(because.0[0].1, Failure::Unauthorized);
 
-    let (registration, registry) = start(settings(&[&own.eureka.url], instance(&app, 2)));
+    let registration = start(settings(&[&own.eureka.url], instance(&app, 2)));
     registration.ready();
     registered(&registration).await;
-    registry.first_read().await;
     own.eureka.until(&app, 2, "UP").await;
+    assert!(look_up(&app, &[&own.eureka.url]).await.is_ok());
     assert_eq!(own.eureka.instance(&app, 1).await, None);
     registration.out_of_service().await;
     registration.stop().await;
@@ -51,25 +44,20 @@ async fn when_a_server_ends_the_next_one_serves_until_it_is_back() {
         return_after: Duration::from_secs(5),
         ..settings(&[&own.eureka.url, &shared.url], instance(&app, 1))
     };
-    let (registration, registry) = start(both);
+    let registration = start(both);
     registration.ready();
     until(&registration, is_at(&own.eureka.url)).await;
     own.eureka.until(&app, 1, "UP").await;
-    // One who has no other server.
-    let faithful = start_registration(settings(&[&own.eureka.url], instance(&app, 2)));
+    // This one has no other server.
+    let faithful = start(settings(&[&own.eureka.url], instance(&app, 2)));
     faithful.ready();
-    let seen = |ports: &[u16]| {
-        let seen = registry.instances(&app);
-        seen.iter().filter_map(|instance| instance.port).eq(ports.iter().copied()).then_some(())
-    };
-    eventually("both are seen", async || seen(&[1, 2])).await;
+    own.eureka.until(&app, 2, "UP").await;
 
     own.kill();
     until(&registration, is_at(&shared.url)).await;
     shared.until(&app, 1, "UP").await;
     let state = until(&faithful, |s| matches!(s, Standing::NotRegistered { .. })).await;
     assert!(state.standing.to_string().contains("it cannot be reached"), "{}", state.standing);
-    eventually("the next server's registry is read", async || seen(&[1])).await;
 
     own.start_again().await;
     until(&registration, is_at(&own.eureka.url)).await;
@@ -77,7 +65,6 @@ async fn when_a_server_ends_the_next_one_serves_until_it_is_back() {
     for port in [1, 2] {
         own.eureka.until(&app, port, "UP").await;
     }
-    eventually("both are seen again", async || seen(&[1, 2])).await;
     for registration in [registration, faithful] {
         registration.stop().await;
         assert_eq!(registration.state().standing, Standing::Gone { unheard: None });

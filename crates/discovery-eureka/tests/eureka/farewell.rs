@@ -1,11 +1,11 @@
-//! Leaving: out of service first, then gone, each within its time whatever the servers do.
+//! Leaving: out of service first, then gone, each within its time limit however servers behave.
 
 use std::time::{Duration, Instant};
 
 use discovery_eureka::{EurekaSettings, Failure, Standing};
 
 use crate::stub::{Heard, Reply, Stub, willing};
-use crate::support::{instance, registered, settings, start_registration};
+use crate::support::{instance, registered, settings, start};
 
 const ME: &str = "/eureka/apps/A/box:a:1";
 
@@ -16,7 +16,7 @@ fn hang_on(method: &'static str) -> impl FnMut(&Heard) -> Reply + Send + 'static
 #[tokio::test]
 async fn an_instance_goes_out_of_service_before_it_goes() {
     let stub = Stub::willing().await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     registered(&registration).await;
     stub.forget();
@@ -40,9 +40,9 @@ async fn an_instance_goes_out_of_service_before_it_goes() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_of_the_end_of_an_instance_that_was_never_registered() {
+async fn an_instance_that_was_never_registered_leaves_without_a_word() {
     let stub = Stub::willing().await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.out_of_service().await;
     registration.ready();
     registration.stop().await;
@@ -52,9 +52,9 @@ async fn nobody_is_told_of_the_end_of_an_instance_that_was_never_registered() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_forgotten_the_instance_is_content() {
+async fn a_server_that_has_forgotten_the_instance_needs_no_farewell() {
     let stub = Stub::willing().await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     registered(&registration).await;
     stub.behave(|_| Reply::Status(404));
@@ -63,15 +63,15 @@ async fn a_server_that_has_forgotten_the_instance_is_content() {
     registration.stop().await;
     assert_eq!(registration.state().standing, Standing::Gone { unheard: None });
     let posted = stub.heard().iter().filter(|heard| heard.what.starts_with("POST")).count();
-    assert_eq!(posted, 1, "who leaves does not register again");
+    assert_eq!(posted, 1, "an instance that leaves does not register again");
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_keeps_nobody_from_stopping() {
+async fn a_server_that_hangs_does_not_hold_up_a_stop() {
     let stub = Stub::willing().await;
     let farewell = Duration::from_millis(300);
     let settings = EurekaSettings { farewell, ..settings(&[&stub.url], instance("a", 1)) };
-    let registration = start_registration(settings);
+    let registration = start(settings);
     registration.ready();
     registered(&registration).await;
     stub.behave(hang_on("PUT"));
@@ -91,13 +91,13 @@ async fn a_server_that_hangs_keeps_nobody_from_stopping() {
 }
 
 #[tokio::test]
-async fn when_the_first_server_hangs_there_is_time_to_tell_the_second() {
+async fn when_the_first_server_hangs_the_second_is_still_told() {
     let (first, second) = (Stub::willing().await, Stub::willing().await);
     let settings = EurekaSettings {
         farewell: Duration::from_secs(1),
         ..settings(&[&first.url, &second.url], instance("a", 1))
     };
-    let registration = start_registration(settings);
+    let registration = start(settings);
     registration.ready();
     registered(&registration).await;
     first.behave(|_| Reply::Silence);

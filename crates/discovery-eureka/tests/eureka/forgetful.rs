@@ -1,12 +1,12 @@
-//! What is said to a server, in which order, and again when it has forgotten: an instance is only
-//! registered when it is ready, an operator's word outlives the server that heard it, and what an
-//! earlier life of the instance left behind does not.
+//! What is said to a server, in which order, and again when it has forgotten. An instance is
+//! registered only when it is ready; an operator's override survives a restart of the server; what
+//! an earlier run of the instance left behind is cleared away.
 
 use discovery_eureka::{InstanceSettings, Standing, Status};
 use serde_json::{Value, json};
 
-use crate::stub::{Heard, Reply, Stub, everybody, willing};
-use crate::support::{instance, registered, settings, start, start_registration, until};
+use crate::stub::{Heard, Reply, Stub, willing};
+use crate::support::{instance, registered, settings, start, until};
 
 const REGISTER: &str = "POST /eureka/apps/A";
 const ME: &str = "/eureka/apps/A/box:a:1";
@@ -18,11 +18,13 @@ fn dirty(heard: &Heard) -> u64 {
 #[tokio::test]
 async fn nothing_is_registered_before_the_instance_is_ready() {
     let stub = Stub::willing().await;
-    let (registration, registry) = start(settings(&[&stub.url], instance("a", 1)));
-    registry.first_read().await;
-    stub.until_asked("GET /eureka/apps/delta", 2).await;
-    let other = |heard: &Heard| !heard.what.starts_with("GET /eureka/apps");
-    assert_eq!(stub.heard().into_iter().find(other), None);
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
+    // Another instance registers meanwhile, so there was time for this one, too.
+    let other = start(settings(&[&stub.url], instance("b", 1)));
+    other.ready();
+    registered(&other).await;
+    let of_this = |heard: &Heard| heard.what.contains("/apps/A");
+    assert_eq!(stub.heard().into_iter().find(of_this), None);
     assert_eq!(registration.state().standing, Standing::Hidden);
 
     registration.ready();
@@ -38,7 +40,7 @@ async fn nothing_is_registered_before_the_instance_is_ready() {
 #[tokio::test]
 async fn a_server_that_has_forgotten_the_instance_is_told_again_with_a_newer_stamp() {
     let stub = Stub::willing().await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     let first = stub.until_asked(REGISTER, 1).await;
     let mut forgotten = false;
@@ -65,14 +67,14 @@ fn left(status: &str, metadata: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_earlier_life_that_was_killed_while_stopping_does_not_shut_this_one_out() {
+async fn what_a_run_left_that_was_killed_while_stopping_does_not_shut_out_the_next() {
     let earlier = json!({"instance": left("OUT_OF_SERVICE", &json!({"stopping": "true"}))});
     let stub = Stub::that(move |heard| match &*heard.what {
         what if what == format!("GET {ME}") => Reply::Json(earlier.clone()),
         _ => willing(heard),
     })
     .await;
-    let registration = start_registration(settings(&[&stub.url], instance("a", 1)));
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     let told = stub.until_asked(REGISTER, 1).await;
     let order: Vec<_> = stub.heard().into_iter().take(3).map(|heard| heard.what).collect();
@@ -84,18 +86,14 @@ async fn an_earlier_life_that_was_killed_while_stopping_does_not_shut_this_one_o
 }
 
 #[tokio::test]
-async fn an_operators_word_is_left_alone_and_told_to_a_server_that_has_forgotten_it() {
-    let kept = left("OUT_OF_SERVICE", &json!({}));
-    let document = json!({"instance": kept});
+async fn an_override_is_left_alone_and_told_to_a_server_that_has_forgotten_it() {
+    let document = json!({"instance": left("OUT_OF_SERVICE", &json!({}))});
     let stub = Stub::that(move |heard| match &*heard.what {
         what if what == format!("GET {ME}") => Reply::Json(document.clone()),
-        "GET /eureka/apps" => everybody("OUT_OF_SERVICE_1_", std::slice::from_ref(&kept)),
-        "GET /eureka/apps/delta" => everybody("OUT_OF_SERVICE_1_", &[]),
         _ => willing(heard),
     })
     .await;
-    let (registration, registry) = start(settings(&[&stub.url], instance("a", 1)));
-    registry.first_read().await;
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
     registration.ready();
     let first = stub.until_asked(REGISTER, 1).await;
     assert_eq!(first.body["instance"]["overriddenStatus"], "OUT_OF_SERVICE");
@@ -105,7 +103,7 @@ async fn an_operators_word_is_left_alone_and_told_to_a_server_that_has_forgotten
     until(&registration, shut_out).await;
     assert!(!stub.heard().iter().any(|heard| heard.what.starts_with("DELETE")));
 
-    // The server starts anew.
+    // The server is restarted.
     let mut forgotten = false;
     stub.behave(move |heard| match &*heard.what {
         what if what.starts_with("PUT ") && !std::mem::replace(&mut forgotten, true) => {
@@ -120,22 +118,19 @@ async fn an_operators_word_is_left_alone_and_told_to_a_server_that_has_forgotten
 #[tokio::test]
 async fn a_server_that_knows_the_instance_without_an_override_has_had_it_taken_back() {
     let stub = Stub::willing().await;
-    let (registration, _registry) = start(settings(&[&stub.url], instance("a", 1)));
-    let shut_out = left("OUT_OF_SERVICE", &json!({}));
-    let known = json!({"instance": left("UNKNOWN", &json!({}))});
-    let overridden = |heard: &Heard| match &*heard.what {
-        "GET /eureka/apps" | "GET /eureka/apps/delta" => true,
-        what => what.starts_with("PUT "),
-    };
+    let registration = start(settings(&[&stub.url], instance("a", 1)));
+    let [shut_out, known] =
+        ["OUT_OF_SERVICE", "UNKNOWN"].map(|status| json!({"instance": left(status, &json!({}))}));
     let mut beats = 0;
     stub.behave(move |heard| match &*heard.what {
         what if what.starts_with("PUT ") => {
             beats += 1;
-            // After two of them, somebody has deleted the override.
+            // After two of them, an operator has deleted the override.
             if beats == 3 { Reply::Status(404) } else { Reply::Status(200) }
         }
-        what if what == format!("GET {ME}") && beats >= 3 => Reply::Json(known.clone()),
-        _ if overridden(heard) => everybody("OUT_OF_SERVICE_1_", std::slice::from_ref(&shut_out)),
+        what if what == format!("GET {ME}") => {
+            Reply::Json(if beats < 3 { shut_out.clone() } else { known.clone() })
+        }
         _ => willing(heard),
     });
     registration.ready();
@@ -148,7 +143,7 @@ async fn names_that_need_it_are_escaped_in_paths() {
     let stub = Stub::willing().await;
     let id = Some("box/1 ?".to_owned());
     let instance = InstanceSettings { id, ..instance("my app", 1) };
-    let registration = start_registration(settings(&[&stub.url], instance));
+    let registration = start(settings(&[&stub.url], instance));
     registration.ready();
     stub.until_asked("POST /eureka/apps/MY%20APP", 1).await;
     stub.until_asked("PUT /eureka/apps/MY%20APP/box%2F1%20%3F", 1).await;

@@ -1,4 +1,4 @@
-//! What the log says: each change once, and no secret ever.
+//! What the log says: each change once, and never a secret.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -40,8 +40,8 @@ impl<'w> MakeWriter<'w> for Log {
 
 #[tokio::test]
 async fn a_change_is_logged_once_and_credentials_never() {
-    // Where there is one subscriber alone, tracing believes whichever thread comes by a line first that
-    // nobody listens; and the other tests' threads have none.
+    // With a single subscriber, tracing caches for each log line whether it is wanted, as the first
+    // thread sees it that comes by; the threads of the other tests want none.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
@@ -54,7 +54,7 @@ async fn a_change_is_logged_once_and_credentials_never() {
 
     let stub = Stub::that(|_| Reply::Status(401)).await;
     let url = stub.url.replace("//", "//ann:s3%20cret@");
-    let (registration, registry) = start(settings(&[&url], instance("a", 1)));
+    let registration = start(settings(&[&url], instance("a", 1)));
     registration.ready();
     until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await;
     let heard = stub.until_asked("POST /eureka/apps/A", 3).await;
@@ -62,7 +62,6 @@ async fn a_change_is_logged_once_and_credentials_never() {
 
     stub.behave(willing);
     registered(&registration).await;
-    registry.first_read().await;
     stub.until_asked("PUT /eureka/apps/A/box:a:1", 2).await;
     registration.out_of_service().await;
     registration.stop().await;
@@ -72,9 +71,7 @@ async fn a_change_is_logged_once_and_credentials_never() {
     let server = &stub.url;
     let refused = format!("{server}: it does not accept the credentials (401)");
     assert_eq!(count(&format!("standing=not registered: {refused}")), 1, "{text}");
-    assert_eq!(count(&format!("because={refused}")), 1, "{text}");
     assert_eq!(count(&format!("standing=registered at {server}")), 1, "{text}");
-    assert_eq!(count(&format!("reading the Eureka registry server={server}")), 1, "{text}");
     assert_eq!(count("standing=out of service"), 1, "{text}");
     assert_eq!(count("standing=deregistered"), 1, "{text}");
     for secret in ["s3", "cret", "YW5u"] {

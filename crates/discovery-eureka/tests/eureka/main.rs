@@ -1,5 +1,5 @@
 //! Registration and look-ups from the outside: against the real Eureka server that `deploy/stack`
-//! starts, against more of them that tests start and kill, and against servers that misbehave.
+//! starts, against real servers that a test starts and kills, and against stubs that misbehave.
 
 #![expect(
     clippy::indexing_slicing,

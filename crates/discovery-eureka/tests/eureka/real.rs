@@ -1,22 +1,15 @@
 //! Against the real server that all tests share: what others see of an instance, and what it sees of
 //! them.
 
-use std::collections::BTreeSet;
-
-use discovery_eureka::{
-    EurekaSettings, InstanceSettings, Registration, Registry, Standing, Status,
-};
+use discovery_eureka::{InstanceSettings, Registration, Standing, Status};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::server::Eureka;
-use crate::support::{
-    app, eventually, instance, registered, settings, start, start_registration, start_registry,
-    until,
-};
+use crate::support::{app, eventually, instance, look_up, registered, settings, start, until};
 
 fn in_service(eureka: &Eureka, app: &str, port: u16) -> Registration {
-    let registration = start_registration(settings(&[&eureka.url], instance(app, port)));
+    let registration = start(settings(&[&eureka.url], instance(app, port)));
     registration.ready();
     registration
 }
@@ -26,7 +19,7 @@ async fn a_registration_is_seen_with_all_that_it_says() {
     let (eureka, app) = (Eureka::shared().await, app());
     let metadata = [("zone".to_owned(), "a & b".to_owned())].into();
     let said = InstanceSettings { management_port: Some(9090), metadata, ..instance(&app, 8082) };
-    let registration = start_registration(settings(&[&eureka.url], said));
+    let registration = start(settings(&[&eureka.url], said));
     assert_eq!(eureka.instance(&app, 8082).await, None);
     registration.ready();
     registered(&registration).await;
@@ -76,7 +69,7 @@ async fn an_instance_that_was_forgotten_registers_again_by_itself() {
     let (eureka, app) = (Eureka::shared().await, app());
     // Its lease runs out long before each heartbeat.
     let late = InstanceSettings { renewal_seconds: 6, expiration_seconds: 1, ..instance(&app, 1) };
-    let registration = start_registration(settings(&[&eureka.url], late));
+    let registration = start(settings(&[&eureka.url], late));
     registration.ready();
     let first = eureka.until(&app, 1, "UP").await;
     eureka.until_gone(&app, 1).await;
@@ -90,7 +83,7 @@ async fn an_instance_that_was_forgotten_registers_again_by_itself() {
 #[tokio::test]
 async fn an_operator_may_shut_an_instance_out_and_let_it_in_again() {
     let (eureka, app) = (Eureka::shared().await, app());
-    let (registration, _registry) = start(settings(&[&eureka.url], instance(&app, 1)));
+    let registration = start(settings(&[&eureka.url], instance(&app, 1)));
     registration.ready();
     eureka.until(&app, 1, "UP").await;
     let status = format!("apps/{}/box:{app}:1/status", app.to_uppercase());
@@ -137,7 +130,7 @@ async fn an_instance_that_was_killed_while_stopping_comes_back_into_service() {
     let (eureka, app) = (Eureka::shared().await, app());
     let lasting = InstanceSettings { expiration_seconds: 90, ..instance(&app, 1) };
     let start = || {
-        let registration = start_registration(settings(&[&eureka.url], lasting.clone()));
+        let registration = start(settings(&[&eureka.url], lasting.clone()));
         registration.ready();
         registration
     };
@@ -152,16 +145,16 @@ async fn an_instance_that_was_killed_while_stopping_comes_back_into_service() {
 }
 
 #[tokio::test]
-async fn an_operators_word_outlives_a_restart_of_the_instance() {
+async fn an_override_outlives_a_restart_of_the_instance() {
     let (eureka, app) = (Eureka::shared().await, app());
     let lasting = InstanceSettings { expiration_seconds: 90, ..instance(&app, 1) };
-    let first = start_registration(settings(&[&eureka.url], lasting.clone()));
+    let first = start(settings(&[&eureka.url], lasting.clone()));
     first.ready();
     registered(&first).await;
     let path = format!("apps/{}/box:{app}:1/status?value=OUT_OF_SERVICE", app.to_uppercase());
     eureka.ask(Method::PUT, &path).await.unwrap();
     drop(first);
-    let next = start_registration(settings(&[&eureka.url], lasting));
+    let next = start(settings(&[&eureka.url], lasting));
     next.ready();
     let state = registered(&next).await;
     let overridden = Some(Status::OutOfService);
@@ -172,57 +165,27 @@ async fn an_operators_word_outlives_a_restart_of_the_instance() {
     next.stop().await;
 }
 
-/// The ids of the instances that take requests.
-fn ports(registry: &Registry, app: &str) -> Vec<u16> {
-    registry.instances(app).iter().filter_map(|instance| instance.port).collect()
-}
-
-async fn until_seen(registry: &Registry, app: &str, expected: &[u16]) {
-    let waited = format!("the ports {expected:?}");
-    eventually(&waited, async || (ports(registry, app) == expected).then_some(())).await;
+/// Waits until the server's own cache of its registry shows these ports of an application.
+async fn until_found(eureka: &Eureka, app: &str, expected: &[u16]) {
+    eventually(&format!("the ports {expected:?}"), async || {
+        let found = look_up(app, &[&eureka.url]).await.unwrap();
+        found.iter().filter_map(|found| found.port).eq(expected.iter().copied()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn deltas_tell_what_a_full_read_tells() {
+async fn a_look_up_finds_the_instances_that_are_up() {
     let (eureka, app) = (Eureka::shared().await, app());
-    let by_delta = start_registry(settings(&[&eureka.url], instance("a", 1)));
-    let settings_in_full = settings(&[&eureka.url], instance("a", 1));
-    let in_full = start_registry(EurekaSettings { disable_delta: true, ..settings_in_full });
-    by_delta.first_read().await;
-
-    let mut instances: Vec<_> = (1..=4).map(|port| in_service(&eureka, &app, port)).collect();
-    for registry in [&by_delta, &in_full] {
-        until_seen(registry, &app, &[1, 2, 3, 4]).await;
-    }
+    let instances: Vec<_> = (1..=4).map(|port| in_service(&eureka, &app, port)).collect();
+    until_found(&eureka, &app, &[1, 2, 3, 4]).await;
     instances[1].out_of_service().await;
     instances[3].stop().await;
-    instances.push(in_service(&eureka, &app, 5));
-    for registry in [&by_delta, &in_full] {
-        until_seen(registry, &app, &[1, 3, 5]).await;
-    }
-    assert_eq!(by_delta.instances(&app), in_full.instances(&app));
+    until_found(&eureka, &app, &[1, 3]).await;
+    let found = look_up(&app.to_uppercase(), &[&eureka.url]).await.unwrap();
+    assert_eq!(found[1].base_url(), "http://box:3");
     for instance in &instances {
         instance.stop().await;
     }
-    for registry in [&by_delta, &in_full] {
-        until_seen(registry, &app, &[]).await;
-    }
-}
-
-#[tokio::test]
-async fn instances_that_are_up_take_turns() {
-    let (eureka, app) = (Eureka::shared().await, app());
-    let registry = start_registry(settings(&[&eureka.url], instance("a", 1)));
-    let instances: Vec<_> = (1..=4).map(|port| in_service(&eureka, &app, port)).collect();
-    until_seen(&registry, &app, &[1, 2, 3, 4]).await;
-    instances[2].out_of_service().await;
-    until_seen(&registry, &app, &[1, 2, 4]).await;
-
-    let turns: Vec<_> = (0..6).map(|_| registry.next(&app).unwrap().base_url()).collect();
-    assert_eq!(turns[..3], turns[3..]);
-    let expected = [1, 2, 4].map(|port| format!("http://box:{port}"));
-    assert_eq!(BTreeSet::from_iter(&turns), BTreeSet::from_iter(&expected));
-    for instance in &instances {
-        instance.stop().await;
-    }
+    until_found(&eureka, &app, &[]).await;
 }

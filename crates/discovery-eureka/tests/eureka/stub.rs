@@ -64,7 +64,7 @@ impl Stub {
         stub
     }
 
-    /// A server that takes a registration, and knows of nobody.
+    /// A healthy server that knows no instance.
     pub(crate) async fn willing() -> Self {
         Self::that(willing).await
     }
@@ -84,7 +84,7 @@ impl Stub {
         self.heard.send_modify(Vec::clear);
     }
 
-    /// Waits until it has been asked something for the given time; answers that.
+    /// Waits until it has been asked something the given number of times; answers the last one.
     pub(crate) async fn until_asked(&self, what: &str, times: usize) -> Heard {
         let mut heard = self.heard.subscribe();
         let asked = |all: &Vec<Heard>| all.iter().filter(|one| one.what == what).count() >= times;
@@ -161,10 +161,10 @@ async fn read(mut from: BufReader<impl AsyncRead + Unpin>) -> Option<Heard> {
     })
 }
 
-/// What a server in good health answers that knows of nobody.
+/// What a healthy server answers that knows no instance.
 pub(crate) fn willing(request: &Heard) -> Reply {
     match &*request.what {
-        "GET /eureka/apps" | "GET /eureka/apps/delta" => everybody("", &[]),
+        "GET /eureka/apps" => everybody(&[]),
         what if what.starts_with("GET ") => Reply::Status(404),
         what if what.starts_with("POST ") => Reply::Status(204),
         _ => Reply::Status(200),
@@ -172,8 +172,7 @@ pub(crate) fn willing(request: &Heard) -> Reply {
 }
 
 /// A registry of instances, as it is answered.
-pub(crate) fn everybody(hash_code: &str, instances: &[Value]) -> Reply {
+pub(crate) fn everybody(instances: &[Value]) -> Reply {
     let application = json!([{"name": "A", "instance": instances}]);
-    let applications = json!({"apps__hashcode": hash_code, "application": application});
-    Reply::Json(json!({"applications": applications}))
+    Reply::Json(json!({"applications": {"application": application}}))
 }

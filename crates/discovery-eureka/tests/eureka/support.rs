@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use discovery_eureka::{
-    Ambient, Discovery, EurekaSettings, InstanceSettings, Registration, Registry, Standing, State,
+    Ambient, EurekaServers, EurekaSettings, Instance, InstanceSettings, LookUpError, Registration,
+    Standing, State,
 };
 use tokio::time::{interval, timeout};
 
@@ -35,33 +36,28 @@ pub(crate) fn instance(app: &str, port: u16) -> InstanceSettings {
     }
 }
 
-/// Settings in a hurry, for servers by their URLs.
-pub(crate) fn settings(servers: &[&str], instance: InstanceSettings) -> EurekaSettings {
-    let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-    EurekaSettings {
-        fetch_interval: Duration::from_millis(200),
+/// Servers by their URLs, with short time-outs.
+pub(crate) fn servers(urls: &[&str]) -> EurekaServers {
+    EurekaServers {
         connect_timeout: Duration::from_secs(2),
         read_timeout: Duration::from_secs(3),
-        ..EurekaSettings::new(servers, instance)
+        ..EurekaServers::new(urls.iter().map(|url| url.parse().unwrap()).collect())
     }
 }
 
-/// Starts both halves.
-pub(crate) fn start(settings: EurekaSettings) -> (Registration, Registry) {
-    let discovery = Discovery::start(settings, ambient()).unwrap();
-    (discovery.registration.unwrap(), discovery.registry.unwrap())
+/// Settings in a hurry, for servers by their URLs.
+pub(crate) fn settings(urls: &[&str], instance: InstanceSettings) -> EurekaSettings {
+    EurekaSettings::new(servers(urls), instance)
 }
 
-/// Starts the registration alone.
-pub(crate) fn start_registration(settings: EurekaSettings) -> Registration {
-    let settings = EurekaSettings { fetch: false, ..settings };
-    Discovery::start(settings, ambient()).unwrap().registration.unwrap()
+/// Starts a registration.
+pub(crate) fn start(settings: EurekaSettings) -> Registration {
+    discovery_eureka::start(settings, ambient()).unwrap()
 }
 
-/// Starts the registry alone.
-pub(crate) fn start_registry(settings: EurekaSettings) -> Registry {
-    let settings = EurekaSettings { register: false, ..settings };
-    Discovery::start(settings, ambient()).unwrap().registry.unwrap()
+/// Looks a service up once.
+pub(crate) async fn look_up(service: &str, urls: &[&str]) -> Result<Vec<Instance>, LookUpError> {
+    discovery_eureka::look_up(service, &servers(urls), ambient().random).await
 }
 
 /// Waits until things stand in a certain way.

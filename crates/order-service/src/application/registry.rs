@@ -3,53 +3,36 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use discovery_eureka::{
-    Ambient, Discovery, EurekaSettings, InstanceSettings, Page, Registration, ServerUrl, Standing,
-};
+use discovery_eureka::{Ambient, EurekaSettings, InstanceSettings, Page, Registration, Standing};
 use http_actix::{Component, Status};
 use order_app::ports::{Clock as _, Entropy as _};
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::settings::{EurekaPage, Settings};
 use crate::system::{OsEntropy, SystemClock};
 
-/// The registration, if the settings ask for one; nothing is registered before it is told that this
-/// instance is ready. The registry of the others is read along with it when the settings say so:
-/// an instance that reads keeps an operator's override over a restart of the server.
+/// The registration, if the settings ask for one. Nothing is registered before it is told that this
+/// instance is ready.
 pub(super) fn registration(
     settings: &Settings,
     listening: SocketAddr,
     pages: Option<u16>,
 ) -> anyhow::Result<Option<Registration>> {
     let eureka = &settings.eureka;
-    if !eureka.enabled || eureka.servers.is_empty() {
+    if !eureka.enabled || !eureka.register || eureka.servers.is_empty() {
         return Ok(None);
     }
-    let server = |url: &secrecy::SecretString| url.expose_secret().parse::<ServerUrl>();
-    let servers: Result<Vec<_>, _> = eureka.servers.iter().map(server).collect();
-    let servers = servers.context("eureka.client.service-url.defaultZone")?;
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    let asked = EurekaSettings {
-        register: eureka.register,
-        fetch: eureka.fetch.enabled,
-        fetch_interval: seconds(eureka.fetch.interval_seconds),
-        disable_delta: eureka.fetch.disable_delta,
-        connect_timeout: seconds(eureka.connect_timeout_seconds),
-        read_timeout: seconds(eureka.read_timeout_seconds),
-        ..EurekaSettings::new(servers, instance(settings, listening, pages))
-    };
+    let servers = eureka.asked().context("eureka.client.service-url.defaultZone")?;
+    let asked = EurekaSettings::new(servers, instance(settings, listening, pages));
     let ambient = Ambient {
         now_millis: Arc::new(|| {
             u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or_default()
         }),
         random: Arc::new(|| u64::try_from(OsEntropy.bits() >> 64).unwrap_or_default()),
     };
-    let discovery = Discovery::start(asked, ambient).context("the registry cannot be used")?;
-    Ok(discovery.registration)
+    discovery_eureka::start(asked, ambient).map(Some).context("the registry cannot be used")
 }
 
 fn instance(settings: &Settings, listening: SocketAddr, pages: Option<u16>) -> InstanceSettings {

@@ -4,8 +4,10 @@ mod config_servers;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use secrecy::SecretString;
+use discovery_eureka::{BadServerUrl, EurekaServers};
+use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, Fault, Read, list, optional};
 use settings_spring::{Key, Reader, complete, keys};
 
@@ -17,13 +19,6 @@ keys! {
         "Whether Eureka is used when its address is known.", values::flag;
     REGISTER: bool = "eureka.client.register-with-eureka", "true", Plain, "true or false",
         "Whether this instance registers itself.", values::flag;
-    FETCH: bool = "eureka.client.fetch-registry", "true", Plain, "true or false",
-        "Whether the registry of the others is read.", values::flag;
-    FETCH_INTERVAL: u32 = "eureka.client.registry-fetch-interval-seconds", "30", Plain,
-        "a whole number from 1 to 3600", "How often it is read.",
-        |text| values::number(text, 1..=3_600);
-    DISABLE_DELTA: bool = "eureka.client.disable-delta", "false", Plain, "true or false",
-        "Whether it is read in full each time, not only what has changed.", values::flag;
     CONNECT_TIMEOUT: u32 = "eureka.client.eureka-server-connect-timeout-seconds", "5", Plain,
         "a whole number from 1 to 60",
         "How long a Eureka server may take to accept a connection.",
@@ -96,8 +91,6 @@ pub struct Eureka {
     pub enabled: bool,
     /// Whether this instance registers itself.
     pub register: bool,
-    /// How the registry is read.
-    pub fetch: EurekaFetch,
     /// Seconds that a server may take to accept a connection.
     pub connect_timeout_seconds: u32,
     /// Seconds that a connected server may take to answer.
@@ -106,17 +99,6 @@ pub struct Eureka {
     pub servers: Vec<SecretString>,
     /// How this instance presents itself.
     pub instance: EurekaInstance,
-}
-
-/// How the registry is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EurekaFetch {
-    /// Whether it is read at all.
-    pub enabled: bool,
-    /// Seconds from one reading to the next.
-    pub interval_seconds: u32,
-    /// Whether each reading is a full one.
-    pub disable_delta: bool,
 }
 
 /// How this instance presents itself to Eureka.
@@ -174,15 +156,23 @@ pub struct EurekaPage {
     pub path: String,
 }
 
+impl Eureka {
+    /// The servers, for the crate that asks them.
+    pub(crate) fn asked(&self) -> Result<EurekaServers, BadServerUrl> {
+        let urls = self.servers.iter().map(|url| url.expose_secret().parse());
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        Ok(EurekaServers {
+            urls: urls.collect::<Result<_, _>>()?,
+            connect_timeout: seconds(self.connect_timeout_seconds),
+            read_timeout: seconds(self.read_timeout_seconds),
+        })
+    }
+}
+
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Eureka> {
     complete!(Eureka {
         enabled: from.read(&ENABLED),
         register: from.read(&REGISTER),
-        fetch: complete!(EurekaFetch {
-            enabled: from.read(&FETCH),
-            interval_seconds: from.read(&FETCH_INTERVAL),
-            disable_delta: from.read(&DISABLE_DELTA),
-        }),
         connect_timeout_seconds: from.read(&CONNECT_TIMEOUT),
         read_timeout_seconds: from.read(&READ_TIMEOUT),
         servers: from.read(&SERVERS),

@@ -10,6 +10,8 @@ const FIXED_FILES: &str = "settings files are found by fixed names, or named by 
 const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
 const ONE_ZONE: &str = "servers are taken in the order of eureka.client.service-url.defaultZone";
+const NO_COPY: &str =
+    "no copy of the registry is kept: config servers are looked up when they are asked";
 const MACHINES_CERTIFICATES: &str = "servers are checked against the certificates of the machine";
 const UP_FROM_READY: &str = "an instance is UP in the registry from ready to its stop";
 const FIXED_GROUPS: &str = "the groups of health are fixed";
@@ -44,6 +46,9 @@ pub(super) static SET_ASIDE: &[(&str, &str)] = &[
     ("logging.file.*", ONLY_STDOUT),
     ("eureka.client.availability-zones.*", ONE_ZONE),
     ("eureka.client.region", ONE_ZONE),
+    ("eureka.client.fetch-registry", NO_COPY),
+    ("eureka.client.registry-fetch-interval-seconds", NO_COPY),
+    ("eureka.client.disable-delta", NO_COPY),
     ("eureka.client.tls.*", MACHINES_CERTIFICATES),
     ("spring.cloud.config.tls.*", MACHINES_CERTIFICATES),
     ("eureka.client.healthcheck.enabled", UP_FROM_READY),

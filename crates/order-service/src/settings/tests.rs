@@ -127,7 +127,7 @@ fn an_instance_presents_itself_under_springs_names() {
     let eureka = Case::new()
         .file(
             "application.yml",
-            "eureka:\n  client:\n    registryFetchIntervalSeconds: 5\n    disableDelta: true\n\
+            "eureka:\n  client:\n    eurekaServerReadTimeoutSeconds: 9\n\
              \x20 instance:\n    appname: shop\n    ip-address: 10.1.2.3\n\
              \x20   non-secure-port: 80\n    securePortEnabled: true\n\
              \x20   health-check-url-path: /health\n",
@@ -136,8 +136,7 @@ fn an_instance_presents_itself_under_springs_names() {
         .loaded()
         .settings
         .eureka;
-    assert_eq!((eureka.fetch.interval_seconds, eureka.fetch.disable_delta), (5, true));
-    assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 8));
+    assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 9));
     let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
     assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
     assert_eq!((ports.plain, ports.secure, ports.secure_enabled), (Some(80), 443, true));

@@ -1,16 +1,12 @@
 //! Looks config servers up in Eureka, as `spring.cloud.config.discovery.enabled` asks for it. The
-//! registry is only read: this instance is registered when it is ready, by `run/registry.rs`.
+//! registry is only read: this instance is registered when it is ready, by `application/registry.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use discovery_eureka::{
-    Ambient, Condition, Discovery, EurekaSettings, Instance, InstanceSettings, ServerUrl,
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use discovery_eureka::{Instance, Random};
+use secrecy::SecretString;
 use settings_spring::{Inputs, LookUp, Reader, Server};
 use tokio::runtime::Builder;
-use tokio::time::timeout;
 
 use super::Eureka;
 
@@ -22,52 +18,25 @@ pub(crate) fn look_up(from: &mut Reader<'_>, inputs: &Inputs) -> Option<Result<L
         let key = super::SERVERS.row.name;
         return Some(Err(format!("{key} names no registry to look it up in")));
     }
-    let (now, random) = (inputs.now, inputs.random);
-    let ambient = Ambient {
-        now_millis: Arc::new(move || u64::try_from(now().timestamp_millis()).unwrap_or_default()),
-        random: Arc::new(move || u64::try_from(random() >> 64).unwrap_or_default()),
-    };
+    let random = inputs.random;
+    let random: Random = Arc::new(move || u64::try_from(random() >> 64).unwrap_or_default());
     Some(Ok(Box::new(move |service| {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(servers(&eureka, service, ambient.clone()))
+        runtime.block_on(servers(&eureka, service, Arc::clone(&random)))
     })))
 }
 
 /// The servers, as the registry knows them now.
-async fn servers(eureka: &Eureka, service: &str, ambient: Ambient) -> Result<Vec<Server>, String> {
-    let discovery = Discovery::start(settings(eureka)?, ambient);
-    let registry = discovery.map_err(|error| error.to_string())?.registry;
-    let registry = registry.ok_or_else(|| "no registry is read".to_owned())?;
-    let patience = eureka.connect_timeout_seconds.saturating_add(eureka.read_timeout_seconds);
-    // Each Eureka server may take that long before the next one is asked.
-    let rounds = u32::try_from(eureka.servers.len()).unwrap_or(u32::MAX);
-    let patience = Duration::from_secs(patience.saturating_mul(rounds).into());
-    if timeout(patience, registry.first_read()).await.is_err() {
-        return Err(match registry.condition() {
-            Condition::Failing { because, .. } => format!("Eureka cannot be asked: {because}"),
-            _ => format!("Eureka did not answer within {patience:?}"),
-        });
-    }
-    let found: Vec<_> = registry.instances(service).iter().filter_map(|i| server(i)).collect();
-    if found.is_empty() {
+async fn servers(eureka: &Eureka, service: &str, random: Random) -> Result<Vec<Server>, String> {
+    let asked = eureka.asked().map_err(|error| error.to_string())?;
+    let found = discovery_eureka::look_up(service, &asked, random).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let servers: Vec<_> = found.iter().filter_map(server).collect();
+    if servers.is_empty() {
         return Err("Eureka knows no instance of it that is up".to_owned());
     }
-    Ok(found)
-}
-
-fn settings(eureka: &Eureka) -> Result<EurekaSettings, String> {
-    let server = |url: &SecretString| url.expose_secret().parse::<ServerUrl>();
-    let servers: Result<Vec<_>, _> = eureka.servers.iter().map(server).collect();
-    let servers = servers.map_err(|error| error.to_string())?;
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    Ok(EurekaSettings {
-        register: false,
-        fetch: true,
-        connect_timeout: seconds(eureka.connect_timeout_seconds),
-        read_timeout: seconds(eureka.read_timeout_seconds),
-        ..EurekaSettings::new(servers, InstanceSettings::new("nobody", 0))
-    })
+    Ok(servers)
 }
 
 /// As in Spring, the instance itself says where it is (`configPath`) and whom to ask as (`user`,
@@ -84,6 +53,7 @@ fn server(instance: &Instance) -> Option<Server> {
 #[cfg(test)]
 mod tests {
     use discovery_eureka::Status;
+    use secrecy::ExposeSecret as _;
 
     use super::*;
 
@@ -93,7 +63,6 @@ mod tests {
             app: "CONFIG".into(),
             id: "i".into(),
             host: "box".into(),
-            address: "10.0.0.1".into(),
             virtual_host_names: vec!["config".into()],
             status: Status::Up,
             overridden: None,
