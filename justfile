@@ -41,6 +41,10 @@ doc:
 deny *options:
     deploy/tool cargo-deny --locked check {{ options }}
 
+# Compare the public crates with those of the last release.
+semver *options:
+    deploy/semver {{ options }}
+
 # Measure the release build: just bench startup
 bench *options:
     deploy/bench {{ options }}

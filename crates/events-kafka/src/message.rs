@@ -1,7 +1,7 @@
 //! An event as a Kafka message: `CloudEvents` 1.0, Kafka protocol binding, binary mode. The value
 //! is the stored data, byte for byte; the attributes are headers.
 
-use order_app::events::{Context, EventRecord, SOURCE, timestamp};
+use order_app::events::EventRecord;
 use order_app::traces::{TARGET, TraceContext};
 use rdkafka::message::{Header, OwnedHeaders};
 use tracing::Span;
@@ -33,34 +33,17 @@ impl Message {
     /// # Errors
     /// When the stored context is not the JSON that `EventRecord::freeze` wrote.
     pub(crate) fn of(event: &EventRecord, purpose: Purpose) -> serde_json::Result<Self> {
-        let context: Context<'_> = serde_json::from_str(&event.context)?;
-        let key = event.order_id.to_string();
-        let attributes = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", &event.id.to_string()),
-            ("ce_type", event.kind.as_str()),
-            ("ce_source", SOURCE),
-            ("ce_subject", &key),
-            ("ce_time", &timestamp(event.occurred_at)),
-            ("ce_dataschema", &context.dataschema),
-            ("ce_sequence", &event.sequence.to_string()),
-            ("ce_partitionkey", &key),
-            ("ce_correlationid", &context.correlationid),
-            ("ce_causationid", &context.causationid),
-        ];
-        let trace = context.traceparent.as_deref().map(|trace| ("traceparent", trace));
-        let replay = (purpose == Purpose::Replay).then_some(("ce_replay", "true"));
-        let headers = attributes
-            .into_iter()
-            .chain(trace)
-            .chain([("content-type", "application/json")])
+        let envelope = event.envelope()?;
+        let replay = (purpose == Purpose::Replay).then(|| ("ce_replay", "true".into()));
+        let headers = envelope
+            .headers()
             .chain(replay)
             .fold(OwnedHeaders::new_with_capacity(14), |headers, (key, value)| {
-                headers.insert(Header { key, value: Some(value) })
+                headers.insert(Header { key, value: Some(&*value) })
             });
-        let of_trace = context.traceparent.as_deref().and_then(TraceContext::parse);
+        let of_trace = envelope.context.traceparent.as_deref().and_then(TraceContext::parse);
         let trace = of_trace.filter(|trace| trace.is_sampled);
-        Ok(Self { key, headers, trace })
+        Ok(Self { key: event.order_id.to_string(), headers, trace })
     }
 
     /// The span of sending the message, by OpenTelemetry's names. The headers stay as they were

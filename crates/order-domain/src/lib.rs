@@ -1,5 +1,5 @@
-//! The order and its rules, and nothing else: no IO, no async, no clock, no serialisation. The time
-//! is an argument, ids are arguments, and every decision is a value.
+//! The order and its rules, and nothing else: no IO, no async, no clock. The time is an argument, ids
+//! are arguments, and every decision is a value.
 //!
 //! An [`Order`] is placed, its lines are replaced while it is pending, and its status moves along
 //! one table, [`OrderStatus::transition`]. Each decision returns the [`OrderEvent`] that says what
@@ -8,8 +8,8 @@
 //! ```
 //! use chrono::{TimeZone, Utc};
 //! use order_domain::{
-//!     Amount, Currency, CustomerId, Decision, NewOrder, Order, OrderId, OrderLine, OrderLines,
-//!     OrderStatus, ProductId, Quantity, StatusChange, UnitPrice,
+//!     Currency, CustomerId, Decision, NewOrder, Order, OrderId, OrderLine, OrderLines, OrderStatus,
+//!     ProductId, Quantity, StatusChange, UnitPrice,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //!     product_id: ProductId::new(7)?,
 //!     name: None,
 //!     quantity: Quantity::new(3)?,
-//!     unit_price: UnitPrice::new(Amount::parse("49.99")?)?,
+//!     unit_price: UnitPrice::new("49.99".parse()?)?,
 //! };
 //! let new = NewOrder {
 //!     id: OrderId::new(1)?,
@@ -29,7 +29,7 @@
 //! let noon = Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 0).unwrap();
 //! let placed = Order::place(new, noon)?;
 //! assert_eq!(placed.kind.as_str(), "order.created");
-//! assert_eq!(placed.order.snapshot().lines.total().display(Currency::USD).to_string(), "149.97");
+//! assert_eq!(placed.order.snapshot().lines.total().to_string(), "149.97");
 //!
 //! let confirm = StatusChange::new(OrderStatus::Confirmed, None, None)?;
 //! let Decision::Changed(confirmed) = placed.order.change_status(confirm.clone(), noon)? else {
@@ -43,6 +43,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `serde` (off by default), the values, [`OrderLine`], [`OrderLines`] and [`Order`]
+//! can be written and read. The spelling is that of the public events: amounts are decimal text, ids
+//! are numbers, a status has its name, and lines come with their currency and totals. Reading checks
+//! every rule, also that the totals are those of the lines.
 
 mod amount;
 mod cancellation;
@@ -52,6 +57,8 @@ mod ids;
 mod line;
 mod order;
 mod quantity;
+#[cfg(feature = "serde")]
+mod serialization;
 mod status;
 mod text;
 mod unit_price;
@@ -70,3 +77,8 @@ pub use quantity::{InvalidQuantity, Quantity};
 pub use status::{OrderStatus, Transition, UnknownStatus};
 pub use text::{ClientReference, Note, ProductName, TextError};
 pub use unit_price::{UnitPrice, UnitPriceTooLarge};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -16,7 +16,9 @@ pub use headers::HEADERS;
 pub const DEFAULT_TOPIC: &str = "order.events";
 /// Stands in the name of a topic for the type of the event.
 const TYPE: &str = "{type}";
-/// Of the Kafka bindings of `AsyncAPI`.
+/// The version of the document, which is that of the contract and not that of this crate.
+const VERSION: &str = "0.1.0";
+/// The version of `AsyncAPI`'s bindings for Kafka.
 const BINDING: &str = "0.5.0";
 
 /// The document of a service that publishes to this topic, which may hold the placeholder `{type}`.
@@ -38,7 +40,7 @@ pub fn document(topic: &str) -> Value {
         "id": "urn:order-service",
         "info": {
             "title": "Order Management Service: events",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": VERSION,
             "description": ABOUT,
             "license": {"name": "MIT OR Apache-2.0"},
         },

@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::data::EventData;
-use crate::schema::values;
+use crate::schema::values::{self, DATA_SCHEMA};
 
-/// `CloudEvents` attributes that are frozen with the event.
+/// What caused an event. These attributes are kept with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Context<'a> {
     /// The schema of the data.
     #[serde(borrow)]
@@ -29,8 +30,22 @@ pub struct Context<'a> {
     pub traceparent: Option<Cow<'a, str>>,
 }
 
+impl<'a> Context<'a> {
+    /// The context of an event that one request or message caused.
+    #[must_use]
+    pub fn caused_by(cause: &'a str, traceparent: Option<&'a str>) -> Self {
+        Self {
+            dataschema: DATA_SCHEMA.into(),
+            correlationid: cause.into(),
+            causationid: cause.into(),
+            traceparent: traceparent.map(Into::into),
+        }
+    }
+}
+
 /// An event in the JSON format of CloudEvents 1.0 ("structured mode").
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 #[schemars(rename = "OrderEvent")]
 pub struct CloudEvent<'a> {
     /// The version of CloudEvents.

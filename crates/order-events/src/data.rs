@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::values;
 
-/// The data of every event: the order right after it, complete, so that nobody has to call back.
+/// The data of every event: the order right after it, complete, so that a subscriber need not call
+/// the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "OrderEventData")]
 pub struct EventData {
@@ -54,6 +56,7 @@ pub struct EventData {
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "OrderEventLine")]
 pub struct EventLine {

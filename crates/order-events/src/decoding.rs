@@ -19,6 +19,7 @@ use crate::schema::values::DATA_SCHEMA;
 /// Why a message is no event that can be read here. No variant repeats what the message says: that
 /// is other people's data, and errors end up in logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The message has no value: a tombstone, which the service never sends.
     #[error("the message has no value")]
@@ -182,11 +183,10 @@ fn event(envelope: &CloudEvent<'_>, replayed: bool) -> Result<Event, DecodeError
     if *envelope.sequence != order.version.to_string() {
         return Err(DecodeError::Disagreement("sequence"));
     }
-    let known = OrderEventKind::ALL.into_iter().find(|kind| kind.as_str() == envelope.kind);
     Ok(Event {
         id: envelope.id,
         source: envelope.source.clone().into_owned(),
-        kind: Word::read(&envelope.kind, known),
+        kind: Word::read(&envelope.kind, envelope.kind.parse::<OrderEventKind>().ok()),
         correlation_id: envelope.correlationid.clone().into_owned(),
         causation_id: envelope.causationid.clone().into_owned(),
         traceparent: envelope.traceparent.clone().map(Into::into),

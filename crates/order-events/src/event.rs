@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 /// One change of one order, and the order right after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Unique with the source; the same on every copy of the event.
     pub id: Uuid,
@@ -32,6 +33,7 @@ pub struct Event {
 
 /// An order as an event has it. It is complete, so the newest event alone gives the present state.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderState {
     /// Which order.
     pub id: OrderId,
@@ -61,6 +63,7 @@ pub struct OrderState {
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Line {
     /// What was bought.
     pub product_id: ProductId,

@@ -71,6 +71,7 @@ pub enum Applied {
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It was applied, after so many from the history that had not arrived.
     Applied {

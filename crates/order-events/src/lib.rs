@@ -51,6 +51,7 @@ pub mod asyncapi;
 mod cloud_event;
 mod data;
 mod decoding;
+mod encoding;
 mod event;
 mod inbox;
 pub mod schema;
@@ -58,6 +59,12 @@ pub mod schema;
 pub use cloud_event::{CloudEvent, Context, timestamp};
 pub use data::{EventData, EventLine};
 pub use decoding::{DecodeError, decode, decode_batch, decode_structured};
+pub use encoding::{Envelope, Message, encode, encode_structured};
 pub use event::{Event, Line, OrderState, Word};
 pub use inbox::{After, Applied, Done, History, Inbox, Outcome, Store, Undone};
 pub use schema::values::{DATA_SCHEMA, SOURCE};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -107,6 +107,8 @@ fn every_type_has_its_message_with_headers_key_and_an_example_that_holds() {
     let document = document(DEFAULT_TOPIC);
     let messages = document["components"]["messages"].as_object().unwrap();
     assert_eq!(messages.len(), OrderEventKind::ALL.len());
+    let titles: BTreeSet<_> = messages.values().map(|message| message["title"].as_str()).collect();
+    assert_eq!(titles.len(), messages.len(), "each type has a title of its own");
     for kind in OrderEventKind::ALL {
         let message = messages.values().find(|message| message["name"] == kind.as_str()).unwrap();
         let [headers, payload, key] =

@@ -12,10 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use order_app::events::EventRecord;
-use order_domain::{NewOrder, Order, OrderId, OrderStatus, Version};
-use order_events::{After, Applied, Done, Event, History, Inbox, Outcome, Store, Undone};
-use order_testkit::examples::{a_line, a_new_order, an_origin, moved, noon_plus, placed, relined};
+use order_domain::{NewOrder, Order, OrderEvent, OrderId, OrderStatus, Version};
+use order_events::{
+    After, Applied, Context, Done, Event, History, Inbox, Outcome, Store, Undone, decode, encode,
+};
+use order_testkit::examples::{a_line, a_new_order, moved, noon_plus, placed, relined};
 use proptest::prelude::*;
 
 /// What a subscriber has of an order.
@@ -109,9 +110,9 @@ impl History for Past {
 }
 
 /// An event as it comes over the wire.
-fn published(record: &EventRecord) -> Event {
-    let json = serde_json::to_vec(&record.cloud_event().unwrap()).unwrap();
-    order_events::decode_structured(&json).unwrap()
+fn published(event: &OrderEvent, id: uuid::Uuid) -> Event {
+    let message = encode(event, id, &Context::caused_by("a test", None)).unwrap();
+    decode(message.headers(), Some(message.value())).unwrap()
 }
 
 /// The history of an order whose lines are replaced so many times before it is delivered.
@@ -131,7 +132,7 @@ fn a_life(id: i64, replaced: i64) -> Vec<Event> {
         let uuid = uuid::Uuid::from_u128(
             u128::from(id.unsigned_abs()) << 32 | u128::from(version.unsigned_abs()),
         );
-        events.push(published(&EventRecord::freeze(&event, uuid, &an_origin()).unwrap()));
+        events.push(published(&event, uuid));
         order = Some(event.order);
     }
     events
@@ -328,7 +329,11 @@ fn a_consumer_that_lost_its_partition_changes_nothing_that_the_new_one_has_done(
 fn a_replayed_event_is_judged_by_its_version_like_any_other() {
     let life = a_life(1, 0);
     let mut inbox = inbox(&life);
-    let replayed = |event: &Event| Event { replayed: true, ..event.clone() };
+    let replayed = |event: &Event| {
+        let mut replayed = event.clone();
+        replayed.replayed = true;
+        replayed
+    };
     let _ = run(deliver(&mut inbox, &life[1]));
     assert_eq!(run(deliver(&mut inbox, &replayed(&life[0]))), Outcome::Stale);
     let applied = Outcome::Applied { filled: 0, missing: 0 };

@@ -23,9 +23,18 @@ pub fn additions_are_wanted() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some()
 }
 
-/// Each event with its name.
+/// Each event with its name, as it is stored.
 #[must_use]
 pub fn published_events() -> Vec<(String, EventRecord)> {
+    let freeze = |(name, event, id, origin): (_, OrderEvent, _, Origin)| {
+        (name, EventRecord::freeze(&event, id, &origin).expect("plain JSON"))
+    };
+    published_changes().into_iter().map(freeze).collect()
+}
+
+/// The same, as the domain has it: the event's name, the event, its id and what caused it.
+#[must_use]
+pub fn published_changes() -> Vec<(String, OrderEvent, Uuid, Origin)> {
     let mut cases: Vec<(String, OrderEvent, Origin)> = Vec::new();
     let mut case = |name: &str, event: &OrderEvent, origin: &Origin| {
         cases.push((name.to_owned(), event.clone(), origin.clone()));
@@ -79,14 +88,9 @@ pub fn published_events() -> Vec<(String, EventRecord)> {
     case("created-with-200-of-the-largest-lines", &placed(largest(), noon()), &plain);
     let odd = Origin { correlation_id: "cart \"7\" \\ é 💡".to_owned(), traceparent: None };
     case("cancelled-with-unusual-characters", &unusual(), &odd);
-    cases.into_iter().zip(1_u128..).map(frozen).collect()
-}
-
-fn frozen(
-    ((name, event, origin), number): ((String, OrderEvent, Origin), u128),
-) -> (String, EventRecord) {
-    let id = Uuid::from_u128(0x019a_ab12_3456_7890_8abc_def0_0000_0000 | number);
-    (name, EventRecord::freeze(&event, id, &origin).expect("plain JSON"))
+    let id = |number: u128| Uuid::from_u128(0x019a_ab12_3456_7890_8abc_def0_0000_0000 | number);
+    let numbered = cases.into_iter().zip(1..);
+    numbered.map(|((name, event, origin), number)| (name, event, id(number), origin)).collect()
 }
 
 /// 200 lines, each as large as a line may be, with the largest ids.
