@@ -13,7 +13,6 @@ mod place;
 mod reader;
 mod replace_lines;
 mod stream;
-mod time;
 mod values;
 
 use order_app::orders::PlaceOrder;
@@ -26,11 +25,11 @@ use replace_lines::NewLines;
 pub(crate) use change_status::read as change_status;
 pub(crate) use digest::{Digest, Digested, fingerprint};
 pub(crate) use events::{EventBody, batch as event_batch};
-pub(crate) use order::{LineOutBody, OrderBody, OrderPageBody, etag, order, page as order_page};
+pub(crate) use order::{OrderBody, OrderPageBody, etag, order, page as order_page};
 pub(crate) use place::read as place_order;
 pub(crate) use replace_lines::read as replace_lines;
 pub(crate) use stream::EventStream;
-pub(crate) use time::read as time;
+pub(crate) use values::time;
 
 /// The schemas of the bodies that the main port reads.
 pub(crate) fn schemas() -> Map<String, Value> {

@@ -33,11 +33,6 @@ use crate::schema;
         orders::history,
         orders::stream,
     ),
-    components(schemas(
-        body::LineOutBody,
-        body::OrderBody,
-        body::OrderPageBody,
-    )),
 )]
 struct Document;
 
@@ -74,18 +69,6 @@ pub fn openapi_json() -> String {
         operations::replay,
         operations::cancel_replay,
     ),
-    components(schemas(
-        body::operations::EventsOverview,
-        body::operations::Shard,
-        body::operations::ParkedOrder,
-        body::operations::ParkedOrders,
-        body::operations::ParkedOrderDetails,
-        body::operations::SkippedEvent,
-        body::operations::SkippedEvents,
-        body::operations::RedrivenOrders,
-        body::operations::Replay,
-        body::operations::Replays,
-    )),
 )]
 struct ManagementDocument;
 

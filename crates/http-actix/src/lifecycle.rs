@@ -75,19 +75,3 @@ impl Lifecycle {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lifecycle_never_goes_back() {
-        let lifecycle = Lifecycle::new();
-        assert_eq!(lifecycle.phase(), Phase::Starting);
-        lifecycle.advance(Phase::Ready);
-        assert!(lifecycle.accepts_traffic());
-        lifecycle.advance(Phase::Draining);
-        lifecycle.advance(Phase::Ready);
-        assert!(lifecycle.is_draining());
-    }
-}

@@ -1,7 +1,7 @@
 //! What single values must be: how each type of the domain is read from JSON text, what the OpenAPI
 //! document says of it, and how it counts for a fingerprint.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use order_domain::{
     Amount, AmountError, CancelReason, ClientReference, Currency, CustomerId, InvalidId, MAX_ID,
     Note, OrderEventKind, OrderId, OrderStatus, ProductId, ProductName, Quantity, TextError,
@@ -12,7 +12,6 @@ use serde_json::{Value as Json, json};
 
 use super::digest::{Digest, Digested};
 use super::reader::{At, Noted, Reading, Value, Wrong};
-use super::time;
 
 const INVALID_TYPE: &str = "invalid_type";
 pub(super) const INVALID_FORMAT: &str = "invalid_format";
@@ -78,7 +77,7 @@ values! {
         .and_then(|number| Self::new(number).map_err(out_of_range));
     OrderEventKind: json!({"type": "string"}), |value| string(value)?.parse().map_err(unknown_value);
     DateTime<Utc>: json!({"type": "string", "format": "date-time"}),
-        |value| time::read(&string(value)?).map_err(|rule| Wrong::new(INVALID_FORMAT, rule)),
+        |value| time(&string(value)?).map_err(|rule| Wrong::new(INVALID_FORMAT, rule)),
         |time, digest| digest.number(time.timestamp_micros());
     bool: json!({"type": "boolean"}), |value| serde_json::from_str(value.get())
         .map_err(|_| Wrong::new(INVALID_TYPE, "must be true or false"));
@@ -256,4 +255,23 @@ pub(super) fn integer(value: &RawValue, message: impl Fn() -> String) -> Result<
 /// Whether a value that is known to be JSON is a number.
 fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// Reads a time as RFC 3339 spells it. Orders have microseconds: a finer bound is rounded up, which
+/// selects the same orders. So does a bound moved into the years that every database can compare.
+pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| {
+        "must be a time as in RFC 3339, such as 2026-11-22T12:00:00Z (a + is written %2B)"
+            .to_owned()
+    })?;
+    let exact = read.to_utc();
+    let cut = exact.trunc_subsecs(6);
+    let micros = if cut < exact {
+        cut.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(cut)
+    } else {
+        cut
+    };
+    let bound = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or(micros);
+    // 1970-01-01T00:00:00Z and 9999-12-31T00:00:00Z.
+    Ok(micros.clamp(bound(0), bound(253_402_214_400)))
 }

@@ -126,52 +126,14 @@ fn is_sensible(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
     use order_testkit::RandomEntropy;
 
     use super::*;
 
-    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-
-    fn trace(sent: Option<&str>, sampling: Option<f64>) -> Trace {
-        let mut headers = HeaderMap::new();
-        if let Some(sent) = sent {
-            let value = HeaderValue::from_str(sent).unwrap();
-            headers.insert(HeaderName::from_static("traceparent"), value);
-        }
-        Trace::of(&headers, &RandomEntropy, sampling)
-    }
-
-    fn of_events(trace: &Trace) -> TraceContext {
-        TraceContext::parse(&trace.origin().traceparent.unwrap()).unwrap()
-    }
-
     #[test]
-    fn without_recording_what_a_client_sent_is_carried_on_as_it_came() {
-        let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
-        let known = trace(Some(&sent), None);
-        assert_eq!((known.id.as_str(), known.origin().traceparent), (TRACE, Some(sent)));
-        let unknown = trace(None, None);
-        assert_eq!((unknown.id.len(), unknown.origin().traceparent), (32, None));
-    }
-
-    #[test]
-    fn with_recording_each_request_is_a_span_of_its_own_in_the_client_s_trace() {
-        for (flags, is_sampled) in [("01", true), ("00", false)] {
-            let sent = format!("00-{TRACE}-b7ad6b7169203331-{flags}");
-            let (one, other) = (trace(Some(&sent), Some(0.5)), trace(Some(&sent), Some(0.5)));
-            let (first, second) = (of_events(&one), of_events(&other));
-            assert_eq!((one.id.as_str(), first.is_sampled), (TRACE, is_sampled));
-            assert_eq!(first.trace_id, second.trace_id);
-            assert_ne!(first.span_id, second.span_id);
-            assert_ne!(first.span_id, 0xb7ad_6b71_6920_3331);
-        }
-    }
-
-    #[test]
-    fn of_the_traces_that_begin_here_the_share_is_recorded_that_was_asked_for() {
-        let recorded =
-            |share| (0..4_000).filter(|_| of_events(&trace(None, Some(share))).is_sampled).count();
+    fn the_set_share_of_the_traces_that_begin_here_is_recorded() {
+        let is_recorded = |share| Own::of(None, &RandomEntropy, share).context.is_sampled;
+        let recorded = |share| (0..4_000).filter(|_| is_recorded(share)).count();
         assert_eq!((recorded(0.0), recorded(1.0)), (0, 4_000));
         let tenth = recorded(0.1);
         assert!((250..=550).contains(&tenth), "{tenth}");

@@ -4,7 +4,6 @@
 mod overview;
 mod parked;
 mod replays;
-mod skipped;
 
 use std::future::{Ready, ready};
 
@@ -21,7 +20,6 @@ use crate::request::{self, Query, integer};
 pub(crate) use overview::*;
 pub(crate) use parked::*;
 pub(crate) use replays::*;
-pub(crate) use skipped::*;
 
 /// The most entries of a page, and how many it has when the request does not say.
 const PAGE: (i64, i64) = (500, 100);

@@ -1,6 +1,6 @@
 //! Health in Spring Boot's shapes.
 
-use http_actix::{HttpSettings, Phase};
+use http_actix::{HttpSettings, Lifecycle, Phase};
 use order_app::ports::StoreError;
 use order_testkit::{InMemoryStore, Method};
 use serde_json::json;
@@ -108,4 +108,14 @@ async fn metrics_are_served_as_prometheus_reads_them() {
     let metrics = service.call("GET", "/actuator/prometheus").await;
     assert_eq!(metrics.text(), "up 1\n");
     assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+}
+
+#[test]
+fn a_lifecycle_never_goes_back() {
+    let lifecycle = Lifecycle::new();
+    assert_eq!(lifecycle.phase(), Phase::Starting);
+    lifecycle.advance(Phase::Ready);
+    lifecycle.advance(Phase::Draining);
+    lifecycle.advance(Phase::Ready);
+    assert_eq!(lifecycle.phase(), Phase::Draining);
 }

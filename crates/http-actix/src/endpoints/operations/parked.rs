@@ -1,17 +1,18 @@
-//! `/actuator/events/parked`: orders that cannot be published for now.
+//! `/actuator/events/parked`: orders that cannot be published for now; and `/actuator/events/skipped`:
+//! the events that operators left out.
 
 use actix_web::HttpResponse;
 use order_app::operations::Operations;
 use order_app::ports::SHARDS;
-use order_domain::{MAX_ID, OrderId};
+use order_domain::{InvalidId, MAX_ID, OrderId};
 
 use super::{Call, limit};
 use crate::body::operations::{
-    self as body, ParkedOrderDetails, ParkedOrders, RedrivenOrders, SkippedEvent,
+    self as body, ParkedOrderDetails, ParkedOrders, RedrivenOrders, SkippedEvent, SkippedEvents,
 };
 use crate::problem::Problem;
 use crate::request::{Query, integer};
-use crate::schema::{ParkedPath, ParkedQuery};
+use crate::schema::{ParkedPath, ParkedQuery, SkippedQuery};
 
 /// List parked orders, by their ids
 #[utoipa::path(
@@ -104,4 +105,34 @@ pub(crate) async fn skip(call: Call) -> Result<HttpResponse, Problem> {
     let skip = async move |all: Operations| all.skip(order, asked.sequence, &asked.reason).await;
     let skipped = call.ask(skip).await?;
     Ok(HttpResponse::Accepted().json(SkippedEvent::from(&skipped)))
+}
+
+/// List skipped events, by order and sequence
+#[utoipa::path(
+    get,
+    path = "/actuator/events/skipped",
+    operation_id = "listSkippedEvents",
+    tag = "events",
+    params(SkippedQuery),
+    responses((status = 200, description = "One page of skipped events.", body = SkippedEvents)),
+)]
+pub(crate) async fn skipped(call: Call) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&call.request)?;
+    let order = query.one("orderId", |text| {
+        text.parse::<OrderId>().map_err(|error: InvalidId| error.to_string())
+    });
+    let after = query.one("after", position);
+    let limit = limit(&mut query);
+    query.finish()?;
+    let after = after.unwrap_or_default();
+    let page = call.ask(async move |all| all.skipped(after, order, limit).await).await?;
+    Ok(HttpResponse::Ok().json(SkippedEvents::from(&page)))
+}
+
+/// Where a page ends, as its `next` says.
+fn position(text: &str) -> Result<(i64, i64), String> {
+    let wrong = || "must be the `next` of a page".to_owned();
+    let (order, sequence) = text.split_once('.').ok_or_else(wrong)?;
+    let part = |text: &str| integer(text, 1, MAX_ID).map_err(|_| wrong());
+    Ok((part(order)?, part(sequence)?))
 }
