@@ -21,8 +21,7 @@ use std::time::Duration;
 
 use order_app::currencies::Currencies;
 use settings_spring::{
-    CONFIG_SERVER, Catalogue, ConfigServer, LoadError, Occasion, PROFILE, PROFILES, Reader,
-    Service, complete,
+    CONFIG_SERVER, Catalogue, ConfigServer, PROFILE, PROFILES, Reader, Service, complete,
 };
 
 pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
@@ -30,7 +29,7 @@ pub use kafka::Kafka;
 pub use logging::{Format, Logging};
 pub use management::Management;
 pub use server::Requests;
-pub use settings_spring::Inputs;
+pub use settings_spring::{Inputs, LoadError, Occasion};
 pub use stop::Stop;
 pub use storage::{Database, Storage};
 pub use tracing::Tracing;

@@ -66,8 +66,7 @@ pub(super) async fn run(
         _ => 0,
     };
     let job = ReplayJob { id, plan: Arc::new(plan), progress: ended.clone() };
-    let told =
-        print(&show::show(&http_actix::operations::Replay::of(&job, SystemClock.now()), json));
+    let told = print(&show(&operations::Replay::of(&job, SystemClock.now()), json));
     if code == 0 && ended.unreadable > 0 {
         return Ok(complain("some events cannot be read, and were left out", INCOMPLETE));
     }
