@@ -28,7 +28,7 @@ use tracing::{Instrument as _, Span};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
-pub(crate) use permits::{permit_of, refused, run_to_end, take as take_permit};
+pub(crate) use permits::{permit_of, refused, run_to_end, take_permit};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
 

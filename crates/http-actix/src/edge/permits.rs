@@ -42,7 +42,7 @@ pub(super) fn enter(
 }
 
 /// Takes a permit for a request, unless it has one.
-pub(crate) fn take(request: &HttpRequest, app: &web::Data<App>) -> Result<(), Problem> {
+pub(crate) fn take_permit(request: &HttpRequest, app: &web::Data<App>) -> Result<(), Problem> {
     if !request.extensions().contains::<Permit>() {
         let permit = count(app).map_err(refused)?;
         request.extensions_mut().insert(permit);

@@ -8,8 +8,9 @@
 )]
 
 mod crates;
-
+mod imports;
 mod sizes;
+mod walks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
