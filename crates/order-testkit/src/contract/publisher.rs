@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use order_app::events::{EventRecord, SOURCE, timestamp};
+use order_app::events::{EventRecord, timestamp};
 use order_app::ports::{EventPublisher, EventReplayer};
 
 use crate::BoxFuture;
@@ -78,7 +78,7 @@ impl Delivered {
             ("specversion", "1.0".to_owned()),
             ("id", event.id.to_string()),
             ("type", event.kind.as_str().to_owned()),
-            ("source", SOURCE.to_owned()),
+            ("source", "/order-service".to_owned()),
             ("subject", key.clone()),
             ("time", timestamp(event.occurred_at)),
             ("datacontenttype", "application/json".to_owned()),
