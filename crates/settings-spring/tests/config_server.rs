@@ -1,6 +1,8 @@
 //! Settings from config servers: what is asked, what becomes of the answer, and what happens without
 //! one. The stub answers in place of a real server.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken expectation ends a test")]
+
 mod shop;
 mod stub;
 
