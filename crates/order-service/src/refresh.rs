@@ -65,7 +65,7 @@ struct State {
     /// The changes that were read and need a restart.
     waiting: BTreeMap<String, Change>,
     imported: Vec<Imported>,
-    /// Since when `imported` is as it is.
+    /// When `imported` last changed.
     since: DateTime<Utc>,
     copies: Arc<Copies>,
     warnings: Vec<String>,

@@ -1,5 +1,5 @@
-//! The program itself: what it prints and how it exits, before and without serving. What settings
-//! mean is tested in `src/settings/tests.rs`.
+//! The program itself: what it prints and how it exits, before and without serving. The meaning of
+//! settings is tested in `src/settings/tests.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
 
@@ -76,7 +76,7 @@ fn properties_of_kafka_are_checked_with_everything_else_and_not_shown() {
         assert!(message.contains(part), "{part} is not in {message}");
     }
     assert!(!message.contains("hunter2"), "{message}");
-    // Nobody is talked to without servers.
+    // Without servers, no properties are checked.
     let output = run(&["config", "--spring.kafka.properties.acks=1"], &[]);
     assert!(output.status.success(), "{}", err(&output));
 }

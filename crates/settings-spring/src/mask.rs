@@ -4,7 +4,7 @@
 
 use crate::names::squashed;
 
-/// Shown in place of a secret.
+/// Shown instead of a secret.
 pub(crate) const HIDDEN: &str = "******";
 
 /// Whether the value of a parameter in a URL may be shown, by the parameter's name.

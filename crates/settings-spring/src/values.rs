@@ -1,6 +1,6 @@
-//! Reading the text of a value: functions for [`Key::parse`](crate::Key). Each takes the whole text. If
-//! the text is no value as its documentation says, it returns [`Fault::SHAPE`]; what a key allows is
-//! told by its row.
+//! Reading the text of a value: functions for [`Key::parse`](crate::Key). Each takes the whole text. It
+//! returns [`Fault::SHAPE`] if the text is not what its documentation says. A message then repeats what
+//! the key allows, which stands in its row.
 
 #![expect(clippy::missing_errors_doc, reason = "the module tells the one error of all functions")]
 

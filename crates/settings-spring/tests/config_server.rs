@@ -1,5 +1,5 @@
 //! Settings from config servers: what is asked, what becomes of the answer, and what happens without
-//! one. The stub answers in place of a real server.
+//! one. A stub answers instead of a real server.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a broken expectation ends a test")]
 
@@ -15,7 +15,7 @@ use settings_spring::{ImportedFrom, Occasion};
 use crate::shop::{Case, Loaded, PLANTED, effective};
 use crate::stub::{Reply, Stub};
 
-/// A case with this import, and hardly a pause between tries.
+/// A case with this import, and short pauses between tries.
 fn importing(import: &str) -> Case {
     let case = Case::new().option("spring.cloud.config.retry.initial-interval", "1ms");
     case.local(&format!("spring.config.import={import}\n"))
@@ -238,7 +238,7 @@ fn an_optional_import_falls_back_to_the_last_good_copy_and_then_to_local_setting
     assert_eq!(loaded.copies.write(), [""; 0]);
     assert!(!copy.exists(), "a copy is not kept again");
 
-    // What asks for something else is not answered from it.
+    // The copy does not count for another question.
     let other = case.option("spring.profiles.active", "prod");
     assert_eq!(other.loaded().settings.port, 1);
 }
@@ -269,7 +269,7 @@ fn at_a_refresh_an_optional_import_stays_as_it_was_and_the_others_are_refreshed(
     let import = format!("optional:configserver:{one_url},configserver:{two_url}");
     let case = importing(&import);
     let first = kept(&case);
-    // It does not take what is on the disk, which may be lost, for what applies.
+    // A refresh does not need the copies on the disk: they may be lost.
     fs::remove_dir_all(case.folder.path().join("config-cache")).unwrap();
     one.answers(Reply::Status(500));
     two.answers(Reply::Settings(r#""server.port": 3"#));
@@ -289,7 +289,7 @@ fn at_a_refresh_an_optional_import_stays_as_it_was_and_the_others_are_refreshed(
             matches!(&last.imported[1].from, ImportedFrom::Server { server, .. } if *server == two_url)
         );
     }
-    // The one that has to answer does not.
+    // The server that is needed does not answer.
     two.answers(Reply::Status(500));
     case.missing(Occasion::Refresh { last: &last.copies });
     one.answers(Reply::Settings(""));
@@ -303,11 +303,11 @@ fn a_refresh_takes_nothing_away_because_nobody_answers() {
     let case = optional(&stub);
     let last = kept(&case);
     stub.answers(Reply::Status(500));
-    // What was never asked for cannot stay as it was.
+    // An import that was never asked for has no settings to stay at.
     let other = case.option("spring.cloud.config.label", "next");
     let said = other.missing(Occasion::Refresh { last: &last.copies });
     assert!(said.ends_with("it answered 500; there is no copy of them"), "{said}");
-    // Who runs on local settings alone goes on with them.
+    // A service on local settings alone stays on them.
     let start = other.loaded();
     let again = refreshed(&other, &start);
     assert_eq!(again.imported, start.imported);

@@ -40,7 +40,7 @@ impl Case {
             now: || DateTime::UNIX_EPOCH,
             tell: |_| {},
         };
-        // As at a start: without a runtime.
+        // Settings are loaded without a runtime, as at a start.
         let read = inputs.clone();
         let load = std::thread::spawn(move || settings::load(&read, Occasion::Start));
         let loaded = load.join().unwrap().unwrap();
@@ -76,7 +76,7 @@ impl Case {
     }
 }
 
-/// Another one each time, as in a process.
+/// Other bits each time, as in a process.
 fn random() -> u128 {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -121,7 +121,7 @@ async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
     assert_eq!(case.stop.get().delay, Duration::from_secs(2));
     assert_eq!(case.levels.of("order_app"), LevelFilter::DEBUG);
 
-    // They stay named, until the file is as it was.
+    // The waiting changes stay named until the file is as it was.
     let again = case.refresher.now().await.unwrap();
     assert_eq!(
         (told(&again.applied), told(&again.waiting)),
@@ -190,7 +190,7 @@ async fn the_state_tells_where_the_settings_come_from() {
         import(),
         json!({"settings": "order-service/default", "from": "server", "server": stub.url(), "version": "c0ffee"})
     );
-    // The copy is that of the refresh.
+    // The refresh has written the copy.
     stub.answers(Reply::Status(500));
     let inputs = case.refresher.0.inputs.clone();
     let restarted = tokio::task::spawn_blocking(move || settings::load(&inputs, Occasion::Start));

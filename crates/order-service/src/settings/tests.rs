@@ -191,7 +191,7 @@ fn credentials_come_from_the_highest_layer_that_has_some() {
     assert_eq!(case.url(), "mysql://u2:p2@h:3306/o");
 }
 
-/// Every place in which a secret can stand, each with something wrong somewhere.
+/// Secrets are planted in every key that can hold one, first in right and then in wrong values.
 #[test]
 fn no_secret_is_ever_shown() {
     let right = Case::new()

@@ -1,5 +1,5 @@
-//! The service with real Spring Cloud Config servers: what they give, when they are down, when they
-//! die, and what a refresh changes. Servers that misbehave are in `src/settings/remote/tests.rs`.
+//! The service with real Spring Cloud Config servers: the settings that they give, servers that are down
+//! or die, and what a refresh changes. Servers that misbehave are in the tests of `settings-spring`.
 
 #![expect(
     clippy::indexing_slicing,
@@ -50,18 +50,18 @@ impl Shop {
     /// What health says of the settings.
     fn settings(&self) -> Value {
         let health = client().get(format!("{}/health", self.operators)).send().unwrap();
-        assert_eq!(health.status(), StatusCode::OK, "settings take nobody out of service");
+        assert_eq!(health.status(), StatusCode::OK, "settings take no instance out of service");
         health.json::<Value>().unwrap()["components"]["clientConfigServer"].clone()
     }
 
-    /// The status of an answer to an order in a currency.
+    /// The status with which an order in a currency is answered.
     fn order_in(&self, currency: &str) -> u16 {
         let mut order = support::an_order(42);
         order["currency"] = json!(currency);
         self.service.post("/orders", &order).status().as_u16()
     }
 
-    /// What an order without a currency is in.
+    /// The currency of an order that names none.
     fn default_currency(&self) -> String {
         let mut order = support::an_order(42);
         order.as_object_mut().unwrap().remove("currency");
@@ -298,7 +298,7 @@ fn a_server_that_dies_holds_up_a_refresh_only_where_it_is_needed() {
     let log = || without.service.log();
     assert!(log().contains("settings stay as they were last given, at 20"), "{}", log());
 
-    // It goes on so, and is said once.
+    // The server stays down, and the log says so once.
     assert_eq!(without.refresh().1, json!([]));
     assert_eq!(log().matches("settings stay as they were last given").count(), 1, "{}", log());
     own.start_again();
@@ -363,7 +363,7 @@ fn a_server_that_dies_leaves_the_settings_and_the_last_good_copy() {
         options
     };
 
-    // A wrong password is an error where the settings are needed, and said where they are not.
+    // A wrong password ends a start that needs the settings; otherwise a warning names it.
     let wrong = ["--spring.cloud.config.username=ann", "--spring.cloud.config.password=wr0ng"];
     let mut needed = with(&wrong);
     needed.push("--spring.cloud.config.fail-fast=true".to_owned());
@@ -392,7 +392,7 @@ fn a_server_that_dies_leaves_the_settings_and_the_last_good_copy() {
     shop.service.signal("KILL");
     let _ = shop.service.wait();
 
-    // The copy outlives both.
+    // The copy outlives the server and the service.
     let elsewhere = fresh_folder();
     let cache = folder.join("config-cache");
     let copy = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
@@ -437,7 +437,7 @@ fn servers_are_found_in_eureka() {
     ]);
     let folder = fresh_folder();
     let found = eventually(|| {
-        // The registry shows what is new after a while.
+        // The registry shows a new instance after a while.
         let output = run(&folder, &["config"], &options);
         output.status.success() && String::from_utf8_lossy(&output.stdout).contains("USD,EUR")
     });

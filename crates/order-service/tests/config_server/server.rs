@@ -1,5 +1,5 @@
-//! Real config servers: the one that `deploy/stack` has started for all tests, which serves a folder
-//! of files, and one of a test's own, which asks for a password and may be killed.
+//! Real config servers. `deploy/stack` starts one for all tests: it serves a folder of files. A test
+//! starts a server of its own to ask for a password, or to kill it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const HELP: &str = "start it with `deploy/stack up config` and run `eval \"$(dep
 
 /// An application of a test's own on a server.
 pub(crate) struct App {
-    /// Its name, which nobody else uses.
+    /// Its name, which no other test uses.
     pub(crate) name: String,
     /// The server, without credentials.
     pub(crate) server: String,
@@ -47,15 +47,15 @@ impl App {
         fs::write(path, text).unwrap();
     }
 
-    /// The same under a label, a folder for this server, which begins with the name of this application.
+    /// The same under a label: a folder whose name begins with the name of this application.
     pub(crate) fn labelled(&self, label: &str, rest: &str, text: &str) {
         let folder = self.served.join(label);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(format!("{}{rest}", self.name)), text).unwrap();
     }
 
-    /// What the server gives for a question, as any of its clients puts it together: of the sources
-    /// that have a key, the first counts.
+    /// The settings that the server gives for a question, put together as its clients do: of the
+    /// sources that have a key, the first counts.
     pub(crate) fn given(&self, question: &str) -> Map<String, Value> {
         let url = format!("{}/{}/{}", self.server, self.name, question.trim_end_matches('/'));
         let answer: Value = client().get(url).send().unwrap().json().unwrap();
@@ -111,7 +111,7 @@ impl OwnServer {
         own
     }
 
-    /// Ends it as a power failure would.
+    /// Ends it without a warning, as a power failure does.
     pub(crate) fn kill(&self) {
         let pid = fs::read_to_string(self.folder.join("config/pid")).unwrap();
         let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();

@@ -98,14 +98,14 @@ keys! {
         "The name under which they are registered.", values::text;
 }
 
-/// What the engine must be told to import settings from config servers.
+/// What the engine must know to import settings from config servers.
 #[derive(Debug, Clone, Copy)]
 pub struct ConfigServer {
     /// The key `spring.application.name`, with the service's own default: what a server is asked for.
     pub name: &'static Key<String>,
     /// The key of the folder that holds the last good copies. They may hold secrets.
     pub copies: &'static Key<String>,
-    /// The sender that requests name: `name/version`.
+    /// Sent as `user-agent` with each request: `name/version`.
     pub user_agent: &'static str,
     /// Where servers are looked up if `spring.cloud.config.discovery.enabled` asks for it. The function
     /// reads the registry's settings: `None` if they are wrong; or in words why there is no registry.

@@ -1,6 +1,6 @@
 //! Java's `.properties`, with Spring's `#---` between documents. Parsed by hand: `java-properties`
-//! drops the blanks at the end of a value and refuses the escapes of characters above U+FFFF, which
-//! Java reads.
+//! refuses the escapes of characters above U+FFFF, and it reads escapes in comments, so that
+//! `# C:\users` is an error.
 
 use super::{Document, Malformed};
 use crate::layers::{Entry, Layer, Origin};

@@ -1,5 +1,5 @@
-//! A config server for tests that answers as it is told, well or badly. It runs on a thread of its own,
-//! because settings are loaded without a runtime, and ends with the process.
+//! A config server for tests that gives the answer that a test sets, right or wrong. It runs on a thread
+//! of its own, because settings are loaded without a runtime, and ends with the process.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
