@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A source of random bits. They spread retries, so that instances which failed together do not
-/// come back together.
+/// return together.
 pub type Random = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The wall clock and randomness.

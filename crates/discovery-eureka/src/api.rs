@@ -1,5 +1,5 @@
 //! Eureka's REST interface, one request to one server at a time. Every request has a deadline, every
-//! answer a largest size, and nothing but success is a success.
+//! answer a largest size, and only a status of success (2xx) counts as one.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct Api {
     timeout: Duration,
 }
 
-/// What a server says to a heartbeat.
+/// What a server answers to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     /// It knows the instance.
@@ -104,7 +104,7 @@ impl Api {
         self.tell(Method::PUT, url).await
     }
 
-    /// Puts a status in the place of the instance's own, for all others to see.
+    /// Puts a status in the place of the instance's own.
     pub(crate) async fn override_status(
         &self,
         server: &ServerUrl,
@@ -129,7 +129,7 @@ impl Api {
         self.tell(Method::PUT, url).await
     }
 
-    /// Removes this instance, its override too.
+    /// Removes this instance, and the operator's status with it.
     pub(crate) async fn deregister(
         &self,
         server: &ServerUrl,

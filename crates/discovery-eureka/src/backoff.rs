@@ -1,5 +1,5 @@
-//! How long to wait before trying again: twice as long each time, up to a limit, and less by a
-//! random part of up to one half, so that instances which failed together do not come back together.
+//! Pauses between attempts. Each is twice as long as the one before, up to a limit, and shorter by a
+//! random part of up to one half, so that instances which failed together do not return together.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Backoff {
         Self { random, longest, failures: 0 }
     }
 
-    /// All is well again.
+    /// Starts again with the shortest pause.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -50,7 +50,7 @@ impl Failure {
     }
 }
 
-/// No server was of use: each with its reason, in the order in which they were asked.
+/// Why each server was of no use, in the order in which they were asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failures(pub Vec<(ServerUrl, Failure)>);
 

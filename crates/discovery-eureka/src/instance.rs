@@ -1,4 +1,4 @@
-//! An instance of some service, as the registry knows it.
+//! An instance of a service, as the registry knows it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct Instance {
     pub secure_port: Option<u16>,
     /// What else it says of itself.
     pub metadata: BTreeMap<String, String>,
-    /// When it last said something new, in milliseconds since 1970 by its own clock.
+    /// When it last registered, in milliseconds since 1970 by its own clock.
     pub last_dirty_millis: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl Instance {
 pub enum Status {
     /// Must not be sent requests: its health check failed.
     Down,
-    /// Must not be sent requests: shut out on purpose.
+    /// Must not be sent requests: out of service on purpose.
     OutOfService,
     /// Is about to start.
     Starting,

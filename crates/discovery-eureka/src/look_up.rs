@@ -39,7 +39,7 @@ pub async fn look_up(
     let mut backoff = Backoff::new(random, patience);
     let begun = Instant::now();
     loop {
-        let because = match everybody(&api, servers).await {
+        let because = match all_instances(&api, servers).await {
             Ok(all) => return Ok(serving(all, service)),
             Err(because) => because,
         };
@@ -51,8 +51,8 @@ pub async fn look_up(
     }
 }
 
-/// All instances that the first server knows that answers.
-async fn everybody(
+/// All instances, from the first server that answers.
+async fn all_instances(
     api: &Api,
     servers: &EurekaServers,
 ) -> Result<impl Iterator<Item = Instance> + use<>, Failures> {
@@ -74,7 +74,7 @@ fn serving(all: impl Iterator<Item = Instance>, service: &str) -> Vec<Instance> 
     };
     let mut found: Vec<_> =
         all.filter(|instance| instance.status == Status::Up && is_named(instance)).collect();
-    // Servers list them in any order; who asks them one after the other wants a stable one.
+    // Servers list instances in any order; callers try them in this one.
     found.sort_by(|a, b| (&a.app, &a.id).cmp(&(&b.app, &b.id)));
     found
 }

@@ -10,11 +10,10 @@ use crate::instance::Status;
 use crate::server_url::ServerUrl;
 use crate::settings::{InstanceSettings, Page};
 
-/// Metadata with which an instance says that it is itself that put it out of service, because it is
-/// stopping.
+/// The metadata of an instance that took itself out of service, because it is stopping.
 pub(crate) const STOPPING: &str = "stopping";
 
-/// This instance, but for what changes.
+/// The unchanging part of a registration.
 #[derive(Debug)]
 pub(crate) struct Presence {
     settings: InstanceSettings,
@@ -25,14 +24,14 @@ pub(crate) struct Presence {
     pub(crate) id: String,
 }
 
-/// What changes from one registration to the next.
+/// The part of a registration that changes.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// Where this instance is reached, unless the settings say so.
+    /// Where this instance is reached, unless the settings name an address.
     pub(crate) address: IpAddr,
-    /// When this was new, in milliseconds since 1970.
+    /// When this registration was made, in milliseconds since 1970.
     pub(crate) dirty_millis: u64,
-    /// An operator's word that the server may have forgotten.
+    /// The operator's status, which the server may have forgotten.
     pub(crate) overridden: Option<Status>,
 }
 
@@ -91,7 +90,7 @@ impl Presence {
         let port =
             settings.management_port.map(|port| ("management.port".into(), port.to_string()));
         let own = settings.metadata.iter().map(|(key, value)| (key.clone(), value.clone()));
-        // What the settings say comes last, and holds.
+        // Last, so that the settings win.
         port.into_iter().chain(own).map(|(key, value)| (key, Value::String(value))).collect()
     }
 
@@ -114,7 +113,7 @@ fn port(number: u16, enabled: bool) -> Value {
     json!({"$": number, "@enabled": enabled.to_string()})
 }
 
-/// The name that the machine has for itself.
+/// The machine's host name.
 fn machine_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
@@ -123,8 +122,8 @@ fn machine_name() -> String {
     }
 }
 
-/// The address of this machine that faces a server. Nothing is sent: the system only chooses a
-/// route.
+/// The address of this machine that faces a server. Nothing is sent: connecting a UDP socket only
+/// makes the system choose a route.
 pub(crate) async fn address_facing(server: &ServerUrl) -> std::io::Result<IpAddr> {
     let mut found = lookup_host(server.host_and_port()).await?;
     let server = found.next().ok_or(std::io::ErrorKind::NotFound)?;

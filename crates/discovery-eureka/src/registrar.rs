@@ -1,5 +1,5 @@
 //! The task that keeps this instance registered: heartbeats, another registration when a server has
-//! forgotten it, the next server when one fails, and at the end an orderly leave.
+//! forgotten it, the next server when one fails, and at the end the deregistration.
 
 use std::mem;
 use std::sync::Arc;
@@ -26,12 +26,12 @@ pub(crate) struct Registrar {
     state: watch::Sender<State>,
 }
 
-/// What there is to tell a server.
+/// What a server is told.
 #[derive(Debug, Clone, Copy)]
 enum Errand {
-    /// This instance is alive, and has to be registered where it is not known.
+    /// This instance is alive; a server that does not know it gets the registration.
     Keep,
-    /// It is alive but takes no requests.
+    /// It is alive and takes no requests.
     Linger,
     /// It takes no more requests.
     ShutOut,
@@ -39,7 +39,7 @@ enum Errand {
     Leave,
 }
 
-/// This instance, in its dealings with one server after the other.
+/// This instance, as it deals with one server at a time.
 struct Me {
     api: Api,
     who: Presence,
@@ -49,9 +49,9 @@ struct Me {
     may_be_known: bool,
     /// Whether some server has taken the registration.
     is_registered: bool,
-    /// When this instance last had something new to say, in milliseconds since 1970.
+    /// When this instance last registered, in milliseconds since 1970.
     dirty_millis: u64,
-    /// What an operator has last been seen to put in the place of `UP`.
+    /// The operator's status in the place of `UP`, as a server last showed it.
     overridden: Option<Status>,
 }
 
@@ -108,7 +108,7 @@ impl Registrar {
         }
     }
 
-    /// Registers and says again and again that this instance is alive. Never comes back.
+    /// Registers, then sends heartbeats. Never returns.
     async fn stay_up(&mut self) {
         let renewal = self.settings.instance.renewal();
         let mut backoff = Backoff::new(Arc::clone(&self.me.ambient.random), renewal);
@@ -129,8 +129,8 @@ impl Registrar {
         }
     }
 
-    /// Keeps the lease while requests are finished, or others would not see why this instance is
-    /// shut out. Nothing depends on it. Never comes back.
+    /// Keeps the lease while requests are finished, so that others see `OUT_OF_SERVICE` until the
+    /// end. A lost heartbeat does no harm. Never returns.
     async fn stay_out(&mut self) {
         loop {
             sleep(self.settings.instance.renewal()).await;
@@ -140,7 +140,7 @@ impl Registrar {
         }
     }
 
-    /// Tells any server, each of which has its share of the time; says why none was told.
+    /// Tells one server; each has its share of the time. Returns why none could be told.
     async fn farewell(&mut self, errand: Errand) -> Option<Failures> {
         if !self.me.may_be_known {
             return None;
@@ -150,7 +150,7 @@ impl Registrar {
         self.run_errand(errand, share).await.err()
     }
 
-    /// Tells one server after the other until one has heard; says which one that was.
+    /// Tells one server after the other until one succeeds; returns that one.
     async fn run_errand(
         &mut self,
         errand: Errand,
@@ -170,7 +170,7 @@ impl Registrar {
         Err(round.into_failures())
     }
 
-    /// Makes known how things stand, and logs it when that is news.
+    /// Publishes a state, and logs it when it is new.
     fn say(&self, standing: Standing) {
         self.state.send_if_modified(|state| {
             let is_news = state.standing != standing;
@@ -196,7 +196,7 @@ impl Me {
         match errand {
             Errand::Keep => self.keep(server).await,
             Errand::ShutOut => self.shut_out(server).await,
-            // A server that has forgotten this instance sends it nobody.
+            // A server that has forgotten this instance sends it no requests either.
             Errand::Linger => {
                 let (status, dirty) = (Status::OutOfService, self.dirty_millis);
                 self.api.beat(server, &self.who, status, dirty).await.map(drop)
@@ -205,7 +205,7 @@ impl Me {
         }
     }
 
-    /// Says that this instance is alive, and registers it where it is not known.
+    /// Sends a heartbeat, and registers this instance with a server that does not know it.
     async fn keep(&mut self, server: &ServerUrl) -> Result<(), Failure> {
         if self.is_registered {
             let known = self.api.beat(server, &self.who, Status::Up, self.dirty_millis).await?;
@@ -227,7 +227,7 @@ impl Me {
         let left = match self.api.find(server, &self.who).await {
             Ok(left) => left,
             Err(failure) if failure.is_out_of_reach() => return Err(failure),
-            // The registration itself will show what that means.
+            // If it matters, the registration fails, too.
             Err(_) => None,
         };
         self.may_be_known = true;
@@ -242,20 +242,20 @@ impl Me {
         Ok(())
     }
 
-    /// Draws the conclusions from what a server still has of this instance.
+    /// Takes over the status that an earlier run of this instance has on a server.
     async fn take_over(
         &mut self,
         server: &ServerUrl,
         left: Option<&Instance>,
     ) -> Result<(), Failure> {
         let Some(left) = left else {
-            // It has forgotten an operator's word, too, and is told again.
+            // It has forgotten the operator's status, too, and is told again.
             return Ok(());
         };
         self.overridden = left.overridden;
         if left.metadata.contains_key(STOPPING) {
-            // An earlier life shut itself out and was killed before it could leave. It was not an
-            // operator's word, and would hold for as long as this instance is alive.
+            // An earlier run took itself out of service and was killed before it could leave. That
+            // status is not an operator's, and would hold for as long as this instance is alive.
             self.api.deregister(server, &self.who).await?;
             self.overridden = None;
         }
@@ -275,7 +275,7 @@ impl Me {
     }
 
     async fn shut_out(&mut self, server: &ServerUrl) -> Result<(), Failure> {
-        // First, so that the status is never found without it.
+        // Before the status, so that the status never stands without the mark.
         self.api.annotate(server, &self.who, STOPPING, "true").await?;
         self.api.override_status(server, &self.who, Status::OutOfService).await.map(drop)
     }

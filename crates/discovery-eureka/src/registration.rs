@@ -1,5 +1,5 @@
-//! This process's place in the registry: what its owner asks for, and how things stand. The work is
-//! done in `registrar.rs`.
+//! The handle of this process's registration: what its owner asks for, and its state. `registrar.rs`
+//! does the work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::failure::Failures;
 use crate::instance::Status;
 use crate::server_url::ServerUrl;
 
-/// What is asked for. It only ever moves down this list, so that a late "ready" cannot undo a stop.
+/// What the owner asks for. It only moves down this list, so a late "ready" cannot undo a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wish {
     Hidden,
@@ -21,20 +21,20 @@ pub(crate) enum Wish {
 }
 
 /// The registration, from [`Registration::ready`] to [`Registration::stop`]. When it and all its
-/// clones are dropped before that, as in a crash, Eureka forgets the instance by itself after a
-/// while.
+/// clones are dropped before that, as in a crash, Eureka forgets the instance when its lease runs
+/// out.
 #[derive(Debug, Clone)]
 pub struct Registration {
     wish: Arc<watch::Sender<Wish>>,
     state: watch::Receiver<State>,
 }
 
-/// How things stand.
+/// The state of the registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// Whether this instance is registered.
     pub standing: Standing,
-    /// Since when it has been so, whatever the details.
+    /// Since when; a change of details alone does not move it.
     pub since: Instant,
 }
 
@@ -45,25 +45,25 @@ pub enum Standing {
     Hidden,
     /// Registered, and alive as far as the registry knows.
     Registered {
-        /// Who said so last.
+        /// The server that confirmed it last.
         server: ServerUrl,
-        /// What an operator has put in the place of `UP`.
+        /// The status that an operator has put in the place of `UP`.
         overridden: Option<Status>,
     },
     /// No server takes the registration or its renewal; others see this instance until its lease
     /// runs out.
     NotRegistered {
-        /// What is wrong with the servers.
+        /// Why each server was of no use.
         because: Failures,
     },
-    /// Shut out on purpose: others should not send requests any more.
+    /// Out of service on purpose: others should not send requests any more.
     OutOfService {
-        /// Why no server may know.
+        /// Why no server could be told.
         unheard: Option<Failures>,
     },
     /// Deregistered; the end.
     Gone {
-        /// Why no server may know; the lease runs out then.
+        /// Why no server could be told; the lease then runs out.
         unheard: Option<Failures>,
     },
 }
@@ -79,9 +79,9 @@ impl Registration {
     }
 
     /// Tells the registry that this instance takes no more requests, which others learn when they
-    /// read it next. Comes back when it is told, or when the time for that is over; see
-    /// [`Registration::state`]. Calling it twice does no harm, nor does calling it before
-    /// [`Registration::ready`], which then has no effect.
+    /// read it next. Returns when a server is told, or when the time limit is over; see
+    /// [`Registration::state`]. A second call has no effect. After a call before
+    /// [`Registration::ready`], that one has no effect.
     pub async fn out_of_service(&self) {
         self.ask(Wish::OutOfService);
         self.until(|standing| {
@@ -90,23 +90,23 @@ impl Registration {
         .await;
     }
 
-    /// Removes this instance from the registry, for good. Comes back as
+    /// Removes this instance from the registry, for good. Returns as
     /// [`Registration::out_of_service`] does.
     pub async fn stop(&self) {
         self.ask(Wish::Gone);
         self.until(|standing| matches!(standing, Standing::Gone { .. })).await;
     }
 
-    /// How things stand.
+    /// The present state.
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
     }
 
-    /// Waits until things stand in a certain way, which may be never.
+    /// Waits until the state is as wanted, which may be never.
     pub async fn until(&self, reached: impl Fn(&Standing) -> bool) -> State {
         let mut state = self.state.clone();
-        // It fails when the task is gone, at its end or with its runtime.
+        // It fails when the task has ended, by itself or with its runtime.
         let _ = state.wait_for(|state| reached(&state.standing)).await;
         state.borrow().clone()
     }
@@ -128,7 +128,7 @@ impl State {
     }
 }
 
-/// A line for health pages.
+/// One line, for health pages.
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,7 +10,7 @@ use reqwest::Url;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl(Url);
 
-/// A text is not the URL of a server. It does not repeat the text, which may hold a password.
+/// A text is not the URL of a server. The error does not repeat it, because it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a Eureka server is named by an http:// or https:// URL")]
 pub struct BadServerUrl;
@@ -31,8 +31,8 @@ impl FromStr for ServerUrl {
 }
 
 impl ServerUrl {
-    /// The URL of something on this server. Each segment is escaped. The credentials are in it, for
-    /// the HTTP client to take out.
+    /// The URL of a resource of this server. Each segment is escaped. The URL carries the
+    /// credentials, which the HTTP client turns into a header.
     pub(crate) fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
         // Any http URL has a path.
@@ -57,7 +57,7 @@ impl ServerUrl {
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.0.clone();
-        // Neither can fail where there is a host.
+        // Neither fails for a URL with a host.
         let _ = shown.set_username("");
         let _ = shown.set_password(None);
         shown.fmt(f)

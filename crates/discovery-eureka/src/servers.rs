@@ -14,7 +14,7 @@ use crate::server_url::ServerUrl;
 pub(crate) struct Servers {
     all: Arc<[ServerUrl]>,
     current: usize,
-    /// Since when it is not the first, as far as it has been tried.
+    /// When the first one was last in use or last tried.
     away_since: Instant,
     return_after: Duration,
 }
@@ -24,7 +24,7 @@ impl Servers {
         Self { all: all.into(), current: 0, away_since: Instant::now(), return_after }
     }
 
-    /// Begins to ask one server after the other until one of them is of use.
+    /// Begins to ask one server after the other, until one answers.
     pub(crate) fn round(&self) -> Round {
         let go_home = self.away_since.elapsed() >= self.return_after;
         let first = if go_home { 0 } else { self.current };
@@ -42,7 +42,7 @@ impl Servers {
     }
 }
 
-/// One after the other is asked.
+/// One pass over the servers.
 #[derive(Debug)]
 pub(crate) struct Round {
     all: Arc<[ServerUrl]>,
@@ -51,13 +51,13 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Whose turn it is.
+    /// The server to ask now; `None` after the last one.
     pub(crate) fn server(&self) -> Option<ServerUrl> {
         let is_over = self.failures.len() >= self.all.len();
         self.all.get(self.position()).filter(|_| !is_over).cloned()
     }
 
-    /// It is the next one's turn.
+    /// Notes why a server was of no use, and goes on to the next one.
     pub(crate) fn failed(&mut self, server: ServerUrl, failure: Failure) {
         self.failures.push((server, failure));
     }

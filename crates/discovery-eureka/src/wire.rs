@@ -56,7 +56,7 @@ struct InstanceBody {
 }
 
 impl Apps {
-    /// Every instance that says who it is.
+    /// Every instance with an application and an id.
     pub(crate) fn into_instances(self) -> impl Iterator<Item = Instance> {
         let bodies = self.application.into_iter().flat_map(|app| app.instance);
         bodies.filter_map(|body| read(&body))
@@ -64,7 +64,7 @@ impl Apps {
 }
 
 impl InstanceDocument {
-    /// The instance, if it says who it is.
+    /// The instance, if it has an application and an id.
     pub(crate) fn into_instance(self) -> Option<Instance> {
         read(&self.instance)
     }
@@ -72,7 +72,7 @@ impl InstanceDocument {
 
 fn read(body: &InstanceBody) -> Option<Instance> {
     let host = text(&body.host_name).unwrap_or_default();
-    // Old clients have no id but their host.
+    // For old clients, the host is the id.
     let id = text(&body.instance_id).or_else(|| text(&body.host_name))?;
     let names = [&body.vip_address, &body.secure_vip_address].into_iter().filter_map(text);
     let mut virtual_host_names: Vec<_> = names

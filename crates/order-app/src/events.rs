@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{OrderEvent, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-pub use order_events::{CloudEvent, Context, Envelope, EventData, SOURCE, timestamp};
+pub use order_events::{CloudEvent, Context, Envelope, EventData, timestamp};
 
 /// An event as it is kept in the outbox: final.
 #[derive(Debug, Clone, PartialEq, Eq)]

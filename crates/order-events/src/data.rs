@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::values;
 
-/// The data of every event: the order right after it, complete, so that a subscriber need not call
-/// the service.
+/// The data of every event: the order right after it, complete, so that nobody has to call back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(rename_all = "camelCase")]

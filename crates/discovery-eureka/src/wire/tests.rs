@@ -1,4 +1,4 @@
-//! The oddities of Eureka's JSON, as its servers of several ages write it.
+//! The oddities of Eureka's JSON, as servers of several versions write it.
 
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use discovery_eureka::{Instance, LookUpError, StartError};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::stub::{Reply, Stub, everybody};
+use crate::stub::{Reply, Stub, registry_of};
 use crate::support::look_up;
 
 fn stock(id: &str, status: &str) -> Value {
@@ -19,7 +19,7 @@ fn ids(found: &[Instance]) -> String {
 async fn instances_that_are_up_are_found_by_any_of_their_names() {
     let all = [("e", "UP"), ("a", "UP"), ("b", "DOWN"), ("c", "UP"), ("d", "OUT_OF_SERVICE")];
     let all = all.map(|(id, status)| stock(id, status));
-    let stub = Stub::that(move |_| everybody(&all)).await;
+    let stub = Stub::that(move |_| registry_of(&all)).await;
     for name in ["stock", "SPARE", "inventory"] {
         assert_eq!(ids(&look_up(name, &[&stub.url]).await.unwrap()), "ace", "{name}");
     }
@@ -30,7 +30,7 @@ async fn instances_that_are_up_are_found_by_any_of_their_names() {
 #[tokio::test]
 async fn the_next_server_is_asked_when_one_fails() {
     let failing = Stub::that(|_| Reply::Status(503)).await;
-    let good = Stub::that(|_| everybody(&[stock("a", "UP")])).await;
+    let good = Stub::that(|_| registry_of(&[stock("a", "UP")])).await;
     let found = look_up("stock", &[&failing.url, &good.url]).await.unwrap();
     assert_eq!(ids(&found), "a");
 }
@@ -40,7 +40,7 @@ async fn a_registry_that_is_still_starting_is_asked_again() {
     let mut asked = 0;
     let stub = Stub::that(move |_| {
         asked += 1;
-        if asked < 3 { Reply::Status(503) } else { everybody(&[stock("a", "UP")]) }
+        if asked < 3 { Reply::Status(503) } else { registry_of(&[stock("a", "UP")]) }
     })
     .await;
     assert_eq!(ids(&look_up("stock", &[&stub.url]).await.unwrap()), "a");

@@ -119,7 +119,7 @@ async fn an_instance_is_out_of_service_until_it_is_gone() {
     registration.stop().await;
     assert_eq!(registration.state().standing, Standing::Gone { unheard: None });
     assert_eq!(eureka.instance(&app, 1).await, None);
-    // The next life is not shut out.
+    // The next run is in service again.
     let next = in_service(&eureka, &app, 1);
     eureka.until(&app, 1, "UP").await;
     next.stop().await;

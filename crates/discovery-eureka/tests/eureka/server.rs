@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::support::eventually;
 
-/// A real server, as somebody else sees it.
+/// A real server, asked over HTTP.
 #[derive(Clone)]
 pub(crate) struct Eureka {
     /// Where it is, with the credentials if it asks for some.
@@ -40,7 +40,7 @@ impl Eureka {
         Self { url, http: Client::builder().timeout(crate::support::PATIENCE).build().unwrap() }
     }
 
-    /// Asks something; `None` when nobody answers.
+    /// Asks something; `None` without an answer.
     pub(crate) async fn ask(&self, method: Method, path: &str) -> Option<(StatusCode, Value)> {
         let request = self.http.request(method, format!("{}/{path}", self.url));
         let answer = request.header("accept", "application/json").send().await.ok()?;
@@ -99,7 +99,7 @@ impl OwnEureka {
         own
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(&self) {
         let pid = std::fs::read_to_string(self.stack.folder.join("eureka/pid")).unwrap();
         let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();

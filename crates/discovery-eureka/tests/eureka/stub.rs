@@ -164,7 +164,7 @@ async fn read(mut from: BufReader<impl AsyncRead + Unpin>) -> Option<Heard> {
 /// What a healthy server answers that knows no instance.
 pub(crate) fn willing(request: &Heard) -> Reply {
     match &*request.what {
-        "GET /eureka/apps" => everybody(&[]),
+        "GET /eureka/apps" => registry_of(&[]),
         what if what.starts_with("GET ") => Reply::Status(404),
         what if what.starts_with("POST ") => Reply::Status(204),
         _ => Reply::Status(200),
@@ -172,7 +172,7 @@ pub(crate) fn willing(request: &Heard) -> Reply {
 }
 
 /// A registry of instances, as it is answered.
-pub(crate) fn everybody(instances: &[Value]) -> Reply {
+pub(crate) fn registry_of(instances: &[Value]) -> Reply {
     let application = json!([{"name": "A", "instance": instances}]);
     Reply::Json(json!({"applications": {"application": application}}))
 }

@@ -1,4 +1,4 @@
-//! What all tests of this crate need: settings in a hurry, and waiting with a limit.
+//! What all tests of this crate share: settings with short times, and waiting with a limit.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::time::{interval, timeout};
 /// The longest that anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The real clock, and no chance.
+/// The real clock, and random bits that are all zero.
 pub(crate) fn ambient() -> Ambient {
     #[expect(clippy::disallowed_methods, reason = "a real server compares it with its own")]
     let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -21,12 +21,12 @@ pub(crate) fn ambient() -> Ambient {
     Ambient { now_millis: Arc::new(now_millis), random: Arc::new(|| 0) }
 }
 
-/// An application that nobody else in the registry has.
+/// A name of an application that no other test uses.
 pub(crate) fn app() -> String {
     format!("test-{:x}", RandomState::new().hash_one(0))
 }
 
-/// An instance in a hurry: a heartbeat a second.
+/// An instance with a heartbeat each second.
 pub(crate) fn instance(app: &str, port: u16) -> InstanceSettings {
     InstanceSettings {
         hostname: Some("box".into()),
@@ -45,7 +45,7 @@ pub(crate) fn servers(urls: &[&str]) -> EurekaServers {
     }
 }
 
-/// Settings in a hurry, for servers by their URLs.
+/// Settings with short time-outs, for servers by their URLs.
 pub(crate) fn settings(urls: &[&str], instance: InstanceSettings) -> EurekaSettings {
     EurekaSettings::new(servers(urls), instance)
 }
@@ -60,7 +60,7 @@ pub(crate) async fn look_up(service: &str, urls: &[&str]) -> Result<Vec<Instance
     discovery_eureka::look_up(service, &servers(urls), ambient().random).await
 }
 
-/// Waits until things stand in a certain way.
+/// Waits until the state is as wanted.
 pub(crate) async fn until(
     registration: &Registration,
     reached: impl Fn(&Standing) -> bool,
