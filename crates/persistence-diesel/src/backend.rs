@@ -1,6 +1,5 @@
-//! What differs between the databases. Each child names a connection, its migrations and its set-up,
-//! and compiles the statements of `sql/` for that connection. [`Backend`] is what the code that is
-//! compiled once asks of it.
+//! What differs between the databases. Each child has a connection, its set-up and its migrations, and
+//! compiles the statements of `sql/` for it. The code that is compiled once uses it through [`Backend`].
 
 pub(crate) mod mysql;
 pub(crate) mod postgres;
@@ -53,9 +52,8 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     /// The database at a URL.
     fn at(url: &str) -> Self;
 
-    /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is
-    /// set: it is while the outcome of a COMMIT is open. A connection that is not finished then must
-    /// be closed.
+    /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is set: it
+    /// stays set while the outcome of a COMMIT is unknown.
     fn write_batch(
         guarded: &mut Guarded<Self::Connection>,
         changes: &[Arc<ChangeRows>],

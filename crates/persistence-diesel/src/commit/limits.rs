@@ -1,15 +1,13 @@
-//! Limits concurrent batches. One large batch beats several small ones, because the database does the
-//! work of a batch beside its members once. That is wrong while the database itself waits for its disk
-//! or for a lock: then another batch runs beside.
+//! Limits concurrent batches: one large batch beats several small ones, because each batch has costs of its
+//! own. While the database waits for its disk or for a lock, another batch runs beside it.
 
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// How much runs at a time. A batch takes a permit for each of its members, but at most `per_batch`.
-/// So large batches are few at a time, because more of them would each be smaller; and while there is
-/// little to do, each request runs at once.
+/// How much runs at a time. A batch takes a permit for each of its members, but at most `per_batch`. So few
+/// large batches run at a time, because more of them would each be smaller, and a lone request runs at once.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchLimits {
     /// All permits.
@@ -24,11 +22,10 @@ pub(crate) struct BatchLimits {
 }
 
 impl BatchLimits {
-    /// For reading, and for writing to a server that can write several batches at a time: one large
-    /// batch, or four members that run alone. A second large batch would keep the server at work while
-    /// the first one waits for the disk, but each would be half as large, and the work beside the
-    /// members would be done twice as often: that took a fifth of the throughput. Batches that wait for
-    /// long use at most this number of connections.
+    /// For reading, and for writing to a server that can write several batches at a time: one large batch, or
+    /// four members that run alone. With a second large batch the server would work while the first one waits
+    /// for the disk, but each would be half as large, and there would be twice as many: that took a fifth of
+    /// the throughput. Batches that wait for long use at most this number of connections.
     pub(crate) fn up_to(connections: u32) -> Self {
         let batches = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
         Self { permits: 4, per_batch: 4, patience: PATIENCE, batches }
@@ -75,9 +72,9 @@ impl RunningBatches {
         Self { limits, tasks: JoinSet::new(), holders: Vec::new(), usual: 0, ticks }
     }
 
-    /// Waits until there are permits for a batch of what waits now, and returns their number. It asks
-    /// for at least as many as the batches before it needed: under load, the callers who got their
-    /// replies first come back first, one by one, and should share a batch.
+    /// Waits until there are permits for a batch of what waits now, and returns their number. It asks for at
+    /// least as many as the batches before it: under load, the callers who got their replies first come back
+    /// first, one by one, and should share a batch.
     pub(crate) async fn permits_for(&mut self, waiting: usize) -> u32 {
         let usual = u32::try_from(self.usual).unwrap_or(u32::MAX);
         // Small batches do not wait for company: the permits of several would cost them more time.

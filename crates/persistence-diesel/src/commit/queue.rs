@@ -1,6 +1,5 @@
-//! The queue in which changes wait for the writer. Each change is either taken by the writer or
-//! withdrawn by its caller, never both. So a caller that has run out of time knows whether the change
-//! can still be written.
+//! The queue in which changes wait for the writer. Each change is either taken by the writer or withdrawn by
+//! its caller, never both. So a caller that has run out of time knows whether it can still be written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,5 @@
-//! Replies to callers. Callers whose requests were run together get their replies together: they wait
-//! on runtimes of one thread each, and waking such a thread takes a system call for each message,
-//! however many come at once.
+//! Replies to callers. Callers whose requests shared a batch get their replies together: they wait on runtimes
+//! of one thread each, and every message to such a thread from outside takes a system call to wake it.
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;

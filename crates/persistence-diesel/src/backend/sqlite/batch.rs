@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use super::Connection;
+use super::{BEGIN, Connection};
 use crate::backend::BatchOutcome;
 use crate::pool::Guarded;
 use crate::rows::ChangeRows;
@@ -51,8 +51,7 @@ enum Ended {
 }
 
 fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> Ended {
-    // A plain BEGIN would fail at its first write when another process wrote in between.
-    if let Err(error) = sqlite.batch_execute("BEGIN IMMEDIATE") {
+    if let Err(error) = sqlite.batch_execute(BEGIN) {
         return Ended::Unwritten(error);
     }
     match write_rows(sqlite, changes) {
