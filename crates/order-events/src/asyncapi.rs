@@ -1,6 +1,6 @@
-//! The AsyncAPI 3.0 document: where the events are, what a message looks like, and what it means.
-//! It is made of the same types and constants as the messages themselves. Addresses of brokers are
-//! not in it: who may read the events knows them, and nobody else should.
+//! The AsyncAPI 3.0 document: the topics, what a message looks like, and what it means. It is made of
+//! the same types and constants as the messages, and its texts are part of the frozen contract. It
+//! names no brokers: subscribers know their addresses, and others need not.
 
 mod examples;
 mod headers;
@@ -14,7 +14,7 @@ pub use headers::HEADERS;
 
 /// The topic of a service with default settings.
 pub const DEFAULT_TOPIC: &str = "order.events";
-/// Stands in the name of a topic for the type of the event.
+/// The placeholder for the type of the event in the name of a topic.
 const TYPE: &str = "{type}";
 /// The version of the document, which is that of the contract and not that of this crate.
 const VERSION: &str = "0.1.0";
@@ -25,7 +25,7 @@ const BINDING: &str = "0.5.0";
 #[must_use]
 pub fn document(topic: &str) -> Value {
     let mut schemas = schema::definitions("/components/schemas");
-    // Of the other mode; here the attributes are headers.
+    // For the JSON format only; in binary mode the attributes are headers.
     schemas.remove("OrderEvent");
     for kind in OrderEventKind::ALL {
         schemas.insert(format!("{}Headers", name(kind)), headers::of(kind));
@@ -114,7 +114,7 @@ fn message(kind: OrderEventKind) -> Value {
         "payload": {"$ref": "#/components/schemas/OrderEventData"},
         "correlationId": {"location": "$message.header#/ce_correlationid"},
         "bindings": {"kafka": {
-            // In place: by the published schema of AsyncAPI a reference here would be two things at once.
+            // Not a reference: the published schema of AsyncAPI takes one here for two things at once.
             "key": headers::key(),
             "bindingVersion": BINDING,
         }},

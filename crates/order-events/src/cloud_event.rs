@@ -1,5 +1,6 @@
-//! The envelope of an event: the attributes of `CloudEvents` 1.0, in its JSON format ("structured
-//! mode"). In Kafka's binary mode the same attributes are headers; see `asyncapi/headers.rs`.
+//! The form of an event in the JSON format of `CloudEvents` 1.0 ("structured mode"). Its doc comments
+//! are descriptions in the frozen contract. In Kafka's binary mode the same attributes are headers;
+//! see `asyncapi/headers.rs`.
 
 use std::borrow::Cow;
 

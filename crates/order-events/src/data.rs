@@ -1,5 +1,6 @@
-//! The data of an event as it is written. Its JSON Schema is derived from these types; which values
-//! a field may have is said in `schema.rs`, from the rules of the domain.
+//! The data of an event as it is written. Its JSON Schema is derived from these types, with their doc
+//! comments as descriptions: so those are part of the frozen contract. `schema/values.rs` says which
+//! values a field may have.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
-//! From a message to an [`Event`]: the binary mode of `CloudEvents` as Kafka has it, and the JSON
-//! format, alone or as a batch, as `GET /orders/{id}/events` has it. Fields and attributes that are
-//! not known are ignored; what is known must be right.
+//! From a message to an [`Event`]: the binary mode of `CloudEvents`, which Kafka carries, and the JSON
+//! format, alone or as a batch, which `GET /orders/{id}/events` answers. Unknown fields and attributes
+//! are ignored; known ones must be right.
 
 use std::str;
 
@@ -16,8 +16,8 @@ use crate::data::{EventData, EventLine};
 use crate::event::{Event, Line, OrderState, Word};
 use crate::schema::values::DATA_SCHEMA;
 
-/// Why a message is no event that can be read here. No variant repeats what the message says: that
-/// is other people's data, and errors end up in logs.
+/// Why a message cannot be read as an event. No variant repeats what the message says: that is
+/// personal data, and errors end up in logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -52,7 +52,7 @@ pub enum DecodeError {
 /// sends it, or whole in its value (`application/cloudevents+json`), as some bridges pass it on.
 ///
 /// # Errors
-/// [`DecodeError`], each case by its name. It will not go away by trying again.
+/// [`DecodeError`], each case by its name. Trying again gives the same error.
 pub fn decode<'a>(
     headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     value: Option<&[u8]>,
@@ -90,7 +90,7 @@ pub fn decode_batch(json: &[u8]) -> Result<Vec<Event>, DecodeError> {
     batch.iter().map(|envelope| event(envelope, false)).collect()
 }
 
-/// The headers that mean something here.
+/// The headers that are read.
 #[derive(Default)]
 struct Headers<'a> {
     specversion: Option<&'a str>,
@@ -153,7 +153,7 @@ impl<'a> Headers<'a> {
             correlationid: need(self.correlationid, "ce_correlationid")?,
             causationid: need(self.causationid, "ce_causationid")?,
             traceparent: self.traceparent.map(Into::into),
-            // Last: of a message that is none of ours, the headers tell more.
+            // Last: for a message of another service, an error about headers says more.
             data: serde_json::from_slice(value).map_err(|error| not_an_event(&error))?,
         })
     }
@@ -231,7 +231,7 @@ fn line(line: &EventLine) -> Result<Line, DecodeError> {
     })
 }
 
-/// Exactly as spelled on the wire; what people may type is read elsewhere.
+/// Exactly as spelled on the wire. `OrderStatus::from_str` also takes what people type.
 fn status(text: &str) -> Option<OrderStatus> {
     OrderStatus::ALL.into_iter().find(|status| status.as_str() == text)
 }
@@ -240,7 +240,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(Into::into)
 }
 
-/// What is wrong with the JSON, and where; never what it says.
+/// What is wrong with the JSON, and where; never its content.
 fn not_an_event(error: &serde_json::Error) -> DecodeError {
     let text = error.to_string();
     let names_a_field = text.starts_with("missing field") || text.starts_with("duplicate field");

@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub struct Event {
     /// Unique with the source; the same on every copy of the event.
     pub id: Uuid,
-    /// Who tells it: `/order-service`.
+    /// The service that sent it: `/order-service`.
     pub source: String,
     /// What happened.
     pub kind: Word<OrderEventKind>,
@@ -23,15 +23,15 @@ pub struct Event {
     pub causation_id: String,
     /// W3C Trace Context of the request, when it sent one.
     pub traceparent: Option<String>,
-    /// Whether it was sent again because somebody asked for it (`ce_replay`). To what was applied it
-    /// makes no difference: the version decides. It does to what leaves the house, such as a mail:
-    /// who builds up a lost state again from a replay will not want to send all of them again.
+    /// Whether it was sent again by a replay (`ce_replay`). For the state this makes no difference:
+    /// the version decides. For effects outside, such as a mail, it does: a replay that rebuilds a
+    /// lost state should not send them again.
     pub replayed: bool,
     /// The order right after.
     pub order: OrderState,
 }
 
-/// An order as an event has it. It is complete, so the newest event alone gives the present state.
+/// An order as an event carries it: complete, so the newest event alone gives the present state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderState {
@@ -77,13 +77,13 @@ pub struct Line {
     pub line_total: Amount,
 }
 
-/// A word of a list that may grow within a major version: a subscriber that was built earlier meets
-/// words that it does not know, and must not stop at them.
+/// A word of a list that may grow within a major version. A subscriber that was built earlier meets
+/// words that it does not know, and must go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word<T> {
-    /// One that this build knows.
+    /// A word that this build knows.
     Known(T),
-    /// A later one.
+    /// A word that was added later.
     Other(String),
 }
 

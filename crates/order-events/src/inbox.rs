@@ -1,6 +1,6 @@
-//! The order of things for a subscriber: drop what is old, fill a gap, apply, remember the version
-//! with it, and only then let go of the message. The subscriber brings two ports, [`Store`] and
-//! [`History`]; where messages come from, and how offsets are committed, is its own business.
+//! The steps of a subscriber, in their order: drop what is old, fill a gap, apply, remember the version
+//! with it, and only then commit the message's position. The subscriber brings two ports, [`Store`] and
+//! [`History`]. Receiving messages and committing offsets stay with the subscriber.
 
 use std::cmp::Ordering;
 
@@ -8,9 +8,9 @@ use order_domain::{OrderId, Version};
 
 use crate::event::Event;
 
-/// What the subscriber keeps.
+/// The database of the subscriber.
 pub trait Store {
-    /// Why the database did not do it.
+    /// Why the database failed.
     type Error;
 
     /// The version of the order that was applied last; `None` when none ever was.
@@ -20,11 +20,11 @@ pub trait Store {
     ) -> impl Future<Output = Result<Option<Version>, Self::Error>> + Send;
 
     /// Applies an event. In **one** transaction: check that the order's version here still is
-    /// `after.version`, else answer [`Applied::Overtaken`] and change nothing; do what the event
-    /// means; remember `event.order.version`. Answer when that is durable. After an error nothing
-    /// may have changed, or all of it; the event will come again.
+    /// `after.version`, else return [`Applied::Overtaken`] and change nothing; do what the event
+    /// means; remember `event.order.version`. Return when that is durable. After an error, either
+    /// nothing has changed or all of it; the event comes again.
     ///
-    /// The check is what keeps two consumers apart that for a moment both believe to have the
+    /// The check protects against two consumers that both believe for a moment that they own the
     /// partition.
     fn apply(
         &mut self,
@@ -33,15 +33,15 @@ pub trait Store {
     ) -> impl Future<Output = Result<Applied, Self::Error>> + Send;
 }
 
-/// Where the events of an order can be had again: `GET /orders/{id}/events?after=n`.
+/// The source of an order's earlier events: `GET /orders/{id}/events?after=n`.
 pub trait History {
-    /// Why it cannot be told now.
+    /// Why it cannot answer now.
     type Error;
 
-    /// The order's events with a version above `after`, in sequence; as many as there are, or as one
-    /// page has, but never none when there is one. Events that are not kept any more, or cannot be
-    /// decoded, are left out, and an order that is not known has none. Whoever cannot tell answers
-    /// with an error, never with an empty list: what is missing then is given up for good.
+    /// The order's events with a version above `after`, in sequence: all of them or one page, but at
+    /// least one when there is one. Events that are no longer kept, or cannot be decoded, are left
+    /// out; an unknown order has none. A history that cannot answer returns an error, never an empty
+    /// list: the inbox takes an empty list for events that are lost for good.
     fn events(
         &mut self,
         order: OrderId,
@@ -54,40 +54,40 @@ pub trait History {
 pub struct After {
     /// The version that was applied before; `None` when this is the first one of its order here.
     pub version: Option<Version>,
-    /// How many versions in between nobody can give any more, because their events are past their
-    /// retention. Usually 0. The event is complete by itself, so the state is right all the same;
-    /// who counts or sums up changes has to know.
+    /// How many versions in between are lost, because their events are past their retention. Usually
+    /// 0. The event is complete by itself, so the state is right all the same; a store that counts or
+    /// sums up changes needs this number.
     pub missing: u64,
 }
 
-/// What came of applying.
+/// The result of applying an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// It is committed, and its version with it.
     Durably,
-    /// The order has another version here by now; nothing was changed.
+    /// The order has another version here; nothing was changed.
     Overtaken,
 }
 
-/// What became of a message.
+/// The result of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was applied, after so many from the history that had not arrived.
+    /// It was applied, after the events before it that had not arrived.
     Applied {
         /// How many events the history gave.
         filled: u64,
-        /// How many versions nobody could give; see [`After::missing`].
+        /// How many versions are lost; see [`After::missing`].
         missing: u64,
     },
-    /// It is not newer than what was applied: a repetition, or late.
+    /// It was dropped: it is not newer than what was applied.
     Stale,
-    /// It could not be read, and the subscriber has put it where somebody will look at it.
+    /// It could not be read; the subscriber keeps it for a person to look at.
     SetAside,
 }
 
-/// The proof that a message has been dealt with, and its position, which may now be committed. There
-/// is no other way to it than through the [`Inbox`], or [`Done::set_aside`].
+/// The proof that a message is finished, and its position, which may now be committed. Only the
+/// [`Inbox`] and [`Done::set_aside`] give one out.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "commit the position, or the message comes again"]
 pub struct Done<P> {
@@ -96,27 +96,27 @@ pub struct Done<P> {
 }
 
 impl<P> Done<P> {
-    /// Goes past a message that cannot be decoded. Keep a copy of it first, durably: its order's next
-    /// event fills the gap, but nothing else remembers this one.
+    /// Goes past a message that cannot be decoded. Keep a durable copy of it first: its order's next
+    /// event fills the gap, but this message does not come again.
     pub const fn set_aside(position: P) -> Self {
         Self { position, outcome: Outcome::SetAside }
     }
 
-    /// What became of it.
+    /// The result.
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Its position, to be committed now.
+    /// The message's position, to be committed now.
     #[must_use]
     pub fn position(self) -> P {
         self.position
     }
 }
 
-/// Why a message could not be dealt with yet. Its position must not be committed; hand the same
-/// message over again after a pause.
+/// Why a message is not finished yet. Do not commit its position; hand the same message over again
+/// after a pause.
 #[derive(Debug, thiserror::Error)]
 pub enum Undone<S, H> {
     /// The subscriber's own database.
@@ -125,15 +125,15 @@ pub enum Undone<S, H> {
     /// The history, which was needed to fill a gap.
     #[error("the events before it could not be had")]
     History(#[source] H),
-    /// The store says that it was overtaken, and still has the version it had: it breaks its law.
+    /// The store returned [`Applied::Overtaken`] and still has the same version: it breaks its law.
     #[error("the store says that it was overtaken, but its version is the same")]
     Contradiction,
 }
 
-/// The one way of an event into a [`Store`].
+/// Applies events to a [`Store`], each version once and in sequence.
 ///
-/// It holds nothing itself: all memory is the store's, so it may be made anew at any time, and any
-/// number of them may work beside each other.
+/// It keeps no state of its own, so it may be made again at any time, and any number of them may run
+/// at the same time.
 #[derive(Debug)]
 pub struct Inbox<S, H> {
     store: S,
@@ -141,21 +141,21 @@ pub struct Inbox<S, H> {
 }
 
 impl<S: Store, H: History> Inbox<S, H> {
-    /// Made of the two ports.
+    /// An inbox over the two ports.
     pub const fn new(store: S, history: H) -> Self {
         Self { store, history }
     }
 
-    /// The store, for reading.
+    /// The store.
     pub const fn store(&mut self) -> &mut S {
         &mut self.store
     }
 
-    /// Deals with one message: what is old is dropped, a gap before it is filled from the history,
-    /// and it is applied.
+    /// Finishes one message: drops it when it is old, fills a gap before it from the history, and
+    /// applies it.
     ///
     /// # Errors
-    /// [`Undone`]. What has been applied by then stays applied; the same message again goes on
+    /// [`Undone`]. What has been applied by then stays applied; the same message again continues
     /// from there.
     pub async fn receive<P>(
         &mut self,
@@ -166,7 +166,7 @@ impl<S: Store, H: History> Inbox<S, H> {
         let (mut tally, mut overtaken_at) = (Tally::default(), None);
         loop {
             let version = self.store.version(order).await.map_err(Undone::Store)?;
-            // Every turn applies something, or finds that somebody else has.
+            // Every pass applies an event, or finds that another consumer did.
             if overtaken_at == Some(version) {
                 return Err(Undone::Contradiction);
             }
@@ -196,7 +196,7 @@ impl<S: Store, H: History> Inbox<S, H> {
         }
     }
 
-    /// Applies events in sequence, until somebody else turns out to be at it too.
+    /// Applies events in sequence, until the store says that another consumer applied one.
     async fn apply(
         &mut self,
         events: &[Event],
@@ -216,7 +216,7 @@ impl<S: Store, H: History> Inbox<S, H> {
     }
 }
 
-/// What one message has led to so far.
+/// What was applied for one message so far.
 #[derive(Default)]
 struct Tally {
     applied: u64,
@@ -233,8 +233,8 @@ fn missing(version: Option<Version>, event: &Event) -> u64 {
     u64::try_from(gap).unwrap_or(0)
 }
 
-/// What of a history belongs between what was applied and an event, in sequence, each once: a port
-/// that is not as careful as its law must not harm the store.
+/// The events of a history between what was applied and an event, in sequence, each once. This
+/// protects the store from a history that breaks its law.
 fn before(event: &Event, version: Option<Version>, mut history: Vec<Event>) -> Vec<Event> {
     let wanted = next(version)..event.order.version;
     history.retain(|earlier| {

@@ -1,10 +1,10 @@
-//! What the order service tells the world: the public, versioned form of its events, their contract
-//! as JSON Schema and AsyncAPI, and a kit for those who read them. Publishing is not here; neither
-//! is any technology: no runtime, no client of a broker, no database.
+//! The public events of the order service: their versioned form, their contract as JSON Schema and
+//! AsyncAPI, and a kit for subscribers. Publishing is not here, and neither is any technology: no
+//! runtime, no client of a broker, no database.
 //!
-//! A subscriber [decodes](decode) what comes from Kafka into an [`Event`], and hands it to an
-//! [`Inbox`], which drops what is not newer than what was applied, fills gaps from the order's
-//! history, and gives out a [`Done`] without which no offset can be committed:
+//! A subscriber [decodes](decode) a message from Kafka into an [`Event`], and hands it to an [`Inbox`].
+//! The inbox drops what is not newer than what was applied, fills gaps from the order's history, and
+//! gives out a [`Done`], without which no offset can be committed:
 //!
 //! ```
 //! use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! The JSON Schemas (draft 2020-12) of what is published, derived from the types. What is written
-//! satisfies them; they leave room for what later minor versions may add, and so should a reader.
+//! The JSON Schemas (draft 2020-12) of the events, derived from the types. Every published event
+//! satisfies them. They allow fields that later minor versions may add, and so should a subscriber.
 
 use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -16,7 +16,7 @@ use values::DATA_SCHEMA;
 pub const EVENT_SCHEMA_PATH: &str = "/schemas/order-event-v1.json";
 /// Where it serves the schema of an event in the JSON format of `CloudEvents`.
 pub const CLOUD_EVENT_SCHEMA_PATH: &str = "/schemas/order-cloudevent-v1.json";
-/// The name of the second one; the first one's is [`DATA_SCHEMA`].
+/// The name of that schema; the data's is [`DATA_SCHEMA`].
 pub const CLOUD_EVENT_SCHEMA: &str = "urn:order-service:cloudevents:order:v1";
 
 /// The schema of the data of an event.
@@ -31,7 +31,7 @@ pub fn cloud_event() -> Value {
     whole(CLOUD_EVENT_SCHEMA, SchemaGenerator::into_root_schema_for::<CloudEvent<'_>>)
 }
 
-/// The schemas by name, for a document that keeps schemas at `place`, such as
+/// The schemas by name, for a document that keeps schemas under `place`, such as
 /// `/components/schemas`.
 #[must_use]
 pub fn definitions(place: &str) -> Map<String, Value> {

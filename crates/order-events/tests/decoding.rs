@@ -1,4 +1,4 @@
-//! What a subscriber can read, and what it says of what it cannot.
+//! Which messages can be decoded, and the error for each of the others.
 
 #![expect(
     clippy::indexing_slicing,

@@ -1,6 +1,6 @@
-//! Whatever a topic does to a subscriber (repetitions, late copies, other orders of arrival, losses),
-//! and whatever happens in between (crashes, a history that is down), what was applied through the
-//! kit is the history in sequence, and the state at the end is its last event's.
+//! Through the inbox, a subscriber applies each order's history in sequence and ends in the state of the
+//! last event: with repetitions, late copies, disorder and losses in the topic, with crashes, and with
+//! a history that is down.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -19,15 +19,15 @@ use order_events::{
 use order_testkit::examples::{a_line, a_new_order, moved, noon_plus, placed, relined};
 use proptest::prelude::*;
 
-/// What a subscriber has of an order.
+/// What the subscriber keeps of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Kept {
     event: Event,
-    /// Every version that was applied, in the sequence in which it was.
+    /// Every version, in the sequence in which they were applied.
     applied: Vec<i64>,
 }
 
-/// Fails when it is told to, before or after it has committed.
+/// Where a call of the store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
     BeforeCommit,
@@ -37,9 +37,9 @@ enum Failure {
 #[derive(Default)]
 struct Memory {
     orders: BTreeMap<OrderId, Kept>,
-    /// What becomes of the next calls; those after succeed.
+    /// The results of the next calls; later calls succeed.
     failures: Vec<Option<Failure>>,
-    /// Another consumer applies this first.
+    /// Another consumer applies this event first.
     rival: Option<Event>,
 }
 
@@ -85,7 +85,7 @@ struct Past {
     events: Vec<Event>,
     /// Events up to this version have been purged.
     purged: i64,
-    /// At most so many at once.
+    /// The largest number of events at once.
     page: usize,
     /// The next calls that fail.
     down: u32,
@@ -115,7 +115,7 @@ fn published(event: &OrderEvent, id: uuid::Uuid) -> Event {
     decode(message.headers(), Some(message.value())).unwrap()
 }
 
-/// The history of an order whose lines are replaced so many times before it is delivered.
+/// The history of an order whose lines are replaced `replaced` times before it is delivered.
 fn a_life(id: i64, replaced: i64) -> Vec<Event> {
     let mut order: Option<Order> = None;
     let mut events = Vec::new();
@@ -142,7 +142,7 @@ fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// Hands a message over until it is dealt with, as a consumer does that restarts after failures.
+/// Hands a message over until it is finished, as a consumer does that restarts after failures.
 async fn deliver(inbox: &mut Inbox<Memory, Past>, event: &Event) -> Outcome {
     loop {
         match inbox.receive(event, ()).await {
@@ -153,11 +153,10 @@ async fn deliver(inbox: &mut Inbox<Memory, Past>, event: &Event) -> Outcome {
     }
 }
 
-/// What can happen to a stream of events on its way.
+/// What happens to a stream of events on its way.
 #[derive(Debug, Clone)]
 struct Journey {
-    /// For each event that is published: where in the stream it arrives (none: it is lost), and
-    /// where again.
+    /// For each published event: when it arrives (`None`: it is lost), and when its copies do.
     arrivals: Vec<(Option<u16>, Vec<u16>)>,
     failures: Vec<Option<Failure>>,
     down: u32,
@@ -204,7 +203,7 @@ fn travel(journey: &Journey) -> (Vec<Event>, BTreeMap<OrderId, Kept>) {
     let all = histories();
     let mut stream: Vec<(u16, &Event)> = Vec::new();
     for (event, (first, again)) in all.iter().zip(&journey.arrivals) {
-        // A lost one never comes, not even again.
+        // A lost event has no copies either.
         if let Some(first) = first {
             stream.extend(std::iter::once(first).chain(again).map(|at| (*at, event)));
         }
@@ -252,7 +251,7 @@ proptest! {
             let newest = stream.iter().filter(of_order).max_by_key(|e| e.order.version).unwrap();
             prop_assert_eq!(&kept.event, newest);
             prop_assert!(kept.applied.is_sorted_by(|a, b| a < b), "{:?}", kept.applied);
-            // What was not purged is there, from the first event that was seen on.
+            // Every event that was not purged is applied.
             let kept_by_history: Vec<_> =
                 (journey.purged + 1..=newest.order.version.get()).collect();
             let late: Vec<_> =

@@ -1,4 +1,4 @@
-//! What was missed, from the service: `GET /orders/{id}/events?after=n`.
+//! Missed events, from the service: `GET /orders/{id}/events?after=n`.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) struct OverHttp {
 
 impl OverHttp {
     pub(crate) fn new(service: &str) -> anyhow::Result<Self> {
-        // Without a time-out a service that hangs would hang this one too.
+        // Without a time-out, a service that hangs would stop this one, too.
         let client = Client::builder().timeout(Duration::from_secs(10)).build()?;
         Ok(Self { client, service: service.trim_end_matches('/').to_owned() })
     }
@@ -39,14 +39,14 @@ impl History for OverHttp {
 pub(crate) struct Unanswered(#[from] anyhow::Error);
 
 impl OverHttp {
-    /// One page; the kit asks for the next one when it needs it.
+    /// One page; the inbox asks for the next one when it needs it.
     async fn page(&self, order: OrderId, after: i64) -> anyhow::Result<Vec<Event>> {
         let url = format!("{}/orders/{order}/events?after={after}&limit=1000", self.service);
         let answer = self.client.get(&url).send().await.context("the service does not answer")?;
         let (status, body) = (answer.status(), answer.bytes().await?);
         match status {
             StatusCode::OK => decode_batch(&body).context("its history cannot be read"),
-            // The order is not known; any other 404 is the answer of something that is not the service.
+            // The order is unknown. Any other 404 comes from something else than the service.
             StatusCode::NOT_FOUND if is_unknown_order(&body) => Ok(Vec::new()),
             other => bail!("the service answers {other}"),
         }

@@ -1,13 +1,13 @@
-//! A subscriber to copy: it reads the events from Kafka, keeps the present state of each order in a
-//! SQLite file, tells what changed, asks the service for what it has missed, and lets an offset be
-//! committed only when its event is in the database. Stop it, kill it, start it again: nothing is
-//! lost, and nothing is applied twice.
+//! A subscriber to copy: it reads events from Kafka, keeps the present state of each order in a
+//! SQLite file, prints what changed, asks the service for events that it has missed, and commits an
+//! offset only when its event is in the database. It may be stopped, killed and started again:
+//! nothing is lost, and nothing is applied twice.
 //!
 //! ```sh
 //! cargo run -p order-events --example subscriber
 //! ```
 
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "telling what it sees is its job")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "it prints what it sees")]
 
 mod history;
 mod state;
@@ -36,7 +36,7 @@ struct Options {
     /// The topic: the service's order.events.topic.
     #[arg(long, default_value = "order.events")]
     topic: String,
-    /// The consumer group: whose offsets count, and who shares the work.
+    /// The consumer group; its members share the partitions and the offsets.
     #[arg(long, default_value = "example-subscriber")]
     group: String,
     /// The service, which is asked for events that were missed.
@@ -55,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
     println!("following {} on {}; Ctrl-C stops", options.topic, options.brokers);
     tokio::select! {
         result = follow(&consumer, inbox) => result?,
-        // At any moment, and so is a kill: what is not committed comes again.
+        // Stopping is safe at any moment: what is not committed comes again.
         stop = tokio::signal::ctrl_c() => stop?,
     }
     // Dropping the consumer commits what has been stored, and leaves the group.
@@ -67,14 +67,14 @@ fn consumer(options: &Options) -> anyhow::Result<StreamConsumer> {
     let consumer: StreamConsumer = ClientConfig::new()
         .set("bootstrap.servers", &options.brokers)
         .set("group.id", &options.group)
-        // A group that is new begins at the beginning: what was there before it is no less true.
+        // A new group begins at the beginning, to have the orders of before.
         .set("auto.offset.reset", "earliest")
         // Offsets are committed in the background, but only those that are stored here; by default
         // they are stored before the message has been dealt with.
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", "1000")
         .set("enable.auto.offset.store", "false")
-        // Who was killed is replaced after 6 s instead of 45.
+        // A killed member is replaced after 6 s instead of 45.
         .set("session.timeout.ms", "6000")
         .set("heartbeat.interval.ms", "2000")
         // The topic may appear later.
@@ -94,7 +94,7 @@ async fn follow(
                 let done = deal_with(&mut inbox, &message).await?;
                 consumer.store_offset_from_message(done.position())?;
             }
-            // A broker that is down, a topic that is not there yet: the client goes on trying.
+            // The broker is down, or the topic does not exist yet: the client tries again.
             Err(error) => {
                 eprintln!("{error}");
                 sleep(PAUSE).await;
@@ -103,7 +103,7 @@ async fn follow(
     }
 }
 
-/// Tries until the message has been dealt with: to go on without it would be to lose it.
+/// Tries until the message is finished: going on without it would lose it.
 async fn deal_with<'m>(
     inbox: &mut Inbox<Orders, OverHttp>,
     message: &'m BorrowedMessage<'m>,
@@ -113,7 +113,7 @@ async fn deal_with<'m>(
     let event = match decode(headers, message.payload()) {
         Ok(event) => event,
         Err(error) => {
-            // Somebody has to look at it; the others must not wait for that.
+            // Kept for a person to look at; the other messages do not wait for that.
             eprintln!("offset {}: {error}; set aside", message.offset());
             inbox.store().set_aside(message, &error)?;
             return Ok(Done::set_aside(message));
@@ -137,7 +137,7 @@ async fn deal_with<'m>(
     }
 }
 
-/// What a message has led to; the changes themselves are told where they are made.
+/// Prints the result of a message; `state.rs` prints the changes themselves.
 fn tell(event: &Event, outcome: Outcome) {
     let (order, version) = (event.order.id, event.order.version);
     match outcome {

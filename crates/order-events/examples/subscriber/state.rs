@@ -1,5 +1,5 @@
-//! The subscriber's own database: what each order has come to, and the version that says so, in one
-//! row and so in one transaction.
+//! The subscriber's own database: the state of each order and its version, in one row and so in one
+//! transaction.
 
 use anyhow::Context as _;
 use diesel::connection::SimpleConnection as _;
@@ -59,8 +59,8 @@ fn stored(connection: &mut SqliteConnection, order: OrderId) -> QueryResult<Opti
     Ok(row.and_then(|row| Version::new(row.version).ok()))
 }
 
-/// A write to a local file takes milliseconds at most; a database over the network would be asked
-/// asynchronously.
+/// A write to a local file takes milliseconds at most. For a database over the network, use an
+/// asynchronous client.
 impl Store for Orders {
     type Error = diesel::result::Error;
 

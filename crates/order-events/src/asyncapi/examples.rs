@@ -1,4 +1,4 @@
-//! One example for each type of message: the life of one order, and how it might have ended.
+//! One example for each type of message: the life of one order, and its other end.
 
 use order_domain::{OrderEventKind, OrderStatus};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! The headers of a message: the attributes of `CloudEvents` in Kafka's binary mode, the trace, and
-//! the mark of a replay.
+//! the mark of a replay. Their descriptions are part of the frozen contract.
 
 use order_domain::OrderEventKind;
 use schemars::generate::SchemaSettings;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::schema::values;
 
-/// A header: its name, whether every message has it, and what it says.
+/// A header: its name, whether every message has it, and what it means.
 type Header = (&'static str, bool, &'static str);
 
 /// Every header that a message may have, and whether every message has it.

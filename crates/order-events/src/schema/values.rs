@@ -34,7 +34,7 @@ pub(crate) fn currency(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[A-Z]{3}$"})
 }
 
-/// Text, so that nobody reads it into binary floating point.
+/// Text, so that no reader takes it for binary floating point.
 pub(crate) fn amount(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
@@ -47,7 +47,7 @@ pub(crate) fn client_reference(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": format!("^[A-Za-z0-9._-]{{1,{most}}}$")})
 }
 
-/// `x-extensible-enum`: these values today, others tomorrow.
+/// `x-extensible-enum`: these values now, more of them later.
 pub(crate) fn cancel_reason(_: &mut SchemaGenerator) -> Schema {
     let known = CancelReason::ALL.map(CancelReason::as_str);
     json_schema!({"type": "string", "x-extensible-enum": known})
