@@ -1,5 +1,5 @@
-//! What deciding costs: amounts, lines, placing an order and moving it on. `deploy/bench micro`
-//! runs it. Time is the processor's alone; nothing here waits for anything.
+//! The cost of decisions: amounts, lines, placing an order and changing its status. `deploy/bench micro`
+//! runs it. It measures processor time only; nothing waits.
 
 #![expect(clippy::unwrap_used, reason = "the examples are right")]
 

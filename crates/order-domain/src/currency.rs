@@ -40,7 +40,7 @@ impl Currency {
     /// # Errors
     /// [`UnknownCurrency`] when ISO 4217 has no such code; small letters are not accepted.
     pub fn from_code(code: &str) -> Result<Self, UnknownCurrency> {
-        // The common case first; the rest is a scan of less than a kilobyte.
+        // The common case first; the scan of the others is less than a kilobyte.
         if code == Self::USD.code {
             return Ok(Self::USD);
         }

@@ -1,5 +1,5 @@
-//! Typed identifiers and the version of an order. How ids are given out is not here: the
-//! application reserves them in blocks.
+//! Typed identifiers and the version of an order. The application gives ids out: it reserves them in
+//! blocks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,7 +94,7 @@ impl Version {
         self.0
     }
 
-    /// The version after this one. It stays at [`MAX_ID`], which no order lives to see.
+    /// The version after this one. It stays at [`MAX_ID`], which no order reaches.
     #[must_use]
     pub const fn next(self) -> Self {
         if self.0 < MAX_ID { Self(self.0.saturating_add(1)) } else { self }

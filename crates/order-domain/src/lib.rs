@@ -1,9 +1,9 @@
 //! The order and its rules, and nothing else: no IO, no async, no clock. The time is an argument, ids
 //! are arguments, and every decision is a value.
 //!
-//! An [`Order`] is placed, its lines are replaced while it is pending, and its status moves along
-//! one table, [`OrderStatus::transition`]. Each decision returns the [`OrderEvent`] that says what
-//! happened and carries the order as it is then; its version counts its events.
+//! An [`Order`] is placed, its lines are replaced while it is pending, and its status changes by one
+//! table, [`OrderStatus::transition`]. Each decision returns the [`OrderEvent`] that says what happened
+//! and carries the order right after; the order's version counts its events.
 //!
 //! ```
 //! use chrono::{TimeZone, Utc};

@@ -53,12 +53,12 @@ pub enum LinesError {
     /// Unit prices with more decimals than the currency has.
     #[error("amounts in {currency} have at most {} decimals", currency.decimals())]
     TooManyDecimals {
-        /// The lines it concerns.
+        /// The lines with such prices.
         positions: Vec<usize>,
         /// The order's currency.
         currency: Currency,
     },
-    /// Lines whose product an earlier line has already.
+    /// Lines whose product stands in an earlier line.
     #[error("each product may stand in one line only")]
     DuplicateProduct {
         /// The later lines.
@@ -133,7 +133,7 @@ fn positions(lines: &[OrderLine], wrong: impl Fn(usize, &OrderLine) -> bool) -> 
 }
 
 fn duplicates(lines: &[OrderLine]) -> Vec<usize> {
-    // At most 200 lines: looking back is cheaper than a hash set for the usual handful.
+    // Looking back is cheaper than a hash set for a few lines, and there are at most 200.
     positions(lines, |i, line| {
         lines.iter().take(i).any(|earlier| earlier.product_id == line.product_id)
     })

@@ -1,4 +1,5 @@
-//! The aggregate: an order, and the only three things that can happen to it.
+//! The aggregate: an order and its three decisions, to be placed, to have its lines replaced, and to
+//! change its status.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
@@ -16,8 +17,7 @@ use crate::text::{ClientReference, Note};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order(OrderSnapshot);
 
-/// Everything there is to know about an order, as plain data: what a store keeps and
-/// [`Order::restore`] takes back.
+/// All fields of an order, as plain data: what a store keeps and [`Order::restore`] takes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderSnapshot {
     /// Given by the service at creation.
@@ -30,7 +30,7 @@ pub struct OrderSnapshot {
     pub status: OrderStatus,
     /// 1 at creation, one more with every change.
     pub version: Version,
-    /// The client's own name for it.
+    /// The client's own reference.
     pub client_reference: Option<ClientReference>,
     /// Why it was cancelled; only on a cancelled order.
     pub cancel_reason: Option<CancelReason>,
@@ -49,13 +49,13 @@ pub struct NewOrder {
     pub customer_id: CustomerId,
     /// What is bought.
     pub lines: OrderLines,
-    /// The client's own name for it.
+    /// The client's own reference.
     pub client_reference: Option<ClientReference>,
-    /// The total that the client computed, to be compared with ours.
+    /// The total that the client computed, to be compared with the exact one.
     pub claimed_total: Option<Amount>,
 }
 
-/// A wish to change an order's status. See [`StatusChange::new`].
+/// A request to change an order's status. See [`StatusChange::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusChange {
     to: OrderStatus,
@@ -63,12 +63,12 @@ pub struct StatusChange {
     note: Option<Note>,
 }
 
-/// What a decision came to.
+/// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// The order changed; the event carries its new state.
     Changed(Box<OrderEvent>),
-    /// The order is already as it was asked to be. A result, not an error.
+    /// The order is already as requested. A result, not an error.
     Unchanged,
 }
 
@@ -86,7 +86,7 @@ pub struct OrderEvent {
     pub note: Option<Note>,
 }
 
-/// The client's total is not ours.
+/// The client's total is not the exact sum of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the total of the lines is {}, not {}", expected.display(*currency), claimed.display(*currency))]
 pub struct TotalMismatch {
@@ -107,12 +107,12 @@ pub enum ReplaceLinesError {
         /// Where the order stands.
         current: OrderStatus,
     },
-    /// The client's total is not ours.
+    /// The client's total is not the exact sum of the lines.
     #[error(transparent)]
     TotalMismatch(#[from] TotalMismatch),
 }
 
-/// The status table refuses a change.
+/// The status table refuses the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an order that is {current} cannot become {requested}")]
 pub struct InvalidTransition {
@@ -127,7 +127,7 @@ pub struct InvalidTransition {
 #[error("is allowed only when the status is CANCELLED")]
 pub struct ReasonWithoutCancellation;
 
-/// A snapshot that no sequence of decisions can have made.
+/// A snapshot that no sequence of decisions leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
     /// A cancel reason on an order that is not cancelled.
@@ -260,13 +260,13 @@ impl Order {
         }
     }
 
-    /// Everything there is to know about it.
+    /// All its fields.
     #[must_use]
     pub const fn snapshot(&self) -> &OrderSnapshot {
         &self.0
     }
 
-    /// The same, as a value to keep.
+    /// All its fields, by value.
     #[must_use]
     pub fn into_snapshot(self) -> OrderSnapshot {
         self.0
@@ -306,7 +306,7 @@ impl Order {
         let mut next = self.0.clone();
         edit(&mut next);
         next.version = self.0.version.next();
-        // A clock that was set back must not make an order younger.
+        // A clock that was set back must not move the time of the last change back.
         next.updated_at = now.trunc_subsecs(6).max(self.0.updated_at);
         let previous_status = Some(self.0.status);
         Decision::Changed(Box::new(OrderEvent { kind, order: Self(next), previous_status, note }))

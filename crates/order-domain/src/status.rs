@@ -1,4 +1,4 @@
-//! The status of an order and the one table that decides how it may change.
+//! The status of an order, and the table that decides how it may change.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,20 +14,20 @@ pub enum OrderStatus {
     Confirmed,
     /// Being prepared or on its way.
     InProgress,
-    /// With the customer. Final.
+    /// Handed over to the customer. Final.
     Delivered,
     /// Called off. Final.
     Cancelled,
 }
 
-/// What the status table says of one pair of statuses.
+/// The entry of the status table for one pair of statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// The order is there already: nothing happens, and that is fine.
+    /// The order has this status already: nothing happens, and it is no error.
     NoOp,
-    /// The order may go there, and this event says that it did.
+    /// The order may change; the event of that change has this kind.
     Emits(OrderEventKind),
-    /// The order may not go there.
+    /// The order may not change.
     Refused,
 }
 
@@ -53,7 +53,7 @@ impl OrderStatus {
         }
     }
 
-    /// The status table. Everything that changes a status asks here.
+    /// The status table; every change of a status is decided here.
     #[must_use]
     pub const fn transition(self, to: Self) -> Transition {
         use OrderStatus::{Cancelled, Confirmed, Delivered, InProgress, Pending};

@@ -11,7 +11,7 @@ pub enum TextError {
         /// The bound, in characters.
         max: usize,
     },
-    /// A control character (Unicode category Cc), which no label or log line wants.
+    /// A control character (Unicode category Cc), which would break labels and log lines.
     #[error("must not contain control characters")]
     ControlCharacter,
     /// Not 1 to 64 of `A-Z a-z 0-9 . _ -`.
@@ -55,7 +55,7 @@ macro_rules! text {
 }
 
 text! {
-    /// What the product was called when it was ordered: up to 200 characters, no control
+    /// The name of the product when it was ordered: up to 200 characters, no control
     /// characters.
     ProductName, 200, plain
 }
@@ -64,7 +64,7 @@ text! {
     Note, 500, plain
 }
 text! {
-    /// The client's own name for an order: 1 to 64 of `A-Z a-z 0-9 . _ -`, unique per customer.
+    /// The client's own reference of an order: 1 to 64 of `A-Z a-z 0-9 . _ -`, unique per customer.
     ClientReference, 64, reference
 }
 

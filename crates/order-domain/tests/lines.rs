@@ -1,4 +1,4 @@
-//! The lines of an order: how many, which, and what they come to.
+//! The lines of an order: how many, which, and their total.
 
 #![expect(
     clippy::arithmetic_side_effects,

@@ -1,5 +1,5 @@
-//! Amounts: what texts they are read from, how they are spelled, and that their arithmetic is that
-//! of whole numbers. No binary floating point here either.
+//! Amounts: which texts they are read from, how they are spelled, and that their arithmetic is that of
+//! whole numbers. No binary floating point here either.
 
 #![expect(
     clippy::arithmetic_side_effects,

@@ -1,5 +1,5 @@
-//! The life of an order: whatever is asked of it, in whatever order and by whatever clock, it stays
-//! an order.
+//! The life of an order: after any sequence of requests, with a clock that may go back, it is in a valid
+//! state.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a broken expectation ends it")]
 
@@ -194,7 +194,7 @@ fn a_snapshot_that_no_decision_makes_is_refused() {
     }
 }
 
-/// One thing that is asked of an order.
+/// A request to change an order.
 #[derive(Debug, Clone)]
 enum Wish {
     Status(OrderStatus),
@@ -209,14 +209,14 @@ fn wishes() -> impl Strategy<Value = Vec<(Wish, DateTime<Utc>)>> {
         lines(&["9999999.99", "0.01", "1"]),
     ])
     .prop_map(Wish::Lines);
-    // A clock that goes forth and back by up to two days, to the nanosecond.
+    // A clock that jumps by up to two days in either direction, to the nanosecond.
     let nanos = -172_800_000_000_000..=172_800_000_000_000_i64;
     let time = nanos.prop_map(|by| noon().checked_add_signed(TimeDelta::nanoseconds(by)).unwrap());
     let wish = prop_oneof![1 => replaced, 2 => status];
     prop::collection::vec((wish, time), 0..30)
 }
 
-/// What a wish must come to, said a second time in other words.
+/// The kind of event that a request must lead to, stated independently of the code.
 fn expected_kind(current: &Order, wish: &Wish) -> Option<OrderEventKind> {
     match wish {
         Wish::Lines(lines) => {
