@@ -1,6 +1,6 @@
-//! The metrics of the service. Most numbers are kept by the parts that do the work and read here when
-//! somebody scrapes; no database and no peer is asked then. The one number that only the database
-//! knows, how many events wait to be published, is counted on a timer.
+//! The metrics of the service. The parts that do the work keep the numbers; each scrape reads them
+//! here, and asks no database and no peer. Only the backlog of unpublished events stands in the
+//! database alone; it is counted on a timer.
 
 mod table;
 

@@ -1,4 +1,4 @@
-//! What is logged, and in which form. Lines are written by `logs.rs`.
+//! What is logged, and in which form. `telemetry-otlp` writes the lines.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Which traces are recorded, and where they go. They are sent by `traces.rs`.
+//! Which traces are recorded, and where they go. `telemetry-otlp` sends them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -252,7 +252,7 @@ pub fn fresh_folder() -> PathBuf {
     tempfile::Builder::new().prefix("order-service-").tempdir().expect("a folder").keep()
 }
 
-/// A port that nobody listens on.
+/// A free port.
 #[must_use]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

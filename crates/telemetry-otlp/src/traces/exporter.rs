@@ -98,7 +98,7 @@ impl Exporter {
         Arc::clone(&self.counts)
     }
 
-    /// Sends each waiting span once more and stops, at the latest at `end`.
+    /// Sends each waiting span once, and stops: after [`LAST`] or at `end`, whichever is sooner.
     pub async fn stop(self, end: Instant) {
         let soon = Instant::now().checked_add(LAST).unwrap_or(end).min(end);
         // An exporter that has ended already does not hear this, and has logged why.
@@ -121,7 +121,7 @@ struct Sender {
     causes: fn(&(dyn Error + 'static)) -> String,
     /// Whether the last attempt failed. Only a change is logged.
     failing: bool,
-    /// Each batch is sent once more, and then no more.
+    /// From now on, each batch is sent once.
     stopping: bool,
 }
 
@@ -183,7 +183,7 @@ impl Sender {
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 
-    /// Sends one request; answers how many of its spans the collector rejected.
+    /// Sends one request; returns how many of its spans the collector rejected.
     async fn attempt(&self, body: &[u8]) -> Result<usize, Failure> {
         let causes = self.causes;
         let passing = |error: reqwest::Error| Failure {
