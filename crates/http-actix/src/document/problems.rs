@@ -61,7 +61,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
     }
 }
 
-/// Adds the problems to every operation of the document.
+/// Adds to every operation of the document its problems, and that its body, if any, is required.
 pub(super) fn describe(document: &mut Value) {
     let Some(Value::Object(paths)) = document.get_mut("paths") else {
         return;
@@ -72,6 +72,9 @@ pub(super) fn describe(document: &mut Value) {
         let codes = of(id.unwrap_or_default());
         if let Some(Value::Object(responses)) = operation.get_mut("responses") {
             responses.extend(responses_of(codes.into_iter().flatten().copied()));
+        }
+        if let Some(Value::Object(body)) = operation.get_mut("requestBody") {
+            body.insert("required".to_owned(), true.into());
         }
     }
 }
