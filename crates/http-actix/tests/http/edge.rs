@@ -53,7 +53,7 @@ async fn head_answers_as_get_without_the_body() {
     ];
     for target in targets {
         let get = service.call("GET", target).await;
-        // On one connection: a body that was sent all the same would garble the second answer.
+        // On one connection: a body that is sent by mistake would garble the second answer.
         let mut connection = service.connect().await;
         for _ in 0..2 {
             connection.send(&head("HEAD", target, &[])).await;

@@ -1,4 +1,5 @@
-//! Too long, too large, too slow, too many: answered early, and the connection ends in order.
+//! Requests that are too long, too large, too slow or too many are answered early, and the connection
+//! is closed in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ async fn a_client_that_sends_on_still_reads_the_refusal() {
     let length = body.len().to_string();
     let headers = [JSON, ("content-length", length.as_str())];
     connection.send(&head("POST", "/orders", &headers)).await;
-    // All of it before looking at the answer, as simple clients do.
+    // The whole body before reading the answer, as simple clients do.
     connection.send(&body).await;
     assert_eq!(connection.reply("POST").await.code(), "payload_too_large");
     connection.closed().await;
@@ -76,7 +77,7 @@ async fn a_body_in_chunks_is_as_good_as_any() {
     connection.send(&head("POST", "/orders", &headers)).await;
     connection.send("2\r\n{}\r\n0\r\n\r\n").await;
     assert_eq!(connection.reply("POST").await.code(), "validation_failed");
-    // The connection lives on.
+    // The connection stays open.
     connection.send(&head("GET", "/orders/9", &[])).await;
     assert_eq!(connection.reply("GET").await.status, 404);
 }

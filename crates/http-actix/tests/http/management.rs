@@ -1,4 +1,4 @@
-//! The management port: the actuator, and what changes something, which is nowhere else.
+//! The management port: the actuator, and the refresh, which the main port has not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::support::Service;
 
 type Answer = fn() -> Result<Refreshed, RefreshRefused>;
 
-/// Answers as it is told, and counts.
+/// A refresh that returns what the test sets, and counts its calls.
 struct Scripted {
     answer: Answer,
     asked: AtomicUsize,

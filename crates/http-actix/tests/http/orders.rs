@@ -1,5 +1,5 @@
-//! Orders over the wire: headers, conditions, repetition, pages. The rules themselves are tested
-//! where they live.
+//! Orders over HTTP: headers, conditions, repetition, pages. The rules of orders are tested in
+//! `order-domain`.
 
 use serde_json::json;
 

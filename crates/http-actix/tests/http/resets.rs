@@ -1,4 +1,4 @@
-//! Clients that reset their connections: their work still counts, and they are in the records.
+//! Clients that reset their connections: their work still counts, and is in the log and the metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +73,7 @@ struct Heard {
 }
 
 impl Heard {
-    /// To be called once: there is one log and one recorder per process.
+    /// Must be called once: a process has one log and one recorder.
     fn listen() -> Self {
         let heard = Self::default();
         tracing::subscriber::set_global_default(heard.clone()).unwrap();
@@ -81,7 +81,7 @@ impl Heard {
         heard
     }
 
-    /// The access line of a request, when it comes.
+    /// Waits for the access line of a request.
     async fn access(&self, request_id: &str) -> Line {
         loop {
             let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,4 +1,4 @@
-//! `GET /events` on one server: what is told before there is an event, and how a stream ends.
+//! `GET /events` on one server: what is sent before there is an event, and how a stream ends.
 
 use std::time::{Duration, Instant};
 

@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Far more than anything here takes; only a defect reaches it.
+/// Far longer than anything here takes: only a defect reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const LINES: &str = r#"[{"productId":1,"quantity":3,"unitPrice":"49.99"}]"#;
@@ -155,7 +155,7 @@ impl Drop for Service {
     }
 }
 
-/// One is up, and one is not.
+/// Two peers: one is up, one is down.
 fn peers() -> Vec<Component> {
     let details = json!({"broker": "b:9092"});
     let eureka = Component { name: "eureka", status: Status::Up, details: Value::Null };
@@ -192,7 +192,7 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The code of a problem, after a look at the rest of it.
+    /// The code of a problem, whose other members are checked.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -203,7 +203,7 @@ impl Reply {
         problem["code"].as_str().unwrap().to_owned()
     }
 
-    /// What every answer must have, whatever it is.
+    /// Asserts what every answer must have.
     pub(crate) fn check_edge(&self) {
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
         assert!(self.header("x-request-id").is_some());

@@ -45,7 +45,7 @@ fn info_names_the_service(stage: &Stage) {
     assert_eq!(info["build"]["version"], env!("CARGO_PKG_VERSION"), "{info}");
 }
 
-/// How many requests to a route have been answered so, as the metrics tell.
+/// The number of answers of this kind to a route, from the metrics.
 fn counted(stage: &Stage, labels: &[&str]) -> f64 {
     let reply = stage.read("/actuator/prometheus");
     assert_eq!(reply.status, 200);

@@ -1,5 +1,5 @@
-//! Many at once, on one instance and on two over one database: one effect for each key, one linear
-//! history for each order.
+//! Concurrent requests, on one instance and on two over one database: one effect for each key, one
+//! linear history for each order.
 
 use std::collections::HashSet;
 
@@ -75,7 +75,7 @@ fn one_history_for_one_order<'a>(stage: &Stage, instance: impl Fn(usize) -> &'a 
     let replies = together(50, |turn| {
         let service = instance(turn);
         match turn % 10 {
-            // Half of them replace the lines, each with a quantity of its own.
+            // Half of them replace the lines, each with another quantity.
             0..5 => {
                 let quantity = i64::try_from(turn).unwrap() + 10;
                 service.replace(id, &json!({"items": [line(7, quantity, "1.00")]}))
@@ -98,7 +98,7 @@ fn one_history_for_one_order<'a>(stage: &Stage, instance: impl Fn(usize) -> &'a 
             assert!(code == "invalid_transition" || code == "concurrent_update", "{reply:?}");
             continue;
         }
-        // What was answered is what happened.
+        // The answers agree with the history.
         let answered = reply.order(200);
         let version = answered["version"].as_i64().unwrap();
         let event = &history[usize::try_from(version).unwrap() - 1]["data"];
@@ -111,7 +111,7 @@ fn one_history_for_one_order<'a>(stage: &Stage, instance: impl Fn(usize) -> &'a 
     assert_eq!(seen.len(), history.len(), "every change was the answer to one request");
 }
 
-/// Each event goes on where the one before it ended.
+/// Asserts that each event continues from the state after the one before it.
 fn check_history(order: &Value, history: &[Value]) {
     assert_eq!(history[0]["data"]["items"], order["items"]);
     for (at, event) in history.iter().enumerate() {

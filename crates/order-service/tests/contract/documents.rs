@@ -100,7 +100,7 @@ fn an_order_is_what_the_document_says(stage: &Stage) {
 }
 
 fn the_page_is_served_with_all_that_it_loads(stage: &Stage) {
-    // The page's own addresses are relative to where the redirect leads.
+    // The addresses in the page are relative to the target of the redirect.
     let redirect = stage.read("/docs");
     assert_eq!((redirect.status, redirect.header("location")), (308, Some("/docs/")));
     let page = stage.read("/docs/");

@@ -1,5 +1,5 @@
-//! The order endpoints, row by row: statuses, headers, conditions, HEAD, and what ties an answer to
-//! its request.
+//! The order endpoints, row by row: statuses, headers, conditions, HEAD, and the headers that join an
+//! answer to its request.
 
 use serde_json::json;
 
@@ -137,8 +137,7 @@ fn a_change_with_another_version_is_412(stage: &Stage) {
     let id = id_of(&stage.new_order());
     let order = replace_with(stage, id, &[]).order(200);
     assert_eq!(order["version"], 2);
-    // A weak tag never matches here (RFC 9110, section 13.1.1), nor does one we never gave, nor an
-    // empty list.
+    // Weak tags (RFC 9110, section 13.1.1), tags that are not versions, and empty lists never match.
     for wrong in
         [",", " ", "\"1\"", "\"3\"", "W/\"2\"", "\"02\"", "\"x\"", "\"\"", "\"1\", W/\"2\""]
     {

@@ -10,7 +10,7 @@ use crate::stage::{Case, Stage, cases};
 use crate::steps::{a_body, body_with, fresh, fresh_key, id_of, line, with};
 use crate::support::{PATIENCE, Service};
 
-/// An id that the service will not come to.
+/// The id of no order.
 const MISSING: i64 = 9_007_199_254_740_990;
 /// The largest body.
 const LARGEST: usize = 256 * 1024;
@@ -178,7 +178,7 @@ fn not_found_is_a_path_that_leads_nowhere(stage: &Stage) {
         stage.read(path).problem(404, "not_found");
         assert_eq!(stage.ask("HEAD", path, &[], "").status, 404, "{path}");
     }
-    // Here `customer` stands where an id may stand.
+    // `customer` is taken for an id here.
     stage.read("/orders/customer").problem(400, "invalid_parameter");
     stage.ask("POST", "/nothing", &[], "{}").problem(404, "not_found");
 }
@@ -256,7 +256,7 @@ fn request_timeout_is_a_body_that_stalls(stage: &Stage) {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n");
         let body = "content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"customerId\"";
         connection.write_all(format!("{head}{body}").as_bytes()).unwrap();
-        // Nothing more comes: the service answers, and closes.
+        // The body never ends: the service answers, and closes the connection.
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -354,7 +354,7 @@ fn hostile_text_is_only_text(stage: &Stage) {
         let order = stage.place(&body).order(201);
         assert_eq!(stage.order(id_of(&order))["items"][0]["name"], name);
     }
-    // A NUL cannot be kept by every database, so it is refused on each.
+    // Not every database stores a NUL, so the service refuses it on each.
     let reply = stage.ask("POST", "/orders", &[], body_with("/items/0/name", r#""a\u0000b""#));
     reply.problem(400, "validation_failed");
 }

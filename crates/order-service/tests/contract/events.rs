@@ -23,8 +23,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// An order with everything in it, and all that can happen to it on the way to its end; the order
-/// as it was answered at each version.
+/// An order with all fields that goes through every status to its last; returns the answer at each
+/// version.
 fn a_life(stage: &Stage, end: &str) -> (i64, Vec<Value>) {
     let items = vec![with(line(7, 3, "49.99"), "name", "Désk \"lamp\""), line(8, 1, "0.5")];
     let body = with(with(a_body(), "items", items), "clientReference", "PO-1");
@@ -142,7 +142,7 @@ fn a_history_has_the_same_bytes_whenever_it_is_read(stage: &Stage) {
     let first = stage.first.read(&path);
     assert_eq!(first.text, stage.first.read(&path).text);
     assert_eq!(first.text, stage.second.read(&path).text);
-    // And the beginning does not change when something more happens.
+    // The first events stay the same when more happens.
     let order = stage.new_order();
     let path = format!("/orders/{}/events", order["id"]);
     let before = stage.read(&path).text;
@@ -167,7 +167,7 @@ fn events_after_a_sequence_close_a_gap(stage: &Stage) {
 
 fn a_long_history_is_read_page_by_page(stage: &Stage) {
     let id = id_of(&stage.new_order());
-    // More events than a page has unless told otherwise.
+    // More events than the usual page.
     for quantity in 1..=104 {
         stage.replace(id, &json!({"items": [line(1, quantity, "1.00")]})).order(200);
     }

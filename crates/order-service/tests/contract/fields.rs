@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The value is taken, and comes back in the answer, from the database and in the event.
+/// Asserts that a value is accepted, and comes back in the answer, from the database and in the event.
 fn taken(stage: &Stage, pointer: &str, text: &str, expected: &Value) {
     let reply = stage.ask("POST", "/orders", &[], body_with(pointer, text));
     let order = reply.order(201);
@@ -40,7 +40,7 @@ fn taken(stage: &Stage, pointer: &str, text: &str, expected: &Value) {
     assert_eq!(stage.history(id_of(&order))[0]["data"].pointer(pointer), Some(expected), "{text}");
 }
 
-/// The value is refused as wrong on its own, here and where lines are replaced.
+/// Asserts that a value is refused, here and where lines are replaced.
 fn refused(stage: &Stage, pointer: &str, texts: &[&str]) {
     let order = stage.new_order();
     for text in texts {
@@ -49,7 +49,7 @@ fn refused(stage: &Stage, pointer: &str, texts: &[&str]) {
         reply.problem(400, "validation_failed");
         assert_eq!(reply.pointers(), [pointer], "{text}");
         if pointer.starts_with("/items") {
-            // The customer stands first in the body.
+            // The customer is the first field of the body.
             let lines = body.split_once(',').map_or("}", |(_, lines)| lines);
             let path = format!("/orders/{}", order["id"]);
             let reply = stage.ask("PUT", &path, &[], format!("{{{lines}"));
@@ -60,7 +60,7 @@ fn refused(stage: &Stage, pointer: &str, texts: &[&str]) {
     assert_eq!(stage.order(id_of(&order)), order);
 }
 
-/// What no whole number is.
+/// Values that are not whole numbers.
 const NO_WHOLE_NUMBERS: [&str; 9] =
     ["1.5", "\"2\"", "null", "true", "[]", "{}", "-1", "1e400", "99999999999999999999999999"];
 
@@ -260,7 +260,7 @@ fn a_total_above_the_largest_amount_is_refused(stage: &Stage) {
         let reply = stage.ask("PUT", &format!("/orders/{}", order["id"]), &[], body);
         reply.problem(422, "amount_overflow");
     }
-    // Just inside, it is only another total.
+    // The largest amount is only a wrong total.
     let body = body_with("/totalAmount", "\"999999999999999.9999\"");
     stage.ask("POST", "/orders", &[], body).problem(422, "total_mismatch");
 }
@@ -306,7 +306,7 @@ fn a_client_reference_is_unique_per_customer(stage: &Stage) {
     // Another customer, and another spelling, are another reference.
     stage.place(&with(body.clone(), "customerId", fresh())).order(201);
     stage.place(&with(body.clone(), "clientReference", "PO-1")).order(201);
-    // None at all is not the same as another none.
+    // Two orders without a reference do not have the same one.
     let customer = fresh();
     for _ in 0..2 {
         stage.place(&with(a_body(), "customerId", customer)).order(201);

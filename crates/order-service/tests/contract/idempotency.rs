@@ -1,4 +1,4 @@
-//! Idempotency keys: the first answer again, byte for byte, and only one effect.
+//! Idempotency keys: the first answer is repeated byte for byte, and there is only one effect.
 
 use serde_json::{Value, json};
 
@@ -37,13 +37,13 @@ fn post(service: &Service, key: &str, body: &str) -> Reply {
     keyed(service, "POST", "/orders", key, body)
 }
 
-/// The second answer is the first one, and says so.
+/// Asserts that the second answer is the first one, marked as a repetition.
 fn assert_repeated(first: &Reply, second: &Reply) {
     assert_eq!(first.header("idempotency-replayed"), None, "{first:?}");
     assert_eq!(second.header("idempotency-replayed"), Some("true"), "{second:?}");
     assert_eq!(second.status, first.status);
     assert_eq!(second.text, first.text);
-    // When, and in which request, it was said is not part of what was said.
+    // The date and the ids of the request are not part of the recorded answer.
     let own = ["date", "x-request-id", "idempotency-replayed"];
     let said = |reply: &Reply| {
         let mut headers = reply.headers.clone();
@@ -72,7 +72,7 @@ fn a_repeated_change_of_lines_is_answered_as_the_first(stage: &Stage) {
     let body = json!({"items": [line(1, 2, "2.50")]}).to_string();
     let first = keyed(stage, "PUT", &path, &key, &body);
     assert_eq!(first.order(200)["version"], 2);
-    // Another change lies between: were it made again, the order would have version 4.
+    // Another change came in between: executed again, it would make version 4.
     stage.replace(id, &json!({"items": [line(3, 1, "9.00")]})).order(200);
     assert_repeated(&first, &keyed(stage, "PUT", &path, &key, &body));
     assert_eq!(stage.order(id)["version"], 3);
@@ -86,7 +86,7 @@ fn a_repeated_change_of_status_is_answered_as_the_first(stage: &Stage) {
     let first = keyed(stage, "PUT", &path, &key, &body);
     assert_eq!(first.order(200)["status"], "CONFIRMED");
     stage.change(id, &json!({"status": "IN_PROGRESS"})).order(200);
-    // Made again, it would be refused now.
+    // Executed again, it would be refused now.
     assert_repeated(&first, &keyed(stage, "PUT", &path, &key, &body));
     assert_eq!(stage.order(id)["status"], "IN_PROGRESS");
     assert_eq!(stage.history(id).len(), 3);
@@ -241,7 +241,7 @@ fn a_key_has_1_to_255_visible_characters(stage: &Stage) {
         first.order(201);
         assert_repeated(&first, &post(stage, &key, &body));
     }
-    // Any single character may be a key; another trial on this database has not used this one.
+    // A key may be one character; no other trial on this database uses this one.
     let body = a_body().to_string();
     post(stage, "~", &body).order(201);
 }
@@ -269,7 +269,7 @@ fn a_repetition_does_not_mind_its_condition(stage: &Stage) {
     let headers = [("idempotency-key", key.as_str()), ("if-match", "\"1\"")];
     let first = stage.ask("PUT", &path, &headers, body.clone());
     assert_eq!(first.order(200)["version"], 2);
-    // The version is another one since: by this very request.
+    // The version has changed since, by this same request.
     assert_repeated(&first, &stage.ask("PUT", &path, &headers, body));
 }
 

@@ -1,5 +1,4 @@
-//! What holds for every JSON body: names, unknown and doubled fields, nulls, and everything that
-//! is wrong told at once.
+//! The rules of every JSON body: names, unknown and doubled fields, nulls, and all errors at once.
 
 use serde_json::json;
 
@@ -82,7 +81,7 @@ fn names_are_spelled_in_camel_case_only(stage: &Stage) {
 }
 
 fn a_doubled_field_is_refused(stage: &Stage) {
-    // Parsers disagree on which of two is meant.
+    // Parsers disagree on which of two equal fields counts.
     let lines = json!([line(1, 1, "1.00")]);
     for body in [
         format!("{{\"customerId\":1,\"customerId\":2,\"items\":{lines}}}"),

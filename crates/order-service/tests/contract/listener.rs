@@ -1,4 +1,4 @@
-//! A client of `GET /events`: it reads blocks as the standard says, as they come.
+//! A client of `GET /events`: it reads the blocks of a stream by the rules of the standard.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{PATIENCE, Service};
 
-/// A stream that is open; closed when dropped.
+/// An open stream, closed when dropped.
 pub(crate) struct Listener {
     socket: TcpStream,
     blocks: Receiver<Block>,
@@ -17,7 +17,7 @@ pub(crate) struct Listener {
     pub(crate) last_id: Option<i64>,
 }
 
-/// What stands between two empty lines.
+/// The lines between two empty lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) id: Option<i64>,
@@ -26,7 +26,7 @@ pub(crate) struct Block {
     pub(crate) retry: Option<u32>,
 }
 
-/// An event as it was told.
+/// An event as it was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Told {
     pub(crate) id: i64,
@@ -59,7 +59,7 @@ impl Listener {
             }
         });
         listener.blocks = blocks;
-        // What comes first says from where on.
+        // The first block says where the stream starts.
         let greeting = listener.block().expect("a greeting");
         assert!(greeting.retry.is_some() && greeting.data.is_none(), "{greeting:?}");
         assert!(after.is_none_or(|after| listener.last_id == Some(after)), "{greeting:?}");
@@ -108,7 +108,7 @@ impl Listener {
         (0..count).map(|_| self.event()).collect()
     }
 
-    /// Whether nothing is told for a moment.
+    /// Whether nothing is sent for a moment.
     pub(crate) fn is_silent(&mut self) -> bool {
         match self.blocks.recv_timeout(Duration::from_millis(500)) {
             Ok(block) => block.data.is_none(),

@@ -102,7 +102,7 @@ fn cursors_do_the_same_as_links(stage: &Stage) {
     let (customer, ids) = customer_with(stage, 5);
     let mut found = Vec::new();
     let mut path = format!("/orders/customer/{customer}?limit=2");
-    // The page size may change on the way, and the instance as well.
+    // The page size may change from page to page, and the instance as well.
     for (turn, limit) in [2, 1, 9].into_iter().enumerate() {
         let reply = stage.instance(turn).read(&path);
         let page = reply.json();
@@ -165,13 +165,13 @@ fn filters_by_time_start_with_from_and_end_before_to(stage: &Stage) {
     let (customer, ids) = customer_with(stage, 4);
     let path = format!("/orders/customer/{customer}");
     let placed = |at: usize| stage.order(ids[at])["createdAt"].as_str().unwrap().to_owned();
-    // The newest stands first: ids[3] is the oldest.
+    // The newest comes first: ids[3] is the oldest.
     let found = |query: &str| page(stage, &format!("{path}?{query}")).0;
     assert_eq!(found(&format!("createdFrom={}", placed(2))), ids[..3]);
     assert_eq!(found(&format!("createdTo={}", placed(2))), ids[3..]);
     let between = format!("createdFrom={}&createdTo={}", placed(2), placed(0));
     assert_eq!(found(&between), ids[1..3]);
-    // The same moment elsewhere, to the microsecond.
+    // The same moment in another time zone, to the microsecond.
     let moment = chrono::DateTime::parse_from_rfc3339(&placed(2)).unwrap();
     let east = moment.with_timezone(&chrono::FixedOffset::east_opt(5 * 3_600).unwrap());
     let east = east.to_rfc3339().replace('+', "%2B");

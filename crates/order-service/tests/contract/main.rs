@@ -43,7 +43,7 @@ use crate::stage::{Case, Stage};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    // Each stage is set by the first trial that runs on it, and struck after the last.
+    // The first trial of a stage starts its instances, and the last one stops them.
     let mut stages = Vec::new();
     let mut trials = Vec::new();
     for database in Database::ALL {

@@ -1,4 +1,4 @@
-//! Money: exact from the request's text to the database and back, in whatever spelling it comes.
+//! Money: exact from the request's text to the database and back, in every spelling.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the trials of one database share: two instances of the service on it.
+//! The stage that the trials of one database share: two instances of the service.
 
 use std::ops::Deref;
 
@@ -8,11 +8,11 @@ use crate::support::Service;
 
 /// Two instances on a database of their own. Dropped in this order.
 pub(crate) struct Stage {
-    /// The one that a case without a wish is played on.
+    /// The instance that most cases use.
     pub(crate) first: Service,
-    /// Another one, with less patience for bodies that come slowly.
+    /// The other instance, with a shorter deadline for bodies.
     pub(crate) second: Service,
-    /// What kind of database it is.
+    /// The kind of database.
     pub(crate) kind: Database,
     /// The database itself.
     pub(crate) database: Scratch,
@@ -33,14 +33,14 @@ macro_rules! cases {
 pub(crate) use cases;
 
 impl Stage {
-    /// Starts both instances at the same time: whose migrations run is theirs to settle.
+    /// Starts both instances at the same time, so that they have to agree on who migrates the database.
     pub(crate) fn on(database: Database) -> Self {
         let scratch = database.scratch();
         let url = format!("--spring.datasource.url={}", scratch.url);
         let options = [
             url.as_str(),
             "--order.currencies=USD,EUR,JPY,KWD,CLF",
-            // A busy machine is no reason for 503 here.
+            // A busy machine must not lead to 503.
             "--order.request-budget=10s",
             "--spring.datasource.hikari.connection-timeout=10s",
         ];

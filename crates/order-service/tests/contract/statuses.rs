@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::stage::{Case, Stage, cases};
 use crate::steps::{STATUSES, id_of, line, sorted};
 
-/// The contract's table: a row for each status, a column for each status asked for.
+/// The contract's table: a row for each current status, a column for each requested one.
 const TABLE: [[&str; 5]; 5] = [
     ["no-op", "order.confirmed", "-", "-", "order.cancelled"],
     ["-", "no-op", "order.in_progress", "-", "order.cancelled"],
@@ -106,7 +106,7 @@ fn a_status_is_understood_in_many_spellings(stage: &Stage) {
     for spelled in ["CANCELED", "canceled", "Cancelled", "cancelled"] {
         understood(&stage.new_order(), spelled, "CANCELLED");
     }
-    // In a filter just the same, and always spelled out in full.
+    // A filter reads the same spellings, and answers always have the full one.
     let customer = stage.order(id_of(&started))["customerId"].clone();
     let path = format!("/orders/customer/{customer}?status=in-progress&status=delivered");
     assert_eq!(stage.read(&path).json()["orders"][0]["status"], "DELIVERED");
@@ -155,7 +155,7 @@ fn a_cancellation_without_a_reason_has_one(stage: &Stage) {
     assert_eq!(order["cancelReason"], "OTHER");
     let history = stage.history(id_of(&order));
     assert_eq!(history[1]["data"]["cancelReason"], "OTHER");
-    // Cancelled once more for another reason, it keeps the first.
+    // A second cancellation with another reason keeps the first reason.
     let again = json!({"status": "CANCELLED", "reason": "FRAUD"});
     assert_eq!(stage.change(id_of(&order), &again).order(200), order);
     assert_eq!(stage.history(id_of(&order)), history);

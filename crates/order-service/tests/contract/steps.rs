@@ -1,4 +1,4 @@
-//! The steps that cases are made of: bodies, orders in every status, histories.
+//! Steps of the cases: bodies, orders in every status, histories.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Barrier;
@@ -31,7 +31,7 @@ pub(crate) fn line(product: i64, quantity: i64, price: &str) -> Value {
     json!({"productId": product, "quantity": quantity, "unitPrice": price})
 }
 
-/// The body of an order of one line and a customer of its own.
+/// The body of an order of one line, for a customer that no other case has.
 pub(crate) fn a_body() -> Value {
     json!({"customerId": fresh(), "items": [line(7, 3, "49.99")]})
 }
@@ -67,7 +67,7 @@ fn object(usual: &[(&str, &str)], field: Option<&str>, text: &str) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// Does the same many times at once; what came of it.
+/// Does the same many times at once, and returns all results.
 pub(crate) fn together<T: Send>(times: usize, act: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(times);
     std::thread::scope(|scope| {
@@ -110,7 +110,7 @@ impl Service {
         self.ask("POST", "/orders", &[], body.to_string())
     }
 
-    /// A new order, of a customer of its own.
+    /// A new order, of a customer that no other case has.
     pub(crate) fn new_order(&self) -> Value {
         self.place(&a_body()).order(201)
     }
@@ -125,12 +125,12 @@ impl Service {
         self.ask("PUT", &format!("/orders/{id}"), &[], body.to_string())
     }
 
-    /// Asks for a status.
+    /// Changes the status of an order.
     pub(crate) fn change(&self, id: i64, body: &Value) -> Reply {
         self.ask("PUT", &format!("/orders/{id}/status"), &[], body.to_string())
     }
 
-    /// A new order that has come to a status.
+    /// A new order that was moved to a status.
     pub(crate) fn order_at(&self, status: &str) -> Value {
         let mut order = self.new_order();
         let way: &[&str] = match status {

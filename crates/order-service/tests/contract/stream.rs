@@ -96,7 +96,7 @@ fn the_header_goes_before_the_parameter(stage: &Stage) {
     let start = Listener::to(stage, "", None).last_id;
     a_life(stage, 0, customer);
     let all = Listener::to(stage, &of_customer(customer), start).events(4);
-    // As a browser does it that was opened with the parameter and connects again.
+    // Like a browser that was opened with the parameter and connects again.
     let query = format!("{}&lastEventId={}", of_customer(customer), all[0].id);
     let mut listener = Listener::to(stage, &query, Some(all[2].id));
     assert_eq!(listener.events(1), &all[3..]);
@@ -140,7 +140,7 @@ fn ids_grow_and_each_orders_events_come_in_sequence(stage: &Stage) {
     for turn in 0..10 {
         a_life(stage, turn, fresh());
     }
-    // Whatever else happens here meanwhile.
+    // Other trials place orders at the same time.
     let told = Listener::to(stage, "", start).events(40);
     assert!(told.is_sorted_by(|one, next| one.id < next.id), "{told:?}");
     let mut seen = std::collections::HashMap::new();
@@ -153,7 +153,7 @@ fn ids_grow_and_each_orders_events_come_in_sequence(stage: &Stage) {
     }
 }
 
-/// Clients that hang up after every few events and come back to another instance, while orders are
+/// Clients that hang up after a few events and connect again to the other instance, while orders are
 /// placed on both.
 fn a_storm_of_clients_that_come_back_loses_nothing(stage: &Stage) {
     const CLIENTS: usize = 24;
@@ -174,7 +174,7 @@ fn a_storm_of_clients_that_come_back_loses_nothing(stage: &Stage) {
                         heard.extend(listener.events(some.min(ORDERS * 4 - heard.len())));
                         last = listener.last_id;
                         turn += 1;
-                        // Half of them come back at once, the others after everything is written.
+                        // Half of them connect again at once, the others after everything is written.
                         let late = client % 2 == 1 && !written.load(Ordering::Relaxed);
                         if late && turn > client + 2 {
                             let written = || written.load(Ordering::Relaxed);

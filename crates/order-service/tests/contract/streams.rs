@@ -111,7 +111,7 @@ fn no_more_listen_than_may(stage: &Stage) {
     assert!(gone.elapsed() < Duration::from_secs(5), "noticed after {:?}", gone.elapsed());
 }
 
-/// An order that is as large as it may be.
+/// An order of the largest size.
 fn a_large_body(customer: i64) -> Value {
     let items: Vec<_> = (1..=200)
         .map(|product| with(line(product, 9_999, "9999999.99"), "name", "é".repeat(150)))
@@ -160,13 +160,13 @@ fn what_is_purged_is_told(stage: &Stage) {
     let service = on(&scratch, &options);
     let id = id_of(&service.order_at("DELIVERED"));
     let told = Listener::to(&service, "?lastEventId=0", None).events(4);
-    // Nothing is published, so nothing is purged: the law of the journal, which has its own case.
+    // Only published events are purged, and none is published here. Purging has its own case.
     assert_eq!(service.history(id).len(), 4);
-    // What the publisher of every shard does in the end.
+    // Marks everything as published, as the publishers of the shards do.
     publish(&scratch, told[3].id);
     assert!(eventually(|| service.history(id).len() == 1), "all but the newest are purged");
     assert_eq!(service.history(id)[0], told[3].event);
-    // The first instance may still have them in memory, and then nothing is missing.
+    // The first instance may still have them in memory, so another one is asked.
     let other = on(&scratch, &options);
     let reply = other.read(&format!("/events?lastEventId={}", told[1].id));
     let problem = reply.problem(410, "events_purged");
@@ -182,7 +182,7 @@ fn publish(database: &Scratch, position: i64) {
     execute(database, &statement);
 }
 
-/// Runs a statement past the services on a database.
+/// Runs a statement on the database, without the services.
 pub(crate) fn execute(database: &Scratch, statement: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let patience =

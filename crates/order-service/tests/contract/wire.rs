@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::support::{PATIENCE, Service};
 
-/// One for all threads.
+/// The client of all threads.
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     Client::builder().timeout(PATIENCE).redirect(Policy::none()).build().expect("a client")
 });
 
-/// What would tell a stranger how the service is built, in small letters.
+/// Words, in small letters, that would reveal how the service is built.
 const INTERNALS: &[&str] = &[
     "sql",
     "postgres",
@@ -72,7 +72,7 @@ impl Service {
         self.ask_plainly(method, path, &headers[skip..], body)
     }
 
-    /// The same with no content type but a given one.
+    /// The same with the given content type alone.
     pub(crate) fn ask_plainly(
         &self,
         method: &str,
@@ -110,7 +110,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The answer to what was done: its order, with the version as the entity tag.
+    /// The order in the answer to a success, whose entity tag is its version.
     pub(crate) fn order(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"));

@@ -1,17 +1,16 @@
-//! Whether a new OpenAPI or AsyncAPI document, or a new schema of events, keeps what the old one
-//! promised.
+//! Finds what a new OpenAPI or AsyncAPI document, or a new schema of events, breaks in an old one.
 
 use serde_json::Value;
 
 use crate::schema::Flow::{In, Out};
 use crate::schema::{Comparison, by_name, object, resolved};
 
-/// What kind of document it is.
+/// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     OpenApi,
     AsyncApi,
-    /// A JSON Schema of what the service writes.
+    /// A JSON Schema of values that the service writes.
     Schema,
 }
 
@@ -30,7 +29,7 @@ pub(crate) fn breaks(kind: Kind, old: &Value, new: &Value) -> Vec<String> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Every entry of the old object, with the new one of its name; complains of those that are gone.
+    /// Every entry of the old object, with the new entry of its name; notes those that are missing.
     fn entries(
         &mut self,
         at: &str,
@@ -61,7 +60,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn operation(&mut self, at: &str, old: &'a Value, new: &'a Value) {
-        // Generated clients name their methods by it.
+        // Generated clients name their methods after it.
         self.same(at, "operationId", old, new);
         self.same(at, "security", old, new);
         self.parameters(at, old, new);

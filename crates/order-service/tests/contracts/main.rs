@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::documents::{Kind, breaks};
 
-/// The contracts by the names of their copies, as this build has them.
+/// The contracts of this build, by the names of their copies.
 fn contracts() -> [(&'static str, Kind, Value); 4] {
     let openapi = serde_json::from_str(&http_actix::openapi_json()).unwrap();
     [

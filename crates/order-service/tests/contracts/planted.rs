@@ -45,7 +45,7 @@ fn breaks_by(kind: Kind, changes: &[Change]) -> Vec<String> {
     breaks(kind, &old, &changed(&old, changes))
 }
 
-/// Each is a break of its own, and is told in these words.
+/// Breaking changes, each with the words of its error.
 fn each_breaks(kind: Kind, table: Vec<(Change, &str)>) {
     for (change, told) in table {
         let told_of = breaks_by(kind, std::slice::from_ref(&change));

@@ -1,6 +1,5 @@
-//! Whether a JSON Schema still keeps what an earlier one promised. What clients write (requests) may
-//! only be asked less of; what they read (answers, events) may only be promised more of. A keyword
-//! that this cannot judge must not change.
+//! Compares a JSON Schema with an earlier one. Schemas of requests may only become wider, schemas of
+//! answers and events only narrower. A keyword that is not known here must not change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +8,9 @@ use serde_json::{Map, Value, json};
 /// Who writes the values of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Flow {
-    /// Clients: what was taken must be taken.
+    /// Clients: every value that was accepted must still be.
     In,
-    /// The service: what could be relied upon must stay.
+    /// The service: every promise about its values must stay.
     Out,
 }
 
@@ -28,9 +27,9 @@ pub(crate) struct Comparison<'a> {
 
 const LOWER: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
 const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
-/// Present or not, one restriction.
+/// Keywords whose value is one restriction: it is there or not, never weaker or stronger.
 const EXACT: [&str; 5] = ["format", "pattern", "multipleOf", "uniqueItems", "allOf"];
-/// Judged by functions of their own, or saying nothing about values.
+/// Keywords that have their own functions here, or say nothing about values.
 const HANDLED: [&str; 21] = [
     "$ref",
     "type",
@@ -64,7 +63,7 @@ impl<'a> Comparison<'a> {
         self.breaks.push(format!("{at}: {}", what.as_ref()));
     }
 
-    /// Complains unless a member is what it was.
+    /// Notes a break when a member has changed.
     pub(crate) fn same(&mut self, at: &str, name: &str, old: &Value, new: &Value) {
         if old.get(name) != new.get(name) {
             self.broken(at, format!("{name} changed"));
@@ -91,7 +90,7 @@ impl<'a> Comparison<'a> {
         self.unknown(at, old, new);
     }
 
-    /// Each alternative that has to be covered must be covered by one of the other side.
+    /// Each alternative must be covered by one alternative of the other side.
     fn choice(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
         let (olds, news) = (alternatives(old), alternatives(new));
         let (needed, offered) = if flow == In { (&olds, &news) } else { (&news, &olds) };
@@ -146,7 +145,7 @@ impl<'a> Comparison<'a> {
         for (names, tighter) in [(LOWER, 1.0), (UPPER, -1.0)] {
             for name in names {
                 let limit = |schema: &Value| schema[name].as_f64().map(|limit| limit * tighter);
-                // Absent is the widest of all.
+                // Without the keyword, every value is allowed.
                 let (old, new) = (limit(old), limit(new));
                 if flow == In && new > old {
                     self.broken(at, format!("{name} became narrower"));
@@ -164,7 +163,7 @@ impl<'a> Comparison<'a> {
                 self.broken(at, format!("{name} changed"));
             }
         }
-        // A parameter that is left out means something else then.
+        // A request without the parameter would mean something else.
         self.same(at, "default", old, new);
     }
 
@@ -233,7 +232,7 @@ fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref").and_then(Value::as_str)
 }
 
-/// What a reference leads to, in its own document.
+/// The target of a reference in its document.
 pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let mut value = value;
     while let Some(place) = reference(value) {
@@ -277,7 +276,7 @@ fn required(schema: &Value) -> BTreeSet<String> {
     names.map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// A list by what names its entries.
+/// The entries of a list, by their names.
 pub(crate) fn by_name(list: &Value, name: impl Fn(&Value) -> String) -> BTreeMap<String, &Value> {
     list.as_array().into_iter().flatten().map(|entry| (name(entry), entry)).collect()
 }

@@ -34,12 +34,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Service, brokers, client, eventually};
 
-/// An event of the poisoned order is larger than this, all others together with their headers are
-/// far smaller.
+/// The limit of a topic in bytes: an event of the poisoned order is larger, all others are far smaller.
 const SMALL: &str = "6000";
 const LARGE: &str = "1000000";
 
-/// A topic of its own, with what its messages may have in size.
+/// A new topic with a limit for the size of its messages.
 struct Topic {
     name: String,
     admin: AdminClient<DefaultClientContext>,
@@ -82,18 +81,18 @@ impl Topic {
     }
 }
 
-/// What has been in a topic so far.
+/// Reads a topic.
 struct Reader {
     consumer: BaseConsumer,
-    /// Of each order, without repetitions.
+    /// The sequences of each order, without repetitions.
     sequences: BTreeMap<i64, Vec<i64>>,
-    /// How many were marked as repetitions.
+    /// The messages that were marked as replays.
     replays: usize,
     events: usize,
 }
 
 impl Reader {
-    /// Takes in what is there now.
+    /// Reads what is there now.
     fn read(&mut self) {
         while let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(200)) {
             let header = |name: &str| {
@@ -111,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// Reads until an order has come so far.
+    /// Reads until the events of an order are there.
     fn until(&mut self, order: i64, expected: &[i64]) {
         let arrived = eventually(|| {
             self.read();
@@ -199,7 +198,7 @@ impl Instance {
         self.command(arguments).output().unwrap()
     }
 
-    /// What the command line answers in JSON.
+    /// What the command line prints as JSON.
     fn told(&self, arguments: &[&str]) -> Value {
         let output = self.tell(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -211,7 +210,7 @@ fn small() -> Value {
     support::an_order(42)
 }
 
-/// Texts that do not become smaller when they are compressed.
+/// Texts that cannot be compressed.
 fn poisoned() -> Value {
     let name = || format!("{:032x}{:032x}", RandomEntropy.bits(), RandomEntropy.bits());
     let item =
@@ -245,7 +244,7 @@ fn a_poisoned_order_waits_alone_and_is_published_when_it_can_be() {
         assert_eq!(overview["parkedOrders"], 1);
         assert_eq!(instance.get("")["parkedOrders"], 1);
 
-        // Before it is mended a redrive is in vain.
+        // As long as the limit stays, a redrive parks the order again.
         assert!(instance.tell(&["parked", "redrive", &id]).status.success());
         let attempts = || instance.get(&format!("/parked/{poisoned}"))["attempts"].as_i64();
         assert!(eventually(|| attempts() == Some(2)), "{}", instance.service.log());
@@ -259,7 +258,7 @@ fn a_poisoned_order_waits_alone_and_is_published_when_it_can_be() {
         assert_eq!(late.status.code(), Some(3), "{late:?}");
         let said = String::from_utf8(late.stderr).unwrap();
         assert_eq!(said, format!("order-service: order {poisoned} is not parked\n"));
-        // What changes something is on the management port alone.
+        // The operations that change something are on the management port alone.
         for path in ["/actuator/events", "/actuator/events/parked", "/actuator/refresh"] {
             assert_eq!(instance.service.get(path).status(), StatusCode::NOT_FOUND, "{path}");
             let posted = instance.service.post(&format!("{path}/redrive"), &json!({}));

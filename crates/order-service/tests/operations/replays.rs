@@ -1,4 +1,4 @@
-//! Past events once more: interrupted and resumed, one replay at a time, and what cannot be read.
+//! Replays: interrupted and resumed, one at a time, and events that cannot be read.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Output, Stdio};
@@ -43,7 +43,7 @@ fn past_events_are_replayed_interrupted_and_resumed() {
         assert_eq!(reader.replays, reader.events, "all are marked");
         let repeated = reader.events - EVENTS;
         assert!(repeated <= 40, "{repeated} came twice");
-        // The topic of the events themselves has each of them once.
+        // The usual topic has each event once.
         let mut live = topic.reader();
         let arrived = eventually(|| {
             live.read();
@@ -98,7 +98,7 @@ fn a_replay_of_few_orders_goes_on_after_the_last_one_that_is_done() {
     assert_eq!((&counted["events"], &counted["afterOrder"]), (&json!(8), &json!(orders[7])));
 }
 
-/// Starts a slow replay, interrupts it when it has sent something, and answers where to go on.
+/// Starts a slow replay, interrupts it when it has sent something, and returns where to go on.
 fn interrupted_on_the_command_line(instance: &Instance, to: &Topic) -> String {
     let slow = ["replay", "--topic", &to.name, "--rate", "10"];
     let mut replay = instance.command(&slow).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
@@ -117,7 +117,7 @@ fn interrupted_on_the_command_line(instance: &Instance, to: &Topic) -> String {
     after.to_owned()
 }
 
-/// Starts a slow replay, cancels it when it has sent something, and answers where to go on.
+/// Starts a slow replay, cancels it when it has sent something, and returns where to go on.
 fn cancelled_over_http(instance: &Instance, to: &Topic, after: &str) -> String {
     let after: i64 = after.parse().unwrap();
     let body = json!({"topic": to.name, "after": after, "rate": 10});
@@ -173,7 +173,7 @@ fn one_replay_sends_at_a_time_and_another_may_after_a_kill() {
         assert!(eventually(|| events() > Some(0)), "{}", first.service.log());
         first.service.signal("KILL");
         first.service.wait();
-        // Not for as long as it might still be running.
+        // The killed replay counts as running until its lease is over.
         let mut last = second.tell(&whole);
         assert_eq!(last.status.code(), Some(3), "{last:?}");
         assert!(
