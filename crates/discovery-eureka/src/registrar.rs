@@ -269,7 +269,7 @@ impl Me {
         match self.api.find(server, &self.who).await {
             Ok(seen) => self.overridden = seen.map_or(self.overridden, |seen| seen.overridden),
             Err(failure) => {
-                tracing::debug!(%server, %failure, "Eureka does not show this instance")
+                tracing::debug!(%server, %failure, "Eureka does not show this instance");
             }
         }
     }
