@@ -47,6 +47,14 @@ fn paths(tokens: TokenStream, before: &[String], found: &mut Vec<Module>) {
             at += end;
             continue;
         }
+        // `pub(crate)` says who may import, and imports nothing.
+        if ident(tokens.get(at)).is_some_and(|word| word == "pub")
+            && let Some(TokenTree::Group(group)) = tokens.get(at + 1)
+            && group.delimiter() == Delimiter::Parenthesis
+        {
+            at += 2;
+            continue;
+        }
         let mut path = before.to_vec();
         while let Some(name) = ident(tokens.get(at)) {
             path.push(name);
