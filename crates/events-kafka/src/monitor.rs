@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel as Level;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// The topic of a warning about a failure that no setting causes.
+/// The subject of a warning about a failure that no setting causes.
 const CONNECTION: &str = "connections";
 /// The least time between two lines of one kind.
 const AT_MOST_EVERY: Duration = Duration::from_mins(1);
@@ -30,7 +30,7 @@ pub enum BrokerState {
     /// No connection has been tried yet.
     #[default]
     Unknown,
-    /// A broker has answered, and no failure was reported since.
+    /// A broker has answered since the last time that none was reached.
     Reachable,
     /// No broker is reached; the reason is for operators.
     Unreachable(String),
@@ -60,7 +60,7 @@ pub(crate) struct Monitor {
 struct State {
     health: KafkaHealth,
     last_failure: Option<Failure>,
-    /// The topic of the last warning about unreachable brokers.
+    /// The subject of the last warning about unreachable brokers.
     warned_of: &'static str,
     /// When the last line of each kind was logged.
     logged: HashMap<String, Instant>,
