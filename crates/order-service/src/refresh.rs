@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::settings::{self, Inputs, Loaded, SERVICE, Settings, Stop};
-use crate::telemetry;
 
 /// The keys whose values apply to a running service: those of [`Holders::apply`]. Keys that are read
 /// from local sources alone take effect whenever the settings are read, too.
@@ -98,7 +97,7 @@ enum RefreshError {
 
 impl Holders {
     fn apply(&self, settings: &Settings) {
-        self.levels.set(&telemetry::lines(&settings.logging));
+        self.levels.set(&settings.logging);
         self.orders.adjust(settings.currencies.clone(), settings.requests.budget);
         self.max_in_flight.set(settings.requests.permits());
         self.body_deadline.set(settings.requests.body_deadline);

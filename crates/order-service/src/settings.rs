@@ -23,10 +23,10 @@ use order_app::currencies::Currencies;
 use settings_spring::{
     CONFIG_SERVER, Catalogue, ConfigServer, PROFILE, PROFILES, Reader, Service, complete,
 };
+use telemetry_otlp::LogSettings;
 
 pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
 pub use kafka::Kafka;
-pub use logging::{Format, Logging};
 pub use management::Management;
 pub use server::Requests;
 pub use settings_spring::{Inputs, LoadError, Occasion};
@@ -57,7 +57,7 @@ pub struct Settings {
     /// The topic of the events; `{type}` stands for the event's type.
     pub events_topic: String,
     /// What is logged, and how.
-    pub logging: Logging,
+    pub logging: LogSettings,
     /// The brokers.
     pub kafka: Kafka,
     /// The registry.

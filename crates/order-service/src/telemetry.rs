@@ -5,11 +5,10 @@ use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_app::traces::{TARGET, TraceContext};
 use telemetry_otlp::{
-    Ambient, Levels, Log, LogError, LogSettings, Metrics, Service, SpanContext, TraceSettings,
-    Unsent,
+    Ambient, Levels, Log, LogError, Metrics, Service, SpanContext, TraceSettings, Unsent,
 };
 
-use crate::settings::{Format, Logging, Settings};
+use crate::settings::Settings;
 use crate::system::{OsEntropy, SystemClock, machine_name};
 
 /// What the application takes over of the running telemetry.
@@ -56,20 +55,8 @@ pub(crate) fn start(
     let traces = traces(settings).filter(|_| is_serving);
     let traces = traces.map(|traces| telemetry_otlp::record(traces, &service, AMBIENT));
     let (recorder, unsent) = traces.unzip();
-    let log = Log::start(&lines(&settings.logging), QUIET, &service, AMBIENT, recorder)?;
+    let log = Log::start(&settings.logging, QUIET, &service, AMBIENT, recorder)?;
     Ok((log, unsent))
-}
-
-/// How lines are written.
-pub(crate) fn lines(logging: &Logging) -> LogSettings {
-    let Logging { root, targets, format } = logging.clone();
-    let format = format.map(|format| match format {
-        Format::Json | Format::Foreign => telemetry_otlp::Format::Json,
-        Format::Pretty => telemetry_otlp::Format::Pretty,
-        Format::Ecs => telemetry_otlp::Format::Ecs,
-        Format::Logstash => telemetry_otlp::Format::Logstash,
-    });
-    LogSettings { root, targets, format }
 }
 
 /// Where traces go; `None` without a collector.

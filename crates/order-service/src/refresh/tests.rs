@@ -51,7 +51,7 @@ impl Case {
             entropy: Arc::new(SequentialEntropy::default()),
         };
         let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
-        let levels = Levels::new(&telemetry::lines(&settings.logging), &[], "traces");
+        let levels = Levels::new(&settings.logging, &[], "traces");
         let max_in_flight = Live::new(settings.requests.permits());
         let body_deadline = Live::new(settings.requests.body_deadline);
         let stop = Live::new(settings.stop);
