@@ -2,6 +2,7 @@
 //! `order-testkit` check it on every adapter.
 
 mod ambient;
+mod database;
 mod inspection;
 mod journal;
 mod publisher;
@@ -10,6 +11,7 @@ mod store;
 use std::time::Duration;
 
 pub use ambient::{Clock, Entropy, uuid_v7};
+pub use database::{Database, PoolReport, Stores};
 pub use inspection::{DutyState, JournalInspection, OrderEvents, SelectedPage, Selection, Skipped};
 pub use journal::{
     Backlog, Duty, EntryKey, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,

@@ -102,7 +102,7 @@ impl Application {
         let sources = Sources {
             orders: orders.stats(),
             peers: peers.clone(),
-            pools: Arc::clone(&stores.pools),
+            database: Arc::clone(&stores.database),
             feed: feed.clone(),
             spans: exporter.as_ref().map(Exporter::counts),
         };

@@ -21,5 +21,4 @@ mod rows;
 mod schema;
 mod types;
 
-pub use open::{MigrateError, StoreSettings, Stores, UnknownDatabase, migrate, open};
-pub use pool::PoolReport;
+pub use open::{MigrateError, StoreSettings, UnknownDatabase, migrate, open};

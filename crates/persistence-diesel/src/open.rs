@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bb8::{Pool, QueueStrategy};
-use order_app::ports::{BoxError, Entropy, EventJournal, JournalInspection, OrderStore};
+use order_app::ports::{BoxError, Database, Entropy, PoolReport, Stores};
 use tokio::runtime::Handle;
 
 use crate::backend::{Backend, Ports, mysql, postgres, sqlite};
@@ -14,7 +15,7 @@ use crate::commit::queue::CommitQueue;
 use crate::commit::writer::Writer;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
-use crate::pool::{self, Manager, PoolReport, Reporter};
+use crate::pool::{self, Manager, Reporter};
 use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
 use crate::retry::Retry;
@@ -78,17 +79,21 @@ impl<'a> Location<'a> {
     }
 }
 
-/// What one database keeps, behind its ports.
-#[derive(Clone)]
-pub struct Stores {
-    /// Orders, their events and idempotent answers.
-    pub orders: Arc<dyn OrderStore>,
-    /// The positions of the events. It shares the connections of the order store.
-    pub journal: Arc<dyn EventJournal>,
-    /// The same journal, for operators.
-    pub inspection: Arc<dyn JournalInspection>,
-    /// The state of the pools of connections, now.
-    pub pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
+/// A database that was opened.
+struct Opened {
+    settings: StoreSettings,
+    pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
+}
+
+#[async_trait]
+impl Database for Opened {
+    async fn migrate(&self) -> Result<Vec<String>, BoxError> {
+        Ok(migrate(&self.settings).await?)
+    }
+
+    fn pools(&self) -> Vec<PoolReport> {
+        (self.pools)()
+    }
 }
 
 /// How often pools look for connections that have been idle for too long.
@@ -139,6 +144,7 @@ fn assemble<B: Backend>(
     let writers = B::WRITERS
         .map_or_else(|| readers.clone(), |writers| pool(url, writers, settings.connection_timeout));
     let pools = reports(&readers, size, &writers);
+    let database = Arc::new(Opened { settings: settings.clone(), pools });
     let executor = Arc::new(Executor {
         readers,
         writers,
@@ -158,7 +164,7 @@ fn assemble<B: Backend>(
     let by_id = OrderLookups::of_orders(Arc::clone(&executor), settings.pool_size.div_euclid(4));
     let lists = ListLookups::of_lists(Arc::clone(&executor), settings.pool_size.div_euclid(2));
     let (orders, journal, inspection) = ports(executor, queue, ids, by_id, lists);
-    Stores { orders, journal, inspection, pools }
+    Stores { orders, journal, inspection, database }
 }
 
 fn pool<B: Backend>(url: &str, size: u32, timeout: Duration) -> Pool<Manager<B>> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection, RunError};
-use order_app::ports::BoxError;
+use order_app::ports::{BoxError, PoolReport};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -133,23 +133,6 @@ impl ErrorSink<BoxError> for Reporter {
     fn boxed_clone(&self) -> Box<dyn ErrorSink<BoxError>> {
         Box::new(self.clone())
     }
-}
-
-/// The state of a pool of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolReport {
-    /// What the pool is for.
-    pub name: &'static str,
-    /// The most connections that it opens.
-    pub max: u32,
-    /// Connections that are open or being opened.
-    pub open: u32,
-    /// Open connections that are not in use.
-    pub idle: u32,
-    /// Requests that wait for a connection now.
-    pub waiting: u64,
-    /// Requests that got none in time, since the start.
-    pub timed_out: u64,
 }
 
 pub(crate) fn report<B: Connect>(

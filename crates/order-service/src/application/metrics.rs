@@ -10,14 +10,13 @@ use std::time::Duration;
 use discovery_eureka::Standing;
 use order_app::feed::{Feed, FeedReport};
 use order_app::orders::OrderStats;
-use order_app::ports::{Backlog, Deadline, EventJournal};
+use order_app::ports::{Backlog, Database, Deadline, EventJournal, PoolReport};
 use order_app::relay::{RelayReport, RelayStats};
 use order_domain::OrderStatus;
 use telemetry_otlp::{Metrics, SpanCounts};
 use tokio::time::sleep;
 
 use super::peers::Peers;
-use super::stores::PoolReport;
 use crate::system::clock;
 
 pub(crate) use table::METRICS;
@@ -31,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Sources {
     pub(super) orders: Arc<OrderStats>,
     pub(super) peers: Peers,
-    pub(super) pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
+    pub(super) database: Arc<dyn Database>,
     pub(super) feed: Feed,
     pub(super) spans: Option<Arc<SpanCounts>>,
 }
@@ -49,7 +48,7 @@ impl Sources {
         orders(&self.orders);
         relay(&self.peers.relay.report());
         feed(self.feed.report());
-        (self.pools)().iter().for_each(pool);
+        self.database.pools().iter().for_each(pool);
         if let Some(broker) = &self.peers.broker {
             metrics::gauge!("order_kafka_reachable").set(flag(broker.is_reachable()));
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use order_app::ports::uuid_v7;
+use order_app::ports::{Stores, uuid_v7};
 use order_app::relay::{Relay, RelayPorts, RelaySettings, RelayStats};
 use order_app::wake_up::WakeUp;
 use tokio::runtime::Handle;
@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 
 use super::background::restarting;
 use super::broker::Broker;
-use super::stores::Stores;
 use crate::system::{clock, entropy};
 
 /// The running relay.

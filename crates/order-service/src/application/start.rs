@@ -7,12 +7,12 @@ use std::time::Instant;
 use http_actix::{Lifecycle, Phase};
 use order_app::errors::chain;
 use order_app::orders::Orders;
+use order_app::ports::Stores;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::background::{restarting, until_done};
 use super::peers::Peers;
-use super::stores::{self, Stores};
 use super::use_cases;
 use crate::settings::Settings;
 
@@ -52,7 +52,7 @@ impl Starting {
         let storage = &self.settings.storage;
         if storage.migrate_at_start {
             let migrated = until_done("the migration of the database", || async {
-                stores::migrate(storage).await.map_err(|error| chain(&error))
+                self.stores.database.migrate().await.map_err(|error| chain(&*error))
             });
             for migration in migrated.await {
                 tracing::info!(migration, "the database was migrated");

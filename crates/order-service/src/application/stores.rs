@@ -1,22 +1,16 @@
-//! The store: the only file of this crate that knows which adapter keeps the orders. Another one is
-//! opened in [`open`].
+//! The store: the only file of this crate that knows which adapter keeps the orders.
 
-use persistence_diesel::{MigrateError, StoreSettings};
+use order_app::ports::Stores;
+use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 
 use crate::settings::Storage;
 use crate::system::entropy;
 
-pub(crate) use persistence_diesel::{PoolReport, Stores};
-
-/// Opens the database of the settings. It connects when it is first used.
+/// Opens the database of the settings. It connects when it is first used. It must be called on a
+/// runtime.
 pub(crate) fn open(settings: &Storage) -> anyhow::Result<Stores> {
     Ok(persistence_diesel::open(&store_settings(settings), entropy())?)
-}
-
-/// Brings the tables up to date, and names the migrations that were run.
-pub(crate) async fn migrate(settings: &Storage) -> Result<Vec<String>, MigrateError> {
-    persistence_diesel::migrate(&store_settings(settings)).await
 }
 
 fn store_settings(settings: &Storage) -> StoreSettings {

@@ -5,9 +5,9 @@ use order_app::feed::{Feed, FeedSettings};
 use order_app::housekeeping::Housekeeping;
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
+use order_app::ports::Stores;
 
 use super::broker;
-use super::stores::Stores;
 use crate::settings::Settings;
 use crate::system::{clock, entropy};
 

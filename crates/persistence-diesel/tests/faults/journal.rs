@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use order_app::ports::{
     Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress, shard,
 };
-use order_app::ports::{OrderStore, StoreError};
+use order_app::ports::{OrderStore, StoreError, Stores};
 use order_app::relay::RelaySettings;
 use order_domain::{OrderId, Version};
 use order_testkit::Conduct;
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
-use persistence_diesel::{Stores, migrate};
+use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{EventJournal, OrderStore};
+use order_app::ports::{EventJournal, OrderStore, Stores};
 use order_testkit::databases::{self, Scratch, Session};
 use order_testkit::{Commit, Proxy, RandomEntropy};
-use persistence_diesel::{StoreSettings, Stores, migrate, open};
+use persistence_diesel::{StoreSettings, migrate, open};
 
 /// How many connections the store may have.
 pub(crate) const POOL_SIZE: u32 = 4;

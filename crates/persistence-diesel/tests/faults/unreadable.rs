@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use order_app::ports::{
     Duty, EventJournal, JournalEntry, JournalInspection, Leased, OrderStore, Selection, StoreError,
-    Unreadable, shard,
+    Stores, Unreadable, shard,
 };
 use order_domain::OrderEventKind;
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{a_change_placing, a_new_order, an_order_id, soon, within};
-use persistence_diesel::{Stores, migrate};
+use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
