@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 pub use order_events::{CloudEvent, Context, Envelope, EventData, timestamp};
 
-/// An event as it is kept in the outbox: final.
+/// An event as the outbox keeps it: final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {
-    /// UUIDv7; with the source the key by which subscribers drop duplicates.
+    /// UUIDv7. Subscribers drop duplicates by it and the source.
     pub id: Uuid,
-    /// Whose event; the Kafka key.
+    /// The order that it happened to; the Kafka key.
     pub order_id: OrderId,
     /// The order's version that this event made.
     pub sequence: Version,
@@ -20,19 +20,19 @@ pub struct EventRecord {
     pub kind: OrderEventKind,
     /// When, UTC, in microseconds.
     pub occurred_at: DateTime<Utc>,
-    /// The attributes that no other field gives, as JSON text; see [`Context`].
+    /// The attributes that are in no other field, as JSON text; see [`Context`].
     pub context: String,
     /// The data, as JSON text; see [`EventData`].
     pub data: String,
 }
 
-/// What caused a change: carried from the request into the event.
+/// The request that caused a change, as the event names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Joins everything that one request or conversation caused.
+    /// The same for all events that one request or conversation caused.
     pub correlation_id: String,
-    /// Where what follows belongs (W3C Trace Context): to the span of the request, or, when traces
-    /// are not recorded here, to whatever the request itself belonged to.
+    /// The parent of the spans that follow (W3C Trace Context): the span of the request, or, when
+    /// traces are not recorded here, the parent of the request.
     pub traceparent: Option<String>,
 }
 

@@ -11,7 +11,6 @@ mod event;
 mod follower;
 mod recent;
 mod settings;
-mod stats;
 mod subscription;
 
 use std::collections::BTreeSet;
@@ -27,7 +26,6 @@ use recent::RecentEvents;
 
 pub use event::{FeedEvent, Filter};
 pub use settings::FeedSettings;
-pub use stats::FeedReport;
 pub use subscription::{FeedBatch, Subscription};
 
 /// How many positions of unreadable events are remembered, so that each is logged once.
@@ -88,6 +86,19 @@ pub enum SubscribeError {
 pub struct Gone {
     /// The last purged position. A subscription that starts after it misses nothing else.
     pub through: i64,
+}
+
+/// The numbers at one moment. Those without "now" only grow while the process lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedReport {
+    /// Subscribers, now.
+    pub streams: usize,
+    /// Deliveries: each event counts once for each subscriber that it was delivered to.
+    pub streamed: u64,
+    /// Subscriptions that were refused because there were too many.
+    pub refused: u64,
+    /// Events that were left out because they cannot be read.
+    pub unreadable: u64,
 }
 
 /// The permit to be one of the subscribers. It is given back when the last task that works for the

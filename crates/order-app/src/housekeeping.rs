@@ -34,9 +34,6 @@ pub enum Chore {
 }
 
 impl Housekeeping {
-    /// Every chore.
-    pub const CHORES: [Chore; 2] = [Chore::Answers, Chore::Events];
-
     /// Wires the process. `events` is how long published events are kept; for ever when `None`.
     #[must_use]
     pub fn new(
@@ -77,7 +74,7 @@ impl Housekeeping {
     /// tried again after the pause.
     pub async fn run(self, pause: Duration) {
         loop {
-            for chore in Self::CHORES {
+            for chore in [Chore::Answers, Chore::Events] {
                 self.finish(chore).await;
             }
             tokio::time::sleep(pause).await;

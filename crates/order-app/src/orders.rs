@@ -1,12 +1,10 @@
-//! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each has a
-//! file of its own; `write.rs` has what all writes share.
+//! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each
+//! write has a file of its own; `write.rs` has what all writes share, `read.rs` the reads.
 
 mod change;
 mod change_status;
-mod find;
-mod history;
-mod list;
 mod place;
+mod read;
 mod replace_lines;
 mod stats;
 mod write;
@@ -26,8 +24,8 @@ use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
-pub use find::FindError;
 pub use place::{PlaceError, PlaceOrder};
+pub use read::FindError;
 pub use replace_lines::{LinesRefused, ReplaceLines};
 pub use stats::{OrderStats, StepCount};
 

@@ -124,10 +124,14 @@ impl Relay {
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
+            let turn = async {
+                let until = self.begin_turn();
+                self.wait(until).await;
+            };
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                () = self.turn() => {}
+                () = turn => {}
             }
         }
         self.stop().await;
@@ -179,11 +183,6 @@ impl Relay {
         }
     }
 
-    async fn turn(&mut self) {
-        let until = self.begin_turn();
-        self.wait(until).await;
-    }
-
     /// Waits for the next answer, for a time, or for a wake-up.
     async fn wait(&mut self, until: Option<Instant>) {
         let soonest = later(self.context.now, SHORTEST_SLEEP);
@@ -223,7 +222,7 @@ impl Relay {
         let mut stats = context.stats.update();
         (stats.held_shards, stats.parked_orders) = (shards.len(), parked);
         drop(stats);
-        context.next_turn()
+        context.next_turn
     }
 
     fn answered(&mut self, answer: Answer) {
@@ -240,7 +239,7 @@ impl Relay {
                 self.sequencer.lease_answered(asked_at, lease, context);
             }
             Answer::Released(Duty::Publish(number)) => {
-                self.membership.given_back(number);
+                self.membership.requested.remove(&number);
                 if self.forget(number) {
                     tracing::info!(shard = number, "gave a shard back");
                 }
@@ -282,12 +281,12 @@ impl Relay {
         self.membership.leases.succeeded(context.now);
         let epoch = lease.map(|lease| lease.epoch);
         match (self.shards.get_mut(&number), lease) {
-            (Some(shard), Some(lease)) if epoch == Some(shard.lease.lease().epoch) => {
+            (Some(shard), Some(lease)) if epoch == Some(shard.lease.lease.epoch) => {
                 shard.lease = HeldLease::new(lease, asked_at, context);
             }
             (Some(_), _) => self.lost(number),
             (None, Some(lease)) if self.stopping || enough => {
-                self.membership.giving_back(number);
+                self.membership.requested.insert(number);
                 context.give_back(lease);
             }
             (None, Some(lease)) => {

@@ -28,7 +28,7 @@ async fn follow_while_subscribed(inner: &Arc<Inner>, new_positions: &WakeUp) {
     while has_subscribers(inner) {
         let started = Instant::now();
         // Cleared before the read, or positions that are assigned in between would be missed.
-        new_positions.take();
+        let _ = new_positions.take();
         match step(inner).await {
             Ok(more) => {
                 if failures > 0 {

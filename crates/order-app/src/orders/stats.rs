@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use order_domain::{OrderEvent, OrderEventKind, OrderStatus};
+use order_domain::{OrderEventKind, OrderStatus};
 
 /// All steps of an order's life.
 const STEPS: [(Option<OrderStatus>, OrderEventKind); 7] = [
@@ -57,9 +57,4 @@ impl OrderStats {
     pub(super) fn replayed(&self) {
         self.replays.fetch_add(1, Relaxed);
     }
-}
-
-/// The step of an event.
-pub(super) fn step_of(event: &OrderEvent) -> (Option<OrderStatus>, OrderEventKind) {
-    (event.previous_status, event.kind)
 }

@@ -7,7 +7,6 @@ use chrono::SubsecRound as _;
 use order_domain::OrderEvent;
 use tracing::{Instrument as _, Span};
 
-use super::stats::step_of;
 use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
 use crate::backoff::Backoff;
 use crate::events::EventRecord;
@@ -88,9 +87,10 @@ impl Orders {
             recorded_at: ports.clock.now().trunc_subsecs(6),
         };
         let recorded = request.once.as_ref().map(record);
-        let (from, kind) = step_of(&event);
+        let (from, kind) = (event.previous_status, event.kind);
         let change = Change { order: event.order, event: frozen, answer: recorded };
-        let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id_of(&change));
+        let id = change.order.id().get();
+        let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id);
         match self.store().commit(change, deadline).instrument(step).await {
             Ok(()) => {
                 self.0.commits.wake();
@@ -113,10 +113,6 @@ impl Orders {
     pub(super) async fn pause(&self, attempt: u32) {
         tokio::time::sleep(PAUSES.pause(attempt, &*self.0.ports.entropy)).await;
     }
-}
-
-fn id_of(change: &Change) -> i64 {
-    change.order.snapshot().id.get()
 }
 
 impl From<StoreError> for WriteFailure {

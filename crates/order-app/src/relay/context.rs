@@ -24,10 +24,11 @@ pub(super) struct Context {
     pub(super) calls: Calls,
     /// The time of the present turn.
     pub(super) now: Instant,
-    next_turn: Option<Instant>,
+    /// When the next turn begins at the latest. `None`: with an answer or a wake-up only.
+    pub(super) next_turn: Option<Instant>,
     /// Whether the journal failed the last time. Then only the heartbeat and the sequencer go on,
     /// to find out when it is back; the calls of all shards would not bring it back sooner.
-    journal_is_down: bool,
+    pub(super) journal_is_down: bool,
     outage_is_logged: bool,
 }
 
@@ -35,7 +36,7 @@ pub(super) struct Context {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schedule {
     failures: u32,
-    next: Instant,
+    pub(super) next: Instant,
 }
 
 impl Context {
@@ -70,12 +71,6 @@ impl Context {
             self.next_turn = Some(self.next_turn.map_or(at, |next| next.min(at)));
         }
         at <= self.now
-    }
-
-    /// When the next turn begins at the latest; `None` when only an answer or a wake-up can bring
-    /// work.
-    pub(super) fn next_turn(&self) -> Option<Instant> {
-        self.next_turn
     }
 
     pub(super) fn after(&self, time: Duration) -> Instant {
@@ -146,10 +141,6 @@ impl Context {
         self.stats.update().last_error = Some(error);
     }
 
-    pub(super) fn journal_is_down(&self) -> bool {
-        self.journal_is_down
-    }
-
     pub(super) fn journal_answered(&mut self) {
         self.journal_is_down = false;
         if std::mem::take(&mut self.outage_is_logged) {
@@ -161,10 +152,6 @@ impl Context {
 impl Schedule {
     pub(super) fn new(next: Instant) -> Self {
         Self { failures: 0, next }
-    }
-
-    pub(super) fn next(&self) -> Instant {
-        self.next
     }
 
     /// Whether the last call succeeded.

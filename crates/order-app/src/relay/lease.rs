@@ -10,10 +10,10 @@ use crate::ports::{Lease, later};
 /// See the head of the file.
 #[derive(Debug)]
 pub(super) struct HeldLease {
-    lease: Lease,
+    pub(super) lease: Lease,
     sure_until: Instant,
     renew_at: Instant,
-    renewing: bool,
+    pub(super) is_renewing: bool,
 }
 
 impl HeldLease {
@@ -25,12 +25,8 @@ impl HeldLease {
             lease,
             sure_until: later(asked_at, lasts.saturating_sub(margin)),
             renew_at: later(asked_at, lasts.checked_div(3).unwrap_or(lasts)),
-            renewing: false,
+            is_renewing: false,
         }
-    }
-
-    pub(super) fn lease(&self) -> &Lease {
-        &self.lease
     }
 
     /// Whether no other instance can hold the lease now.
@@ -38,21 +34,17 @@ impl HeldLease {
         now < self.sure_until
     }
 
-    pub(super) fn is_renewing(&self) -> bool {
-        self.renewing
-    }
-
     /// Renews the lease when that is due.
     pub(super) fn renew(&mut self, context: &mut Context) {
-        if !self.renewing && context.is_due(self.renew_at) {
-            self.renewing = true;
+        if !self.is_renewing && context.is_due(self.renew_at) {
+            self.is_renewing = true;
             context.ask_for_lease(self.lease.duty);
         }
     }
 
     /// The renewal failed, or its outcome is unknown: asks again soon.
     pub(super) fn not_renewed(&mut self, context: &Context) {
-        self.renewing = false;
+        self.is_renewing = false;
         self.renew_at = context.pause(context.settings.journal_backoff, 0);
     }
 }

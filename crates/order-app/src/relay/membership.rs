@@ -18,8 +18,9 @@ pub(super) struct Membership {
     offset: u16,
     /// The shards to ask for until the next heartbeat.
     candidates: VecDeque<u16>,
-    /// Shards whose lease is asked for, and shards given back because they came too late.
-    requested: BTreeSet<u16>,
+    /// Shards whose lease is asked for, and shards given back because they came too late, which are
+    /// not asked for meanwhile.
+    pub(super) requested: BTreeSet<u16>,
     /// The failures of asking for leases.
     pub(super) leases: Schedule,
 }
@@ -47,15 +48,15 @@ impl Membership {
     /// `taken` says whether a shard is held, or has calls under way from an earlier period.
     pub(super) fn work(&mut self, held: usize, taken: impl Fn(u16) -> bool, context: &mut Context) {
         // After the failure of another call, a heartbeat shows whether the journal is down.
-        let probe = context.journal_is_down() && self.heartbeats.is_well();
-        if !self.heartbeat_under_way && (probe || context.is_due(self.heartbeats.next())) {
+        let probe = context.journal_is_down && self.heartbeats.is_well();
+        if !self.heartbeat_under_way && (probe || context.is_due(self.heartbeats.next)) {
             self.heartbeat_under_way = true;
             let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
             let (instance, lives_for) = (context.instance, context.settings.lease);
             let heartbeat = async move { journal.heartbeat(instance, lives_for, deadline).await };
             context.calls.start("heartbeat", heartbeat, Answer::Heartbeat);
         }
-        while !context.journal_is_down()
+        while !context.journal_is_down
             && held.saturating_add(self.requested.len()) < self.fair_share
             && let Some(shard) = self.candidates.pop_front()
         {
@@ -69,15 +70,6 @@ impl Membership {
     pub(super) fn lease_answered(&mut self, shard: u16, held: usize) -> bool {
         self.requested.remove(&shard);
         held >= self.fair_share
-    }
-
-    /// A shard that came too late is being given back, and not asked for meanwhile.
-    pub(super) fn giving_back(&mut self, shard: u16) {
-        self.requested.insert(shard);
-    }
-
-    pub(super) fn given_back(&mut self, shard: u16) {
-        self.requested.remove(&shard);
     }
 
     /// Adapts the fair share to the number of live instances.

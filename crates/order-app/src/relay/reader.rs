@@ -59,8 +59,7 @@ impl SharedReader {
 
     pub(super) fn work(&mut self, shards: &BTreeMap<u16, Shard>, context: &mut Context) {
         let has_room = self.move_front(shards, context);
-        if context.journal_is_down() || self.call_under_way || !shards.values().any(Shard::is_open)
-        {
+        if context.journal_is_down || self.call_under_way || !shards.values().any(Shard::is_open) {
             return;
         }
         if self.front.is_some() && !has_room {
@@ -69,7 +68,7 @@ impl SharedReader {
         }
         let behind = self.front.is_some_and(|front| front < self.last_position);
         let now = (self.has_work || behind) && self.calls.is_well();
-        if !(now || context.is_due(self.calls.next())) {
+        if !(now || context.is_due(self.calls.next)) {
             return;
         }
         (self.has_work, self.call_under_way) = (false, true);
@@ -92,7 +91,7 @@ impl SharedReader {
     fn move_front(&mut self, shards: &BTreeMap<u16, Shard>, context: &Context) -> bool {
         let (now, room) = (context.now, ROOM.min(context.settings.window.div_ceil(4)));
         let roomy = shards.values().filter(|shard| shard.has_room(room));
-        let mut read: Vec<i64> = roomy.map(|shard| shard.window.read_through()).collect();
+        let mut read: Vec<i64> = roomy.map(|shard| shard.window.read_through).collect();
         read.sort_unstable_by(|one, other| other.cmp(one));
         // Reading all entries is worth it for half of the shards.
         let half = usize::from(SHARDS).div_ceil(2);

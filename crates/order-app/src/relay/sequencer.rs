@@ -58,28 +58,28 @@ impl Sequencer {
             return;
         }
         let Some(held) = &mut self.lease else {
-            if !stopping && context.is_due(self.leases.next()) {
+            if !stopping && context.is_due(self.leases.next) {
                 self.lease_call_under_way = true;
                 context.ask_for_lease(Duty::Sequence);
             }
             return;
         };
         if stopping {
-            if self.started.is_none() && !held.is_renewing() {
+            if self.started.is_none() && !held.is_renewing {
                 self.lease_call_under_way = true;
-                context.give_back(*held.lease());
+                context.give_back(held.lease);
             }
             return;
         }
-        if !context.journal_is_down() {
+        if !context.journal_is_down {
             held.renew(context);
         }
         let now = self.has_work && self.rounds.is_well();
-        let at = if now { self.earliest } else { self.rounds.next() };
+        let at = if now { self.earliest } else { self.rounds.next };
         if self.started.is_none() && context.is_due(at) {
             self.has_work = false;
             self.started = Some(context.now);
-            let lease = *held.lease();
+            let lease = held.lease;
             let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
             let call = async move { journal.assign_positions(&lease, BATCH, deadline).await };
             context.calls.start("assign positions", call, Answer::Sequenced);
@@ -150,7 +150,7 @@ impl Sequencer {
 
     fn lost(&mut self, context: &Context) {
         if let Some(held) = self.lease.take() {
-            let epoch = held.lease().epoch;
+            let epoch = held.lease.epoch;
             tracing::warn!(epoch, "another instance assigns positions");
         }
         self.leases.succeeded(context.after(context.settings.heartbeat()));

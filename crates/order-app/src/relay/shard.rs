@@ -77,7 +77,7 @@ enum Listing {
 
 impl Shard {
     pub(super) fn new(lease: HeldLease, period: Period, context: &Context) -> Self {
-        let Lease { position, epoch, .. } = *lease.lease();
+        let Lease { position, epoch, .. } = lease.lease;
         tracing::info!(shard = period.shard, epoch, position, "publishing a shard");
         let settings = &context.settings;
         Self {
@@ -103,7 +103,7 @@ impl Shard {
         if self.stage == Stage::Released {
             return;
         }
-        if !context.journal_is_down() {
+        if !context.journal_is_down {
             self.lease.renew(context);
             self.list_parked(context);
             self.read(front, context);
@@ -123,7 +123,7 @@ impl Shard {
 
     /// Whether its entries up to a position are in, and there is room for more.
     pub(super) fn follows(&self, position: i64) -> bool {
-        self.is_open() && self.window.read_through() >= position && self.window.room() > 0
+        self.is_open() && self.window.read_through >= position && self.window.room() > 0
     }
 
     /// Whether it takes entries in, and has room for a number of them.
@@ -137,7 +137,7 @@ impl Shard {
             return false;
         }
         let EntryKey { position, order, sequence } = EntryKey::of(&entry);
-        let is_new = position > self.window.read_through();
+        let is_new = position > self.window.read_through;
         if is_new && self.parked.passes_over(order, sequence) {
             self.window.pass_over(position);
         } else {
@@ -164,13 +164,13 @@ impl Shard {
 
     fn read(&mut self, front: i64, context: &mut Context) {
         let limit = self.window.room().min(PAGE);
-        let nothing = limit == 0 || self.window.read_through() >= front || !self.is_open();
-        if nothing || self.reading.is_some() || !context.is_due(self.reads.next()) {
+        let nothing = limit == 0 || self.window.read_through >= front || !self.is_open();
+        if nothing || self.reading.is_some() || !context.is_due(self.reads.next) {
             return;
         }
         self.reading = Some(Reading { limit, through: front });
         let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
-        let (shard, after) = (Some(self.period.shard), self.window.read_through());
+        let (shard, after) = (Some(self.period.shard), self.window.read_through);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let call = async move { journal.entries_after(after, shard, limit, deadline).await };
         context.calls.start("read a shard", call, self.period.answer(ShardAnswer::Entries));
@@ -202,7 +202,7 @@ impl Shard {
         if !wanted
             || self.is_leaving()
             || self.listing != Listing::No
-            || !context.is_due(self.lists.next())
+            || !context.is_due(self.lists.next)
         {
             return;
         }
@@ -305,7 +305,7 @@ impl Shard {
         if self.progress.is_recording() {
             return;
         }
-        let events = self.window.unrecorded();
+        let events = self.window.unrecorded;
         let much = context.settings.window.checked_div(4).unwrap_or(1);
         let soon = events > 0 && (self.is_leaving() || self.window.room() == 0 || events >= much);
         if !soon && !self.progress.is_urgent() {
@@ -314,12 +314,12 @@ impl Shard {
                 return;
             }
         }
-        if !context.is_due(self.records.next()) {
+        if !context.is_due(self.records.next) {
             return;
         }
         let progress = self.progress.begin(self.window.cursor(), events);
         let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
-        let lease = *self.lease.lease();
+        let lease = self.lease.lease;
         let call = async move { journal.advance(&lease, &progress, deadline).await };
         context.calls.start("record progress", call, self.period.answer(ShardAnswer::Recorded));
     }
@@ -334,12 +334,14 @@ impl Shard {
             Ok(Leased::Lost) => return false,
             Ok(Leased::Done(())) => {
                 self.records.succeeded(context.now);
-                let Some(recorded) = self.progress.succeeded() else { return true };
-                self.window.recorded(recorded.events);
-                if !recorded.parked.is_empty() && self.listing == Listing::Yes {
+                let Some((events, parked)) = self.progress.succeeded() else { return true };
+                self.window.recorded(events);
+                if !parked.is_empty() && self.listing == Listing::Yes {
                     self.listing = Listing::Stale;
                 }
-                recorded.parked.into_iter().for_each(|order| self.parked.recorded(order));
+                for order in parked {
+                    self.parked.recorded(order);
+                }
             }
             Err(error) => {
                 self.progress.failed();
@@ -351,11 +353,11 @@ impl Shard {
 
     fn leave_when_done(&mut self, context: &mut Context) {
         let Some(by) = self.leaving else { return };
-        let recorded = self.window.unrecorded() == 0 && !self.progress.is_urgent();
+        let recorded = self.window.unrecorded == 0 && !self.progress.is_urgent();
         let done = recorded && !self.progress.is_recording() && self.publish_calls == 0;
-        if !self.lease.is_renewing() && (done || context.is_due(by)) {
+        if !self.lease.is_renewing && (done || context.is_due(by)) {
             self.stage = Stage::Released;
-            context.give_back(*self.lease.lease());
+            context.give_back(self.lease.lease);
         }
     }
 }

@@ -7,3 +7,4 @@ mod errors;
 mod events;
 mod live;
 mod traces;
+mod wake_up;

@@ -29,15 +29,6 @@ struct Recording {
     events: usize,
 }
 
-/// What a recording has made durable.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    /// The number of published events.
-    pub(super) events: usize,
-    /// The orders that are parked.
-    pub(super) parked: Vec<OrderId>,
-}
-
 impl UnrecordedProgress {
     pub(super) fn new(recorded: i64) -> Self {
         let (park, unpark) = (BTreeMap::new(), BTreeSet::new());
@@ -86,7 +77,8 @@ impl UnrecordedProgress {
         self.under_way = None;
     }
 
-    pub(super) fn succeeded(&mut self) -> Option<Recorded> {
+    /// The recording succeeded. Answers with how many events it has made durable, and which parkings.
+    pub(super) fn succeeded(&mut self) -> Option<(usize, Vec<OrderId>)> {
         let Recording { progress, events } = self.under_way.take()?;
         self.recorded = self.recorded.max(progress.position);
         for order in &progress.unpark {
@@ -100,6 +92,6 @@ impl UnrecordedProgress {
                 parked.push(parking.order);
             }
         }
-        Some(Recorded { events, parked })
+        Some((events, parked))
     }
 }

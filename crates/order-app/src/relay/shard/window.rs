@@ -27,8 +27,10 @@ pub(crate) struct Window {
     /// first event is under way.
     ready: VecDeque<OrderId>,
     waiting: BTreeSet<(Instant, OrderId)>,
-    read_through: i64,
-    unrecorded: usize,
+    /// The shard's entries are taken in up to this position.
+    pub(crate) read_through: i64,
+    /// How many events up to the cursor are not recorded as done.
+    pub(super) unrecorded: usize,
     bytes: usize,
     max_events: usize,
     max_bytes: usize,
@@ -74,11 +76,6 @@ impl Window {
         }
     }
 
-    /// The shard's entries are taken in up to this position.
-    pub(crate) fn read_through(&self) -> i64 {
-        self.read_through
-    }
-
     /// Notes that the shard has no other entry up to a position.
     pub(crate) fn set_read_through(&mut self, position: i64) {
         self.read_through = self.read_through.max(position);
@@ -87,11 +84,6 @@ impl Window {
     /// Up to this position, every event is published or belongs to a parked order.
     pub(super) fn cursor(&self) -> i64 {
         self.slots.front().map_or(self.read_through, |slot| slot.position.saturating_sub(1))
-    }
-
-    /// How many events up to the cursor are not recorded as done.
-    pub(super) fn unrecorded(&self) -> usize {
-        self.unrecorded
     }
 
     pub(super) fn recorded(&mut self, events: usize) {
