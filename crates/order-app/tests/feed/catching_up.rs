@@ -7,7 +7,7 @@ use order_app::feed::{FeedSettings, Start};
 use order_app::ports::Entropy as _;
 use order_testkit::SeededEntropy;
 
-use crate::world::{World, silent, small, told};
+use crate::world::{World, delivered, silent, small};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_or_doubled_whatever_the_pace() {
@@ -29,7 +29,7 @@ async fn nothing_is_lost_or_doubled_whatever_the_pace() {
                     if positions.len() >= ALL {
                         break;
                     }
-                    positions.extend(told(&mut subscription, 1).await);
+                    positions.extend(delivered(&mut subscription, 1).await);
                     tokio::time::sleep(pause).await;
                 }
                 positions
@@ -68,11 +68,11 @@ async fn many_subscribers_that_keep_up_cost_the_journal_as_much_as_one() {
         let before = world.calls();
         world.orders(1..=50).await;
         for subscription in &mut subscriptions {
-            told(subscription, 50).await;
+            delivered(subscription, 50).await;
         }
-        // Coming back within the ring costs the journal nothing, either.
+        // Coming back within the recent events costs the journal nothing, either.
         let mut back = world.subscribe(Start::After(10)).await;
-        told(&mut back, 40).await;
+        delivered(&mut back, 40).await;
         world.calls() - before
     };
     assert_eq!(calls(80).await, calls(1).await);
@@ -91,7 +91,7 @@ async fn a_subscriber_that_takes_nothing_does_not_hold_up_others() {
         stuck.push(next);
     }
     let mut subscription = world.subscribe(Start::After(0)).await;
-    assert_eq!(told(&mut subscription, 100).await.len(), 100);
+    assert_eq!(delivered(&mut subscription, 100).await.len(), 100);
 }
 
 /// Polls a future once.
@@ -113,13 +113,13 @@ async fn a_page_is_cut_at_its_size() {
     let mut subscription = world.subscribe(Start::After(0)).await;
     let batch = subscription.next().await.unwrap();
     assert_eq!((batch.events.len(), batch.through), (1, 1));
-    assert_eq!(told(&mut subscription, 19).await, (2..=20).collect::<Vec<_>>());
+    assert_eq!(delivered(&mut subscription, 19).await, (2..=20).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_who_does_not_take_large_events_holds_few_of_them() {
     const EVENTS: usize = 60;
-    for (how, recent_events) in [("from the ring", 1_000), ("from the journal", 8)] {
+    for (how, recent_events) in [("from the recent events", 1_000), ("from the journal", 8)] {
         let settings = FeedSettings { recent_events, page: 100, ..small() };
         let world = World::new(settings);
         let mut subscription = world.subscribe(Start::Now).await;

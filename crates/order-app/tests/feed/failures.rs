@@ -5,7 +5,7 @@ use std::time::Duration;
 use order_app::feed::{Filter, Start, SubscribeError};
 use order_testkit::examples::an_order_id;
 
-use crate::world::{World, silent, small, told};
+use crate::world::{World, delivered, silent, small};
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_journal_is_waited_out() {
@@ -13,7 +13,7 @@ async fn an_outage_of_the_journal_is_waited_out() {
     let mut keeps_up = world.subscribe(Start::Now).await;
     world.orders(1..=20).await;
     let mut behind = world.subscribe(Start::After(0)).await;
-    assert_eq!(told(&mut keeps_up, 20).await.len(), 20);
+    assert_eq!(delivered(&mut keeps_up, 20).await.len(), 20);
     world.fails.send_replace(true);
     world.orders(21..=25).await;
     silent(&mut keeps_up).await;
@@ -21,8 +21,8 @@ async fn an_outage_of_the_journal_is_waited_out() {
     let refused = world.feed.subscribe(Start::After(3), Filter::default()).await;
     assert!(matches!(refused, Err(SubscribeError::Store(_))), "{refused:?}");
     world.fails.send_replace(false);
-    assert_eq!(told(&mut keeps_up, 5).await, [21, 22, 23, 24, 25]);
-    assert_eq!(told(&mut behind, 25).await, (1..=25).collect::<Vec<_>>());
+    assert_eq!(delivered(&mut keeps_up, 5).await, [21, 22, 23, 24, 25]);
+    assert_eq!(delivered(&mut behind, 25).await, (1..=25).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,10 +34,10 @@ async fn an_event_that_cannot_be_read_is_left_out_and_counted_once() {
     world.memory.spoil(an_order_id(7), 1);
     world.orders(8..=30).await;
     let expected: Vec<_> = (2..=24).collect();
-    assert_eq!(told(&mut live, 23).await, expected);
+    assert_eq!(delivered(&mut live, 23).await, expected);
     for _ in 0..3 {
         let mut later = world.subscribe(Start::After(0)).await;
-        assert_eq!(told(&mut later, 23).await, expected);
+        assert_eq!(delivered(&mut later, 23).await, expected);
     }
     assert_eq!(world.feed.report().unreadable, 1);
 }
@@ -51,7 +51,7 @@ async fn a_page_of_nothing_readable_is_passed() {
     }
     world.orders(13..=14).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
-    assert_eq!(told(&mut subscription, 2).await, [13, 14]);
+    assert_eq!(delivered(&mut subscription, 2).await, [13, 14]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.feed.report().unreadable, 12);
 }

@@ -8,7 +8,7 @@
 )]
 
 mod catching_up;
+mod delivery;
 mod failures;
 mod subscribing;
-mod telling;
 mod world;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_app::feed::{FeedSettings, Filter, Gone, Start, SubscribeError};
 
-use crate::world::{World, silent, small, told};
+use crate::world::{World, delivered, silent, small};
 
 #[tokio::test(start_paused = true)]
 async fn the_number_of_subscribers_is_limited() {
@@ -34,7 +34,7 @@ async fn a_subscriber_counts_for_as_long_as_its_read_runs() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the place is given back");
+    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the permit is given back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +53,7 @@ async fn the_journal_is_not_read_without_subscribers() {
     // Then a subscriber comes again.
     let mut subscription = world.subscribe(Start::Now).await;
     world.orders(1..=2).await;
-    assert_eq!(told(&mut subscription, 2).await, [1, 2]);
+    assert_eq!(delivered(&mut subscription, 2).await, [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,15 +79,15 @@ async fn a_start_before_purged_events_is_reported() {
         );
     }
     let mut subscription = world.subscribe(Start::After(20)).await;
-    assert_eq!(told(&mut subscription, 2).await, [21, 22]);
+    assert_eq!(delivered(&mut subscription, 2).await, [21, 22]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_overtaken_by_a_purge_is_told() {
+async fn a_purge_that_overtakes_a_subscriber_is_reported() {
     let world = World::new(small());
     world.orders(1..=30).await;
     let mut subscription = world.subscribe(Start::After(0)).await;
-    assert_eq!(told(&mut subscription, 5).await, [1, 2, 3, 4, 5]);
+    assert_eq!(delivered(&mut subscription, 5).await, [1, 2, 3, 4, 5]);
     world.purge().await;
     world.orders(31..=40).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -98,7 +98,7 @@ impl Drop for World {
 }
 
 /// The positions of the next events.
-pub(crate) async fn told(subscription: &mut Subscription, events: usize) -> Vec<i64> {
+pub(crate) async fn delivered(subscription: &mut Subscription, events: usize) -> Vec<i64> {
     let mut positions = Vec::new();
     while positions.len() < events {
         let next = tokio::time::timeout(Duration::from_mins(1), subscription.next()).await;

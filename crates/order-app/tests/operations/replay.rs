@@ -210,8 +210,8 @@ async fn an_event_that_cannot_be_read_is_named_and_the_rest_is_replayed() {
         assert_complete(&progress, replayed);
         let named = progress.left_out.iter();
         let named = named.map(|event| (event.order.get(), event.sequence.get(), event.position));
-        let places = if by_orders { [None, None] } else { [Some(15), Some(36)] };
-        assert_eq!(named.collect::<Vec<_>>(), [(5, 2, places[0]), (6, 4, places[1])]);
+        let positions = if by_orders { [None, None] } else { [Some(15), Some(36)] };
+        assert_eq!(named.collect::<Vec<_>>(), [(5, 2, positions[0]), (6, 4, positions[1])]);
         assert!(progress.left_out.iter().all(|event| event.reason.contains("spoiled")));
         assert_eq!((world.replayed(5), world.replayed(6)), (vec![1, 3, 4], vec![1, 2, 3]));
     }

@@ -20,7 +20,7 @@ async fn place(world: &World, command: PlaceOrder) -> Result<String, PlaceError>
 }
 
 #[tokio::test]
-async fn an_order_lands_with_its_event_and_its_rendered_answer() {
+async fn an_order_lands_with_its_event_and_its_encoded_answer() {
     let world = World::new();
     let command = PlaceOrder {
         client_reference: Some(a_reference("po-7")),

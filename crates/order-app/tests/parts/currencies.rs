@@ -1,11 +1,11 @@
-//! Which currencies a shop accepts.
+//! The currencies that the service accepts.
 
 use order_app::currencies::{Currencies, CurrencyNotEnabled};
 use order_domain::Currency;
 use order_testkit::examples::a_currency;
 
 #[test]
-fn the_default_is_meant_when_no_currency_is_named() {
+fn the_default_is_chosen_when_no_currency_is_named() {
     let currencies = Currencies::new(a_currency("JPY"), vec![Currency::USD]);
     assert_eq!(currencies.choose(None), Ok(a_currency("JPY")));
 }
@@ -28,7 +28,7 @@ fn a_currency_that_is_not_enabled_is_refused_and_the_enabled_ones_are_named() {
 }
 
 #[test]
-fn dollars_alone_are_enabled_unless_something_else_is_said() {
+fn dollars_alone_are_enabled_by_default() {
     let currencies = Currencies::default();
     assert_eq!(currencies.choose(None), Ok(Currency::USD));
     assert!(currencies.choose(Some(a_currency("EUR"))).is_err());

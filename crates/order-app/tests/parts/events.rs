@@ -35,7 +35,7 @@ fn data(sequence: i64, status: &str, previous: &str, time: &str) -> String {
 }
 
 #[test]
-fn a_placed_order_is_published_so() {
+fn a_placed_order_is_published_in_this_form() {
     let record = frozen(&an_order());
     assert_eq!(record.data, data(1, "PENDING", "null", "2026-11-22T12:00:00.123456Z"));
     assert_eq!(record.kind.as_str(), "order.created");
@@ -46,7 +46,7 @@ fn a_placed_order_is_published_so() {
 }
 
 #[test]
-fn replaced_lines_are_published_so() {
+fn replaced_lines_are_published_in_this_form() {
     let lines = vec![OrderLine { name: None, ..a_line(9, 2, "0.5") }];
     let new = NewOrder { client_reference: None, ..a_new_order(1, 42) };
     let event = relined(&placed(new, noon()).order, lines, noon_plus(1));
@@ -59,7 +59,7 @@ fn replaced_lines_are_published_so() {
 }
 
 #[test]
-fn each_step_of_an_order_is_published_so() {
+fn each_step_of_an_order_is_published_in_this_form() {
     let mut order = an_order().order;
     for (to, sequence, previous, kind) in [
         (OrderStatus::Confirmed, 2, "\"PENDING\"", "order.confirmed"),
@@ -86,7 +86,7 @@ fn cancelled(order: &Order, reason: Option<CancelReason>, note: Option<&str>) ->
 }
 
 #[test]
-fn a_cancelled_order_is_published_so() {
+fn a_cancelled_order_is_published_in_this_form() {
     let order = an_order().order;
     for (reason, note, expected) in [
         (
@@ -135,7 +135,7 @@ fn the_context_names_schema_and_cause() {
 }
 
 #[test]
-fn an_event_in_the_json_format_of_cloudevents_looks_so() {
+fn an_event_in_the_json_format_of_cloudevents_has_this_form() {
     let record = frozen(&an_order());
     let expected = format!(
         r#"{{"specversion":"1.0","id":"019aab12-3456-7890-8abc-def012345678","source":"/order-service","type":"order.created","subject":"1","time":"2026-11-22T12:00:00.123456Z","datacontenttype":"application/json","sequence":"1","partitionkey":"1","dataschema":"urn:order-service:events:order:v1","correlationid":"correlation-1","causationid":"correlation-1","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{}}}"#,
@@ -210,7 +210,7 @@ fn event_ids_sort_by_time() {
     let at = |millis| uuid_v7(noon() + TimeDelta::milliseconds(millis), &RandomEntropy);
     let ids: Vec<_> = (0..100).map(at).collect();
     assert!(ids.is_sorted());
-    // Before 1970 there is no such id; the start of the epoch stands in.
+    // Such ids begin in 1970. Earlier times get the id of the start.
     let ancient = uuid_v7(DateTime::<Utc>::MIN_UTC, &RandomEntropy);
     assert_eq!(ancient.as_u128() >> 80, 0);
 }

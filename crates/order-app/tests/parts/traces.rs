@@ -20,7 +20,7 @@ fn a_valid_traceparent_is_read() {
 }
 
 #[test]
-fn an_invalid_traceparent_is_as_good_as_none() {
+fn an_invalid_traceparent_is_ignored() {
     let zeros = "0".repeat(32);
     for wrong in [
         String::new(),

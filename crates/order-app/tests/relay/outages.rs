@@ -59,7 +59,7 @@ async fn an_order_that_fails_alone_waits_alone() {
     for round in 1..=20 {
         let start = Instant::now();
         world.memory.add_versions(32, 1).await;
-        instance.bell.wake();
+        instance.commits.wake();
         instance.work_until(|_| world.published(32).len() == round).await;
         assert!(start.elapsed() <= Duration::from_millis(20), "{:?}", start.elapsed());
     }

@@ -80,10 +80,10 @@ async fn a_backlog_of_all_shards_is_read_once_and_not_by_each_shard() {
     for id in 1..=8_000 {
         world.memory.add_versions(id, 1).await;
     }
-    let mut arranging = world.instance(1);
-    arranging.publisher.pause();
-    arranging.work_until(|report| report.sequenced == 8_000).await;
-    drop(arranging);
+    let mut sequencer = world.instance(1);
+    sequencer.publisher.pause();
+    sequencer.work_until(|report| report.sequenced == 8_000).await;
+    drop(sequencer);
     let journal = world.memory.another_instance();
     let faults = journal.faults().clone();
     let settings = RelaySettings::default();
@@ -101,10 +101,10 @@ async fn a_journal_that_ends_with_a_skipped_event_is_not_read_over_and_over() {
     for id in 1..=16 {
         world.memory.add_versions(id, 1).await;
     }
-    let mut arranging = world.instance(1);
-    arranging.publisher.pause();
-    arranging.work_until(|report| report.sequenced == 16).await;
-    drop(arranging);
+    let mut sequencer = world.instance(1);
+    sequencer.publisher.pause();
+    sequencer.work_until(|report| report.sequenced == 16).await;
+    drop(sequencer);
     tokio::time::advance(LEASE * 2).await;
     // The last event is skipped before its publisher reaches it.
     let (journal, last) = (&world.memory, an_order_id(16));
@@ -150,7 +150,7 @@ async fn shards_that_are_full_hold_the_others_up_for_a_moment_only() {
     for id in (16..1_000).filter(|id| id % 16 >= 12) {
         world.memory.add_versions(id, 1).await;
     }
-    instance.bell.wake();
+    instance.commits.wake();
     instance.work_until(|report| report.published == 244).await;
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(instance.publisher.offenders(), []);
@@ -168,10 +168,10 @@ async fn a_commit_wakes_the_relay_at_once() {
     let orders = Orders::new(ports, Currencies::default(), Duration::from_secs(1));
     let mut ports = world.ports(world.memory.clone(), 1);
     ports.publisher = Some(instance.publisher.clone());
-    let bell = orders.commits().clone();
+    let commits = orders.commits().clone();
     let never = Duration::from_hours(1);
     let settings = RelaySettings { poll: never, lease: never * 3, ..RelaySettings::default() };
-    let mut relay = Relay::new(ports, settings, OTHER, bell, WakeUp::default(), Arc::default());
+    let mut relay = Relay::new(ports, settings, OTHER, commits, WakeUp::default(), Arc::default());
     while relay.step().await == Step::Busy {}
     let run = tokio::spawn(relay.run(std::future::pending()));
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -210,7 +210,7 @@ async fn an_idle_relay_asks_the_journal_rarely() {
             tokio::time::sleep_until(until.unwrap()).await;
         }
     }
-    // Two polls each 200 ms, a beat each second, 17 renewals each third of a lease.
+    // Two polls each 200 ms, a heartbeat each second, 17 renewals each third of a lease.
     assert!(steps < 2_000, "{steps} steps in a minute");
 }
 

@@ -94,14 +94,14 @@ async fn a_holder_that_cannot_renew_stops_publishing_and_goes_on_when_it_has_ren
     // Longer than it can be sure of the lease; there is no other instance.
     tokio::time::advance(SECOND * 60).await;
     world.memory.add_versions(1, 2).await;
-    a.bell.wake();
+    a.commits.wake();
     a.work(SECOND).await;
     assert_eq!(world.published(1), [1, 2]);
     assert_eq!(a.report().held_shards, 16);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_is_not_taken_again_while_calls_of_an_earlier_tenure_are_under_way() {
+async fn a_shard_is_not_taken_again_while_calls_of_an_earlier_period_are_under_way() {
     let world = World::default();
     let mut a = world.instance(1);
     a.work(SECOND).await;

@@ -24,7 +24,7 @@ pub(crate) struct Instance {
     pub(crate) relay: Relay,
     pub(crate) publisher: Arc<ScriptedPublisher>,
     pub(crate) stats: Arc<RelayStats>,
-    pub(crate) bell: WakeUp,
+    pub(crate) commits: WakeUp,
 }
 
 impl World {
@@ -41,11 +41,12 @@ impl World {
         let publisher = Arc::new(ScriptedPublisher::new(self.broker.clone()));
         let ports =
             RelayPorts { publisher: Some(publisher.clone()), ..self.ports(journal, number) };
-        let (stats, bell) = (Arc::new(RelayStats::default()), WakeUp::default());
+        let (stats, commits) = (Arc::new(RelayStats::default()), WakeUp::default());
         let name = Uuid::from_u128(u128::from(number));
-        let placed = WakeUp::default();
-        let relay = Relay::new(ports, settings, name, bell.clone(), placed, stats.clone());
-        Instance { relay, publisher, stats, bell }
+        let new_positions = WakeUp::default();
+        let relay =
+            Relay::new(ports, settings, name, commits.clone(), new_positions, stats.clone());
+        Instance { relay, publisher, stats, commits }
     }
 
     /// Ports without a broker.
@@ -83,14 +84,14 @@ impl World {
 impl Instance {
     /// Wakes the relay, and lets it work until it is idle.
     pub(crate) async fn drain(&mut self) {
-        self.bell.wake();
+        self.commits.wake();
         self.work(RelaySettings::default().sequencing_pause).await;
         while self.relay.step().await == Step::Busy {}
     }
 
     /// Works until its paused publisher has been called.
     pub(crate) async fn work_until_asked(&mut self) {
-        self.bell.wake();
+        self.commits.wake();
         let publisher = self.publisher.clone();
         self.work_until(|_| publisher.under_way() > 0).await;
     }

@@ -86,7 +86,7 @@ impl ParkedOrders {
         self.orders.insert(order, ParkedOrder { passed: 0, recorded: true });
     }
 
-    /// Parks an order, or parks it again, of which the journal is to be told. The window has passed
+    /// Parks an order, or parks it again, which the journal does not have yet. The window has passed
     /// over its events up to a sequence.
     pub(super) fn park(&mut self, order: OrderId, passed: Version) {
         self.redrives.remove(&order);

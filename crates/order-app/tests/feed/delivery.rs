@@ -8,16 +8,16 @@ use order_testkit::examples::an_order_id;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::world::{World, silent, small, told};
+use crate::world::{World, delivered, silent, small};
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_is_told_what_comes_from_now_on() {
+async fn a_subscriber_gets_the_events_from_now_on() {
     let world = World::new(small());
     world.orders(1..=3).await;
     let mut subscription = world.subscribe(Start::Now).await;
     silent(&mut subscription).await;
     world.orders(4..=6).await;
-    assert_eq!(told(&mut subscription, 3).await, [4, 5, 6]);
+    assert_eq!(delivered(&mut subscription, 3).await, [4, 5, 6]);
     silent(&mut subscription).await;
 }
 
@@ -28,29 +28,29 @@ async fn a_subscriber_that_comes_back_gets_the_rest() {
     for after in [0, 1, 17, 29, 30] {
         let mut subscription = world.subscribe(Start::After(after)).await;
         let rest = usize::try_from(30 - after).unwrap();
-        assert_eq!(told(&mut subscription, rest).await, (after + 1..=30).collect::<Vec<_>>());
+        assert_eq!(delivered(&mut subscription, rest).await, (after + 1..=30).collect::<Vec<_>>());
         silent(&mut subscription).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ring_is_heard_at_once_and_the_rest_is_found_by_polling() {
+async fn a_wake_up_is_followed_at_once_and_the_rest_is_found_by_polling() {
     let world = World::new(small());
     let mut subscription = world.subscribe(Start::Now).await;
     silent(&mut subscription).await;
     let start = Instant::now();
     world.orders(1..=1).await;
-    told(&mut subscription, 1).await;
+    delivered(&mut subscription, 1).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     // As another instance does.
     world.memory.add_versions(2, 1).await;
     world.memory.give_positions().await;
-    told(&mut subscription, 1).await;
+    delivered(&mut subscription, 1).await;
     assert!(start.elapsed() <= Duration::from_millis(250), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_told_as_it_is_read_in_its_orders_history() {
+async fn an_event_is_delivered_as_it_reads_in_its_orders_history() {
     let world = World::new(small());
     let mut subscription = world.subscribe(Start::Now).await;
     world.orders(7..=7).await;
