@@ -2,7 +2,7 @@
 //! sequence per order, at least once. Any number of instances share the work by leases.
 //!
 //! One task owns all state and never waits for the journal, the store or the publisher: it starts
-//! calls and deals with their answers as they come. So no lock is held during a call, and a doubtful
+//! calls and deals with their outcomes as they come. So no lock is held during a call, and a doubtful
 //! lease stops everything that depends on it at once.
 //!
 //! Why no event overtakes an earlier one of its order: an event is sent only when the one before it
@@ -31,7 +31,7 @@ use crate::ports::{
     Clock, Duty, Entropy, EventJournal, EventPublisher, Lease, OrderStore, StoreError, later,
 };
 use crate::wake_up::WakeUp;
-use calls::{Answer, Period, ShardAnswer};
+use calls::{Outcome, Period, ShardOutcome};
 use context::Context;
 use lease::HeldLease;
 use membership::Membership;
@@ -81,7 +81,7 @@ pub struct RelayPorts {
 /// What one step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// An answer came, or a time: there may be more to do.
+    /// A call ended, or a time came: there may be more to do.
     Busy,
     /// No call is under way, and there is nothing to do before a time or a wake-up.
     Idle {
@@ -137,7 +137,7 @@ impl Relay {
         self.stop().await;
     }
 
-    /// Starts all calls that are due, and deals with the next answer. Dropping the future loses
+    /// Starts all calls that are due, and deals with the next outcome. Dropping the future loses
     /// nothing.
     pub async fn step(&mut self) -> Step {
         let until = self.begin_turn();
@@ -183,7 +183,7 @@ impl Relay {
         }
     }
 
-    /// Waits for the next answer, for a time, or for a wake-up.
+    /// Waits for the next outcome, for a time, or for a wake-up.
     async fn wait(&mut self, until: Option<Instant>) {
         let soonest = later(self.context.now, SHORTEST_SLEEP);
         let sleep = async {
@@ -194,7 +194,7 @@ impl Relay {
         };
         tokio::select! {
             biased;
-            answer = self.context.calls.next() => self.answered(answer),
+            outcome = self.context.calls.next() => self.call_ended(outcome),
             () = sleep => {}
             () = self.commits.woken() => {}
         }
@@ -225,37 +225,37 @@ impl Relay {
         context.next_turn
     }
 
-    fn answered(&mut self, answer: Answer) {
+    fn call_ended(&mut self, outcome: Outcome) {
         self.context.begin_turn();
         let Self { context, shards, .. } = self;
-        match answer {
-            Answer::Heartbeat(living) => {
+        match outcome {
+            Outcome::Heartbeat(living) => {
                 self.membership.heartbeat_answered(living, shards, context);
             }
-            Answer::Lease(Duty::Publish(number), asked_at, lease) => {
+            Outcome::Lease(Duty::Publish(number), asked_at, lease) => {
                 self.shard_leased(number, asked_at, lease);
             }
-            Answer::Lease(_, asked_at, lease) => {
+            Outcome::Lease(_, asked_at, lease) => {
                 self.sequencer.lease_answered(asked_at, lease, context);
             }
-            Answer::Released(Duty::Publish(number)) => {
+            Outcome::Released(Duty::Publish(number)) => {
                 self.membership.requested.remove(&number);
                 if self.forget(number) {
                     tracing::info!(shard = number, "gave a shard back");
                 }
             }
-            Answer::Released(_) => self.sequencer.given_back(),
-            Answer::Sequenced(events) => {
+            Outcome::Released(_) => self.sequencer.given_back(),
+            Outcome::Sequenced(events) => {
                 if self.sequencer.sequenced(events, context) {
                     self.reader.wake();
                     self.new_positions.wake();
                 }
             }
-            Answer::LastPosition(last) => self.reader.last_position_read(last, context),
-            Answer::Entries(after, page) => {
+            Outcome::LastPosition(last) => self.reader.last_position_read(last, context),
+            Outcome::Entries(after, page) => {
                 self.reader.entries_read(after, page, shards, context);
             }
-            Answer::Shard(period, answer) => self.shard_answered(period, answer),
+            Outcome::Shard(period, outcome) => self.shard_call_ended(period, outcome),
         }
     }
 
@@ -316,33 +316,33 @@ impl Relay {
         true
     }
 
-    fn shard_answered(&mut self, period: Period, answer: ShardAnswer) {
+    fn shard_call_ended(&mut self, period: Period, outcome: ShardOutcome) {
         let shard = self.shards.get_mut(&period.shard).filter(|shard| shard.period == period);
         let Some(shard) = shard else {
-            if matches!(answer, ShardAnswer::Published(_)) {
+            if matches!(outcome, ShardOutcome::Published(_)) {
                 self.orphan_ended(period.shard);
             }
             return;
         };
         let context = &mut self.context;
-        match answer {
-            ShardAnswer::Published(Some((batch, results))) => {
+        match outcome {
+            ShardOutcome::Published(Some((batch, results))) => {
                 let back = shard.published(batch, results, context);
                 self.publisher_answered(back);
             }
-            ShardAnswer::Published(None) => {
+            ShardOutcome::Published(None) => {
                 // The events are gone with the call. They are read again in a new period.
                 shard.publish_calls = shard.publish_calls.saturating_sub(1);
                 self.forget(period.shard);
             }
-            ShardAnswer::Recorded(answer) => {
+            ShardOutcome::Recorded(answer) => {
                 if !shard.recorded(answer, context) {
                     self.lost(period.shard);
                 }
             }
-            ShardAnswer::Entries(answer) => shard.entries_read(answer, context),
-            ShardAnswer::Parked(answer) => shard.parked_listed(answer, context),
-            ShardAnswer::OrderEvents(order, answer) => {
+            ShardOutcome::Entries(answer) => shard.entries_read(answer, context),
+            ShardOutcome::Parked(answer) => shard.parked_listed(answer, context),
+            ShardOutcome::OrderEvents(order, answer) => {
                 shard.order_events_read(order, answer, context);
             }
         }

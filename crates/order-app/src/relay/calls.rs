@@ -1,5 +1,5 @@
 //! The calls under way to the journal, the store and the publisher. The relay never waits for one
-//! of them: it starts a call, works on, and takes the answer when it comes.
+//! of them: it starts a call, works on, and takes the outcome when it comes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -15,8 +15,8 @@ use super::stats::{RelayStats, add};
 use crate::events::EventRecord;
 use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError};
 
-/// One period in which this instance holds a shard. The answer to a call of an earlier period must
-/// not be taken for an answer to this one.
+/// One period in which this instance holds a shard. The outcome of a call of an earlier period must
+/// not be taken for one of this period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
     pub(super) shard: u16,
@@ -24,18 +24,18 @@ pub(super) struct Period {
 }
 
 impl Period {
-    /// Makes the result of a call an answer about this period of the shard.
-    pub(super) fn answer<T>(
+    /// Makes the result of a call an outcome about this period of the shard.
+    pub(super) fn outcome<T>(
         self,
-        answer: impl FnOnce(T) -> ShardAnswer + Send + 'static,
-    ) -> impl FnOnce(T) -> Answer + Send + 'static {
-        move |result| Answer::Shard(self, answer(result))
+        outcome: impl FnOnce(T) -> ShardOutcome + Send + 'static,
+    ) -> impl FnOnce(T) -> Outcome + Send + 'static {
+        move |result| Outcome::Shard(self, outcome(result))
     }
 }
 
-/// What came of a call. One that panicked is answered with an error.
+/// What came of a call. One that panicked ended with an error.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Outcome {
     /// How many instances live.
     Heartbeat(Result<u32, StoreError>),
     /// A lease, and when it was asked for: it counts from then.
@@ -49,12 +49,12 @@ pub(super) enum Answer {
     /// The entries of all shards after a position.
     Entries(i64, Result<Vec<ReadEntry>, StoreError>),
     /// About one shard.
-    Shard(Period, ShardAnswer),
+    Shard(Period, ShardOutcome),
 }
 
 /// What came of a call about one shard.
 #[derive(Debug)]
-pub(super) enum ShardAnswer {
+pub(super) enum ShardOutcome {
     /// Its parked orders.
     Parked(Result<Vec<Parked>, StoreError>),
     /// Its next entries.
@@ -70,7 +70,7 @@ pub(super) enum ShardAnswer {
 /// The calls under way, each in a task of its own. Dropping this ends them.
 #[derive(Debug)]
 pub(super) struct Calls {
-    tasks: JoinSet<Answer>,
+    tasks: JoinSet<Outcome>,
     stats: Arc<RelayStats>,
 }
 
@@ -84,7 +84,7 @@ impl Calls {
         &mut self,
         name: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        answer: impl FnOnce(Result<T, StoreError>) -> Answer + Send + 'static,
+        outcome: impl FnOnce(Result<T, StoreError>) -> Outcome + Send + 'static,
     ) {
         let stats = Arc::clone(&self.stats);
         self.tasks.spawn(async move {
@@ -97,7 +97,7 @@ impl Calls {
                     Poll::Ready(Err(StoreError::Corrupt("the call panicked".into())))
                 })
             });
-            answer(result.await)
+            outcome(result.await)
         });
     }
 
@@ -105,11 +105,11 @@ impl Calls {
         self.tasks.is_empty()
     }
 
-    /// The next answer; waits for ever when no call is under way. Dropping the future loses none.
-    pub(super) async fn next(&mut self) -> Answer {
+    /// The next outcome; waits for ever when no call is under way. Dropping the future loses none.
+    pub(super) async fn next(&mut self) -> Outcome {
         loop {
             match self.tasks.join_next().await {
-                Some(Ok(answer)) => return answer,
+                Some(Ok(outcome)) => return outcome,
                 // The runtime ends.
                 Some(Err(_)) => {}
                 None => std::future::pending().await,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::RelayPorts;
-use super::calls::{Answer, Calls};
+use super::calls::{Calls, Outcome};
 use super::settings::RelaySettings;
 use super::stats::{RelayError, RelayStats};
 use crate::backoff::Backoff;
@@ -24,7 +24,7 @@ pub(super) struct Context {
     pub(super) calls: Calls,
     /// The time of the present turn.
     pub(super) now: Instant,
-    /// When the next turn begins at the latest. `None`: with an answer or a wake-up only.
+    /// When the next turn begins at the latest. `None`: at the end of a call or with a wake-up only.
     pub(super) next_turn: Option<Instant>,
     /// Whether the journal failed the last time. Then only the heartbeat and the sequencer go on,
     /// to find out when it is back; the calls of all shards would not bring it back sooner.
@@ -94,7 +94,7 @@ impl Context {
         self.calls.start(
             "lease",
             async move { journal.lease(duty, instance, lasts, deadline).await },
-            move |lease| Answer::Lease(duty, asked_at, lease),
+            move |lease| Outcome::Lease(duty, asked_at, lease),
         );
     }
 
@@ -108,7 +108,7 @@ impl Context {
                     let cause = short_chain(&error);
                     tracing::debug!(cause, "a lease was not given back; it runs out");
                 }
-                Answer::Released(lease.duty)
+                Outcome::Released(lease.duty)
             },
         );
     }

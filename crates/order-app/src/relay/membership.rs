@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::calls::Answer;
+use super::calls::Outcome;
 use super::context::{Context, Schedule};
 use super::shard::Shard;
 use crate::ports::{Duty, SHARDS, StoreError};
@@ -54,7 +54,7 @@ impl Membership {
             let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
             let (instance, lives_for) = (context.instance, context.settings.lease);
             let heartbeat = async move { journal.heartbeat(instance, lives_for, deadline).await };
-            context.calls.start("heartbeat", heartbeat, Answer::Heartbeat);
+            context.calls.start("heartbeat", heartbeat, Outcome::Heartbeat);
         }
         while !context.journal_is_down
             && held.saturating_add(self.requested.len()) < self.fair_share

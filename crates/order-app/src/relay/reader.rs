@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::calls::Answer;
+use super::calls::Outcome;
 use super::context::{Context, Schedule};
 use super::shard::Shard;
 use crate::ports::{EntryKey, ReadEntry, SHARDS, StoreError, later, shard};
@@ -77,12 +77,12 @@ impl SharedReader {
             Some(after) => context.calls.start(
                 "read the journal",
                 async move { journal.entries_after(after, None, PAGE, deadline).await },
-                move |page| Answer::Entries(after, page),
+                move |page| Outcome::Entries(after, page),
             ),
             None => context.calls.start(
                 "read the last position",
                 async move { journal.last_position(deadline).await },
-                Answer::LastPosition,
+                Outcome::LastPosition,
             ),
         }
     }

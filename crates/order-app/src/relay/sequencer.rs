@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::calls::Answer;
+use super::calls::Outcome;
 use super::context::{Context, Schedule};
 use super::lease::HeldLease;
 use super::stats::add;
@@ -82,7 +82,7 @@ impl Sequencer {
             let lease = held.lease;
             let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
             let call = async move { journal.assign_positions(&lease, BATCH, deadline).await };
-            context.calls.start("assign positions", call, Answer::Sequenced);
+            context.calls.start("assign positions", call, Outcome::Sequenced);
         }
     }
 

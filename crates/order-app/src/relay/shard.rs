@@ -13,7 +13,7 @@ use std::time::Duration;
 use order_domain::OrderId;
 use tokio::time::Instant;
 
-use super::calls::{Period, ShardAnswer};
+use super::calls::{Period, ShardOutcome};
 use super::context::{Context, Schedule};
 use super::lease::HeldLease;
 use crate::errors::short_chain;
@@ -173,7 +173,7 @@ impl Shard {
         let (shard, after) = (Some(self.period.shard), self.window.read_through);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let call = async move { journal.entries_after(after, shard, limit, deadline).await };
-        context.calls.start("read a shard", call, self.period.answer(ShardAnswer::Entries));
+        context.calls.start("read a shard", call, self.period.outcome(ShardOutcome::Entries));
     }
 
     pub(super) fn entries_read(
@@ -210,7 +210,7 @@ impl Shard {
         let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
         let (shard, limit) = (Some(self.period.shard), most_parked(context));
         let call = async move { journal.parked(shard, limit, deadline).await };
-        context.calls.start("list parked orders", call, self.period.answer(ShardAnswer::Parked));
+        context.calls.start("list parked orders", call, self.period.outcome(ShardOutcome::Parked));
     }
 
     pub(super) fn parked_listed(
@@ -255,8 +255,9 @@ impl Shard {
             let limit = if singly { 1 } else { HISTORY };
             let (store, deadline) = (context.ports.store.clone(), context.deadline());
             let call = async move { store.events(order, after, limit, deadline).await };
-            let answer = self.period.answer(move |events| ShardAnswer::OrderEvents(order, events));
-            context.calls.start("read a parked order", call, answer);
+            let outcome =
+                self.period.outcome(move |events| ShardOutcome::OrderEvents(order, events));
+            context.calls.start("read a parked order", call, outcome);
         }
     }
 
@@ -321,7 +322,7 @@ impl Shard {
         let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
         let lease = self.lease.lease;
         let call = async move { journal.advance(&lease, &progress, deadline).await };
-        context.calls.start("record progress", call, self.period.answer(ShardAnswer::Recorded));
+        context.calls.start("record progress", call, self.period.outcome(ShardOutcome::Recorded));
     }
 
     /// Answers with `false` when the lease is lost.

@@ -11,7 +11,7 @@ use super::window::{size, size_of_event};
 use crate::errors::short_chain;
 use crate::events::EventRecord;
 use crate::ports::{PublishError, Unreadable};
-use crate::relay::calls::ShardAnswer;
+use crate::relay::calls::ShardOutcome;
 use crate::relay::context::Context;
 use crate::relay::stats::add;
 
@@ -42,8 +42,8 @@ impl Shard {
                 let results = publisher.publish(&batch.events).await;
                 Ok((batch, results))
             };
-            let answer = |answer: Result<_, _>| ShardAnswer::Published(answer.ok());
-            context.calls.start("publish", call, self.period.answer(answer));
+            let outcome = |result: Result<_, _>| ShardOutcome::Published(result.ok());
+            context.calls.start("publish", call, self.period.outcome(outcome));
         }
     }
 
