@@ -91,13 +91,7 @@ impl Application {
 
         let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings));
         let stop = Live::new(settings.stop);
-        let holders = Holders {
-            levels: telemetry.levels,
-            orders: orders.clone(),
-            max_in_flight: limits.max_in_flight.clone(),
-            body_deadline: limits.body_deadline.clone(),
-            stop: stop.clone(),
-        };
+        let holders = Holders::new(telemetry.levels, &orders, &limits, &stop);
         let refresher = Refresher::new(inputs, loaded, holders);
         let sources = Sources {
             orders: orders.stats(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use http_actix::{Component, Refresh, RefreshRefused, Refreshed, Status};
+use http_actix::{Component, HttpSettings, Refresh, RefreshRefused, Refreshed, Status};
 use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
@@ -43,6 +43,24 @@ pub(crate) struct Holders {
     pub(crate) max_in_flight: Live<usize>,
     pub(crate) body_deadline: Live<Duration>,
     pub(crate) stop: Live<Stop>,
+}
+
+impl Holders {
+    /// Shares what the others hold.
+    pub(crate) fn new(
+        levels: Levels,
+        orders: &Orders,
+        limits: &HttpSettings,
+        stop: &Live<Stop>,
+    ) -> Self {
+        Self {
+            levels,
+            orders: orders.clone(),
+            max_in_flight: limits.max_in_flight.clone(),
+            body_deadline: limits.body_deadline.clone(),
+            stop: stop.clone(),
+        }
+    }
 }
 
 /// Reads the settings again. Cheap to clone.

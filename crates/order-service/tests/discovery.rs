@@ -1,8 +1,6 @@
 //! The service in a real Eureka registry: registered from ready to stopped, and not while its database
 //! is down.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
-
 mod support;
 
 use order_app::ports::Entropy as _;

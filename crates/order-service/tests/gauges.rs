@@ -1,8 +1,6 @@
 //! The values in `/actuator/prometheus` while peers are up, while they are down, and at rest. The names
 //! are tested in `telemetry.rs`, the values about the settings in `config_server/`.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
-
 mod support;
 
 use crate::support::{Service, brokers, client, eureka, eventually, free_port};

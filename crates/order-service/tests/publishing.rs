@@ -101,7 +101,9 @@ fn every_event_is_published_in_sequence_though_an_instance_is_killed() {
         victim.signal("KILL");
         let _ = victim.wait();
         for status in PATH {
-            placed.iter().for_each(|order| survivor.move_to(order, status));
+            for order in &placed {
+                survivor.move_to(order, status);
+            }
         }
         let (orders, ids) = Reader::of(&topic).until_delivered();
         assert_eq!(orders.len(), ORDERS, "{}", database.name());

@@ -23,6 +23,7 @@ keys! {
 }
 
 /// How missing topics are created; `Some(None)` if operators create them.
+#[expect(clippy::option_option, reason = "`None` is a wrong setting, `Some(None)` a choice")]
 pub(super) fn create_topics(from: &mut Reader<'_>) -> Option<Option<CreateTopics>> {
     let create = from.read(&CREATE);
     let how = complete!(CreateTopics {

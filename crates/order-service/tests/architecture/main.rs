@@ -2,7 +2,10 @@
 //! how large each crate may be. Beside it: no import circles between files, small files, and who reads the environment.
 
 #![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a broken expectation ends a test; that is its job"
 )]

@@ -68,7 +68,7 @@ const RECORDED: [Recorded; 3] = [
 ];
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
 }
 
 /// A fingerprint, a text, and bytes, as literals of a database.
