@@ -65,12 +65,6 @@ fn paths(tokens: TokenStream, before: &[String], found: &mut Vec<Module>) {
             at += 2;
         }
         match tokens.get(at) {
-            // A visibility, as in `pub(crate)`, imports nothing.
-            Some(TokenTree::Group(group))
-                if path == ["pub"] && group.delimiter() == Delimiter::Parenthesis =>
-            {
-                at += 1;
-            }
             Some(TokenTree::Group(group)) => {
                 let is_tree = group.delimiter() == Delimiter::Brace
                     && at >= 2
