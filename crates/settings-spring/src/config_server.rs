@@ -108,12 +108,8 @@ pub(crate) fn import(
     if source.imports.is_empty() {
         return Ok(imports);
     }
-    let missing = |because: String| Problem {
-        subject: IMPORT.row.name.to_owned(),
-        value: None,
-        origin: Some(source.origin.clone()),
-        complaint: because,
-    };
+    let missing =
+        |because: String| Problem::new(IMPORT.row.name, Some(source.origin.clone()), because);
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| missing(error.to_string()))?;
     let importer = Importer { source, catalogue, inputs, runtime: &runtime };

@@ -66,12 +66,7 @@ impl Files<'_> {
 
     fn read_one(self, path: &Path, profile: Option<&str>) -> Result<Vec<Document>, Problem> {
         let name = path.display().to_string();
-        let wrong = |complaint: String| Problem {
-            subject: name.clone(),
-            value: None,
-            origin: None,
-            complaint,
-        };
+        let wrong = |complaint: String| Problem::new(&name, None, complaint);
         let is_required = self.only.is_some() && profile.is_none();
         let bytes = match std::fs::read(self.folder.join(path)) {
             Ok(bytes) => bytes,

@@ -16,11 +16,9 @@ pub(crate) fn unknown(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
             && catalogue.row(canonical).is_none()
             && !stands_in_a_placeholder(merged, &entry.origin)
     };
-    let problem = |(_, entry): (&str, &Entry)| Problem {
-        subject: entry.name.clone(),
-        value: None,
-        origin: Some(entry.origin.clone()),
-        complaint: format!("there is no such setting; {}", what_there_is(&entry.name, catalogue)),
+    let problem = |(_, Entry { name, origin, .. }): (&str, &Entry)| {
+        let complaint = format!("there is no such setting; {}", what_there_is(name, catalogue));
+        Problem::new(name, Some(origin.clone()), complaint)
     };
     merged.iter().filter(is_unknown).map(problem).collect()
 }
@@ -54,12 +52,10 @@ pub(crate) fn unreadable(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem>
         let name = name.strip_prefix(UNREADABLE)?;
         let is_known = catalogue.owns(name) || catalogue.row(name).is_some();
         let is_overruled = merged.get(name).is_some_and(|other| other.rank > ranked.rank);
-        (is_known && !is_overruled).then(|| Problem {
-            subject: entry.name.strip_prefix(UNREADABLE).unwrap_or(name).to_owned(),
-            value: None,
-            origin: Some(entry.origin.clone()),
-            complaint: "the config server could not decrypt it".to_owned(),
-        })
+        let name = entry.name.strip_prefix(UNREADABLE).unwrap_or(name);
+        let complaint = "the config server could not decrypt it";
+        (is_known && !is_overruled)
+            .then(|| Problem::new(name, Some(entry.origin.clone()), complaint))
     };
     merged.iter().filter_map(problem).collect()
 }

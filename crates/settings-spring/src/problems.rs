@@ -22,6 +22,17 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
+impl Problem {
+    /// A problem whose value is not shown.
+    pub fn new(
+        subject: impl Into<String>,
+        origin: Option<Origin>,
+        complaint: impl Into<String>,
+    ) -> Self {
+        Self { subject: subject.into(), value: None, origin, complaint: complaint.into() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.subject)?;

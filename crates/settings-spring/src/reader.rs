@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     pub fn complain(&mut self, name: String, complaint: String) {
         let read = self.effective.iter().find(|effective| effective.key == name);
         let origin = read.map(|read| read.origin.clone());
-        self.problems.push(Problem { subject: name, value: None, origin, complaint });
+        self.problems.push(Problem::new(name, origin, complaint));
     }
 
     /// Records a warning: something was set and is not honoured.
@@ -175,12 +175,7 @@ impl<'a> Reader<'a> {
 
 impl Scope<'_> {
     fn found(self, row: &Row, name: String, raw: &str, origin: Origin) -> Result<Found, Problem> {
-        let wrong = |complaint: String| Problem {
-            subject: name.clone(),
-            value: None,
-            origin: Some(origin.clone()),
-            complaint,
-        };
+        let wrong = |complaint: String| Problem::new(&name, Some(origin.clone()), complaint);
         let resolved =
             placeholders::resolve(raw, &self).map_err(|error| wrong(error.to_string()))?;
         let names = &resolved.names;

@@ -168,14 +168,12 @@ impl Kafka {
     /// What the client says of its settings, under the names that they have here.
     #[must_use]
     pub fn complaints(&self, error: &SettingsError) -> Problems {
-        let named = |problem: &events_kafka::Problem| Problem {
-            subject: match problem.key.as_str() {
+        let named = |problem: &events_kafka::Problem| {
+            let name = match problem.key.as_str() {
                 "" => "spring.kafka".to_owned(),
                 key => self.name_of(key),
-            },
-            value: None,
-            origin: None,
-            complaint: problem.reason.clone(),
+            };
+            Problem::new(name, None, &problem.reason)
         };
         Problems(error.problems.iter().map(named).collect())
     }
