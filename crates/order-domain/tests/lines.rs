@@ -34,6 +34,7 @@ fn an_order_has_1_to_200_lines() {
     for count in [1, 2, 199, 200] {
         let lines = usd(numbered(count)).unwrap();
         assert_eq!(lines.as_slice(), numbered(count));
+        assert!(lines.iter().eq(&lines), "one by one in the same order");
         assert_eq!(lines.total(), Amount::parse(&count.to_string()).unwrap());
     }
     for (count, expected) in [(0, 0), (201, 201), (1_000, 1_000)] {

@@ -254,6 +254,9 @@ proptest! {
     fn an_amount_survives_its_own_spelling(number in 0..=MAX) {
         let amount = amount(number);
         prop_assert_eq!(count(amount), number);
+        // Digests of requests are made of this text: it must stay that of the decimal number.
+        prop_assert_eq!(amount.to_string(), amount.get().to_string());
+        prop_assert_eq!(amount.to_string().parse(), Ok(amount));
         for code in ["JPY", "USD", "KWD", "CLF"] {
             let text = amount.display(currency(code)).to_string();
             prop_assert_eq!(Amount::parse(&text), Ok(amount));
@@ -264,6 +267,7 @@ proptest! {
     fn a_sum_is_that_of_whole_numbers(a in 0..=MAX, b in 0..=MAX) {
         let sum = amount(a).checked_add(amount(b));
         prop_assert_eq!(sum.map(count), Some(a + b).filter(|sum| *sum <= MAX));
+        prop_assert_eq!([amount(a), amount(b)].iter().sum::<Option<Amount>>(), sum);
     }
 
     #[test]

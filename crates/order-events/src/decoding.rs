@@ -113,7 +113,7 @@ impl<'a> Headers<'a> {
     fn read(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, DecodeError> {
         let mut read = Self::default();
         for (name, value) in headers {
-            let (name, place) = match name {
+            let (name, header) = match name {
                 "ce_specversion" => ("ce_specversion", &mut read.specversion),
                 "ce_id" => ("ce_id", &mut read.id),
                 "ce_type" => ("ce_type", &mut read.kind),
@@ -130,7 +130,7 @@ impl<'a> Headers<'a> {
                 "content-type" => ("content-type", &mut read.content_type),
                 _ => continue,
             };
-            *place = Some(str::from_utf8(value).map_err(|_| DecodeError::Attribute(name))?);
+            *header = Some(str::from_utf8(value).map_err(|_| DecodeError::Attribute(name))?);
         }
         Ok(read)
     }

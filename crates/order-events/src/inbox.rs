@@ -180,7 +180,7 @@ impl<S: Store, H: History> Inbox<S, H> {
             };
             let last = earlier.is_empty();
             let events = if last { std::slice::from_ref(event) } else { &earlier };
-            let before_this_turn = tally.applied;
+            let before_this_pass = tally.applied;
             match self.apply(events, version, &mut tally).await? {
                 Applied::Durably if last => {
                     // The last one is the message itself.
@@ -188,7 +188,7 @@ impl<S: Store, H: History> Inbox<S, H> {
                     let outcome = Outcome::Applied { filled, missing: tally.missing };
                     return Ok(Done { position, outcome });
                 }
-                Applied::Overtaken if tally.applied == before_this_turn => {
+                Applied::Overtaken if tally.applied == before_this_pass => {
                     overtaken_at = Some(version);
                 }
                 Applied::Durably | Applied::Overtaken => {}

@@ -31,12 +31,12 @@ pub fn cloud_event() -> Value {
     whole(CLOUD_EVENT_SCHEMA, SchemaGenerator::into_root_schema_for::<CloudEvent<'_>>)
 }
 
-/// The schemas by name, for a document that keeps schemas under `place`, such as
+/// The schemas by name, for a document that keeps schemas under `path`, such as
 /// `/components/schemas`.
 #[must_use]
-pub fn definitions(place: &str) -> Map<String, Value> {
+pub fn definitions(path: &str) -> Map<String, Value> {
     let mut settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.definitions_path = place.to_owned().into();
+    settings.definitions_path = path.to_owned().into();
     let mut generator = settings.into_generator();
     generator.subschema_for::<CloudEvent<'_>>();
     generator.take_definitions(true)

@@ -99,7 +99,7 @@ fn both_modes_and_the_batch_say_the_same() {
 }
 
 #[test]
-fn what_later_versions_add_is_no_obstacle() {
+fn additions_of_later_versions_are_ignored() {
     let known = read(&with(&[]), DATA).unwrap();
     let later = DATA.replacen('{', r#"{"giftWrap":{"colour":"red"},"#, 1);
     let later = later.replacen(r#"{"productId""#, r#"{"weight":1.5,"productId""#, 1);
@@ -122,7 +122,7 @@ fn a_replay_is_told_by_its_header() {
 }
 
 #[test]
-fn every_attribute_that_is_always_there_is_missed() {
+fn every_required_attribute_is_missed() {
     let mut missed = 0;
     for (name, always, _) in order_events::asyncapi::HEADERS {
         let result = read(&with(&[(name, None)]), DATA);
@@ -140,7 +140,7 @@ fn every_attribute_that_is_always_there_is_missed() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn each_error_names_what_is_wrong() {
     use DecodeError::{Attribute, ContentType, Disagreement, Field, NoValue, Schema};
 
     assert_eq!(decode([], None), Err(NoValue));
@@ -172,7 +172,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn an_error_says_where_and_never_what() {
+fn an_error_names_the_field_and_never_repeats_its_value() {
     let secret = "4111-1111-1111-1111";
     for value in [
         data_with("totalAmount", json!({ "card": secret })),

@@ -226,7 +226,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn whatever_arrives_in_whatever_order_the_history_is_applied_in_sequence(
+    fn a_history_is_applied_in_sequence_in_any_order_of_arrival(
         journey in journey(Just(0)),
     ) {
         let (stream, kept) = travel(&journey);
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_past_its_retention_costs_changes_but_never_the_state(
+    fn events_past_their_retention_cost_changes_but_never_the_state(
         journey in journey(1_i64..VERSIONS),
     ) {
         let (stream, kept) = travel(&journey);
@@ -267,7 +267,7 @@ fn inbox(events: &[Event]) -> Inbox<Memory, Past> {
 }
 
 #[test]
-fn what_comes_in_sequence_is_applied_without_asking_anybody() {
+fn events_in_sequence_are_applied_without_asking_the_history() {
     let life = a_life(1, 0);
     let mut inbox = inbox(&[]);
     for event in &life {
@@ -293,7 +293,7 @@ fn a_gap_is_filled_before_the_event_that_shows_it() {
 }
 
 #[test]
-fn what_nobody_can_give_any_more_is_counted_and_the_newest_is_the_state() {
+fn lost_versions_are_counted_and_the_newest_event_is_the_state() {
     let life = a_life(1, 2);
     let past = Past { events: life.clone(), purged: 4, page: 1, down: 0 };
     let mut inbox = Inbox::new(Memory::default(), past);
@@ -313,7 +313,7 @@ fn while_the_history_is_down_nothing_is_skipped_and_nothing_may_be_committed() {
 }
 
 #[test]
-fn a_consumer_that_lost_its_partition_changes_nothing_that_the_new_one_has_done() {
+fn a_consumer_that_lost_its_partition_undoes_nothing_of_the_new_one() {
     let life = a_life(1, 0);
     let mut inbox = inbox(&life);
     let _ = run(deliver(&mut inbox, &life[0]));
@@ -360,7 +360,7 @@ fn a_store_that_breaks_its_law_is_an_error_and_no_endless_loop() {
 }
 
 #[test]
-fn what_cannot_be_read_is_let_go_of_only_by_saying_so() {
+fn an_unreadable_message_is_passed_only_by_setting_it_aside() {
     let done = Done::set_aside("0/17");
     assert_eq!(done.outcome(), Outcome::SetAside);
     assert_eq!(done.position(), "0/17");
