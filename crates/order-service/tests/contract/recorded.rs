@@ -102,7 +102,7 @@ fn answers_that_an_earlier_release_recorded_are_repeated_byte_for_byte(stage: &S
         );
         let row = format!(
             "INSERT INTO idempotency_keys (scope, fingerprint, status, headers, body, recorded_at) \
-             VALUES ('{scope}', {fingerprint}, {}, {headers}, {body}, '2099-01-01 00:00:00')",
+             VALUES ('{scope}', {fingerprint}, {}, {headers}, {body}, '2037-01-01 00:00:00')",
             recorded.status
         );
         execute(&stage.database, &row);
