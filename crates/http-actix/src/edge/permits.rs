@@ -22,7 +22,7 @@ struct Counted(web::Data<App>);
 
 /// Takes a permit for a request that can be worked on at once, or says why there is none. Health and
 /// metrics need none: they are how an overload is noticed. A request with a body takes its permit
-/// when the body is there ([`take`]), because slow clients would otherwise hold them all.
+/// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all.
 pub(super) fn enter(
     app: &web::Data<App>,
     method: &Method,

@@ -1,5 +1,5 @@
-//! Where the status code of a failure is chosen: this table, and no other file. The status of a success
-//! is chosen by its endpoint, in `endpoints/`.
+//! Where the status code of a problem is chosen: this table, and no other file. The status of a success, and
+//! of health, is chosen by its endpoint, in `endpoints/`.
 
 use actix_web::http::StatusCode;
 

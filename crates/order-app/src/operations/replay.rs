@@ -37,8 +37,8 @@ use crate::ports::{
 pub use estimate::ReplayEstimate;
 pub use jobs::{ReplayJob, Replays};
 
-/// How long the lease lasts without being renewed, which it is after a third of that. After a kill,
-/// no replay can begin for so long.
+/// How long the lease lasts. It is renewed after a third of that. After a kill, no replay can begin
+/// until it has expired.
 const LEASE: Duration = Duration::from_secs(10);
 /// How long a replay that has ended tries to give its lease back.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);

@@ -16,7 +16,8 @@ pub trait EventPublisher: Send + Sync {
     ///   have two events of one order under way at a time.
     /// * There is no deadline: the adapter decides how long it tries, within bounds.
     /// * After an error, no event of the call is still under way, so that none appears behind a
-    ///   later event of its order. After the caller has dropped the future, events may still be.
+    ///   later event of its order. If the caller drops the future, events may still be under
+    ///   way.
     async fn publish(&self, events: &[EventRecord]) -> Vec<Result<(), PublishError>>;
 }
 

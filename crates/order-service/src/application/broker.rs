@@ -1,4 +1,5 @@
-//! The broker: the only file of this crate that knows that events go to Kafka. The relay and replays
+//! The broker: the only file of the wiring that knows that events go to Kafka (its keys are in
+//! `settings/kafka.rs`). The relay and replays
 //! have a client each, so that a replay cannot slow down the relay.
 
 use std::sync::Arc;

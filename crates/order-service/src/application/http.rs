@@ -43,7 +43,7 @@ pub(super) fn limits(settings: &Settings) -> HttpSettings {
     HttpSettings {
         max_in_flight: settings.requests.permits().into(),
         body_deadline: settings.requests.body_deadline.into(),
-        // The budget of the stop is over first, whatever it will be by then, and says so.
+        // The budget of the stop ends before this (it is 10 minutes at most), and the log says so.
         shutdown_timeout: Duration::from_hours(1),
         health_details: settings.health_details,
         sampling: settings.tracing.sampling(),

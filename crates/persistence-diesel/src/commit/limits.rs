@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// How much runs at a time. A batch takes a permit for each of its members, but at most `per_batch`. So few
-/// large batches run at a time, because more of them would each be smaller, and a lone request runs at once.
+/// How much runs at a time. A batch takes a permit for each of its members, but at most `per_batch`. Only a
+/// few large batches run at a time, because more of them would each be smaller. A lone request needs one
+/// permit, so it runs at once.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchLimits {
     /// All permits.
@@ -77,7 +78,8 @@ impl RunningBatches {
     /// first, one by one, and should share a batch.
     pub(crate) async fn permits_for(&mut self, waiting: usize) -> u32 {
         let usual = u32::try_from(self.usual).unwrap_or(u32::MAX);
-        // Small batches do not wait for company: the permits of several would cost them more time.
+        // After small batches it asks for the permits of the waiting changes alone: waiting for more permits
+        // costs more than a larger batch saves.
         let least = if usual < self.limits.per_batch { 1 } else { usual };
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         let wanted = waiting.max(least).clamp(1, self.limits.per_batch);

@@ -17,7 +17,8 @@ const MOST_CHANGES: usize = 128;
 /// The most bytes of documents in a batch: far below what any server takes in one statement.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A change that was not written is given up when its deadline is nearer than this.
+/// The writer tries a change no more when its deadline is nearer than this; the caller waits for its reply
+/// this long after the deadline.
 const HASTE: Duration = Duration::from_millis(100);
 
 /// Where changes wait. This end takes them from callers.

@@ -116,7 +116,7 @@ impl<B: Backend> Writer<B> {
     }
 
     /// The events of those changes that an earlier attempt has written after all: their own rows stood
-    /// in the way of the later attempt. None when that cannot be found out.
+    /// in the way of the later attempt. Empty when the lookup fails.
     async fn written_before(&self, part: &[QueuedChange]) -> Vec<Guid> {
         let events: Vec<_> = part.iter().map(|change| change.rows.event.event_id).collect();
         let (executor, deadline) = (&self.executor, first_deadline(part));

@@ -13,8 +13,8 @@ use crate::executor::Executor;
 use crate::rows::{OrderRow, time};
 
 /// The most rows of lists that are read by one statement: eight pages of the usual size. One process of
-/// the server reads the lists one after the other, so with more of them the first caller would wait
-/// longer for the last than the sharing saves.
+/// the server reads the lists one after the other, so with more of them, the wait of the
+/// first caller for the last list costs more than sharing a statement saves.
 const MOST_ROWS: usize = 168;
 
 /// Looks up the newest orders of customers. Queries must be [plain](is_plain).

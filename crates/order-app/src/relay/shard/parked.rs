@@ -32,8 +32,8 @@ pub(crate) struct ParkedOrders {
 struct ParkedOrder {
     /// The last sequence that the window has passed over.
     passed: i64,
-    /// Whether the journal has this parking. A request to redrive the order that it has before that
-    /// is about an earlier parking.
+    /// Whether the journal has recorded this parking. A request to redrive that is found before that
+    /// belongs to an earlier parking.
     recorded: bool,
 }
 

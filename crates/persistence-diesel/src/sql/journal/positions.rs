@@ -31,8 +31,8 @@ pub(super) struct Assignment {
 /// visible in their order.
 ///
 /// Events are taken in the order of (order, sequence) from one snapshot. A version is committed after the
-/// one before it, so no snapshot has it alone, and no limit cuts off an earlier one: of each order, the
-/// events without a position are always the latest. Low order ids go first. They hold the others up for no
+/// one before it, so a snapshot with a version has all earlier ones, and the limit cuts off later versions
+/// alone: of each order, the events without a position are always the latest. Low order ids go first. They hold the others up for no
 /// longer than clearing the backlog takes, because assigning positions is several times as fast as writing
 /// events.
 pub(super) fn assign<'c>(
@@ -91,8 +91,8 @@ pub(super) fn columns() -> Columns {
 }
 
 /// Positions, each with its event, if that exists. The join uses the index of event ids, in which events
-/// are stored about as they are in the journal, also the latest ones of old orders. So that the planner
-/// takes no other index, the other conditions are ranges.
+/// are stored about as they are in the journal, also the latest ones of old orders. The other
+/// conditions are ranges, so that the planner does not choose their index.
 #[auto_type]
 pub(super) fn with_events() -> _ {
     journal::table.left_join(
