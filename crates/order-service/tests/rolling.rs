@@ -79,7 +79,10 @@ impl Heard {
                 Ok(body) => return Some(body),
                 Err(broken) => format!("{broken:?}"),
             },
-            Ok(refused) => format!("{} {}", refused.url(), refused.status()),
+            Ok(refused) => {
+                let (url, status) = (refused.url().clone(), refused.status());
+                format!("{url} {status} {}", refused.text().unwrap_or_default())
+            }
             Err(unanswered) => format!("{unanswered:?}"),
         };
         self.failed.lock().unwrap().push(told);
