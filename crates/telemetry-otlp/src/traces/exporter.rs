@@ -98,7 +98,7 @@ impl Exporter {
         Arc::clone(&self.counts)
     }
 
-    /// Sends each waiting span once, and stops: after [`LAST`] or at `end`, whichever is sooner.
+    /// Sends each waiting span once, and stops: after two seconds or at `end`, whichever is sooner.
     pub async fn stop(self, end: Instant) {
         let soon = Instant::now().checked_add(LAST).unwrap_or(end).min(end);
         // An exporter that has ended already does not hear this, and has logged why.
