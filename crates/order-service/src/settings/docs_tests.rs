@@ -57,6 +57,13 @@ fn the_table_of_keys_has_no_defects() {
 }
 
 #[test]
+fn live_keys_are_keys() {
+    for name in LIVE {
+        assert!(SERVICE.catalogue.rows().iter().any(|row| row.name == *name), "{name}");
+    }
+}
+
+#[test]
 fn the_documentation_names_every_key() {
     check("settings.md", right);
 }

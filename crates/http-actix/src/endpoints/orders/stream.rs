@@ -47,7 +47,7 @@ pub(crate) async fn stream(
         .insert_header((CACHE_CONTROL, "no-store"))
         // Otherwise nginx would hold events back.
         .insert_header(("x-accel-buffering", "no"))
-        // Whoever listened to the end of a stream has to go to another instance.
+        // A client whose stream has ended goes to another instance.
         .force_close();
     if request.method() == Method::HEAD {
         return Ok(response.finish());
