@@ -5,7 +5,7 @@
 if [ "$EUID" -eq 0 ]; then cache_home=/var/cache/order-stack; else cache_home=${XDG_CACHE_HOME:-$HOME/.cache}/order-stack; fi
 export STACK_CACHE=${STACK_CACHE:-$cache_home/downloads}
 
-# Debian keeps servers in sbin, which is not on everybody's path.
+# Debian keeps servers in sbin, which is not on every user's path.
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
@@ -75,7 +75,7 @@ maven_jars() { # POM_FILE
   echo "$folder"
 }
 
-# Prints so many free ports of the loopback interface, below those that the system gives to outgoing connections.
+# Prints this number of free ports of the loopback interface, below those that the system gives to outgoing connections.
 free_ports() {
   python3 - "$1" <<'PYTHON'
 import random, socket, sys

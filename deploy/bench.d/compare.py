@@ -4,8 +4,8 @@
     deploy/bench compare --other PATH [--rounds 30] [--seconds 2] [--only GROUP,...]
 
 It starts a PostgreSQL of its own with the rows of the benchmark `throughput`. In each round both builds have a turn of
-each group: post, put, get, list. One build runs at a time, on the same database, because of two instances one would give
-positions to the events of both. The builds change places in every round. A ratio is that of the two turns of one round.
+each group: post, put, get, list. One build runs at a time, on the same database, because of two instances one would assign
+the positions of both. The builds change places in every round. A ratio is that of the two turns of one round.
 
 The interval is where the mean of the ratios' logarithms lies with 95 % confidence (Student's t). A figure is worse when
 its whole interval lies below 0.98. The exit code is 1 then, or when a request failed.

@@ -6,7 +6,7 @@ whether or not earlier ones have been answered, and each counts from the moment 
 the same service with order.group-commit=false, which writes each order in a transaction of its own; and pgbench with the
 same rows, order and event in one transaction, at the same rate (--rate), each counted from its due moment, too. They
 take turns, each after a CHECKPOINT; the first second of a turn, when connections are opened, is not counted. Only the
-contestant runs: beside another instance, one of the two would give the events of both their places.
+contestant runs: beside another instance, one of the two would assign the positions of both.
 
 The load is wrk with 64 connections and as many threads (latency.lua), and pgbench -M prepared with 64 clients.
 """

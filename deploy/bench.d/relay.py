@@ -149,7 +149,7 @@ class Bench:
             time.sleep(IDLE_PAUSE_SECONDS)
 
     def drain(self, database, topic=None):
-        """Waits until everything has its place in the journal, and is published if there is a topic."""
+        """Waits until each event has its position in the journal, and is published if there is a topic."""
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.count(database, "outbox_incoming"):
             self.check(deadline)
@@ -208,7 +208,7 @@ def measure_latency(bench, service, rate):
 
 
 def fill(bench, wanted):
-    """A database with so many events that nobody has published, each in its place."""
+    """Fills a database with unpublished events that have positions, at least the wanted number, and counts them."""
     with bench.service("backlog") as service:
         while (there := bench.count("backlog", "outbox")) < wanted:
             common.say(f"writing a backlog: {there:,} of {wanted:,} events")

@@ -311,7 +311,7 @@ REQUESTS = {
 
 
 class Pending:
-    """Orders that nobody has confirmed yet, in one database: made as they are needed, each confirmed once."""
+    """Orders that are not confirmed yet, in one database: made as they are needed, each confirmed once."""
 
     def __init__(self, postgres, database, rows, rate):
         self.postgres, self.database, self.rows, self.rate = postgres, database, rows, rate

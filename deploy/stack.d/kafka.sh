@@ -4,8 +4,8 @@
 #
 # With STACK_KAFKA_CREDENTIALS the broker `kafka` has three more listeners, as brokers are reached in production: with TLS, a
 # certificate of an authority of its own, and a password (SCRAM-SHA-512 or PLAIN); with TLS and a certificate of the client by
-# that authority; and with the password alone. Who comes by these may do what access rules say, at first nothing; who comes
-# by the plain listener may do everything, and give rights (deploy/kafka acls).
+# that authority; and with the password alone. Clients of these may do what access rules say, at first nothing; clients of
+# the plain listener may do everything, and give rights (deploy/kafka acls).
 # shellcheck disable=SC2034,SC2154
 
 kafka_on_request=(kafka1 kafka2 kafka3)

@@ -205,6 +205,6 @@ mod tests {
         // that was halted.
         advance(Duration::from_secs(3)).await;
         assert_eq!(use_one(&pool).await, 1);
-        assert!(reporter.0.lock().expect("nobody panics").is_none(), "nothing is wrong");
+        assert!(reporter.0.lock().expect("not poisoned").is_none(), "nothing is wrong");
     }
 }

@@ -22,7 +22,7 @@ spring_command() { # DATA PORT CREDENTIALS CLASSES OPTION...
   local data=$1 port=$2 credentials=$3 classes=$4 access='isAuthenticated()'
   shift 4
   echo "$credentials" >"$data/credentials"
-  # In XML there has to be a user, even where nobody is asked for a name.
+  # In XML there has to be a user, even where no request is asked for a name.
   [ -n "$credentials" ] || { access='permitAll' && credentials=nobody:nothing; }
   install -m 644 "$spring/security.xml" "$data/security.xml"
   command=(java -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$spring_jars/*"
