@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::text;
 
@@ -52,30 +52,59 @@ fn walks() -> Vec<Walk> {
         .collect()
 }
 
-/// The words of a file, comments and texts apart; `fn` and the name after it also as one.
-fn words(tokens: TokenStream, found: &mut BTreeSet<String>) {
-    let mut after_fn = false;
-    for token in tokens {
-        match token {
-            TokenTree::Ident(ident) => {
-                let word = ident.to_string();
-                if after_fn {
-                    found.insert(format!("fn {word}"));
-                } else {
-                    found.insert(word.clone());
-                }
-                after_fn = word == "fn";
-            }
-            TokenTree::Group(group) => words(group.stream(), found),
-            _ => {}
-        }
-    }
+fn is_colon(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
 }
 
-fn words_of(step: &Step) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    words(text(&step.file).parse().expect("the file is Rust"), &mut found);
-    found
+fn is_parentheses(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
+}
+
+/// The names in a file, comments and texts apart.
+#[derive(Default)]
+struct Names {
+    defined: BTreeSet<String>,
+    /// Functions and methods that are called, or named by a path.
+    called: BTreeSet<String>,
+    /// Modules in paths and imports, and those that the file declares.
+    modules: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(step: &Step) -> Self {
+        let mut names = Self::default();
+        names.add(text(&step.file).parse().expect("the file is Rust"), false);
+        names
+    }
+
+    fn add(&mut self, tokens: TokenStream, mut in_use: bool) {
+        let tokens: Vec<_> = tokens.into_iter().collect();
+        for (index, token) in tokens.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|index| tokens.get(index));
+            let after = tokens.get(index + 1);
+            match token {
+                TokenTree::Ident(ident) => {
+                    let word = ident.to_string();
+                    in_use |= word == "use";
+                    let keyword = before.map(ToString::to_string).unwrap_or_default();
+                    let path_goes_on = is_colon(after) && is_colon(tokens.get(index + 2));
+                    let is_end_of_path = is_colon(before)
+                        && index.checked_sub(2).is_some_and(|index| is_colon(tokens.get(index)));
+                    let has_arguments = is_parentheses(after);
+                    if keyword == "fn" {
+                        self.defined.insert(word);
+                    } else if in_use || path_goes_on || keyword == "mod" {
+                        self.modules.insert(word);
+                    } else if has_arguments || is_end_of_path {
+                        self.called.insert(word);
+                    }
+                }
+                TokenTree::Punct(punct) => in_use &= punct.as_char() != ';',
+                TokenTree::Group(group) => self.add(group.stream(), in_use),
+                TokenTree::Literal(_) => {}
+            }
+        }
+    }
 }
 
 #[test]
@@ -86,8 +115,9 @@ fn each_step_of_a_walk_is_named_where_it_comes_from() {
         assert!(steps.len() >= 4, "{title}: {} steps", steps.len());
         for (index, step) in steps.iter().enumerate() {
             let file = step.file.display();
-            let defined = words_of(step).contains(&format!("fn {}", step.function));
-            assert!(defined, "{title}: {file} does not define {}", step.function);
+            let names = Names::of(step);
+            let is_defined = names.defined.contains(&step.function);
+            assert!(is_defined, "{title}: {file} does not define {}", step.function);
             assert_eq!(
                 step.from.is_none(),
                 index == 0,
@@ -96,10 +126,10 @@ fn each_step_of_a_walk_is_named_where_it_comes_from() {
             let Some(from) = step.from else { continue };
             let from = &steps[from - 1];
             let module = |step: &Step| step.file.file_stem().unwrap().to_str().unwrap().to_owned();
-            let before = words_of(from);
-            let is_called = before.contains(&step.function);
+            let before = Names::of(from);
+            let is_called = before.called.contains(&step.function);
             let is_imported =
-                before.contains(&module(step)) || words_of(step).contains(&module(from));
+                before.modules.contains(&module(step)) || names.modules.contains(&module(from));
             assert!(
                 is_called || is_imported,
                 "{title}: {} does not lead to {file}",
