@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::text;
+use crate::{root, text};
 
 /// A row of a walk.
 #[derive(Debug)]
@@ -83,7 +83,8 @@ impl Names {
             names.modules.contains(file.file_stem().unwrap().to_str().unwrap())
         };
         let above = file.parent().unwrap().with_extension("rs");
-        has(self, file) || (above.exists() && has(self, &above) && has(&Self::of(&above), file))
+        has(self, file)
+            || (root().join(&above).exists() && has(self, &above) && has(&Self::of(&above), file))
     }
 
     fn add(&mut self, tokens: TokenStream, mut in_use: bool) {
