@@ -19,7 +19,9 @@ use crate::currencies::Currencies;
 use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
 use crate::live::Live;
-use crate::ports::{BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, later};
+use crate::ports::{
+    BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, UnreadableOrder, later,
+};
 use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
@@ -111,6 +113,9 @@ pub enum WriteFailure {
     /// The change may be written or not. Try again with the same key.
     #[error("it is not known whether the change was written")]
     OutcomeUnknown(#[source] BoxError),
+    /// The stored order has no clear meaning; nothing was written.
+    #[error(transparent)]
+    Unreadable(UnreadableOrder),
     /// A defect, or stored data that makes no sense.
     #[error("internal error")]
     Internal(#[source] BoxError),

@@ -20,6 +20,7 @@ pub use journal::{
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
 pub use store::{
     Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError,
+    UnreadableOrder,
 };
 
 /// When an answer is due. Adapters give up before it and say so, and never overrun it by more than

@@ -155,7 +155,8 @@ impl Tables {
         let more = found.len() > rows(query.limit);
         found.truncate(rows(query.limit));
         let last = found.last().map(|order| position(order));
-        OrderPage { next: last.filter(|_| more), orders: found.into_iter().cloned().collect() }
+        let orders = found.into_iter().cloned().collect();
+        OrderPage { next: last.filter(|_| more), orders, left_out: 0 }
     }
 
     /// An order's events above a sequence, each with whether it can be read.

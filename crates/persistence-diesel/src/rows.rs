@@ -1,20 +1,20 @@
-//! Rows of the tables, and how they become domain values and back. Statements are not here.
+//! Rows of the tables, and how they become domain values and back. Statements are not here. How a row of `orders` is read is in
+//! `rows/reading.rs`.
 
-use std::borrow::Cow;
+mod reading;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
 use order_app::ports::{BoxError, Change, JournalEntry, Unreadable};
 use order_domain::{
-    Amount, AmountText, CancelReason, ClientReference, Currency, CustomerId, Order, OrderEventKind,
-    OrderId, OrderLine, OrderLines, OrderSnapshot, OrderStatus, ProductId, ProductName, Quantity,
-    UnitPrice, Version,
+    AmountText, CancelReason, Currency, Order, OrderEventKind, OrderId, OrderLine, OrderStatus,
+    ProductName, Version,
 };
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+
+pub(crate) use reading::time;
 
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 use crate::types::{Document, Guid, Lenient, Money, Time, Word};
@@ -24,7 +24,7 @@ use crate::types::{Document, Guid, Lenient, Money, Time, Word};
 #[diesel(table_name = orders, treat_none_as_default_value = false)]
 pub(crate) struct OrderRow {
     pub id: i64,
-    pub customer_id: i64,
+    pub customer_id: Option<i64>,
     pub items: Option<Document>,
     pub total_amount: Option<Money>,
     pub status: Option<Word<OrderStatus>>,
@@ -117,28 +117,6 @@ struct LineOut<'a> {
     unit_price: AmountText,
 }
 
-/// A line in the `items` column. `P` holds the text of the price: other programs may write a number, which
-/// must not become a floating-point number.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LineIn<'a, P> {
-    product_id: i64,
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
-    quantity: i64,
-    unit_price: P,
-}
-
-/// A line that is read as we write it.
-struct Ours(OrderLine);
-
-impl<'de> Deserialize<'de> for Ours {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let item = LineIn::<&str>::deserialize(deserializer)?;
-        line(item, |price| price).map(Self).map_err(D::Error::custom)
-    }
-}
-
 impl ChangeRows {
     pub(crate) fn of(change: Change) -> Result<Self, BoxError> {
         Ok(Self {
@@ -168,7 +146,7 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
     let items: Vec<_> = order.lines.iter().map(line).collect();
     Ok(OrderRow {
         id: order.id.get(),
-        customer_id: order.customer_id.get(),
+        customer_id: Some(order.customer_id.get()),
         items: Some(Document(serde_json::to_string(&items)?)),
         total_amount: Some(Money(Some(order.lines.total().get()))),
         status: Some(Word(Some(order.status))),
@@ -234,68 +212,6 @@ impl OrderRow {
             cancel_reason: self.cancel_reason,
         }
     }
-
-    /// The order that this row holds.
-    pub(crate) fn order(&self) -> Result<Order, BoxError> {
-        let currency = self.currency.0.ok_or("currency is no code of ISO 4217")?;
-        let items = self.items.as_ref().ok_or("items is NULL")?;
-        let lines = OrderLines::new(currency, lines(&items.0)?)?;
-        let total = self.total_amount.and_then(|Money(total)| Amount::new(total?).ok());
-        if total != Some(lines.total()) {
-            return Err("the total is not the sum of the lines".into());
-        }
-        let order = Order::restore(OrderSnapshot {
-            id: OrderId::new(self.id)?,
-            customer_id: CustomerId::new(self.customer_id)?,
-            lines,
-            status: self.status.ok_or("status is NULL")?.0.ok_or("status is none of ours")?,
-            version: Version::new(self.version)?,
-            client_reference: self
-                .client_reference
-                .clone()
-                .map(ClientReference::new)
-                .transpose()?,
-            cancel_reason: self
-                .cancel_reason
-                .map(|reason| reason.0.ok_or("cancel_reason is none of ours"))
-                .transpose()?,
-            created_at: time(self.created_at).ok_or("created_at is no time")?,
-            updated_at: time(self.updated_at).ok_or("updated_at is no time")?,
-        });
-        Ok(order?)
-    }
-}
-
-/// A stored time, if it is valid. Columns have no time zone and hold UTC.
-pub(crate) fn time(stored: Option<Time>) -> Option<DateTime<Utc>> {
-    stored.and_then(|time| time.0).map(|time| time.and_utc())
-}
-
-/// The lines in a document. It is read as we write it first, with prices as strings, and then as other
-/// programs may write it, with numbers.
-fn lines(items: &str) -> Result<Vec<OrderLine>, BoxError> {
-    if let Ok(ours) = serde_json::from_str::<Vec<Ours>>(items) {
-        return Ok(ours.into_iter().map(|Ours(line)| line).collect());
-    }
-    let items: Vec<LineIn<'_, &RawValue>> = serde_json::from_str(items)?;
-    items.into_iter().map(|item| line(item, bare)).collect()
-}
-
-/// The text of a number or a string.
-fn bare(value: &RawValue) -> &str {
-    match value.get().strip_prefix('"') {
-        Some(quoted) => quoted.trim_end_matches('"'),
-        None => value.get(),
-    }
-}
-
-fn line<'a, P>(item: LineIn<'a, P>, text: impl Fn(P) -> &'a str) -> Result<OrderLine, BoxError> {
-    Ok(OrderLine {
-        product_id: ProductId::new(item.product_id)?,
-        name: item.name.map(|name| ProductName::new(name.into_owned())).transpose()?,
-        quantity: Quantity::new(item.quantity)?,
-        unit_price: UnitPrice::new(Amount::parse(text(item.unit_price))?)?,
-    })
 }
 
 impl EventRow {

@@ -36,7 +36,7 @@ diesel::table! {
 
     orders (id) {
         id -> BigInt,
-        customer_id -> BigInt,
+        customer_id -> Nullable<BigInt>,
         items -> Nullable<Document>,
         total_amount -> Nullable<Money>,
         status -> Nullable<Text>,

@@ -57,6 +57,11 @@ pub(crate) struct Word<T: Spelled>(pub Option<T>);
 pub(crate) trait Spelled: Copy + FromStr + std::fmt::Debug + 'static {
     /// The word.
     fn spelling(self) -> &'static str;
+
+    /// Reads the word as other programs may spell it, in capitals, without spaces around it.
+    fn foreign(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
 /// The value of a column, or why it cannot be read: one broken value must not make all rows of a result
@@ -94,21 +99,37 @@ where
     }
 }
 
-macro_rules! spelled {
-    ($($type:ident by $spelling:ident),+) => {$(
-        impl Spelled for $type {
-            fn spelling(self) -> &'static str {
-                self.$spelling()
-            }
-        }
-    )+};
+impl Spelled for OrderStatus {
+    fn spelling(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// Letters alone count: `InProgress`, `in progress` and `IN_PROGRESS` are one status.
+    fn foreign(text: &str) -> Option<Self> {
+        let letters = |text: &str| text.replace(|c: char| !c.is_ascii_alphabetic(), "");
+        let spelled = letters(text);
+        let status = Self::ALL.into_iter().find(|status| letters(status.as_str()) == spelled);
+        status.or_else(|| text.parse().ok())
+    }
 }
 
-spelled!(OrderStatus by as_str, Currency by code, CancelReason by as_str);
+impl Spelled for Currency {
+    fn spelling(self) -> &'static str {
+        self.code()
+    }
+}
+
+impl Spelled for CancelReason {
+    fn spelling(self) -> &'static str {
+        self.as_str()
+    }
+}
 
 impl<T: Spelled> Word<T> {
     fn read(text: &[u8]) -> Self {
-        Self(std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()))
+        let text = std::str::from_utf8(text).ok();
+        let foreign = |text: &str| T::foreign(&text.trim().to_ascii_uppercase());
+        Self(text.and_then(|text| text.parse().ok().or_else(|| foreign(text))))
     }
 }
 
@@ -141,15 +162,29 @@ macro_rules! as_bytes {
             }
         }
 
-        impl FromSql<sql_types::Document, $db> for Document {
-            fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-                Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
-            }
-        }
     )+};
 }
 
 as_bytes!(Pg, Mysql);
+
+/// The type `jsonb`, as an adopted table may have it. Its bytes are a version of the form, and then the text.
+const JSONB: u32 = 3802;
+
+impl FromSql<sql_types::Document, Pg> for Document {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let text = match (value.get_oid().get(), value.as_bytes()) {
+            (JSONB, [1, text @ ..]) => text,
+            (_, text) => text,
+        };
+        Ok(Self(std::str::from_utf8(text)?.to_owned()))
+    }
+}
+
+impl FromSql<sql_types::Document, Mysql> for Document {
+    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(std::str::from_utf8(value.as_bytes())?.to_owned()))
+    }
+}
 
 impl<T: Spelled> FromSql<Text, Sqlite> for Word<T> {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {

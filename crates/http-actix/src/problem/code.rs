@@ -66,6 +66,7 @@ codes! {
     RefreshRefused UNPROCESSABLE_ENTITY "refresh_refused" "The new settings are wrong";
     HeadersTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "headers_too_large" "The headers are too large";
     InternalError INTERNAL_SERVER_ERROR "internal_error" "Something went wrong here";
+    OrderUnreadable INTERNAL_SERVER_ERROR "order_unreadable" "The stored order has no clear meaning";
     Unavailable SERVICE_UNAVAILABLE "unavailable" "The service is not available";
     Overloaded SERVICE_UNAVAILABLE "overloaded" "The service has too much to do";
     Draining SERVICE_UNAVAILABLE "draining" "The service is stopping";

@@ -253,6 +253,13 @@ impl From<WriteFailure> for Problem {
                 "The change may or may not have been made. Try again with the same \
                  idempotency key, or look at the order first.",
             ),
+            WriteFailure::Unreadable(order) => {
+                let detail = "The order is stored in a form that has no clear meaning. Only a correction of its row helps.";
+                let problem = Self::new(Code::OrderUnreadable, detail)
+                    .member("orderId", order.id)
+                    .member("column", order.column);
+                return problem.caused_by(&failure);
+            }
             WriteFailure::Internal(_) => return Self::internal(&failure),
         };
         Self::new(code, detail).caused_by(&failure)

@@ -120,6 +120,7 @@ impl From<StoreError> for WriteFailure {
         match error {
             StoreError::Unavailable(source) => Self::Unavailable(source),
             StoreError::OutcomeUnknown(source) => Self::OutcomeUnknown(source),
+            StoreError::Unreadable(order) => Self::Unreadable(order),
             StoreError::Corrupt(source) => Self::Internal(source),
             conflict @ StoreError::Conflict(_) => Self::Internal(Box::new(conflict)),
         }

@@ -36,7 +36,7 @@ pub trait OrderStore: Send + Sync {
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
 
     /// One page of a customer's orders, newest first by (`created_at`, `id`). Unreadable rows are
-    /// logged and left out.
+    /// logged, left out and counted.
     async fn customer_orders(
         &self,
         query: &CustomerOrders,
@@ -127,6 +127,8 @@ pub struct OrderPage {
     pub orders: Vec<Order>,
     /// The position after which the next page starts; `None` when there are no more orders.
     pub next: Option<PagePosition>,
+    /// How many orders of this page are missing, because they cannot be read.
+    pub left_out: u32,
 }
 
 /// Why a store has no result. The source is for the log, never for a client.
@@ -141,9 +143,25 @@ pub enum StoreError {
     /// The connection was lost at COMMIT, and its outcome could not be found out in time.
     #[error("it is not known whether the change was written")]
     OutcomeUnknown(#[source] BoxError),
-    /// A stored row, or the answer to a statement, makes no sense.
+    /// The stored order has no clear meaning.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableOrder),
+    /// Another stored row, or the answer to a statement, makes no sense.
     #[error("stored data cannot be read")]
     Corrupt(#[source] BoxError),
+}
+
+/// A stored order that has no clear meaning, as another program may have written it. The reason is for the log, never for
+/// a client.
+#[derive(Debug, thiserror::Error)]
+#[error("order {id} cannot be read: {column} {reason}")]
+pub struct UnreadableOrder {
+    /// The id in the row; it may be none of ours.
+    pub id: i64,
+    /// The column that cannot be read.
+    pub column: &'static str,
+    /// What is wrong with it.
+    pub reason: BoxError,
 }
 
 /// What excludes a change.

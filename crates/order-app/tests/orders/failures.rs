@@ -29,6 +29,7 @@ fn name(failure: &WriteFailure) -> &'static str {
         WriteFailure::Unavailable(_) => "unavailable",
         WriteFailure::OutcomeUnknown(_) => "unknown",
         WriteFailure::Internal(_) => "internal",
+        WriteFailure::Unreadable(_) => "unreadable",
         WriteFailure::InProgress | WriteFailure::KeyReused => "about the key",
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use order_app::ports::{CustomerOrders, OrderPage, PagePosition};
+use order_app::ports::{CustomerOrders, OrderPage, PagePosition, UnreadableOrder};
 use order_domain::OrderId;
 
 use super::lookups::{Lookups, Reader};
@@ -44,7 +44,7 @@ pub(crate) fn one_more(query: &CustomerOrders) -> i64 {
     i64::from(query.limit).saturating_add(1)
 }
 
-/// The page that these rows make. Rows that cannot be read are reported and left out.
+/// The page that these rows make. Rows that cannot be read are logged, left out and counted.
 pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32) -> OrderPage {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
@@ -56,10 +56,11 @@ pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32) -> OrderPage {
     // The next page starts after the last row that has a position: this repeats a row rather than
     // skipping one.
     let next = rows.iter().rev().find_map(position).filter(|_| more);
-    let readable = rows.iter().filter_map(|row| {
-        let id = row.id;
-        let report = |error| tracing::error!(order.id = id, %error, "an order is unreadable");
-        row.order().map_err(report).ok()
-    });
-    OrderPage { orders: readable.collect(), next }
+    let report = |error: UnreadableOrder| {
+        tracing::error!(order.id = error.id, column = error.column, %error, "an order is unreadable");
+    };
+    let readable = rows.iter().filter_map(|row| row.order().map_err(report).ok());
+    let orders: Vec<_> = readable.collect();
+    let left_out = rows.len().saturating_sub(orders.len());
+    OrderPage { orders, next, left_out: u32::try_from(left_out).unwrap_or(u32::MAX) }
 }

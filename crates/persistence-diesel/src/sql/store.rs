@@ -74,7 +74,7 @@ impl OrderStore for Store {
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
         let row = self.by_id.find(id.get(), deadline).await?;
-        row.map(|row| row.order().map_err(StoreError::Corrupt)).transpose()
+        Ok(row.map(|row| row.order()).transpose()?)
     }
 
     async fn customer_orders(

@@ -68,7 +68,13 @@ fn main() -> ExitCode {
     let anywhere: &[(&str, PlainCheck)] = &[
         ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
         ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
+        ("each_type_of_document_works", adoption::each_type_of_document_works),
         ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
+        ("rows_with_one_clear_meaning_are_read", adoption::rows_with_one_clear_meaning_are_read),
+        (
+            "rows_without_a_clear_meaning_are_named_by_their_column",
+            adoption::rows_without_a_clear_meaning_are_named_by_their_column,
+        ),
         (
             "an_unreadable_row_does_not_affect_others_in_a_batch",
             adoption::an_unreadable_row_does_not_affect_others_in_a_batch,

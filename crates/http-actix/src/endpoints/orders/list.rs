@@ -10,6 +10,9 @@ use crate::problem::Problem;
 use crate::request::{self, Page};
 use crate::schema::{CustomerPath, ListQuery};
 
+/// How many orders of a page are missing.
+const LEFT_OUT: &str = "x-orders-left-out";
+
 /// List a customer's orders, newest first
 ///
 /// A customer without orders has an empty list. The cursor of a page belongs to its filters.
@@ -23,7 +26,10 @@ use crate::schema::{CustomerPath, ListQuery};
         status = 200,
         description = "One page of orders.",
         body = OrderPageBody,
-        headers(("Link" = Option<String>, description = "`rel=\"next\"`: the next page.")),
+        headers(
+            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page."),
+            ("X-Orders-Left-Out" = Option<u32>, description = "How many orders of this page are missing, because their stored form has no clear meaning."),
+        ),
     )),
 )]
 pub(crate) async fn list(
@@ -38,6 +44,9 @@ pub(crate) async fn list(
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
         response.insert_header((LINK, format!("<{}>; rel=\"next\"", page.link(cursor))));
+    }
+    if found.left_out > 0 {
+        response.insert_header((LEFT_OUT, found.left_out));
     }
     Ok(response.content_type(ContentType::json()).body(body::order_page(&found.orders, next)))
 }

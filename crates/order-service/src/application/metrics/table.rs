@@ -40,6 +40,11 @@ pub(crate) const METRICS: &[Metric] = &[
         "changes in a transaction of this instance: 1 while changes do not wait for each other, up to 128 under load",
     ),
     Metric(
+        "order_rows_unreadable_total",
+        Counter,
+        "how often a stored order could not be read: 500 `order_unreadable`, or left out of a list",
+    ),
+    Metric(
         "order_outbox_backlog",
         Gauge,
         "unpublished events, at most 100,000; counted every 15 s by the instance that assigns positions, 0 on others",

@@ -84,7 +84,7 @@ macro_rules! columns {
 columns! {
     Placed of &'a OrderRow,
     id: i64 => BigInt = |row| row.id,
-    customer_id: i64 => BigInt = |row| row.customer_id,
+    customer_id: Option<i64> => Nullable<BigInt> = |row| row.customer_id,
     items: Option<&'a Document> => Nullable<sql_types::Document> = |row| row.items.as_ref(),
     total_amount: Option<Money> => Nullable<sql_types::Money> = |row| row.total_amount,
     status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
