@@ -29,6 +29,12 @@ impl Currencies {
         Self { enabled, default }
     }
 
+    /// The most decimals that amounts in these currencies have.
+    #[must_use]
+    pub fn decimals(&self) -> u32 {
+        self.enabled.iter().map(|currency| currency.decimals()).max().unwrap_or_default()
+    }
+
     /// The currency of an order: the requested one, or else the default one.
     ///
     /// # Errors

@@ -10,8 +10,10 @@ mod store;
 
 use std::time::Duration;
 
-pub use ambient::{Clock, Entropy, uuid_v7};
-pub use database::{Database, PoolReport, Stores};
+pub use ambient::{Clock, Entropy, StoredTimes, uuid_v7};
+pub use database::{
+    CheckedOrders, Database, Extent, Finding, PoolReport, Remedy, Stores, Unsuitable,
+};
 pub use inspection::{DutyState, JournalInspection, OrderEvents, SelectedPage, Selection, Skipped};
 pub use journal::{
     Backlog, Duty, EntryKey, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,

@@ -77,7 +77,7 @@ impl Application {
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 
-        let stores = stores::open(&settings.storage)?;
+        let stores = stores::open(&settings)?;
         let orders = use_cases::orders(&settings, &stores);
         let operations = Operations::new(use_cases::operations(&settings, &stores));
         let feed = use_cases::feed(&settings, &stores);

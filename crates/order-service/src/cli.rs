@@ -42,7 +42,12 @@ enum Command {
     /// Serve requests until stopped (the default).
     Serve,
     /// Bring the database's tables up to date, and stop.
-    Migrate,
+    Migrate {
+        /// Change nothing: say what of an existing table cannot be used, and which orders cannot be read. The exit code is 1
+        /// when there is something that the migration at the start would not mend.
+        #[arg(long)]
+        check: bool,
+    },
     /// Print the settings as they apply and where they come from, without secrets.
     Config {
         /// As JSON.
@@ -150,6 +155,13 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
             Err(error) => complain(&chain(&*error), 1),
         };
     }
+    if let Command::Migrate { check: true } = command {
+        for warning in &loaded.warnings {
+            complain(warning, 0);
+        }
+        return migrate::check(&loaded.settings)
+            .unwrap_or_else(|error| complain(&chain(&*error), 1));
+    }
     let is_serving = matches!(command, Command::Serve);
     let (log, unsent) = match telemetry::start(&loaded.settings, is_serving) {
         Ok(started) => started,
@@ -159,7 +171,7 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         tracing::warn!("{warning}");
     }
     let done = match command {
-        Command::Migrate => migrate::run(&loaded.settings),
+        Command::Migrate { .. } => migrate::run(&loaded.settings),
         _ => serve::run(inputs, loaded, (&log, unsent), started),
     };
     match done {

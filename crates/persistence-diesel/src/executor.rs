@@ -8,7 +8,9 @@ use diesel::result::Error;
 use diesel_async::SimpleAsyncConnection as _;
 use order_app::ports::{BoxError, Deadline, StoreError};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
+use crate::adopt::Facts;
 use crate::backend::{Backend, Query};
 use crate::pool::{Manager, connection};
 use crate::retry::Retry;
@@ -22,6 +24,8 @@ pub(crate) struct Executor<B: Backend> {
     pub(crate) retry: Retry,
     /// The runtime on which the connections live.
     pub(crate) runtime: Handle,
+    /// What was learned about the table of orders.
+    pub(crate) facts: Arc<OnceCell<Facts>>,
 }
 
 /// How a transaction is to end.

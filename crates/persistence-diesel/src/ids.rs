@@ -1,6 +1,8 @@
 //! Order ids: blocks of ids are reserved in the database and given from memory. The statement that
 //! reserves a block is in `sql/statements.rs`.
 
+use std::ops::Range;
+
 use order_app::ports::StoreError;
 use order_domain::OrderId;
 use tokio::sync::Mutex;
@@ -27,20 +29,20 @@ impl OrderIds {
         Self(Mutex::new(Block { next: 0, end: 0, size: FIRST_BLOCK }))
     }
 
-    /// The next id. `reserve(n)` returns the first of n ids that no other process has; one call runs at a
+    /// The next id. `reserve(n)` returns about n ids that no other process has, at least one; one call runs at a
     /// time, and a caller that goes away loses only ids.
     pub(crate) async fn next<F>(
         &self,
         reserve: impl FnOnce(i64) -> F,
     ) -> Result<OrderId, StoreError>
     where
-        F: Future<Output = Result<i64, StoreError>>,
+        F: Future<Output = Result<Range<i64>, StoreError>>,
     {
         let mut block = self.0.lock().await;
         if block.next >= block.end {
-            let first = reserve(block.size).await?;
-            block.next = first;
-            block.end = first.saturating_add(block.size);
+            let reserved = reserve(block.size).await?;
+            block.next = reserved.start;
+            block.end = reserved.end;
             block.size = block.size.saturating_mul(2).min(LARGEST_BLOCK);
         }
         let id = OrderId::new(block.next).map_err(|error| StoreError::Corrupt(error.into()))?;

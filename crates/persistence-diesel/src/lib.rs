@@ -8,6 +8,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "one source of all statements, compiled per backend")]
 
+mod adopt;
 mod backend;
 mod commit;
 mod executor;

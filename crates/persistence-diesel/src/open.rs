@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bb8::{Pool, QueueStrategy};
-use order_app::ports::{BoxError, Database, Entropy, PoolReport, Stores};
+use diesel::QueryResult;
+use order_app::ports::{
+    BoxError, CheckedOrders, Database, Entropy, Extent, Finding, PoolReport, Stores,
+};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
+use crate::adopt::Facts;
 use crate::backend::{Backend, Ports, mysql, postgres, sqlite};
 use crate::commit::limits::BatchLimits;
 use crate::commit::queue::CommitQueue;
 use crate::commit::writer::Writer;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
+use crate::pool::Connect as _;
 use crate::pool::{self, Manager, Reporter};
 use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
@@ -33,6 +39,8 @@ pub struct StoreSettings {
     /// Whether changes that wait at the same time share a transaction. Otherwise each has a transaction
     /// of its own, and there are as many at a time as connections.
     pub group_commit: bool,
+    /// The most decimals that amounts have, by the currencies that are accepted.
+    pub decimals: u32,
 }
 
 /// Hides the URL, which may hold a password.
@@ -79,20 +87,83 @@ impl<'a> Location<'a> {
     }
 }
 
+/// Opens one connection, and does the same on each kind of database with its own statements.
+macro_rules! on_connection {
+    ($settings:expr, $connection:ident, $adoption:ident => $work:expr) => {
+        match Location::of(&$settings.url)? {
+            Location::Sqlite(path) => {
+                use sqlite::adoption as $adoption;
+                let mut $connection = sqlite::Database::at(path).connect().await?;
+                $work
+            }
+            Location::Postgres(url) => {
+                use postgres::adoption as $adoption;
+                let mut $connection = postgres::Database::at(url).connect().await?;
+                $work
+            }
+            Location::MySql(url) => {
+                use mysql::adoption as $adoption;
+                let mut $connection = mysql::Database::at(url).connect().await?;
+                $work
+            }
+        }
+    };
+}
+
 /// A database that was opened.
 struct Opened {
     settings: StoreSettings,
+    /// What was learned about the table of orders.
+    facts: Arc<OnceCell<Facts>>,
     pools: Arc<dyn Fn() -> Vec<PoolReport> + Send + Sync>,
 }
 
 #[async_trait]
 impl Database for Opened {
-    async fn migrate(&self) -> Result<Vec<String>, BoxError> {
-        Ok(migrate(&self.settings).await?)
+    async fn migrate(&self, extent: Extent) -> Result<Vec<String>, BoxError> {
+        let done = migrate(&self.settings, extent).await?;
+        self.learn().await?;
+        Ok(done)
+    }
+
+    async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError> {
+        let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
+            adoption::look(&mut connection, self.settings.decimals).await
+        });
+        let found = found?;
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            // A table that is not migrated yet tells nothing.
+            let _ = self.learn().await;
+        }
+        Ok(found)
+    }
+
+    async fn check_orders(&self, above: i64, limit: u32) -> Result<CheckedOrders, BoxError> {
+        let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
+            adoption::check_orders(&mut connection, above, limit).await
+        });
+        Ok(found?)
+    }
+
+    fn time_decimals(&self) -> u16 {
+        self.facts.get().map_or(0, |facts| facts.time_decimals)
     }
 
     fn pools(&self) -> Vec<PoolReport> {
         (self.pools)()
+    }
+}
+
+impl Opened {
+    /// Learns about the table, once.
+    async fn learn(&self) -> Result<(), BoxError> {
+        let learn = async || {
+            let facts: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
+                adoption::facts(&mut connection, &()).await
+            });
+            Ok::<_, BoxError>(facts?)
+        };
+        self.facts.get_or_try_init(learn).await.map(|_| ())
     }
 }
 
@@ -115,16 +186,20 @@ pub fn open(
     })
 }
 
-/// Runs the pending migrations and names them. Several processes at once take turns. Needs a
-/// runtime with several threads.
+/// Adapts existing tables, runs the pending migrations, and names what it did. Several processes at once
+/// take turns. Needs a runtime with several threads.
 ///
 /// # Errors
 /// [`MigrateError`], each case by its name.
-pub async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, MigrateError> {
+pub async fn migrate(
+    settings: &StoreSettings,
+    extent: Extent,
+) -> Result<Vec<String>, MigrateError> {
+    let decimals = settings.decimals;
     let done = match Location::of(&settings.url)? {
-        Location::Sqlite(path) => sqlite::migrate(path).await,
-        Location::Postgres(url) => postgres::migrate(url).await,
-        Location::MySql(url) => mysql::migrate(url).await,
+        Location::Sqlite(path) => sqlite::migrate(path, decimals, extent).await,
+        Location::Postgres(url) => postgres::migrate(url, decimals, extent).await,
+        Location::MySql(url) => mysql::migrate(url, decimals, extent).await,
     };
     done.map_err(MigrateError::Failed)
 }
@@ -144,12 +219,15 @@ fn assemble<B: Backend>(
     let writers = B::WRITERS
         .map_or_else(|| readers.clone(), |writers| pool(url, writers, settings.connection_timeout));
     let pools = reports(&readers, size, &writers);
-    let database = Arc::new(Opened { settings: settings.clone(), pools });
+    let facts = Arc::new(OnceCell::new());
+    let database =
+        Arc::new(Opened { settings: settings.clone(), facts: Arc::clone(&facts), pools });
     let executor = Arc::new(Executor {
         readers,
         writers,
         retry: Retry::new(entropy, settings.pool_size),
         runtime: Handle::current(),
+        facts,
     });
     let ids = Arc::new(OrderIds::new());
     let (queue, reader) = CommitQueue::new(settings.group_commit);

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 pub(crate) use reading::time;
 
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
-use crate::types::{Document, Guid, Lenient, Money, Time, Word};
+use crate::types::{Document, Guid, Lenient, Money, Time, Whole, Word};
 
 /// A row of `orders`. Columns that may be NULL in an adopted table are options.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -30,10 +30,43 @@ pub(crate) struct OrderRow {
     pub status: Option<Word<OrderStatus>>,
     pub created_at: Option<Time>,
     pub updated_at: Option<Time>,
-    pub version: i64,
+    pub version: Option<Whole>,
     pub currency: Word<Currency>,
     pub client_reference: Option<String>,
     pub cancel_reason: Option<Word<CancelReason>>,
+}
+
+/// A row of `orders` before the migration that adds columns.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = orders)]
+pub(crate) struct SevenColumns {
+    id: i64,
+    customer_id: Option<i64>,
+    items: Option<Document>,
+    total_amount: Option<Money>,
+    status: Option<Word<OrderStatus>>,
+    created_at: Option<Time>,
+    updated_at: Option<Time>,
+}
+
+impl SevenColumns {
+    /// The row that the migration makes of it.
+    pub(crate) fn row(self) -> OrderRow {
+        let Self { id, customer_id, items, total_amount, status, created_at, updated_at } = self;
+        OrderRow {
+            id,
+            customer_id,
+            items,
+            total_amount,
+            status,
+            created_at,
+            updated_at,
+            version: Some(Whole(Version::FIRST.get())),
+            currency: Word(Some(Currency::USD)),
+            client_reference: None,
+            cancel_reason: None,
+        }
+    }
 }
 
 /// What changes in a row of `orders` after its insert.
@@ -44,7 +77,7 @@ pub(crate) struct OrderColumns {
     total_amount: Option<Money>,
     status: Option<Word<OrderStatus>>,
     updated_at: Option<Time>,
-    version: i64,
+    version: Option<Whole>,
     cancel_reason: Option<Word<CancelReason>>,
 }
 
@@ -118,10 +151,12 @@ struct LineOut<'a> {
 }
 
 impl ChangeRows {
-    pub(crate) fn of(change: Change) -> Result<Self, BoxError> {
+    /// The rows of a change; the column `version` counts from a number.
+    pub(crate) fn of(change: Change, versions_from: i64) -> Result<Self, BoxError> {
+        let stored = |version: i64| stored_version(version, versions_from);
         Ok(Self {
-            order: order_row(&change.order)?,
-            replaces: change.replaces(),
+            order: order_row(&change.order, versions_from)?,
+            replaces: change.replaces().map(stored),
             event: event_row(change.event),
             answer: change.answer.map(answer_row),
         })
@@ -139,7 +174,12 @@ impl ChangeRows {
     }
 }
 
-fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
+/// A version as the column has it, which counts from 0 where JPA made it.
+fn stored_version(version: i64, versions_from: i64) -> i64 {
+    version.saturating_sub(1).saturating_add(versions_from)
+}
+
+fn order_row(order: &Order, versions_from: i64) -> Result<OrderRow, BoxError> {
     let order = order.snapshot();
     let currency = order.lines.currency();
     let line = |line| line_out(line, currency);
@@ -152,7 +192,7 @@ fn order_row(order: &Order) -> Result<OrderRow, BoxError> {
         status: Some(Word(Some(order.status))),
         created_at: Some(Time(Some(order.created_at.naive_utc()))),
         updated_at: Some(Time(Some(order.updated_at.naive_utc()))),
-        version: order.version.get(),
+        version: Some(Whole(stored_version(order.version.get(), versions_from))),
         currency: Word(Some(currency)),
         client_reference: order.client_reference.as_ref().map(ToString::to_string),
         cancel_reason: order.cancel_reason.map(|reason| Word(Some(reason))),

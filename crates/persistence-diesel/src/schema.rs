@@ -42,7 +42,7 @@ diesel::table! {
         status -> Nullable<Text>,
         created_at -> Nullable<Timestamp>,
         updated_at -> Nullable<Timestamp>,
-        version -> BigInt,
+        version -> Nullable<BigInt>,
         currency -> Text,
         client_reference -> Nullable<Text>,
         cancel_reason -> Nullable<Text>,

@@ -7,6 +7,7 @@ use diesel::QueryResult;
 
 use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, WRITERS};
 use super::{Connection, Database, Dialect, batch, incoming};
+use super::{catalogue, counters};
 use crate::backend::{Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
@@ -17,6 +18,8 @@ use crate::read::lookups::OrderLookups;
 use crate::rows::{ChangeRows, OrderRow};
 use crate::types::Guid;
 
+#[path = "sql/adoption.rs"]
+pub(crate) mod adoption;
 #[path = "sql/journal.rs"]
 mod journal;
 #[path = "sql/statements.rs"]

@@ -42,6 +42,11 @@ pub(crate) struct Document(pub String);
 #[diesel(sql_type = sql_types::Money)]
 pub(crate) struct Money(pub Option<Decimal>);
 
+/// A whole number, also of a column with fewer bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = BigInt)]
+pub(crate) struct Whole(pub i64);
+
 /// A time, or none where other programs wrote something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
@@ -76,6 +81,39 @@ where
 {
     fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(T::from_sql(value).map_err(|error| error.to_string())))
+    }
+}
+
+impl FromSql<BigInt, Pg> for Whole {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let bytes = value.as_bytes();
+        let two = || bytes.try_into().map(i16::from_be_bytes).map(i64::from);
+        let four = || bytes.try_into().map(i32::from_be_bytes).map(i64::from);
+        let number =
+            two().or_else(|_| four()).or_else(|_| bytes.try_into().map(i64::from_be_bytes));
+        Ok(Self(number?))
+    }
+}
+
+impl FromSql<BigInt, Mysql> for Whole {
+    fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+        <i64 as FromSql<BigInt, Mysql>>::from_sql(value).map(Self)
+    }
+}
+
+impl FromSql<BigInt, Sqlite> for Whole {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self)
+    }
+}
+
+impl<DB> ToSql<BigInt, DB> for Whole
+where
+    DB: Backend,
+    i64: ToSql<BigInt, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
     }
 }
 
@@ -172,10 +210,9 @@ const JSONB: u32 = 3802;
 
 impl FromSql<sql_types::Document, Pg> for Document {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        let text = match (value.get_oid().get(), value.as_bytes()) {
-            (JSONB, [1, text @ ..]) => text,
-            (_, text) => text,
-        };
+        let bytes = value.as_bytes();
+        let is_binary = value.get_oid().get() == JSONB;
+        let text = bytes.strip_prefix(&[1]).filter(|_| is_binary).unwrap_or(bytes);
         Ok(Self(std::str::from_utf8(text)?.to_owned()))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use order_app::ports::OrderStore;
+use order_app::ports::{Extent, OrderStore};
 use order_testkit::RandomEntropy;
 use order_testkit::contract::{self, Instance};
 use order_testkit::databases::{Database, Scratch};
@@ -59,7 +59,7 @@ fn migrated(
     let scratch = database.scratch();
     let settings = StoreSettings { group_commit, ..settings(&scratch) };
     let store = runtime.block_on(async {
-        migrate(&settings).await.expect("the migrations run");
+        migrate(&settings, Extent::Quick).await.expect("the migrations run");
         instance(&settings).orders
     });
     (scratch, store)
@@ -69,7 +69,7 @@ fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract
     let scratch = database.scratch();
     runtime.block_on(async {
         let settings = settings(&scratch);
-        migrate(&settings).await.expect("the migrations run");
+        migrate(&settings, Extent::Quick).await.expect("the migrations run");
         let case = (case.run)([instance(&settings), instance(&settings)]);
         tokio::spawn(case).await.expect("the law is kept");
     });
@@ -87,5 +87,6 @@ fn settings(scratch: &Scratch) -> StoreSettings {
         pool_size: 10,
         connection_timeout: Duration::from_secs(2),
         group_commit: true,
+        decimals: 2,
     }
 }

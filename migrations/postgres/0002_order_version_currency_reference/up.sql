@@ -1,5 +1,6 @@
+-- A column `version` that JPA made is kept.
 ALTER TABLE orders
-    ADD COLUMN version          BIGINT      NOT NULL DEFAULT 1,
+    ADD COLUMN IF NOT EXISTS version BIGINT NOT NULL DEFAULT 1,
     ADD COLUMN currency         CHAR(3)     NOT NULL DEFAULT 'USD',
     ADD COLUMN client_reference VARCHAR(64) COLLATE "C",
     ADD COLUMN cancel_reason    VARCHAR(20);

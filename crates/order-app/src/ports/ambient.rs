@@ -1,12 +1,31 @@
 //! Time and randomness.
 
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
 use uuid::Uuid;
+
+use super::Database;
 
 /// Tells the time. Law: UTC; it may jump, also back, and callers must bear that.
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> DateTime<Utc>;
+}
+
+/// A clock that tells times as the database keeps them: what is answered and published is then what is stored, and nothing
+/// is rounded on the way.
+pub struct StoredTimes {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where the times are stored.
+    pub database: Arc<dyn Database>,
+}
+
+impl Clock for StoredTimes {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(self.database.time_decimals())
+    }
 }
 
 /// A source of randomness, good enough for unique ids. Law: for all practical purposes, no two calls

@@ -1,11 +1,12 @@
 //! What a store adapter gives the composition root: the ports over one database, and the database
 //! behind them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BoxError, EventJournal, JournalInspection, OrderStore};
+use super::{BoxError, EventJournal, JournalInspection, OrderStore, UnreadableOrder};
 
 /// One database behind its ports.
 #[derive(Clone)]
@@ -23,12 +24,102 @@ pub struct Stores {
 /// A database, as the process that uses it sees it.
 #[async_trait]
 pub trait Database: Send + Sync {
-    /// Brings the tables up to date, and names the migrations that it ran. Law: several processes at
-    /// once take turns, and up-to-date tables stay as they are.
-    async fn migrate(&self) -> Result<Vec<String>, BoxError>;
+    /// Adapts existing tables, brings all tables up to date, and names what it did. A table that it may not adapt is
+    /// [`Unsuitable`]. Law: several processes at once take turns, up-to-date tables stay as they are, and unsuitable ones
+    /// stay unchanged.
+    async fn migrate(&self, extent: Extent) -> Result<Vec<String>, BoxError>;
+
+    /// What an existing table of orders has that is not as the service needs it; `None` when there is no such table. Law: it
+    /// changes nothing.
+    async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError>;
+
+    /// Reads the stored orders with ids above one, in the order of their ids, at most `limit`. Law: it
+    /// changes nothing, and works before the migration, too.
+    async fn check_orders(&self, above: i64, limit: u32) -> Result<CheckedOrders, BoxError>;
+
+    /// How many decimals of a second the table of orders keeps, 0 to 6; 0 until [`Database::migrate`] or
+    /// [`Database::inspect`] has succeeded. Law: it asks the database nothing.
+    fn time_decimals(&self) -> u16;
 
     /// The pools of connections, now; empty without any. Law: it asks the database nothing.
     fn pools(&self) -> Vec<PoolReport>;
+}
+
+/// How far a migration may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It rewrites no table, because other instances, or another service, may be using it.
+    Quick,
+    /// It may rewrite tables, as an operator asked for.
+    Whole,
+}
+
+/// Something in an existing table that is not as the service needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The table.
+    pub table: &'static str,
+    /// The column; `None` when it is about the table.
+    pub column: Option<String>,
+    /// What is there.
+    pub is: String,
+    /// What the service needs.
+    pub must_be: String,
+    /// Who mends it.
+    pub remedy: Remedy,
+    /// The statement that mends it, if there is one.
+    pub statement: Option<String>,
+}
+
+/// Who mends a [`Finding`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Every migration: no row is touched, nothing is lost, and another service does not notice.
+    Quick,
+    /// A migration of [`Extent::Whole`]: the table is rewritten, and nothing is lost.
+    Rewrite,
+    /// An operator, who alone knows what the values mean.
+    Operator,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, column, is, must_be, remedy, statement } = self;
+        f.write_str(table)?;
+        if let Some(column) = column {
+            write!(f, ".{column}")?;
+        }
+        write!(f, " {is}; {must_be}")?;
+        match remedy {
+            Remedy::Quick => f.write_str("; the migration changes it")?,
+            Remedy::Rewrite => f.write_str("; `order-service migrate` rewrites the table")?,
+            Remedy::Operator => {}
+        }
+        match statement {
+            Some(statement) => write!(f, ": {statement}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tables that the service cannot use as they are, and may not change by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the database has a table that cannot be used as it is: {}", lines(.0))]
+pub struct Unsuitable(pub Vec<Finding>);
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
+}
+
+/// Some stored orders, looked at one by one.
+#[derive(Debug, Default)]
+pub struct CheckedOrders {
+    /// How many there were.
+    pub count: u32,
+    /// The id of the last one; `None` when there were none.
+    pub last: Option<i64>,
+    /// Those that cannot be read.
+    pub unreadable: Vec<UnreadableOrder>,
 }
 
 /// The state of a pool of connections.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use http_actix::{Lifecycle, Phase};
 use order_app::errors::chain;
 use order_app::orders::Orders;
-use order_app::ports::Stores;
+use order_app::ports::{Extent, Stores, Unsuitable};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -52,14 +52,19 @@ impl Starting {
         let storage = &self.settings.storage;
         if storage.migrate_at_start {
             let migrated = until_done("the migration of the database", || async {
-                self.stores.database.migrate().await.map_err(|error| chain(&*error))
+                let migrating = self.stores.database.migrate(Extent::Quick);
+                migrating.await.map_err(|error| chain(&*error))
             });
             for migration in migrated.await {
                 tracing::info!(migration, "the database was migrated");
             }
         } else {
             let reached = until_done("reaching the database", || async {
-                self.orders.ping().await.map_err(|error| chain(&error))
+                let found = self.stores.database.inspect().await.map_err(|error| chain(&*error))?;
+                match found.unwrap_or_default() {
+                    wrong if !wrong.is_empty() => Err(Unsuitable(wrong).to_string()),
+                    _ => self.orders.ping().await.map_err(|error| chain(&error)),
+                }
             });
             reached.await;
         }

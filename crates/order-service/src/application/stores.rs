@@ -4,20 +4,22 @@ use order_app::ports::Stores;
 use persistence_diesel::StoreSettings;
 use secrecy::ExposeSecret as _;
 
-use crate::settings::Storage;
+use crate::settings::Settings;
 use crate::system::entropy;
 
 /// Opens the database of the settings. It connects when it is first used. It must be called on a
 /// runtime.
-pub(crate) fn open(settings: &Storage) -> anyhow::Result<Stores> {
+pub(crate) fn open(settings: &Settings) -> anyhow::Result<Stores> {
     Ok(persistence_diesel::open(&store_settings(settings), entropy())?)
 }
 
-fn store_settings(settings: &Storage) -> StoreSettings {
+fn store_settings(settings: &Settings) -> StoreSettings {
+    let Settings { storage, currencies, .. } = settings;
     StoreSettings {
-        url: settings.database.url().expose_secret().to_owned(),
-        pool_size: settings.pool_size,
-        connection_timeout: settings.connection_timeout,
-        group_commit: settings.group_commit,
+        url: storage.database.url().expose_secret().to_owned(),
+        pool_size: storage.pool_size,
+        connection_timeout: storage.connection_timeout,
+        group_commit: storage.group_commit,
+        decimals: currencies.decimals(),
     }
 }

@@ -1,11 +1,13 @@
 //! The use cases of `order-app` on the stores, by the settings.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use order_app::feed::{Feed, FeedSettings};
 use order_app::housekeeping::Housekeeping;
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
-use order_app::ports::Stores;
+use order_app::ports::{StoredTimes, Stores};
 
 use super::broker;
 use crate::settings::Settings;
@@ -13,7 +15,8 @@ use crate::system::{clock, entropy};
 
 /// Orders.
 pub(super) fn orders(settings: &Settings, stores: &Stores) -> Orders {
-    let ports = Ports { store: stores.orders.clone(), clock: clock(), entropy: entropy() };
+    let clock = StoredTimes { clock: clock(), database: stores.database.clone() };
+    let ports = Ports { store: stores.orders.clone(), clock: Arc::new(clock), entropy: entropy() };
     Orders::new(ports, settings.currencies.clone(), settings.requests.budget)
 }
 

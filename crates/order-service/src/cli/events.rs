@@ -61,7 +61,7 @@ pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<E
 }
 
 async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let stores = stores::open(&settings.storage)?;
+    let stores = stores::open(settings)?;
     let ports = use_cases::operations(settings, &stores);
     match asked {
         EventsCommand::Backlog { json } => {

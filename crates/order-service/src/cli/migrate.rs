@@ -1,17 +1,77 @@
-//! `order-service migrate`: brings the tables of the database up to date.
+//! `order-service migrate`: brings the tables of the database up to date, or says with `--check` what stands in the way.
 
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use order_app::errors::chain;
+use order_app::ports::{Database, Extent, Remedy};
+
+use super::output::{complain, print};
 use crate::application::stores;
 use crate::runtimes;
 use crate::settings::Settings;
 
+/// How many orders are read at a time.
+const PAGE: u32 = 1_000;
+/// How often a long check tells how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
 /// Answers with the exit code.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u8> {
     let migrate = async {
-        let stores = stores::open(&settings.storage)?;
-        stores.database.migrate().await.map_err(anyhow::Error::from_boxed)
+        let stores = stores::open(settings)?;
+        stores.database.migrate(Extent::Whole).await.map_err(anyhow::Error::from_boxed)
     };
     let done = runtimes::main()?.block_on(migrate)?;
     let database = &settings.storage.database;
     tracing::info!(%database, migrations = done.join(", "), "the database is up to date");
     Ok(0)
+}
+
+/// Prints what the service cannot use of an existing table of orders, and the orders that it cannot read. It changes nothing.
+pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let checking = async {
+        let stores = stores::open(settings)?;
+        let found = stores.database.inspect().await.map_err(anyhow::Error::from_boxed)?;
+        let Some(findings) = found else {
+            print("there is no table orders yet; the migration makes it\n");
+            return Ok(true);
+        };
+        for finding in &findings {
+            print(&format!("{finding}\n"));
+        }
+        let is_usable = findings.iter().all(|finding| finding.remedy == Remedy::Quick);
+        match check_orders(&*stores.database).await {
+            Ok(unreadable) => Ok(is_usable && unreadable == 0),
+            // The types of the columns may be in the way.
+            Err(error) if !is_usable => {
+                print(&format!("the orders could not be checked: {}\n", chain(&*error)));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    };
+    let is_good = runtimes::main()?.block_on(checking)?;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints each order that cannot be read, and answers how many there are.
+async fn check_orders(database: &dyn Database) -> anyhow::Result<u64> {
+    let (mut count, mut unreadable, mut above, mut told) = (0_u64, 0_u64, i64::MIN, Instant::now());
+    loop {
+        let page = database.check_orders(above, PAGE).await.map_err(anyhow::Error::from_boxed)?;
+        for order in page.unreadable {
+            unreadable = unreadable.saturating_add(1);
+            print(&format!("{order}\n"));
+        }
+        count = count.saturating_add(page.count.into());
+        let Some(last) = page.last else { break };
+        above = last;
+        if told.elapsed() >= TOLD_EVERY {
+            told = Instant::now();
+            complain(&format!("{count} orders checked, {unreadable} cannot be read"), 0);
+        }
+    }
+    print(&format!("{count} orders checked, {unreadable} cannot be read\n"));
+    Ok(unreadable)
 }

@@ -7,7 +7,7 @@ use diesel_async::{
     AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use order_app::ports::BoxError;
+use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
 use crate::backend::ListsQuery;
@@ -15,12 +15,14 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
+mod catalogue;
+mod counters;
 #[path = "../sql/incoming.rs"]
 mod incoming;
 #[path = "../sql.rs"]
 mod sql;
 
-pub(crate) use sql::ports;
+pub(crate) use sql::{adoption, ports};
 
 pub(crate) type Connection = AsyncMysqlConnection;
 pub(crate) type Dialect = diesel::mysql::Mysql;
@@ -99,8 +101,12 @@ impl Connect for Database {
     }
 }
 
-/// Migrates; several processes at once take turns.
-pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
+/// Adapts and migrates; several processes at once take turns.
+pub(crate) async fn migrate(
+    url: &str,
+    decimals: u32,
+    extent: Extent,
+) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
         let mut connection = AsyncMysqlConnection::establish(url).await?;
         // Held by the session, so it ends with the connection, whatever happens.
@@ -111,7 +117,10 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
             _ => Err("the lock of the migrations was not given".into()),
         }
     });
-    crate::migrate::run(connection.await??, MIGRATIONS)
+    let mut connection = connection.await??;
+    let mut done = adoption::adapt(&mut connection, decimals, extent).await?;
+    done.extend(crate::migrate::run(connection, MIGRATIONS)?);
+    Ok(done)
 }
 
 #[derive(diesel::QueryableByName)]

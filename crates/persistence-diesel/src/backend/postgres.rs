@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use order_app::ports::BoxError;
+use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
 use crate::backend::ListsQuery;
@@ -13,12 +13,14 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
+mod catalogue;
+mod counters;
 mod incoming;
 mod lists;
 #[path = "../sql.rs"]
 mod sql;
 
-pub(crate) use sql::ports;
+pub(crate) use sql::{adoption, ports};
 
 pub(crate) type Connection = AsyncPgConnection;
 pub(crate) type Dialect = diesel::pg::Pg;
@@ -90,13 +92,20 @@ impl Connect for Database {
     }
 }
 
-/// Migrates; several processes at once take turns.
-pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
+/// Adapts and migrates; several processes at once take turns.
+pub(crate) async fn migrate(
+    url: &str,
+    decimals: u32,
+    extent: Extent,
+) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
         let mut connection = AsyncPgConnection::establish(url).await?;
         // Held by the session, so it ends with the connection, whatever happens.
         connection.batch_execute("SELECT pg_advisory_lock(8082, 1)").await?;
         Ok::<_, BoxError>(connection)
     });
-    crate::migrate::run(connection.await??, MIGRATIONS)
+    let mut connection = connection.await??;
+    let mut done = adoption::adapt(&mut connection, decimals, extent).await?;
+    done.extend(crate::migrate::run(connection, MIGRATIONS)?);
+    Ok(done)
 }

@@ -9,19 +9,21 @@ use diesel::{Connection as _, SqliteConnection};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
-use order_app::ports::BoxError;
+use order_app::ports::{BoxError, Extent};
 
 use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 
 mod batch;
+mod catalogue;
+mod counters;
 #[path = "../sql/incoming.rs"]
 mod incoming;
 #[path = "../sql.rs"]
 mod sql;
 
-pub(crate) use sql::ports;
+pub(crate) use sql::{adoption, ports};
 
 pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;
@@ -88,8 +90,16 @@ impl Connect for Database {
 /// How long a process waits that found the file locked.
 const REST: Duration = Duration::from_millis(10);
 
-/// Migrates; several processes at once take turns.
-pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
+/// Adapts and migrates; several processes at once take turns.
+pub(crate) async fn migrate(
+    url: &str,
+    decimals: u32,
+    extent: Extent,
+) -> Result<Vec<String>, BoxError> {
+    let mut done = {
+        let mut connection = Connection::establish(url).await?;
+        adoption::adapt(&mut connection, decimals, extent).await?
+    };
     let url = url.to_owned();
     let migrating = tokio::task::spawn_blocking(move || {
         let mut connection = SqliteConnection::establish(&url)?;
@@ -97,10 +107,11 @@ pub(crate) async fn migrate(url: &str) -> Result<Vec<String>, BoxError> {
         // The write lock of the file is the lock of the migrations. A second process finds all done.
         connection.immediate_transaction(|connection| {
             let done = connection.run_pending_migrations(MIGRATIONS)?;
-            Ok::<_, BoxError>(done.iter().map(ToString::to_string).collect())
+            Ok::<_, BoxError>(done.iter().map(ToString::to_string).collect::<Vec<_>>())
         })
     });
-    migrating.await?
+    done.extend(migrating.await??);
+    Ok(done)
 }
 
 /// Sets a connection up, and tries again while the file is locked. Switching a new file to WAL needs the

@@ -157,7 +157,7 @@ mod tests {
         let (queue, mut reader) = CommitQueue::new(true);
         let deadline = Deadline::now() + Duration::from_secs(1);
         let enqueue = |change: Change| {
-            let mut queued = Box::pin(queue.commit(ChangeRows::of(change).unwrap(), deadline));
+            let mut queued = Box::pin(queue.commit(ChangeRows::of(change, 1).unwrap(), deadline));
             assert!((&mut queued).now_or_never().is_none(), "it waits");
             queued
         };

@@ -45,7 +45,7 @@ pub(crate) fn one_more(query: &CustomerOrders) -> i64 {
 }
 
 /// The page that these rows make. Rows that cannot be read are logged, left out and counted.
-pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32) -> OrderPage {
+pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32, versions_from: i64) -> OrderPage {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -59,7 +59,7 @@ pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32) -> OrderPage {
     let report = |error: UnreadableOrder| {
         tracing::error!(order.id = error.id, column = error.column, %error, "an order is unreadable");
     };
-    let readable = rows.iter().filter_map(|row| row.order().map_err(report).ok());
+    let readable = rows.iter().filter_map(|row| row.order(versions_from).map_err(report).ok());
     let orders: Vec<_> = readable.collect();
     let left_out = rows.len().saturating_sub(orders.len());
     OrderPage { orders, next, left_out: u32::try_from(left_out).unwrap_or(u32::MAX) }

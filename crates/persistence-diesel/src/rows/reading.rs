@@ -16,21 +16,21 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::OrderRow;
-use crate::types::{Money, Time};
+use crate::types::{Money, Time, Whole};
 
 /// The column that cannot be read, and why.
 type Wrong = (&'static str, BoxError);
 
 impl OrderRow {
-    /// The order that this row holds.
-    pub(crate) fn order(&self) -> Result<Order, UnreadableOrder> {
-        self.read().map_err(|(column, reason)| {
+    /// The order that this row holds, in a table whose column `version` counts from a number.
+    pub(crate) fn order(&self, versions_from: i64) -> Result<Order, UnreadableOrder> {
+        self.read(versions_from).map_err(|(column, reason)| {
             metrics::counter!("order_rows_unreadable_total").increment(1);
             UnreadableOrder { id: self.id, column, reason }
         })
     }
 
-    fn read(&self) -> Result<Order, Wrong> {
+    fn read(&self, versions_from: i64) -> Result<Order, Wrong> {
         let currency = at("currency", self.currency.0.ok_or("is no code of ISO 4217"))?;
         let document = at("items", self.items.as_ref().ok_or("is NULL"))?;
         let lines = at("items", lines(&document.0))?;
@@ -44,6 +44,8 @@ impl OrderRow {
             None => created_at,
             changed => at("updated_at", time(changed).ok_or("is no time"))?.max(created_at),
         };
+        let Whole(version) = at("version", self.version.ok_or("is NULL"))?;
+        let version = version.saturating_sub(versions_from).saturating_add(1);
         let reference = self.client_reference.as_deref().filter(|text| !text.is_empty());
         let reason = self.cancel_reason.map(|reason| reason.0.ok_or("is none of ours"));
         let snapshot = OrderSnapshot {
@@ -51,7 +53,7 @@ impl OrderRow {
             customer_id: at("customer_id", CustomerId::new(customer_id))?,
             lines,
             status: at("status", status.0.ok_or("is none of ours"))?,
-            version: at("version", Version::new(self.version))?,
+            version: at("version", Version::new(version))?,
             client_reference: at(
                 "client_reference",
                 reference.map(ClientReference::new).transpose(),

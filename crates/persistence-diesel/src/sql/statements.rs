@@ -1,6 +1,7 @@
 //! The statements about orders, their events and recorded answers.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -10,7 +11,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
-use super::{Connection, Dialect};
+use super::{Connection, Dialect, counters};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::{is_plain, one_more};
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
@@ -198,12 +199,16 @@ pub(super) fn purge_answers<'c>(
     })
 }
 
-/// Reserves a block of order ids and returns the first; `None` when another instance came first.
-/// No lock is held between the statements: the last one compares and sets.
+/// Reserves a block of order ids; `None` when another instance came first. Where another service gives ids to the same table
+/// from a counter, they come from that counter. Otherwise no lock is held between the statements: the last one compares
+/// and sets.
 pub(super) async fn reserve_ids(
     connection: &mut Connection,
     count: i64,
-) -> QueryResult<Option<i64>> {
+) -> QueryResult<Option<Range<i64>>> {
+    if let Some(drawn) = counters::draw(connection, count).await? {
+        return Ok(Some(drawn));
+    }
     let row = id_blocks::table.filter(id_blocks::name.eq("orders"));
     let next: i64 = row.select(id_blocks::next_id).first(connection).await?;
     // The block starts after the rows of other programs, unless that would use all ids up.
@@ -215,5 +220,5 @@ pub(super) async fn reserve_ids(
         .set(id_blocks::next_id.eq(first.saturating_add(count)))
         .execute(connection)
         .await?;
-    Ok((reserved > 0).then_some(first))
+    Ok((reserved > 0).then(|| first..first.saturating_add(count)))
 }

@@ -1,5 +1,6 @@
 //! The order store: which statements answer which call of the port.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,8 +11,7 @@ use order_app::ports::{Change, CustomerOrders, Deadline, OrderPage, OrderStore, 
 use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
-use super::Database;
-use super::statements;
+use super::{Database, adoption, statements};
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
@@ -33,22 +33,35 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Reserves a block of ids and returns the first.
-    async fn reserve(&self, count: i64, deadline: Deadline) -> Result<i64, StoreError> {
+    /// What the column `version` counts from. It is looked up once.
+    async fn versions_from(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        let executor = &self.executor;
+        if let Some(facts) = executor.facts.get() {
+            return Ok(facts.versions_from);
+        }
+        let learn = || executor.read(deadline, adoption::facts, ());
+        match timeout_at(deadline, executor.facts.get_or_try_init(learn)).await {
+            Ok(facts) => Ok(facts?.versions_from),
+            Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+        }
+    }
+
+    /// Reserves a block of ids.
+    async fn reserve(&self, count: i64, deadline: Deadline) -> Result<Range<i64>, StoreError> {
         let executor = Arc::clone(&self.executor);
         let reserving = async move {
             let mut tries = executor.retry.tries(deadline);
             loop {
                 let attempt = async {
                     let mut guarded = connection(&executor.writers).await?;
-                    let first = statements::reserve_ids(guarded.begin(), count).await?;
+                    let block = statements::reserve_ids(guarded.begin(), count).await?;
                     guarded.finish();
-                    Ok(first)
+                    Ok(block)
                 };
-                if let Some(first) =
+                if let Some(block) =
                     tries.attempt(attempt).await.map_err(StoreError::Unavailable)?
                 {
-                    return Ok(first);
+                    return Ok(block);
                 }
             }
         };
@@ -68,13 +81,15 @@ impl OrderStore for Store {
     }
 
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError> {
-        let rows = ChangeRows::of(change).map_err(StoreError::Corrupt)?;
+        let versions_from = self.versions_from(deadline).await?;
+        let rows = ChangeRows::of(change, versions_from).map_err(StoreError::Corrupt)?;
         self.queue.commit(rows, deadline).await
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
+        let versions_from = self.versions_from(deadline).await?;
         let row = self.by_id.find(id.get(), deadline).await?;
-        Ok(row.map(|row| row.order()).transpose()?)
+        Ok(row.map(|row| row.order(versions_from)).transpose()?)
     }
 
     async fn customer_orders(
@@ -82,13 +97,14 @@ impl OrderStore for Store {
         query: &CustomerOrders,
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
+        let versions_from = self.versions_from(deadline).await?;
         let rows = match &self.lists {
             Some(lookups) if lists::is_plain(query) => {
                 lookups.find(query.clone(), deadline).await?
             }
             _ => self.executor.read(deadline, statements::list_orders, query.clone()).await?,
         };
-        Ok(lists::page(rows, query.limit))
+        Ok(lists::page(rows, query.limit, versions_from))
     }
 
     async fn events(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use order_app::ports::{CustomerOrders, OrderStore, StoreError};
+use order_app::ports::{Conflict, CustomerOrders, Extent, OrderStore, StoreError};
 use order_domain::{Currency, MAX_ID, OrderStatus, Version};
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
@@ -22,7 +22,9 @@ pub(crate) fn several_processes_migrate_at_once(database: Database) {
     let done = runtime.block_on(async {
         let migrations = (0..4).map(|_| {
             let settings = settings(&scratch.url);
-            tokio::spawn(async move { migrate(&settings).await.expect("it migrates") })
+            tokio::spawn(
+                async move { migrate(&settings, Extent::Quick).await.expect("it migrates") },
+            )
         });
         join_all(migrations.collect::<Vec<_>>()).await
     });
@@ -59,7 +61,7 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
         )
         .await;
         execute(url, &insert(4_711, "\"49.99\"", 3, first, "CONFIRMED")).await;
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         let found = store.order(an_order_id(4_711), soon()).await.expect("it is readable");
         let found = found.expect("it is there");
@@ -80,6 +82,76 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
         assert!(matches!(store.commit(clash, soon()).await, Err(StoreError::Conflict(_))));
         let next = store.next_order_id(soon()).await.expect("an id");
         assert!(next > an_order_id(taken), "the store steps over ids that others use");
+    });
+}
+
+/// JPA counts versions from 0. Both services go on counting in the same column, and neither overwrites a change of the other.
+pub(crate) fn a_version_that_jpa_made_is_reused(database: Database) {
+    let types = match database {
+        Database::Sqlite => return no_type_can_be_changed(database),
+        _ => ["INTEGER NOT NULL DEFAULT 0", "INTEGER NOT NULL", "BIGINT NOT NULL DEFAULT '0'"],
+    };
+    for version in types {
+        let scratch = database.scratch();
+        let url = &scratch.url;
+        Runtime::new().expect("a runtime starts").block_on(async {
+            execute(url, &nullable_table(database)).await;
+            execute(url, &format!("ALTER TABLE orders ADD COLUMN version {version}")).await;
+            let document = r#"[{"productId":1,"quantity":3,"unitPrice":49.99}]"#;
+            for (id, version) in [(1, 0), (2, 6), (3, -1)] {
+                let theirs = row(database, id, document, "149.97", "PENDING");
+                let theirs = theirs.replacen("updated_at)", "updated_at, version)", 1);
+                let theirs = theirs.strip_suffix(')').expect("it ends so");
+                execute(url, &format!("{theirs}, {version})")).await;
+            }
+            migrate(&settings(url), Extent::Quick).await.expect("it migrates");
+            let store = store(url);
+            store.commit(a_change_placing(a_new_order(4, 7)), soon()).await.expect("it is placed");
+            for (id, expected, stored) in [(1, 1, 0), (2, 7, 6), (4, 1, 0)] {
+                let order = store.order(an_order_id(id), soon()).await.expect("readable");
+                let order = order.expect("it is there");
+                assert_eq!(order.version().get(), expected, "order {id}");
+                let one = format!("orders WHERE id = {id} AND version = {stored}");
+                assert_eq!(databases::count(url, &one).await.expect("counted"), 1, "{one}");
+                let change = a_change(moved(&order, OrderStatus::Confirmed, noon()));
+                assert_eq!(change.event.sequence.get(), expected + 1);
+                store.commit(change.clone(), soon()).await.expect("it is changed");
+                // The other service has read the version before, and so has a second change of ours.
+                let set = "UPDATE orders SET status = 'CANCELLED'";
+                let stale =
+                    format!("{set}, version = {stored} + 1 WHERE id = {id} AND version = {stored}");
+                execute(url, &stale).await;
+                let order = store.order(an_order_id(id), soon()).await.expect("readable");
+                let order = order.expect("it is there");
+                assert_eq!(order.status(), OrderStatus::Confirmed, "order {id}");
+                // Now the other service comes first.
+                let (now, next) = (stored + 1, stored + 2);
+                execute(
+                    url,
+                    &format!("{set}, version = {next} WHERE id = {id} AND version = {now}"),
+                )
+                .await;
+                let late = a_change(moved(&order, OrderStatus::InProgress, noon()));
+                let late = store.commit(late, soon()).await;
+                assert!(matches!(late, Err(StoreError::Conflict(Conflict::Version))), "{late:?}");
+            }
+            assert_eq!(unreadable_column(&store, 3).await, "version");
+            let listed = listed(&store, &of_customer_7()).await;
+            assert_eq!((listed.0.len(), listed.1), (3, 1));
+        });
+    }
+}
+
+/// SQLite changes no column, so a column of another service must make room.
+fn no_type_can_be_changed(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    Runtime::new().expect("a runtime starts").block_on(async {
+        execute(url, &nullable_table(database)).await;
+        execute(url, "ALTER TABLE orders ADD COLUMN version INTEGER").await;
+        let refused = migrate(&settings(url), Extent::Whole).await;
+        let refused = order_app::errors::chain(&refused.expect_err("it is refused"));
+        assert!(refused.contains("orders.version is INTEGER"), "{refused}");
     });
 }
 
@@ -105,7 +177,7 @@ pub(crate) fn each_type_of_document_works(database: Database) {
                 ),
             )
             .await;
-            migrate(&settings(url)).await.expect("it migrates");
+            migrate(&settings(url), Extent::Quick).await.expect("it migrates");
             let text = r#"[{"productId":1,"name":"Lämpchen 灯","quantity":3,"unitPrice":49.99}]"#;
             execute(url, &row(database, 1, text, "149.97", "CONFIRMED")).await;
             let store = store(url);
@@ -129,7 +201,7 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         for id in 1..=6 {
             let change = a_change_placing(a_new_order(id, 7));
@@ -165,7 +237,7 @@ pub(crate) fn rows_with_one_clear_meaning_are_read(database: Database) {
     let progress = ["in_progress", "In Progress", "in-progress", "InProgress", "INPROGRESS"];
     Runtime::new().expect("a runtime starts").block_on(async {
         execute(url, &nullable_table(database)).await;
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         let mut id = 0;
         for (document, statuses) in documents.iter().zip(spellings.iter().zip(progress)) {
@@ -236,7 +308,7 @@ pub(crate) fn rows_without_a_clear_meaning_are_named_by_their_column(database: D
     ];
     Runtime::new().expect("a runtime starts").block_on(async {
         execute(url, &nullable_table(database)).await;
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         for (id, (document, total, status, column)) in (1..).zip(rows) {
             execute(url, &row(database, id, document, total, status)).await;
@@ -318,7 +390,7 @@ pub(crate) fn an_unreadable_row_does_not_affect_others_in_a_batch(database: Data
         _ => ("status", "'LOST'"),
     };
     Runtime::new().expect("a runtime starts").block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         for (id, customer) in [(1, 7), (2, 8)] {
             let change = a_change_placing(a_new_order(id, customer));
@@ -373,7 +445,7 @@ pub(crate) fn an_id_beyond_all_is_stepped_over(database: Database) {
     let url = &scratch.url;
     let total = if database == Database::Sqlite { "75000" } else { "7.5" };
     Runtime::new().expect("a runtime starts").block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         for id in [MAX_ID, MAX_ID + 1, 1_793_847_502_347_593_728] {
             execute(url, &insert(id, "7.50", 1, total, "PENDING")).await;
         }
@@ -393,7 +465,7 @@ pub(crate) fn a_caller_on_one_thread_may_go_away(database: Database) {
     let url = &scratch.url;
     let main = Runtime::new().expect("a runtime starts");
     let store = main.block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         for id in 1..=50 {
             store.commit(a_change_placing(a_new_order(id, 7)), soon()).await.expect("placed");

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use order_app::ports::{
-    Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress, shard,
+    Duty, EventJournal, Extent, JournalEntry, Lease, Leased, Parked, Parking, Progress, shard,
 };
 use order_app::ports::{OrderStore, StoreError, Stores};
 use order_app::relay::RelaySettings;
@@ -214,7 +214,7 @@ pub(crate) fn events_from_before_the_journal(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let Stores { orders, journal, .. } = stores(url);
         place_orders(&*orders, 1..=EVENTS).await;
         for table in
@@ -249,7 +249,7 @@ pub(crate) fn a_page_costs_no_more_when_many_events_follow(database: Database) {
     let scratch = database.scratch();
     let url = &scratch.url;
     Runtime::new().expect("a runtime starts").block_on(async {
-        migrate(&settings(url)).await.expect("it migrates");
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         execute(
             url,
             &format!(
@@ -283,7 +283,7 @@ pub(crate) fn a_page_costs_no_more_when_many_events_follow(database: Database) {
 /// Runs the last migration again.
 async fn migrate_again(url: &str) {
     execute(url, "DELETE FROM __diesel_schema_migrations WHERE version = '0006'").await;
-    let done = migrate(&settings(url)).await.expect("it migrates");
+    let done = migrate(&settings(url), Extent::Quick).await.expect("it migrates");
     assert_eq!(done.len(), 1, "{done:?}");
 }
 

@@ -13,8 +13,10 @@
 mod adoption;
 mod commits;
 mod connections;
+mod counters;
 mod journal;
 mod rig;
+mod suitability;
 mod unreadable;
 
 use std::process::ExitCode;
@@ -27,6 +29,34 @@ use crate::rig::{Check, Rig};
 
 /// A check that needs no proxy.
 type PlainCheck = fn(Database);
+
+/// The checks without a proxy.
+const ANYWHERE: &[(&str, PlainCheck)] = &[
+    ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
+    ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
+    (
+        "each_table_is_used_adapted_or_refused_by_name",
+        suitability::each_table_is_used_adapted_or_refused_by_name,
+    ),
+    ("another_service_goes_on_inserting", counters::another_service_goes_on_inserting),
+    ("a_version_that_jpa_made_is_reused", adoption::a_version_that_jpa_made_is_reused),
+    ("each_type_of_document_works", adoption::each_type_of_document_works),
+    ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
+    ("rows_with_one_clear_meaning_are_read", adoption::rows_with_one_clear_meaning_are_read),
+    (
+        "rows_without_a_clear_meaning_are_named_by_their_column",
+        adoption::rows_without_a_clear_meaning_are_named_by_their_column,
+    ),
+    (
+        "an_unreadable_row_does_not_affect_others_in_a_batch",
+        adoption::an_unreadable_row_does_not_affect_others_in_a_batch,
+    ),
+    ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
+    ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
+    ("an_unreadable_event_is_purged", unreadable::an_unreadable_event_is_purged),
+    ("events_from_before_the_journal_get_positions", journal::events_from_before_the_journal),
+    ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -65,29 +95,9 @@ fn main() -> ExitCode {
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
     ];
-    let anywhere: &[(&str, PlainCheck)] = &[
-        ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
-        ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
-        ("each_type_of_document_works", adoption::each_type_of_document_works),
-        ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
-        ("rows_with_one_clear_meaning_are_read", adoption::rows_with_one_clear_meaning_are_read),
-        (
-            "rows_without_a_clear_meaning_are_named_by_their_column",
-            adoption::rows_without_a_clear_meaning_are_named_by_their_column,
-        ),
-        (
-            "an_unreadable_row_does_not_affect_others_in_a_batch",
-            adoption::an_unreadable_row_does_not_affect_others_in_a_batch,
-        ),
-        ("an_id_beyond_all_is_stepped_over", adoption::an_id_beyond_all_is_stepped_over),
-        ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
-        ("an_unreadable_event_is_purged", unreadable::an_unreadable_event_is_purged),
-        ("events_from_before_the_journal_get_positions", journal::events_from_before_the_journal),
-        ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
-    ];
     let mut trials = Vec::new();
     for database in Database::ALL {
-        for (name, check) in anywhere {
+        for (name, check) in ANYWHERE {
             trials.push(Trial::test(format!("{}::{name}", database.name()), move || {
                 check(database);
                 Ok(())

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{EventJournal, OrderStore, Stores};
+use order_app::ports::{EventJournal, Extent, OrderStore, Stores};
 use order_testkit::databases::{self, Scratch, Session};
 use order_testkit::{Commit, Proxy, RandomEntropy};
 use persistence_diesel::{StoreSettings, migrate, open};
@@ -29,6 +29,7 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         pool_size: POOL_SIZE,
         connection_timeout: Duration::from_millis(500),
         group_commit: true,
+        decimals: 2,
     }
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn stores(url: &str) -> Stores {
 impl Rig {
     /// Migrates a database and puts a store and a proxy before it.
     pub(crate) async fn on(scratch: &Scratch) -> Self {
-        migrate(&settings(&scratch.url)).await.expect("the migrations run");
+        migrate(&settings(&scratch.url), Extent::Quick).await.expect("the migrations run");
         let server = scratch.address().expect("a server");
         let proxy = Proxy::before(server, Commit::on(&scratch.url)).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());

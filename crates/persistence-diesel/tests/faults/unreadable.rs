@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use order_app::ports::{
-    Duty, EventJournal, JournalEntry, JournalInspection, Leased, OrderStore, Selection, StoreError,
-    Stores, Unreadable, shard,
+    Duty, EventJournal, Extent, JournalEntry, JournalInspection, Leased, OrderStore, Selection,
+    StoreError, Stores, Unreadable, shard,
 };
 use order_domain::OrderEventKind;
 use order_testkit::databases::{self, Database};
@@ -67,7 +67,7 @@ async fn read(
 
 /// Events of the orders 1 to [`EVENTS`], with their positions in this order.
 async fn with_events(url: &str) -> Stores {
-    migrate(&settings(url)).await.expect("it migrates");
+    migrate(&settings(url), Extent::Quick).await.expect("it migrates");
     let stores = stores(url);
     for id in 1..=EVENTS {
         let change = a_change_placing(a_new_order(id, 7));

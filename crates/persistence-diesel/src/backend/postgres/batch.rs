@@ -19,7 +19,7 @@ use crate::backend::BatchOutcome;
 use crate::pool::Guarded;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::sql_types;
-use crate::types::{Document, Guid, Money, Time, Word};
+use crate::types::{Document, Guid, Money, Time, Whole, Word};
 
 /// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
 pub(super) async fn write(
@@ -90,7 +90,7 @@ columns! {
     status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     created_at: Option<Time> => Nullable<Timestamp> = |row| row.created_at,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
-    version: i64 => BigInt = |row| row.version,
+    version: Option<Whole> => Nullable<BigInt> = |row| row.version,
     currency: Word<Currency> => Text = |row| row.currency,
     client_reference: Option<&'a str> => Nullable<Text> = |row| row.client_reference.as_deref(),
     cancel_reason: Option<Word<CancelReason>> => Nullable<Text> = |row| row.cancel_reason,
@@ -103,7 +103,7 @@ columns! {
     total_amount: Option<Money> => Nullable<sql_types::Money> = |row| row.total_amount,
     status: Option<Word<OrderStatus>> => Nullable<Text> = |row| row.status,
     updated_at: Option<Time> => Nullable<Timestamp> = |row| row.updated_at,
-    version: i64 => BigInt = |row| row.version,
+    version: Option<Whole> => Nullable<BigInt> = |row| row.version,
     cancel_reason: Option<Word<CancelReason>> => Nullable<Text> = |row| row.cancel_reason,
 }
 
@@ -121,7 +121,7 @@ columns! {
 columns! {
     Answered of (&'a OrderRow, &'a AnswerRow),
     order_id: i64 => BigInt = |row| row.0.id,
-    version: i64 => BigInt = |row| row.0.version,
+    version: Option<Whole> => Nullable<BigInt> = |row| row.0.version,
     scope: &'a str => Text = |row| &row.1.scope,
     fingerprint: &'a [u8] => Binary = |row| &row.1.fingerprint,
     status: i32 => Integer = |row| row.1.status,
