@@ -87,6 +87,9 @@ pub(crate) struct Counter {
     /// 1 if this user may draw from it.
     #[diesel(sql_type = BigInt)]
     pub is_granted: i64,
+    /// This user.
+    #[diesel(sql_type = Text)]
+    pub user: String,
 }
 
 /// The name of something in the catalogue.
@@ -203,9 +206,9 @@ impl Existing {
                 ..by_operator("id", "is no key".into(), "it must be the primary key")
             });
         }
-        if let Some(Counter { name, is_granted: 0, .. }) = &self.counter {
+        if let Some(Counter { name, is_granted: 0, user, .. }) = &self.counter {
             findings.push(Finding {
-                statement: Some(format!("GRANT USAGE ON SEQUENCE {name} TO CURRENT_USER")),
+                statement: Some(format!("GRANT USAGE ON SEQUENCE {name} TO {user}")),
                 ..by_operator(
                     "id",
                     format!("is given from {name}"),

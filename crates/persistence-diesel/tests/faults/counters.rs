@@ -8,7 +8,7 @@ use order_testkit::examples::{a_change_placing, a_new_order, soon};
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
 
-use crate::rig::{settings, store};
+use crate::rig::{settings, store, stores};
 
 /// How another service gets its ids.
 struct Counter {
@@ -144,4 +144,37 @@ async fn place(store: Arc<dyn OrderStore>, count: u32) {
         let change = a_change_placing(a_new_order(id.get(), 7));
         store.commit(change, soon()).await.unwrap_or_else(|error| panic!("order {id}: {error}"));
     }
+}
+
+/// A sequence that the service's user may not use is named with the statement that grants it, before an order needs an id.
+pub(crate) fn a_sequence_that_may_not_be_used_is_named(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let role = format!("serving_{}", url.rsplit('/').next().expect("a name"));
+    let (server, name) = url.split_once('@').expect("a user");
+    let serving = format!("{}://{role}@{name}", server.split("://").next().expect("a scheme"));
+    Runtime::new().expect("a runtime starts").block_on(async {
+        let run = async |statements: &str| {
+            let done = databases::execute(url, statements).await;
+            done.unwrap_or_else(|error| panic!("{statements}: {error}"));
+        };
+        run("CREATE TABLE orders (id BIGSERIAL PRIMARY KEY, customer_id BIGINT NOT NULL, items JSONB NOT NULL, \
+             total_amount NUMERIC(38, 2) NOT NULL, status VARCHAR(255) NOT NULL, \
+             created_at TIMESTAMP(6) NOT NULL, updated_at TIMESTAMP(6) NOT NULL)")
+        .await;
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
+        run(&format!(
+            "CREATE ROLE {role} LOGIN; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+        ))
+        .await;
+        let found = stores(&serving).database.inspect().await.expect("it is looked at");
+        let [finding] = &found.expect("a table")[..] else { panic!("one finding") };
+        assert_eq!(finding.is, "is given from orders_id_seq");
+        run(finding.statement.as_ref().expect("a statement")).await;
+        let found = stores(&serving).database.inspect().await.expect("it is looked at");
+        assert_eq!(found, Some(vec![]));
+        place(store(&serving), 3).await;
+        run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    });
 }

@@ -58,6 +58,18 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
 ];
 
+/// The checks of what PostgreSQL alone has.
+const ON_POSTGRES: &[(&str, PlainCheck)] = &[
+    (
+        "a_page_costs_no_more_when_many_events_follow",
+        journal::a_page_costs_no_more_when_many_events_follow,
+    ),
+    (
+        "a_sequence_that_may_not_be_used_is_named",
+        counters::a_sequence_that_may_not_be_used_is_named,
+    ),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let runtime = Arc::new(tokio::runtime::Runtime::new().expect("a runtime starts"));
@@ -104,12 +116,12 @@ fn main() -> ExitCode {
             }));
         }
         if database == Database::Postgres {
-            let check = journal::a_page_costs_no_more_when_many_events_follow;
-            let name = "postgres::a_page_costs_no_more_when_many_events_follow";
-            trials.push(Trial::test(name, move || {
-                check(database);
-                Ok(())
-            }));
+            for (name, check) in ON_POSTGRES {
+                trials.push(Trial::test(format!("postgres::{name}"), move || {
+                    check(database);
+                    Ok(())
+                }));
+            }
         }
         if database == Database::Sqlite {
             // A store on a file has no connection for a proxy.

@@ -29,10 +29,12 @@ pub(super) const KEY: &str = "
     WHERE table_schema = DATABASE() AND table_name = 'orders' AND non_unique = 0
     GROUP BY index_name HAVING COUNT(*) = 1 AND MAX(column_name) = 'id'";
 
-/// A row if the index is there that is made with the columns that a migration adds.
+/// A row if the index is there that is made with the columns that a migration adds, or a table that is made later.
 pub(super) const MIGRATED: &str = "
     SELECT index_name AS name FROM information_schema.statistics
-    WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_by_customer'";
+    WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_by_customer'
+    UNION ALL SELECT table_name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = 'id_blocks'";
 
 /// One row if the engine has no transactions.
 pub(super) const ENGINE: Option<&str> = Some("

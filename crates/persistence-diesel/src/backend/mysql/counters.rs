@@ -14,7 +14,7 @@ use crate::schema::orders;
 
 /// The counter of the table, if there is one: Hibernate's own first, then that of the column.
 const FIND: &str = "
-    SELECT name, kind, step, is_granted FROM (
+    SELECT name, kind, step, is_granted, CAST(CURRENT_USER() AS CHAR) AS user FROM (
         SELECT 'AUTO_INCREMENT' AS name, 'column' AS kind, CAST(@@auto_increment_increment AS SIGNED) AS step,
             CAST(1 AS SIGNED) AS is_granted, 1 AS place
         FROM information_schema.columns

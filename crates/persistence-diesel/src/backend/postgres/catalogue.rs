@@ -36,10 +36,11 @@ pub(super) const KEY: &str = "
     JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] AND attname = 'id'
     WHERE indrelid = to_regclass('orders') AND indisunique AND indnkeyatts = 1 AND indpred IS NULL";
 
-/// A row if the index is there that is made with the columns that a migration adds.
-pub(super) const MIGRATED: &str =
-    "SELECT relname::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    WHERE indrelid = to_regclass('orders') AND relname = 'orders_by_customer'";
+/// A row if the index is there that is made with the columns that a migration adds, or a table that is made later.
+pub(super) const MIGRATED: &str = "
+    SELECT relname::text AS name FROM pg_class
+    WHERE oid = to_regclass('id_blocks') OR relname = 'orders_by_customer' AND oid IN
+        (SELECT indexrelid FROM pg_index WHERE indrelid = to_regclass('orders'))";
 
 /// One row if the engine has no transactions.
 pub(super) const ENGINE: Option<&str> = None;

@@ -23,9 +23,9 @@ pub(super) const KEY: &str = "
     WHERE lists.\"unique\" = 1 AND lists.partial = 0
         AND (SELECT group_concat(name) FROM pragma_index_info(lists.name)) = 'id'";
 
-/// A row if the index is there that is made with the columns that a migration adds.
+/// A row if the index is there that is made with the columns that a migration adds, or a table that is made later.
 pub(super) const MIGRATED: &str =
-    "SELECT name FROM sqlite_master WHERE type = 'index' AND name = 'orders_by_customer'";
+    "SELECT name FROM sqlite_master WHERE name IN ('orders_by_customer', 'id_blocks')";
 
 /// One row if the engine has no transactions.
 pub(super) const ENGINE: Option<&str> = None;
