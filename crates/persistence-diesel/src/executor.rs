@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::adopt::Facts;
 use crate::backend::{Backend, Query};
 use crate::pool::{Manager, connection};
-use crate::retry::Retry;
+use crate::retry::{Retry, is_permanent};
 
 /// Access to one database.
 pub(crate) struct Executor<B: Backend> {
@@ -163,5 +163,9 @@ async fn attempt<B: Backend, A: Sync + ?Sized, T>(
 
 /// The failure of a write that had no success by its deadline.
 pub(crate) fn unfinished(error: BoxError, in_doubt: bool) -> StoreError {
-    if in_doubt { StoreError::OutcomeUnknown(error) } else { StoreError::Unavailable(error) }
+    match error {
+        error if in_doubt => StoreError::OutcomeUnknown(error),
+        error if is_permanent(&*error) => StoreError::Refused(error),
+        error => StoreError::Unavailable(error),
+    }
 }

@@ -25,6 +25,7 @@ use crate::pool::{self, Manager, Reporter};
 use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
 use crate::retry::Retry;
+use crate::rows::unreadable_rows;
 
 /// Where the store is and how much of it one process may use.
 #[derive(Clone)]
@@ -220,6 +221,8 @@ fn assemble<B: Backend>(
         .map_or_else(|| readers.clone(), |writers| pool(url, writers, settings.connection_timeout));
     let pools = reports(&readers, size, &writers);
     let facts = Arc::new(OnceCell::new());
+    // The metric is there from the start.
+    unreadable_rows().increment(0);
     let database =
         Arc::new(Opened { settings: settings.clone(), facts: Arc::clone(&facts), pools });
     let executor = Arc::new(Executor {

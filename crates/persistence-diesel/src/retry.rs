@@ -59,6 +59,7 @@ impl Tries<'_> {
         match timeout_at(self.deadline, attempt).await {
             Ok(Ok(Some(result))) => return Ok(Some(result)),
             Ok(Ok(None)) => {}
+            Ok(Err(error)) if is_permanent(&*error) => return Err(error),
             Ok(Err(error)) => self.failure = error,
             Err(_) => {
                 let before = std::mem::replace(&mut self.failure, "".into());
@@ -75,6 +76,34 @@ impl Tries<'_> {
         }
         sleep(pause).await;
         Ok(None)
+    }
+}
+
+/// What databases say of values that a column or a check does not take, where diesel has no kind for it.
+const PERMANENT: [&str; 8] = [
+    // PostgreSQL
+    "value too long",
+    "numeric field overflow",
+    "has no equivalent in encoding",
+    // MySQL and MariaDB
+    "Out of range value",
+    "Data too long",
+    "Incorrect string value",
+    "Data truncated",
+    "CONSTRAINT `",
+];
+
+/// Whether the database would refuse the same statement for ever: the table forbids the values.
+pub(crate) fn is_permanent(failure: &(dyn std::error::Error + 'static)) -> bool {
+    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, Unknown};
+    match failure.downcast_ref() {
+        Some(Error::DatabaseError(CheckViolation | ForeignKeyViolation | NotNullViolation, _)) => {
+            true
+        }
+        Some(Error::DatabaseError(Unknown, said)) => {
+            PERMANENT.iter().any(|text| said.message().contains(text))
+        }
+        _ => false,
     }
 }
 

@@ -14,7 +14,7 @@ use order_domain::{
 };
 use serde::{Serialize, Serializer};
 
-pub(crate) use reading::time;
+pub(crate) use reading::{time, unreadable_rows};
 
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 use crate::types::{Document, Guid, Lenient, Money, Time, Whole, Word};

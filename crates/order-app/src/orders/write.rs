@@ -121,7 +121,7 @@ impl From<StoreError> for WriteFailure {
             StoreError::Unavailable(source) => Self::Unavailable(source),
             StoreError::OutcomeUnknown(source) => Self::OutcomeUnknown(source),
             StoreError::Unreadable(order) => Self::Unreadable(order),
-            StoreError::Corrupt(source) => Self::Internal(source),
+            StoreError::Refused(source) | StoreError::Corrupt(source) => Self::Internal(source),
             conflict @ StoreError::Conflict(_) => Self::Internal(Box::new(conflict)),
         }
     }

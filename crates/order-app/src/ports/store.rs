@@ -140,6 +140,9 @@ pub enum StoreError {
     /// The database did not answer in time, or refused; nothing was written.
     #[error("the database is not available")]
     Unavailable(#[source] BoxError),
+    /// A check, a size or a reference of the table forbids the change, now and later; nothing was written.
+    #[error("the database refuses the change")]
+    Refused(#[source] BoxError),
     /// The connection was lost at COMMIT, and its outcome could not be found out in time.
     #[error("it is not known whether the change was written")]
     OutcomeUnknown(#[source] BoxError),

@@ -16,9 +16,10 @@ use crate::world::{BUDGET, World, put};
 /// Makes a failure of a store: errors cannot be copied.
 type Failure = fn() -> StoreError;
 
-const FAILURES: [(Failure, &str); 3] = [
+const FAILURES: [(Failure, &str); 4] = [
     (|| StoreError::Unavailable("cause".into()), "unavailable"),
     (|| StoreError::OutcomeUnknown("cause".into()), "unknown"),
+    (|| StoreError::Refused("cause".into()), "internal"),
     (|| StoreError::Corrupt("cause".into()), "internal"),
 ];
 

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound as _, Utc};
+use metrics::Counter;
 use order_app::ports::{BoxError, UnreadableOrder};
 use order_domain::{
     Amount, ClientReference, CustomerId, Order, OrderId, OrderLine, OrderLines, OrderSnapshot,
@@ -25,7 +26,7 @@ impl OrderRow {
     /// The order that this row holds, in a table whose column `version` counts from a number.
     pub(crate) fn order(&self, versions_from: i64) -> Result<Order, UnreadableOrder> {
         self.read(versions_from).map_err(|(column, reason)| {
-            metrics::counter!("order_rows_unreadable_total").increment(1);
+            unreadable_rows().increment(1);
             UnreadableOrder { id: self.id, column, reason }
         })
     }
@@ -65,6 +66,11 @@ impl OrderRow {
         // Of what a snapshot may have wrong, only the reason of an order that is not cancelled is left.
         at("cancel_reason", Order::restore(snapshot))
     }
+}
+
+/// How many rows could not be read.
+pub(crate) fn unreadable_rows() -> Counter {
+    metrics::counter!("order_rows_unreadable_total")
 }
 
 /// Names the column of an error.

@@ -35,6 +35,10 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     ("several_processes_migrate_at_once", adoption::several_processes_migrate_at_once),
     ("a_table_of_seven_columns_is_adopted", adoption::a_table_of_seven_columns_is_adopted),
     (
+        "a_change_that_the_table_forbids_is_refused_for_good",
+        suitability::a_change_that_the_table_forbids_is_refused_for_good,
+    ),
+    (
         "each_table_is_used_adapted_or_refused_by_name",
         suitability::each_table_is_used_adapted_or_refused_by_name,
     ),

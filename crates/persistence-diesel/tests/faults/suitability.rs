@@ -1,11 +1,13 @@
 //! Existing tables of orders of all shapes: each is used as it is, adapted, or refused by name with the statement that mends it.
 
 use order_app::ports::Remedy::{Operator, Quick, Rewrite};
-use order_app::ports::{Extent, Finding, Remedy};
-use order_domain::OrderStatus;
+use order_app::ports::{Extent, Finding, Remedy, StoreError};
+use order_domain::{
+    Currency, NewOrder, OrderLine, OrderLines, OrderStatus, ProductId, Quantity, UnitPrice,
+};
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_new_order, an_order_id, moved, noon, soon,
+    a_change, a_change_placing, a_new_order, an_amount, an_order_id, moved, noon, soon,
 };
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
@@ -250,6 +252,66 @@ async fn serves(url: &str, change: &str) {
         let created = [&placed, &order].map(|order| order.snapshot().created_at);
         assert_eq!(created[0], created[1], "{change}");
         assert_eq!(order.status(), to, "{change}");
+    }
+}
+
+/// What a check, a size or a reference of the table forbids is refused for good, and other orders in the same batch are written.
+pub(crate) fn a_change_that_the_table_forbids_is_refused_for_good(database: Database) {
+    let samples: &[&str] = match database {
+        Database::Postgres => &[
+            "ALTER TABLE orders ADD CHECK (total_amount < 1000)",
+            "CREATE TABLE customers (id BIGINT PRIMARY KEY);; INSERT INTO customers VALUES (7), (1);; \
+             ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (id)",
+        ],
+        // MySQL 9.7 does not check a reference from a column with such indexes, as plain SQL shows.
+        Database::Mysql => &["ALTER TABLE orders ADD CONSTRAINT small CHECK (total_amount < 1000)"],
+        Database::Mariadb => &[
+            "ALTER TABLE orders ADD CONSTRAINT small CHECK (total_amount < 1000)",
+            "CREATE TABLE customers (id BIGINT PRIMARY KEY);; INSERT INTO customers VALUES (7), (1);; \
+             ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (id)",
+        ],
+        Database::Sqlite => {
+            &["ALTER TABLE orders ADD COLUMN large INTEGER CHECK (total_amount < 10000000)"]
+        }
+    };
+    for sample in samples {
+        let scratch = database.scratch();
+        let url = &scratch.url;
+        Runtime::new().expect("a runtime starts").block_on(async {
+            execute(url, &usual(database)).await;
+            migrate(&settings(url), Extent::Quick).await.expect(sample);
+            for statement in sample.split(";;") {
+                execute(url, statement).await;
+            }
+            let store = stores(url).orders;
+            let placed = (1..=60).map(|id| {
+                let store = store.clone();
+                // Too much for the check, and of a customer that is not there.
+                let new = if id % 20 == 0 { a_large_order(id, 8) } else { a_new_order(id, 7) };
+                tokio::spawn(async move { (id, store.commit(a_change_placing(new), soon()).await) })
+            });
+            for placing in placed.collect::<Vec<_>>() {
+                match placing.await.expect("no panic") {
+                    (id, Err(StoreError::Refused(_))) if id % 20 == 0 => {}
+                    (id, done) => {
+                        assert!(done.is_ok() && id % 20 != 0, "{sample}: order {id}: {done:?}");
+                    }
+                }
+            }
+        });
+    }
+}
+
+fn a_large_order(id: i64, customer: i64) -> NewOrder {
+    let line = OrderLine {
+        product_id: ProductId::new(1).expect("valid"),
+        name: None,
+        quantity: Quantity::new(9_999).expect("valid"),
+        unit_price: UnitPrice::new(an_amount("100")).expect("valid"),
+    };
+    NewOrder {
+        lines: OrderLines::new(Currency::USD, vec![line]).expect("valid"),
+        ..a_new_order(id, customer)
     }
 }
 
