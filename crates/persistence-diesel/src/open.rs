@@ -1,6 +1,7 @@
 //! Opens a database: its pools of connections, the writer, the readers, and the ports over all of them.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,11 @@ impl Database for Opened {
     }
 
     async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError> {
+        if matches!(Location::of(&self.settings.url)?, Location::Sqlite(path) if !Path::new(path).exists())
+        {
+            // Connecting would make the file.
+            return Ok(None);
+        }
         let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
             adoption::look(&mut connection, self.settings.decimals).await
         });

@@ -157,7 +157,7 @@ pub enum StoreError {
 /// A stored order that has no clear meaning, as another program may have written it. The reason is for the log, never for
 /// a client.
 #[derive(Debug, thiserror::Error)]
-#[error("order {id} cannot be read: {column} {reason}")]
+#[error("order {id} cannot be read: {column}: {reason}")]
 pub struct UnreadableOrder {
     /// The id in the row; it may be none of ours.
     pub id: i64,
