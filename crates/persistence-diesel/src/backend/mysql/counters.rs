@@ -33,6 +33,9 @@ const MOST: i64 = 256;
 /// The most ids that Hibernate takes by one value of a counter: far more than its default, 50.
 const LARGEST_STEP: i64 = 1_000;
 
+/// How far a row may be ahead of a counter.
+const FARTHEST: i64 = 10_000_000;
+
 /// A number of a counter.
 #[derive(QueryableByName)]
 struct Number {
@@ -45,7 +48,8 @@ pub(super) async fn find(connection: &mut Connection) -> QueryResult<Option<Coun
     diesel::sql_query(FIND).get_result(connection).await.optional()
 }
 
-/// Draws about so many ids; `None` when there is no counter, or it has no valid ids left.
+/// Draws ids, about `count` of them, from the counter of the other service; `None` when there is no counter, or it has no
+/// valid ids left.
 pub(super) async fn draw(
     connection: &mut Connection,
     count: i64,
@@ -98,7 +102,9 @@ async fn of_sequence(
         .await?
         .max(1);
     // It never goes back.
-    if let Some(largest) = largest(connection).await? {
+    let first =
+        number(connection, &format!("SELECT CAST(NEXTVAL({name}) AS SIGNED) AS id")).await?;
+    if let Some(largest) = ahead(connection, first).await? {
         let pass = format!("SELECT CAST(COALESCE(SETVAL({name}, {largest}), 0) AS SIGNED) AS id");
         number(connection, &pass).await?;
     }
@@ -123,10 +129,10 @@ async fn of_table(
     count: i64,
 ) -> QueryResult<Range<i64>> {
     let name = &counter.name;
-    let largest = largest(connection).await?.unwrap_or_default();
     connection.batch_execute(BEGIN).await?;
     let read = format!("SELECT CAST(next_val AS SIGNED) AS id FROM {name} LIMIT 1 FOR UPDATE");
-    let first = number(connection, &read).await?.max(largest.saturating_add(1));
+    let next = number(connection, &read).await?;
+    let first = ahead(connection, next).await?.map_or(next, |largest| largest.saturating_add(1));
     let end = first.saturating_add(count);
     let next = end.saturating_add(LARGEST_STEP);
     connection.batch_execute(&format!("UPDATE {name} SET next_val = {next}")).await?;
@@ -134,10 +140,12 @@ async fn of_table(
     Ok(first..end)
 }
 
-/// The largest id that leaves room for others.
-async fn largest(connection: &mut Connection) -> QueryResult<Option<i64>> {
-    let ours = orders::table.filter(orders::id.le(MAX_ID.saturating_sub(LARGEST_STEP)));
-    ours.select(diesel::dsl::max(orders::id)).first(connection).await
+/// The largest id, if it is ahead of a counter, and not as far as an odd row is: following that would use up the ids of both
+/// services.
+async fn ahead(connection: &mut Connection, next: i64) -> QueryResult<Option<i64>> {
+    let near = orders::id.between(next, next.saturating_add(FARTHEST));
+    let largest = diesel::dsl::max(orders::id);
+    orders::table.filter(near).select(largest).first(connection).await
 }
 
 async fn number(connection: &mut Connection, query: &str) -> QueryResult<i64> {

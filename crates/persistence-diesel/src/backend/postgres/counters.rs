@@ -24,8 +24,12 @@ const FIND: &str = "
         WHEN to_regclass('hibernate_sequence')::oid THEN 2 ELSE 1 END
     LIMIT 1";
 
-/// The most values that are drawn to bring a sequence behind the largest id. Farther ones are set.
+/// The most values that one statement draws to bring a sequence behind the largest id.
 const MOST_STEPS: i64 = 100_000;
+
+/// How many values the largest id may be ahead. A row that is farther ahead is an odd one: following it would use up the
+/// ids of both services.
+const FARTHEST: i64 = 1_000_000;
 
 /// An id that was drawn.
 #[derive(QueryableByName)]
@@ -39,7 +43,8 @@ pub(super) async fn find(connection: &mut Connection) -> QueryResult<Option<Coun
     diesel::sql_query(FIND).get_result(connection).await.optional()
 }
 
-/// Draws about so many ids; `None` when there is no counter, or it has no valid ids left.
+/// Draws ids, about `count` of them, from the counter of the other service; `None` when there is no counter, or it has no
+/// valid ids left.
 ///
 /// Hibernate uses a value `v` for the ids from `v` on, or up to `v`, as many as the step. From values that were drawn one
 /// after the other, both leave the ids from the first to the last to us.
@@ -51,13 +56,15 @@ pub(super) async fn draw(
     let step = counter.step.max(1);
     let values = count.div_euclid(step).saturating_add(if step == 1 { 0 } else { 2 });
     let mut drawn = next_values(connection, &counter, values).await?;
-    let ours = orders::table.filter(orders::id.le(MAX_ID.saturating_sub(count)));
-    let largest: Option<i64> = ours.select(diesel::dsl::max(orders::id)).first(connection).await?;
-    if let (Some(largest), Some(first)) = (largest, drawn.as_slice().first())
-        && largest >= first.id
-    {
-        pass(connection, &counter, step, first.id, largest).await?;
-        drawn = next_values(connection, &counter, values).await?;
+    if let Some(Drawn { id: first }) = drawn.as_slice().first() {
+        let far = first.saturating_add(FARTHEST.saturating_mul(step));
+        let near = orders::table.filter(orders::id.between(first, far));
+        let largest: Option<i64> =
+            near.select(diesel::dsl::max(orders::id)).first(connection).await?;
+        if let Some(largest) = largest {
+            pass(connection, &counter, step, *first, largest).await?;
+            drawn = next_values(connection, &counter, values).await?;
+        }
     }
     let mut ids = drawn.into_iter().map(|drawn| drawn.id);
     let Some(first) = ids.next() else { return Ok(None) };
@@ -81,14 +88,14 @@ async fn pass(
     last: i64,
     largest: i64,
 ) -> QueryResult<()> {
-    let steps = largest.saturating_sub(last).div_euclid(step).saturating_add(1);
-    if steps <= MOST_STEPS {
-        // Drawn, so that it never goes back, whatever the other service draws meanwhile.
-        next_values(connection, counter, steps).await?;
-    } else {
+    let mut steps = largest.saturating_sub(last).div_euclid(step).saturating_add(1);
+    // Drawn, so that it never goes back, whatever the other service draws meanwhile.
+    while steps > 0 {
+        let some = steps.min(MOST_STEPS);
         let name = counter.name.replace('\'', "''");
-        let set = format!("SELECT setval('{name}', {largest}) AS id");
-        diesel::sql_query(set).load::<Drawn>(connection).await?;
+        let draw = format!("SELECT max(nextval('{name}')) AS id FROM generate_series(1, {some})");
+        diesel::sql_query(draw).load::<Drawn>(connection).await?;
+        steps = steps.saturating_sub(some);
     }
     Ok(())
 }
