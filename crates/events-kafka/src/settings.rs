@@ -129,6 +129,11 @@ const CLIENT: &[(&str, &str)] = &[
     ("statistics.interval.ms", "0"),
 ];
 
+/// For every client, unless properties say otherwise: an OpenSSL that was built from source does not know where the
+/// system keeps the authorities that it trusts. librdkafka looks for them in the places of the usual systems.
+const AUTHORITIES: &[(&str, &str)] =
+    if cfg!(feature = "vendored") { &[("ssl.ca.location", "probe")] } else { &[] };
+
 /// For producers, unless properties say otherwise.
 const PRODUCER: &[(&str, &str)] = &[
     // A call hands over all of its events at once: waiting for more would only be slower.
@@ -185,10 +190,10 @@ impl KafkaSettings {
             return Err(SettingsError { problems });
         };
         let mut client = config(CLIENT);
-        client.extend(given.clone());
+        client.extend(pairs(AUTHORITIES).chain(given.clone()));
         let mut producer = config(CLIENT);
         let creating = if self.create_topics.is_some() { CREATING } else { &[] };
-        let defaults = pairs(PRODUCER).chain(pairs(creating));
+        let defaults = pairs(AUTHORITIES).chain(pairs(PRODUCER)).chain(pairs(creating));
         producer.extend(defaults.chain(given).chain(pairs(GUARANTEES)));
         Ok(Prepared { client, producer, topics, delivery_timeout, without_effect })
     }

@@ -126,6 +126,19 @@ fn javas_sasl_settings_become_a_user_and_a_password() {
     crate::KafkaPublisher::new(&settings).unwrap();
 }
 
+#[cfg(feature = "vendored")]
+#[test]
+fn the_authorities_of_the_system_are_looked_for_unless_others_are_named() {
+    let none = settings(&[]).prepare().unwrap();
+    for config in [&none.client, &none.producer] {
+        assert_eq!(config.get("ssl.ca.location"), Some("probe"));
+    }
+    let named = settings(&[("ssl.ca.location", "/ca.pem")]).prepare().unwrap();
+    for config in [&named.client, &named.producer] {
+        assert_eq!(config.get("ssl.ca.location"), Some("/ca.pem"));
+    }
+}
+
 #[test]
 fn pem_stores_are_translated_and_java_keystores_refused_with_what_to_do() {
     let prepared = settings(&[
