@@ -17,7 +17,7 @@ use order_events::asyncapi::{self, DEFAULT_TOPIC};
 use settings_spring::{LoadError, Occasion, Problems, split};
 
 use crate::settings::{self, Inputs, Loaded};
-use crate::system::{OsEntropy, SystemClock};
+use crate::system::{OF_CLIENT, OsEntropy, SystemClock};
 use crate::{report, telemetry};
 use events::EventsCommand;
 use output::{complain, print};
@@ -123,6 +123,7 @@ pub fn main() -> ExitCode {
         options,
         config,
         environment: settings::environment(),
+        offered: OF_CLIENT,
         folder: PathBuf::new(),
         random: || OsEntropy.bits(),
         now: || SystemClock.now(),

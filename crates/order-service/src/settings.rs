@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use order_app::currencies::Currencies;
 use settings_spring::{
-    CONFIG_SERVER, Catalogue, ConfigServer, PROFILE, PROFILES, Reader, Service, complete,
+    CONFIG_SERVER, Catalogue, ConfigServer, FILES, PROFILE, PROFILES, Reader, Service, complete,
 };
 use telemetry_otlp::LogSettings;
 
@@ -105,6 +105,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         logging::ROWS,
         kafka::ROWS,
         eureka::ROWS,
+        FILES,
         CONFIG_SERVER,
         config::ROWS,
         management::ROWS,

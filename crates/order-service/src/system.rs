@@ -1,9 +1,12 @@
-//! The time, randomness and the name of the machine. Other crates have the first two injected.
+//! The time, randomness, and the name and address of the machine. Other crates have the first two
+//! injected.
 
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use order_app::ports::{Clock, Entropy};
+use settings_spring::Offered;
 use uuid::Uuid;
 
 /// The clock of the machine.
@@ -50,9 +53,42 @@ pub(crate) fn machine_name() -> String {
     }
 }
 
+/// What placeholders may name of the machine, as in Spring Cloud.
+pub(crate) const OF_CLIENT: &[Offered] = &[
+    ("spring.cloud.client.hostname", || Some(machine_name())),
+    ("spring.cloud.client.ip-address", || Some(machine_address().to_string())),
+];
+
+/// The IPv4 address under which this machine reaches others; without a way to them the one of its name,
+/// and else 127.0.0.1, as in Spring Cloud.
+fn machine_address() -> IpAddr {
+    // Nothing is sent: connecting a UDP socket only makes the system choose a route. The address is one
+    // for documentation, which no host has.
+    let route = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    let is_own =
+        |address: &IpAddr| address.is_ipv4() && !address.is_loopback() && !address.is_unspecified();
+    let of_name = || {
+        let found = (machine_name(), 0).to_socket_addrs().ok()?;
+        found.map(|socket| socket.ip()).find(is_own)
+    };
+    route().filter(is_own).or_else(of_name).unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machine_has_a_name_and_an_address() {
+        let offered: Vec<_> = OF_CLIENT.iter().map(|(_, find)| find().unwrap()).collect();
+        let [name, address] = &offered[..] else { panic!("two") };
+        assert_eq!(*name, machine_name());
+        assert!(address.parse::<Ipv4Addr>().is_ok_and(|address| !address.is_unspecified()));
+    }
 
     #[test]
     fn every_bit_of_the_entropy_changes() {

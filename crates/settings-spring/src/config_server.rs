@@ -6,6 +6,8 @@
 mod copies;
 mod document;
 mod fetch;
+mod import;
+mod retry;
 mod server;
 mod source;
 
@@ -15,19 +17,25 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::runtime::{Builder, Runtime};
 
 pub use copies::Copies;
+pub(crate) use import::unknown;
 pub use server::Server;
 pub use source::{ConfigServer, LookUp, ROWS};
-pub(crate) use source::{IMPORT, Source, URI};
+pub(crate) use source::{Source, URI, Wanted};
 
 use crate::catalogue::Catalogue;
+use crate::files::Expression;
 use crate::inputs::Inputs;
-use crate::layers::Layer;
+use crate::layers::{Layer, Merged};
+use crate::locations::IMPORT;
 use crate::problems::Problem;
 use copies::{CopyFile, Kept};
 use document::Document;
 use fetch::Fetcher;
+use import::Import;
 use server::Failures;
-use source::Import;
+
+/// What Boot 2 called `spring.config.activate.on-profile`.
+const OLD_CONDITION: &str = "spring.profiles";
 
 /// Why settings are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +86,8 @@ pub enum ImportedFrom {
 /// What all imports gave.
 #[derive(Default)]
 pub(crate) struct Imports {
-    /// The lowest first.
-    pub(crate) layers: Vec<Layer>,
+    /// Those of each import; the lowest first.
+    pub(crate) layers: Vec<Vec<Layer>>,
     pub(crate) warnings: Vec<String>,
     pub(crate) imported: Vec<Imported>,
     pub(crate) copies: Copies,
@@ -108,13 +116,14 @@ pub(crate) fn import(
     if source.imports.is_empty() {
         return Ok(imports);
     }
-    let missing =
-        |because: String| Problem::new(IMPORT.row.name, Some(source.origin.clone()), because);
     let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| missing(error.to_string()))?;
+    let runtime =
+        runtime.map_err(|error| Problem::new(IMPORT.row.name, None, error.to_string()))?;
     let importer = Importer { source, catalogue, inputs, runtime: &runtime };
     for (number, import) in source.imports.iter().enumerate() {
-        importer.import(number, import, occasion, &mut imports).map_err(missing)?;
+        importer.import(number, import, occasion, &mut imports).map_err(|because| {
+            Problem::new(IMPORT.row.name, Some(import.origin.clone()), because)
+        })?;
     }
     Ok(imports)
 }
@@ -128,7 +137,8 @@ impl Importer<'_> {
         occasion: Occasion<'_>,
         imports: &mut Imports,
     ) -> Result<(), String> {
-        let is_optional = import.optional && !self.source.fail_fast;
+        let fails_fast = import.parameters.fail_fast.unwrap_or(self.source.fail_fast);
+        let is_optional = import.optional && !fails_fast;
         // An optional answer is not worth a wait.
         let is_patient = matches!(occasion, Occasion::Start) && !is_optional;
         let file = self.copy_file(import, number);
@@ -144,7 +154,7 @@ impl Importer<'_> {
 
     /// Asks until a server answers, or asking again is of no use.
     fn fetched(self, import: &Import, is_patient: bool) -> Result<(Document, Server), String> {
-        let retry = self.source.retry;
+        let retry = import.parameters.retry(self.source.retry);
         let mut attempt = 1;
         loop {
             let failures = match self.fetched_once(import) {
@@ -246,6 +256,7 @@ impl Importer<'_> {
 
     fn add(self, from: ImportedFrom, mut layers: Vec<Layer>, imports: &mut Imports) {
         let mut refused = Vec::new();
+        layers.retain(|layer| self.is_for_us(layer, imports));
         for layer in &mut layers {
             layer.retain(|entry| {
                 let name = self.catalogue.canonical(&entry.name);
@@ -254,7 +265,7 @@ impl Importer<'_> {
                 if is_local && !name.starts_with("spring.config.activate.") {
                     refused.push(format!("{} ({})", entry.name, entry.origin));
                 }
-                !is_local
+                !is_local && name != OLD_CONDITION
             });
         }
         if !refused.is_empty() {
@@ -263,7 +274,26 @@ impl Importer<'_> {
                 .warnings
                 .push(format!("a config server cannot set these, only local settings: {refused}"));
         }
-        imports.layers.extend(layers);
+        imports.layers.push(layers);
         imports.imported.push(Imported { question: self.source.question.to_string(), from });
+    }
+
+    /// Whether a source applies to the profiles that were asked for. Servers apply conditions
+    /// themselves, but those since Boot 3 do not know the old one, and give such a source to everybody.
+    fn is_for_us(self, layer: &Layer, imports: &mut Imports) -> bool {
+        let merged = Merged::new([layer.clone()], self.catalogue);
+        let Some(condition) = merged.get(OLD_CONDITION).map(|ranked| &ranked.entry) else {
+            return true;
+        };
+        let asked: Vec<_> =
+            self.source.question.profile.split(',').map(|one| one.trim().to_owned()).collect();
+        if Expression::any(&condition.value).is_some_and(|profiles| profiles.matches(&asked)) {
+            return true;
+        }
+        imports.warnings.push(format!(
+            "settings for other profiles are left out: {} ({})",
+            condition.name, condition.origin
+        ));
+        false
     }
 }

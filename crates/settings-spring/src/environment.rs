@@ -1,8 +1,8 @@
 //! Settings in environment variables, in Spring's relaxed form: upper case, underscores for dots, and
 //! dashes dropped or as underscores.
 //!
-//! A variable is a setting if it spells a known key, or begins with the service's own prefix. The
-//! variables that Kubernetes makes for each of its services (`SHOP_SERVICE_PORT=tcp://…`) are not
+//! A variable is a setting if it spells a known key, or begins with the service's own prefix, and is not
+//! blank. The variables that Kubernetes makes for each of its services (`SHOP_SERVICE_PORT=tcp://…`) are not
 //! settings.
 
 use std::collections::BTreeMap;
@@ -15,11 +15,12 @@ use crate::names::squashed;
 pub(crate) fn layer(environment: &BTreeMap<String, String>, catalogue: &Catalogue) -> Layer {
     let aliases = catalogue.aliases.iter().filter_map(|(variable, key)| {
         let (variable, value) = environment.get_key_value(*variable)?;
+        (!is_blank(value)).then_some(())?;
         Some(((*key).to_owned(), variable, value))
     });
     let settings = environment
         .iter()
-        .filter(|(name, value)| !is_service_link(name, value))
+        .filter(|(name, value)| !is_blank(value) && !is_service_link(name, value))
         .filter_map(|(name, value)| Some((key(name, catalogue)?, name, value)));
     // In one layer the later entry wins: an alias comes first.
     aliases
@@ -28,16 +29,34 @@ pub(crate) fn layer(environment: &BTreeMap<String, String>, catalogue: &Catalogu
         .collect()
 }
 
-/// The variable that a placeholder names, as it is called (`${HOME}`) or as a key (`${db.host}`).
+/// The variable that a placeholder names, as it is called (`${HOME}`) or as a key (`${db.host}`), and its
+/// value.
 pub(crate) fn variable<'a>(
     environment: &'a BTreeMap<String, String>,
     name: &str,
-) -> Option<&'a str> {
+) -> Option<(&'a str, &'a str)> {
     let upper = name.to_uppercase().replace('.', "_");
     [name, &upper.replace('-', "_"), &upper.replace('-', "")]
         .into_iter()
-        .find_map(|name| environment.get(name))
-        .map(String::as_str)
+        .find_map(|name| environment.get_key_value(name).filter(|(_, value)| !is_blank(value)))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// Whether the name of an unknown variable is so close to a key's that it is probably a typing error.
+/// Further names under the service's own prefix belong to others in a shared environment.
+pub(crate) fn is_slip(name: &str, catalogue: &Catalogue) -> bool {
+    let prefix = squashed(catalogue.prefix);
+    let rest = |name: &str| squashed(name).strip_prefix(&prefix).map(str::to_owned);
+    let Some(own) = rest(name) else { return false };
+    let keys = catalogue.names().filter_map(|key| rest(key.trim_end_matches(".*")));
+    let distance = |key: String| strsim::damerau_levenshtein(&own, &key);
+    // A slip in four letters: a shorter name is another word.
+    keys.map(distance).any(|distance| distance.saturating_mul(4) <= own.len())
+}
+
+/// Whether a variable is unset: many tools set it to nothing instead.
+fn is_blank(value: &str) -> bool {
+    value.trim().is_empty()
 }
 
 /// The key that a variable spells.

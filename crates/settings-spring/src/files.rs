@@ -1,18 +1,21 @@
-//! Settings files: which ones are read, and in which order they apply. Each kind of file is read in
-//! `files/`. As in Spring, a profile's file wins over the plain one, `./config` over the working
-//! folder, and `.properties` over `.yml` in the same folder; `.toml` is the weakest.
+//! Settings files: what they are called, and the documents in them. Each kind of file is read in
+//! `files/`. Which places are searched is decided in `local.rs`.
 
+mod conditions;
 mod documents;
 mod properties;
 mod toml;
+mod tree;
 mod yaml;
 
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::layers::Layer;
 use crate::problems::Problem;
-pub(crate) use documents::{Document, Malformed};
+pub(crate) use conditions::Expression;
+pub(crate) use documents::{Circumstances, Document, Malformed};
+pub(crate) use tree::Tree;
 
 /// The kinds of files, the weakest first.
 const KINDS: &[(&str, Parse)] = &[
@@ -25,70 +28,85 @@ const KINDS: &[(&str, Parse)] = &[
 /// Reads the text of a file; the second argument is the file's path for origins.
 type Parse = fn(&str, &str) -> Result<Vec<Document>, Malformed>;
 
-/// Where settings files are looked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Files<'a> {
-    /// The working folder.
-    pub(crate) folder: &'a Path,
-    /// The one file to read; `None` looks for `application.*`.
-    pub(crate) only: Option<&'a Path>,
+/// A file that may exist.
+#[derive(Debug)]
+pub(crate) struct SettingsFile {
+    /// The path, relative to the working folder.
+    pub(crate) path: PathBuf,
+    parse: Parse,
 }
 
-impl Files<'_> {
-    /// The documents of the plain files, or of a profile's files; the weakest first.
-    pub(crate) fn read(self, profile: Option<&str>, problems: &mut Vec<Problem>) -> Vec<Document> {
-        let mut documents = Vec::new();
-        for path in self.candidates(profile) {
-            match self.read_one(&path, profile) {
-                Ok(more) => documents.extend(more),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        documents
+impl SettingsFile {
+    /// The file at a path, or a profile's variant of it (`x-prod.yml` of `x.yml`). `hint` is what the
+    /// file is written in, if its name does not say so. `None` if nothing says so.
+    pub(crate) fn at(path: &Path, hint: Option<&str>, profile: Option<&str>) -> Option<Self> {
+        let suffix = profile.map(|profile| format!("-{profile}")).unwrap_or_default();
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        let name = match hint {
+            Some(_) => format!("{}{suffix}", path.file_name()?.to_string_lossy()),
+            None => format!("{}{suffix}.{ending}", path.file_stem()?.to_string_lossy()),
+        };
+        let parse = parser(hint.unwrap_or(&ending))?;
+        Some(Self { path: path.with_file_name(name), parse })
     }
 
-    fn candidates(self, profile: Option<&str>) -> Vec<PathBuf> {
-        let suffix = profile.map(|p| format!("-{p}")).unwrap_or_default();
-        if let Some(file) = self.only {
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            let kind = file.extension().unwrap_or_default().to_string_lossy();
-            return vec![match profile {
-                None => file.to_owned(),
-                Some(_) => file.with_file_name(format!("{stem}{suffix}.{kind}")),
-            }];
-        }
-        let in_folder = |folder: &Path| {
-            let names = KINDS.iter().map(|(kind, _)| format!("application{suffix}.{kind}"));
-            names.map(|name| folder.join(name)).collect::<Vec<_>>()
+    /// The files of these names in a folder, the weakest first.
+    pub(crate) fn all_in(folder: &Path, names: &[String], profile: Option<&str>) -> Vec<Self> {
+        let suffix = profile.map(|profile| format!("-{profile}")).unwrap_or_default();
+        let of_name = |name: &String| {
+            let paths = KINDS.iter().map(|(kind, _)| folder.join(format!("{name}{suffix}.{kind}")));
+            let kinds = KINDS.iter().map(|(_, parse)| *parse);
+            paths.zip(kinds).map(|(path, parse)| Self { path, parse }).collect::<Vec<_>>()
         };
-        [Path::new(""), Path::new("config")].into_iter().flat_map(in_folder).collect()
+        names.iter().flat_map(of_name).collect()
     }
 
-    fn read_one(self, path: &Path, profile: Option<&str>) -> Result<Vec<Document>, Problem> {
-        let name = path.display().to_string();
-        let wrong = |complaint: String| Problem::new(&name, None, complaint);
-        let is_required = self.only.is_some() && profile.is_none();
-        let bytes = match std::fs::read(self.folder.join(path)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound && !is_required => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(wrong(format!("cannot be read: {error}"))),
-        };
-        let kind = path.extension().unwrap_or_default().to_string_lossy();
-        let Some((_, parse)) = KINDS.iter().find(|(known, _)| kind.eq_ignore_ascii_case(known))
-        else {
-            return Err(wrong("must be a .properties, .yml, .yaml or .toml file".into()));
-        };
-        parse(&text(&bytes), &name)
-            .map_err(|malformed| wrong(format!("line {}: {}", malformed.line, malformed.reason)))
+    /// The documents in it, the weakest first; `None` if there is no such file.
+    pub(crate) fn read(&self, root: &Path) -> Result<Option<Vec<Document>>, Problem> {
+        let name = self.path.display().to_string();
+        match fs::read(root.join(&self.path)) {
+            Ok(bytes) => documents(&text(&bytes), &name, self.parse).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Problem::new(name, None, format!("cannot be read: {error}"))),
+        }
     }
 }
 
-/// The documents that apply under the active profiles, each as a layer.
-pub(crate) fn applying(documents: &[Document], active: &[String]) -> Vec<Layer> {
-    let applying = documents.iter().filter(|document| document.applies(active));
-    applying.map(|document| document.entries.clone()).collect()
+/// The documents in a text that is written in `kind`, unless that is `None`, in `.properties`. `None` if
+/// the kind is not known.
+pub(crate) fn in_text(
+    text: &str,
+    name: &str,
+    kind: Option<&str>,
+) -> Option<Result<Vec<Document>, Problem>> {
+    parser(kind.unwrap_or("properties")).map(|parse| documents(text, name, parse))
+}
+
+/// The folders in the folder `full`, which is shown as `folder`, in the order of their names; those of
+/// the platform (`..data`) left out.
+pub(crate) fn folders_in(full: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(full)? {
+        let entry = entry?;
+        let is_own = entry.file_name().to_string_lossy().starts_with("..");
+        // Kubernetes mounts folders as links.
+        if !is_own && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
+            folders.push(folder.join(entry.file_name()));
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn parser(kind: &str) -> Option<Parse> {
+    let known = KINDS.iter().find(|(known, _)| kind.eq_ignore_ascii_case(known));
+    known.map(|(_, parse)| *parse)
+}
+
+fn documents(text: &str, name: &str, parse: Parse) -> Result<Vec<Document>, Problem> {
+    parse(text, name).map_err(|Malformed { line, reason }| {
+        Problem::new(name, None, format!("line {line}: {reason}"))
+    })
 }
 
 /// A file's text: UTF-8, or else the Latin-1 in which Java reads `.properties`.
@@ -105,38 +123,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_apply_from_the_weakest_to_the_strongest() {
-        let files = Files { folder: Path::new("."), only: None };
-        let shown: Vec<_> =
-            files.candidates(Some("prod")).iter().map(|path| path.display().to_string()).collect();
-        assert_eq!(
-            shown,
-            [
-                "application-prod.toml",
-                "application-prod.yaml",
-                "application-prod.yml",
-                "application-prod.properties",
-                "config/application-prod.toml",
-                "config/application-prod.yaml",
-                "config/application-prod.yml",
-                "config/application-prod.properties",
-            ]
-        );
+    fn files_of_a_folder_apply_from_the_weakest_to_the_strongest() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let files = SettingsFile::all_in(Path::new("config"), &names, Some("prod"));
+        let shown: Vec<_> = files.iter().map(|file| file.path.display().to_string()).collect();
+        let kinds = ["toml", "yaml", "yml", "properties"];
+        let expected = ["a", "b"]
+            .iter()
+            .flat_map(|name| kinds.iter().map(move |kind| format!("config/{name}-prod.{kind}")));
+        assert_eq!(shown, expected.collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_named_file_must_exist_and_its_profile_variant_need_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let only = Some(Path::new("my.yml"));
-        let files = Files { folder: folder.path(), only };
-        let mut problems = Vec::new();
-        files.read(None, &mut problems);
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].to_string().starts_with("my.yml: cannot be read: "));
-        assert_eq!(files.candidates(Some("p")), [Path::new("my-p.yml")]);
-        problems.clear();
-        assert!(files.read(Some("p"), &mut problems).is_empty());
-        assert!(problems.is_empty());
+    fn a_file_has_a_variant_for_each_profile() {
+        let path = |path: &str, hint: Option<&str>| {
+            let file = SettingsFile::at(Path::new(path), hint, Some("p"));
+            file.map(|file| file.path.display().to_string())
+        };
+        assert_eq!(path("d/my.yml", None).as_deref(), Some("d/my-p.yml"));
+        assert_eq!(path("d/my", Some("yaml")).as_deref(), Some("d/my-p"));
+        assert_eq!((path("d/my", None), path("my.xml", None)), (None, None));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Layers of settings and their merging: a later layer wins, key by key; a list is replaced as a
-//! whole, as in Spring. Layers are read in `command_line.rs`, `environment.rs`, `files.rs` and
-//! `config_server.rs`.
+//! whole, as in Spring. Layers are read in `local.rs` and `config_server.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +22,8 @@ pub enum Origin {
         /// The line of the value, from 1.
         line: usize,
     },
+    /// In the JSON object of `spring.application.json`.
+    ApplicationJson,
     /// In a document of a config server.
     ConfigServer {
         /// The name of the property source in the server's answer.
@@ -47,6 +48,7 @@ impl fmt::Display for Origin {
                 write!(f, "{copy}config server: {source}")?;
                 line.map_or(Ok(()), |line| write!(f, ":{line}"))
             }
+            Self::ApplicationJson => f.write_str("spring.application.json"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -103,6 +105,12 @@ impl Merged {
     /// The entry of a canonical name.
     pub(crate) fn get(&self, canonical: &str) -> Option<&Ranked> {
         self.entries.get(canonical)
+    }
+
+    /// Sets what a canonical name stands for; the rank stays.
+    pub(crate) fn set(&mut self, canonical: &str, entry: Entry) {
+        let rank = self.get(canonical).map_or(1, |ranked| ranked.rank);
+        self.entries.insert(canonical.to_owned(), Ranked { entry, rank });
     }
 
     /// All entries with their canonical names.

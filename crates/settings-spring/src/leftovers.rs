@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalogue::Catalogue;
+use crate::environment::is_slip;
 use crate::layers::{Entry, Merged, Origin};
 use crate::names::squashed;
 use crate::problems::Problem;
@@ -15,12 +16,31 @@ pub(crate) fn unknown(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
         catalogue.owns(canonical)
             && catalogue.row(canonical).is_none()
             && !stands_in_a_placeholder(merged, &entry.origin)
+            && !is_of_others(entry, catalogue)
     };
     let problem = |(_, Entry { name, origin, .. }): (&str, &Entry)| {
         let complaint = format!("there is no such setting; {}", what_there_is(name, catalogue));
         Problem::new(name, Some(origin.clone()), complaint)
     };
     merged.iter().filter(is_unknown).map(problem).collect()
+}
+
+/// One warning that names the variables under the service's own prefix that resemble no key.
+pub(crate) fn strange_variables(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+    let is_strange = |(canonical, entry): &(&str, &Entry)| {
+        catalogue.owns(canonical)
+            && catalogue.row(canonical).is_none()
+            && !stands_in_a_placeholder(merged, &entry.origin)
+            && is_of_others(entry, catalogue)
+    };
+    let strange: Vec<_> =
+        merged.iter().filter(is_strange).map(|(_, entry)| entry.origin.to_string()).collect();
+    (!strange.is_empty()).then(|| format!("no settings, and ignored: {}", strange.join(", ")))
+}
+
+/// Whether an unknown name is a variable that was probably set for another program.
+fn is_of_others(entry: &Entry, catalogue: &Catalogue) -> bool {
+    matches!(entry.origin, Origin::Environment(_)) && !is_slip(&entry.name, catalogue)
 }
 
 /// Whether a placeholder names this variable: then it is meant for the placeholder alone.

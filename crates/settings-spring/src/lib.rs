@@ -10,14 +10,19 @@ mod durations;
 mod environment;
 mod files;
 mod inputs;
+mod json;
 mod layers;
 mod leftovers;
 mod load;
+mod local;
+mod locations;
 mod mask;
 mod names;
 mod placeholders;
+mod platform;
 mod problems;
 mod profiles;
+mod random;
 mod reader;
 pub mod values;
 
@@ -27,9 +32,10 @@ pub use command_line::{NoValue, Setting, split};
 pub use config_server::{
     ConfigServer, Copies, Imported, ImportedFrom, LookUp, Occasion, ROWS as CONFIG_SERVER, Server,
 };
-pub use inputs::Inputs;
+pub use inputs::{Inputs, Offered};
 pub use layers::Origin;
 pub use load::{LoadError, Loaded, Service, load};
+pub use locations::ROWS as FILES;
 pub use problems::{Problem, Problems};
 pub use profiles::{PROFILES, ROWS as PROFILE};
 pub use reader::{Effective, Reader};

@@ -1,23 +1,21 @@
 //! Loads the settings of a service: reads the sources, ranks them, and has the service read its keys.
 
 use crate::catalogue::Catalogue;
-use crate::command_line;
 use crate::config_server::{
-    self, ConfigServer, Copies, IMPORT, Imported, Imports, Occasion, Source, URI,
+    self, ConfigServer, Copies, Imported, Imports, Occasion, Source, URI, Wanted,
 };
-use crate::environment;
-use crate::files::{Files, applying};
 use crate::inputs::Inputs;
-use crate::layers::{Layer, Merged};
 use crate::leftovers;
+use crate::local::Local;
+use crate::locations::{IMPORT, PLATFORM};
 use crate::problems::{Problem, Problems};
-use crate::profiles::PROFILES;
+use crate::profiles::{DEFAULT, GROUP, INCLUDE};
 use crate::reader::{Effective, Reader, Scope};
 
 /// What the engine must know of a service whose settings are a `T`.
 #[derive(Debug, Clone)]
 pub struct Service<T> {
-    /// All keys. Those of the engine itself ([`PROFILE`](crate::PROFILE),
+    /// All keys. Those of the engine itself ([`PROFILE`](crate::PROFILE), [`FILES`](crate::FILES),
     /// [`CONFIG_SERVER`](crate::CONFIG_SERVER)) belong in it, too.
     pub catalogue: Catalogue,
     /// How settings are imported from config servers; `None` if they are not.
@@ -54,8 +52,8 @@ pub enum LoadError {
     Missing(Problem),
 }
 
-/// Reads and checks all settings. The command line wins over the environment, the environment over
-/// config servers, they over files, and files over defaults.
+/// Reads and checks all settings. The command line wins over `spring.application.json`, that over the
+/// environment, the environment over config servers, they over files, and files over defaults.
 ///
 /// It blocks while it reads files and asks config servers: an asynchronous program calls it on a
 /// thread for blocking work.
@@ -70,18 +68,22 @@ pub fn load<T>(
 ) -> Result<Loaded<T>, LoadError> {
     let catalogue = &service.catalogue;
     let mut problems = Vec::new();
-    let layers = Layers::read(catalogue, inputs, &mut problems);
-    let local = layers.merged(Vec::new(), catalogue);
-    let scope = Scope { merged: &local, catalogue, inputs };
-    let mut own = Reader::new(scope, &local);
-    let imports = match &service.config_server {
-        Some(with) => import(with, &mut own, scope, occasion, &mut problems)?,
-        None => Imports::default(),
+    let mut local = Local::read(catalogue, inputs, &mut problems);
+    let of_machine = local.merged(&[], catalogue);
+    let scope = Scope { merged: &of_machine, catalogue, inputs };
+    let mut own = Reader::new(scope, &of_machine);
+    read_own(&mut own);
+    problems.append(&mut own.problems);
+    let imports = if let Some(with) = &service.config_server {
+        import(with, &mut own, scope, &local, occasion, &mut problems)?
+    } else {
+        problems.extend(local.servers().iter().map(config_server::unknown));
+        Imports::default()
     };
-    let is_idle = own.is_set(&URI) && !own.is_set(&IMPORT) && service.config_server.is_some();
+    let is_idle = own.is_set(&URI) && local.servers().is_empty() && service.config_server.is_some();
 
-    let merged = layers.merged(imports.layers, catalogue);
-    let mut reader = Reader::new(Scope { merged: &merged, ..scope }, &local);
+    let merged = local.merged(&imports.layers, catalogue);
+    let mut reader = Reader::new(Scope { merged: &merged, ..scope }, &of_machine);
     let read = (service.read)(&mut reader);
     let Reader { problems: wrong, mut effective, mut warnings, .. } = reader;
     problems.extend(wrong);
@@ -90,11 +92,13 @@ pub fn load<T>(
     let Some(settings) = read.filter(|_| problems.is_empty()) else {
         return Err(Problems(problems).into());
     };
-    insert(&mut effective, own.effective, catalogue);
+    insert(&mut effective, local.effective.into_iter().chain(own.effective), catalogue);
+    warnings.append(&mut local.warnings);
     warnings.extend(imports.warnings);
     warnings.extend(is_idle.then(|| NOTHING_IMPORTED.to_owned()));
     warnings.extend(leftovers::without_effect(&merged, catalogue));
     warnings.extend(leftovers::unknown_options(&merged, catalogue));
+    warnings.extend(leftovers::strange_variables(&merged, catalogue));
     let Imports { imported, copies, .. } = imports;
     Ok(Loaded { settings, effective, warnings, imported, copies })
 }
@@ -102,24 +106,35 @@ pub fn load<T>(
 const NOTHING_IMPORTED: &str = "spring.cloud.config.uri is set, but nothing is imported: add \
                                 spring.config.import=configserver: (or optional:configserver:)";
 
+/// Reads the engine's own keys that every source may set, so that wrong values are named.
+fn read_own(own: &mut Reader<'_>) {
+    own.read(&INCLUDE);
+    own.family(&GROUP);
+    own.read(&DEFAULT);
+    own.read(&IMPORT);
+    own.read(&PLATFORM);
+}
+
 /// Imports from config servers what the local settings say. Without an import, wrong settings of the
 /// client alone are recorded as problems.
 fn import(
     with: &ConfigServer,
     own: &mut Reader<'_>,
-    local: Scope<'_>,
+    scope: Scope<'_>,
+    local: &Local,
     occasion: Occasion<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<Imports, LoadError> {
-    let mut beside = Reader::new(local, local.merged);
-    let source = Source::read(with, own, &mut beside, local.inputs);
+    let mut beside = Reader::new(scope, scope.merged);
+    let wanted = Wanted { servers: local.servers(), profiles: &local.profiles.accepted };
+    let source = Source::read(with, wanted, own, &mut beside, scope);
     problems.append(&mut own.problems);
     match source {
         Some(source) if problems.is_empty() => {
-            config_server::import(&source, occasion, local.catalogue, local.inputs)
+            config_server::import(&source, occasion, scope.catalogue, scope.inputs)
                 .map_err(LoadError::Missing)
         }
-        None if own.is_set(&IMPORT) => {
+        None if !local.servers().is_empty() => {
             // The other settings cannot be judged without those of the config server.
             problems.append(&mut beside.problems);
             Err(Problems(std::mem::take(problems)).into())
@@ -128,55 +143,17 @@ fn import(
     }
 }
 
-/// The layers of this machine.
-struct Layers {
-    files: Vec<Layer>,
-    environment: Layer,
-    command_line: Layer,
-}
-
-impl Layers {
-    fn read(catalogue: &Catalogue, inputs: &Inputs, problems: &mut Vec<Problem>) -> Self {
-        let files = Files { folder: &inputs.folder, only: inputs.config.as_deref() };
-        let mut documents = files.read(None, problems);
-        let mut layers = Self {
-            files: applying(&documents, &[]),
-            environment: environment::layer(&inputs.environment, catalogue),
-            command_line: command_line::layer(&inputs.options),
-        };
-        let mut active = layers.active_profiles(catalogue, inputs);
-        if active.is_empty() {
-            // As in Spring, no profile at all is a profile of its own.
-            active.push("default".to_owned());
-        }
-        for profile in &active {
-            documents.extend(files.read(Some(profile), problems));
-        }
-        layers.files = applying(&documents, &active);
-        layers
-    }
-
-    /// The profiles that the command line, the environment or a plain file names. A wrong name is
-    /// reported when the service reads its settings.
-    fn active_profiles(&self, catalogue: &Catalogue, inputs: &Inputs) -> Vec<String> {
-        let merged = self.merged(Vec::new(), catalogue);
-        let scope = Scope { merged: &merged, catalogue, inputs };
-        Reader::new(scope, &merged).read(&PROFILES).unwrap_or_default()
-    }
-
-    /// All layers as one; those of config servers stand between the files and the environment.
-    fn merged(&self, imported: Vec<Layer>, catalogue: &Catalogue) -> Merged {
-        let above = [self.environment.clone(), self.command_line.clone()];
-        Merged::new(self.files.iter().cloned().chain(imported).chain(above), catalogue)
-    }
-}
-
-/// Inserts the settings of the config servers where the catalogue has them.
-fn insert(effective: &mut Vec<Effective>, own: Vec<Effective>, catalogue: &Catalogue) {
+/// Inserts the engine's own settings where the catalogue has them.
+fn insert(
+    effective: &mut Vec<Effective>,
+    own: impl IntoIterator<Item = Effective>,
+    catalogue: &Catalogue,
+) {
     let position =
         |setting: &Effective| catalogue.rows().iter().position(|row| row.name == setting.row.name);
-    let Some(first) = own.first().map(position) else { return };
-    let later = effective.iter().position(|setting| position(setting) > first);
-    let at = later.unwrap_or(effective.len());
-    effective.splice(at..at, own);
+    for setting in own {
+        let Some(at) = position(&setting) else { continue };
+        let later = effective.iter().position(|other| position(other) > Some(at));
+        effective.insert(later.unwrap_or(effective.len()), setting);
+    }
 }

@@ -7,6 +7,10 @@ use crate::names::squashed;
 /// Shown instead of a secret.
 pub(crate) const HIDDEN: &str = "******";
 
+/// The parameters of an import from a config server.
+const OF_IMPORTS: [&str; 5] =
+    ["fail-fast", "max-attempts", "max-interval", "multiplier", "initial-interval"];
+
 /// Whether the value of a parameter in a URL may be shown, by the parameter's name.
 pub(crate) type IsHarmless = fn(&str) -> bool;
 
@@ -45,7 +49,8 @@ fn secret_parameter(text: &str, is_harmless: IsHarmless) -> Option<usize> {
         let (before, _) = text.split_at(equals);
         let name = before.rsplit(['?', '&', ';', ',']).next()?;
         let is_parameter = name.len() < before.len();
-        let is_secret = if is_url { !is_harmless(name) } else { sounds_secret(name) };
+        let is_known = is_harmless(name) || OF_IMPORTS.contains(&name);
+        let is_secret = if is_url { !is_known } else { sounds_secret(name) };
         (is_parameter && is_secret).then(|| equals.saturating_add(1))
     })
 }

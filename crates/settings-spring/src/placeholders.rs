@@ -1,5 +1,5 @@
 //! `${name}` and `${name:default}` in values, nested to any depth. This is Spring's grammar: a default
-//! is resolved only if it is needed, and `\${` is a plain `${`. What a name stands for is decided in
+//! is resolved only if it is needed, and `\${` is a plain `${`, as is one without its `}`. What a name stands for is decided in
 //! `reader.rs`.
 
 /// The texts behind the names of placeholders.
@@ -8,10 +8,10 @@ pub(crate) trait Names {
     /// has a default.
     fn text(&self, name: &str, has_default: bool) -> Option<String>;
 
-    /// Whether the name has a value that could not be decrypted. The placeholder's default must not
-    /// replace such a value.
-    fn is_unreadable(&self, _name: &str) -> bool {
-        false
+    /// Why a name without a text is wrong in itself: words that follow the name. The placeholder's
+    /// default must not replace it.
+    fn refused(&self, _name: &str) -> Option<&'static str> {
+        None
     }
 }
 
@@ -23,12 +23,10 @@ pub(crate) enum Unresolvable {
     /// The text behind this name refers to an unknown name. That text is not shown: it may be secret.
     #[error("refers to ${{{0}}}, which refers to a name that is set nowhere and has no default")]
     UnknownBehind(String),
-    #[error("refers to ${{{0}}}, which the config server could not decrypt")]
-    Unreadable(String),
+    #[error("refers to ${{{0}}}, {1}")]
+    Refused(String, &'static str),
     #[error("refers to itself: {}", .0.join(" -> "))]
     Cycle(Vec<String>),
-    #[error("has a ${{ without its }}")]
-    Open,
     #[error("becomes too long when its placeholders are replaced")]
     TooLong,
 }
@@ -70,7 +68,11 @@ impl Walk<'_> {
                 continue;
             }
             out.push_str(before);
-            let (inner, behind) = closed(after).ok_or(Unresolvable::Open)?;
+            let Some((inner, behind)) = closed(after) else {
+                out.push_str("${");
+                left = after;
+                continue;
+            };
             out.push_str(&self.placeholder(inner)?);
             left = behind;
             if out.len() > MAX_LENGTH {
@@ -96,13 +98,15 @@ impl Walk<'_> {
                 self.path.pop();
                 Ok(text)
             }
-            (None, _) if self.names.is_unreadable(&name) => Err(Unresolvable::Unreadable(name)),
-            (None, Some(default)) => self.text(default),
-            // The name is shown as it was written: the texts that it contains may be secret.
-            (None, None) => Err(match self.path.first() {
-                None => Unresolvable::Unknown(written.to_owned()),
-                Some(first) => Unresolvable::UnknownBehind(first.clone()),
-            }),
+            (None, default) => match (self.names.refused(&name), default) {
+                // The name is shown as it was written: the texts that it contains may be secret.
+                (Some(why), _) => Err(Unresolvable::Refused(written.to_owned(), why)),
+                (None, Some(default)) => self.text(default),
+                (None, None) => Err(match self.path.first() {
+                    None => Unresolvable::Unknown(written.to_owned()),
+                    Some(first) => Unresolvable::UnknownBehind(first.clone()),
+                }),
+            },
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::mask::{HIDDEN, sounds_secret};
 use crate::names::folded;
 use crate::placeholders::{self, Names};
 use crate::problems::Problem;
+use crate::random;
 use crate::values::Fault;
 
 /// The largest file that is read as a value, in bytes.
@@ -185,7 +186,8 @@ impl Scope<'_> {
         let is_random = names.iter().any(|name| folded(name).starts_with("random."));
         let written = self.with_placeholder(raw);
         let text = match resolved.text.strip_prefix("file:") {
-            Some(path) if row.may_be_in_file() || hidden => {
+            // In a location, `file:` is a part of the value.
+            Some(path) if (row.may_be_in_file() || hidden) && !is_location(row) => {
                 let shown = written.as_deref().unwrap_or(path);
                 let shown = shown.strip_prefix("file:").unwrap_or(shown);
                 from_file(&self.inputs.folder, path, shown).map_err(wrong)?
@@ -248,36 +250,37 @@ impl Names for Scope<'_> {
     fn text(&self, name: &str, has_default: bool) -> Option<String> {
         let Inputs { environment, random, .. } = self.inputs;
         let canonical = self.catalogue.canonical(name);
-        let exact = environment.get(name).map(String::as_str);
+        let exact =
+            environment.get(name).map(String::as_str).filter(|text| !text.trim().is_empty());
         let entry = self.merged.get(&canonical).map(|ranked| ranked.entry.value.as_str());
-        let found = exact.or(entry).or_else(|| environment::variable(environment, name));
-        if let Some(found) = found {
+        let variable = || environment::variable(environment, name).map(|(_, text)| text);
+        if let Some(found) = exact.or(entry).or_else(variable) {
             return Some(found.to_owned());
         }
-        if let Some(kind) = canonical.strip_prefix("random.") {
-            return random_value(kind, random());
+        if let Some(form) = random::form(name) {
+            return random::value(form, random());
         }
         // As in Spring, the placeholder's own default goes before the key's.
         let default = self.catalogue.row(&canonical).map_or("", |row| row.default);
-        (!has_default && !default.is_empty()).then(|| default.to_owned())
+        let last = || (!default.is_empty()).then(|| default.to_owned());
+        // A blank variable is unset, but where nothing else can stand for it, it is the empty text.
+        let blank = || environment.contains_key(name).then(String::new);
+        let offered = self.inputs.offer(name);
+        offered.or_else(|| if has_default { None } else { last().or_else(blank) })
     }
 
-    fn is_unreadable(&self, name: &str) -> bool {
+    fn refused(&self, name: &str) -> Option<&'static str> {
+        if random::form(name).is_some() {
+            return Some(random::MALFORMED);
+        }
         let name = format!("{UNREADABLE}{}", self.catalogue.canonical(name));
-        self.merged.get(&name).is_some_and(Ranked::is_from_server)
+        let is_unreadable = self.merged.get(&name).is_some_and(Ranked::is_from_server);
+        is_unreadable.then_some("which the config server could not decrypt")
     }
 }
 
-fn random_value(kind: &str, bits: u128) -> Option<String> {
-    match kind {
-        "uuid" => {
-            Some(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string())
-        }
-        "value" => Some(format!("{bits:032x}")),
-        "int" => i32::try_from(bits >> 97).ok().map(|n| n.to_string()),
-        "long" => i64::try_from(bits >> 65).ok().map(|n| n.to_string()),
-        _ => None,
-    }
+fn is_location(row: &Row) -> bool {
+    row.name.starts_with("spring.config.")
 }
 
 /// The content of a file without its last line end. An error shows the path as it was written, and

@@ -138,6 +138,20 @@ fn later_imports_win() {
 }
 
 #[test]
+fn a_config_server_ranks_above_files_and_what_stands_behind_it_above_the_server() {
+    let stub = Stub::that_answers(Reply::Settings(
+        r#""server.port": 1, "shop.topic": "server", "shop.max-in-flight": 1"#,
+    ));
+    let import = format!("file:below.yml,configserver:{},file:above.yml", stub.url());
+    let case = importing(&import)
+        .file("application-default.yml", "shop.max-in-flight: 9\n")
+        .file("below.yml", "shop.topic: below\nserver.port: 9\n")
+        .file("above.yml", "shop.topic: above\n");
+    let settings = case.loaded().settings;
+    assert_eq!((settings.topic.as_str(), settings.port, settings.max_in_flight), ("above", 1, 1));
+}
+
+#[test]
 fn a_start_that_needs_a_server_asks_six_times() {
     static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let (stub, mut case) = stub("");
@@ -250,6 +264,66 @@ fn fail_fast_makes_an_optional_import_necessary() {
     kept(&case);
     stub.answers(Reply::Status(500));
     case.option("spring.cloud.config.fail-fast", "true").missing(Occasion::Start);
+}
+
+#[test]
+fn an_import_may_say_itself_how_often_it_is_asked_for() {
+    let stub = Stub::that_answers(Reply::Status(503));
+    let url = stub.url();
+    let parameters = "max-attempts=3&initial-interval=1&max-interval=2&multiplier=1.5";
+    for (import, attempts) in [
+        (format!("configserver:{url}?{parameters}"), 3),
+        (format!("optional:configserver:{url}?fail-fast=true&{parameters}"), 3),
+        // The other import keeps what the settings say.
+        (format!("optional:configserver:{url}?{parameters},configserver:{url}"), 7),
+    ] {
+        let before = stub.heard().len();
+        let said = importing(&import).missing(Occasion::Start);
+        assert_eq!(stub.heard().len() - before, attempts, "{said}");
+    }
+    stub.answers(Reply::Settings(r#""server.port": 2"#));
+    let case = importing(&format!("configserver:{url}?fail-fast=true"));
+    assert_eq!(case.port(), 2);
+    assert_eq!(stub.heard().last().unwrap().path, "/shop/default");
+    let loaded = case.loaded();
+    let shown = &effective(&loaded, "spring.config.import").value;
+    assert_eq!(*shown, format!("configserver:{url}?fail-fast=true"));
+    let said = importing(&format!("configserver:{url}?fail-fasst=true")).wrong();
+    assert!(said.contains("there is no parameter fail-fasst; there are fail-fast, "), "{said}");
+}
+
+#[test]
+fn every_profile_that_applies_is_asked_for() {
+    let (stub, case) = stub("");
+    let case = case.local("spring.profiles.group.prod=db\nspring.profiles.include=base\n");
+    case.loaded();
+    case.option("spring.profiles.active", "prod").loaded();
+    let paths: Vec<_> = stub.heard().into_iter().map(|h| h.path).collect();
+    assert_eq!(paths, ["/shop/base", "/shop/base,prod,db"]);
+}
+
+#[test]
+fn what_a_document_has_for_others_is_left_alone() {
+    let (_stub, case) = stub(
+        r#""foo": [1, {"a": null}], "bar": {"baz": {"x": []}}, "nothing": null, "server.port": null,
+           "shop.topic": null, "shop.currencies": ["EUR", "JPY"], "shop": {"default-currency": "EUR"}"#,
+    );
+    let settings = case.local("server.port=81\n").loaded().settings;
+    assert_eq!((settings.port, settings.topic.as_str()), (81, "orders"), "a null is no value");
+    assert_eq!((settings.currencies.len(), settings.default_currency.as_str()), (2, "EUR"));
+}
+
+#[test]
+fn a_source_with_the_old_condition_applies_to_its_profiles_alone() {
+    let (_stub, case) = stub(r#""spring.profiles": "prod", "server.port": 2"#);
+    let loaded = case.loaded();
+    assert_eq!(loaded.settings.port, 8080);
+    assert_eq!(
+        loaded.warnings,
+        ["settings for other profiles are left out: spring.profiles (config server: stub.yml)"]
+    );
+    let loaded = case.option("spring.profiles.active", "prod").loaded();
+    assert_eq!((loaded.settings.port, loaded.warnings.len()), (2, 0));
 }
 
 #[test]

@@ -83,7 +83,14 @@ fn placeholders_are_resolved_over_all_layers() {
 
 #[test]
 fn placeholders_are_replaced_wherever_they_stand() {
-    let names = [("a", "1"), ("b", "<${a}>"), ("which", "a"), ("self", "${self}")];
+    let names = [
+        ("a", "1"),
+        ("b", "<${a}>"),
+        ("which", "a"),
+        ("self", "${self}"),
+        ("blank", " "),
+        ("SERVER_PORT", ""),
+    ];
     for (text, expected) in [
         ("", ""),
         ("plain $ { } text", "plain $ { } text"),
@@ -98,6 +105,14 @@ fn placeholders_are_replaced_wherever_they_stand() {
         ("${a:${self}}", "1"),
         ("${none:{type}}", "{type}"),
         (r"\${a}${a}", "${a}1"),
+        ("x${y", "x${y"),
+        ("${a}${b ${a}", "1${b 1"),
+        ("${", "${"),
+        ("${blank:d}", "d"),
+        ("x${blank}", "x"),
+        ("${shop.machine-name}", "box"),
+        ("${shop.machineName:d}", "box"),
+        ("${server.port}", "8080"),
     ] {
         let case = names.iter().fold(Case::new(), |case, (name, value)| case.env(name, value));
         let labels = case.option("shop.labels.x", text).loaded().settings.labels;
@@ -121,7 +136,6 @@ fn a_placeholder_that_cannot_be_replaced_is_a_problem() {
         ("${none}", "refers to ${none}, which is set nowhere and has no default"),
         ("${self}", "refers to itself: self -> self"),
         ("${x}", "refers to itself: x -> y -> x"),
-        ("a${b", "has a ${ without its }"),
         (
             "${chained}",
             "refers to ${chained}, which refers to a name that is set nowhere and has no default",
@@ -181,9 +195,120 @@ fn a_variable_under_the_service_s_prefix_may_be_a_placeholder_s() {
         .env("SHOP_DB_NAME", "shop")
         .env("SHOP_DB_PASSWORD", PLANTED);
     assert_eq!(case.url(), "postgres://db/shop");
-    let said = case.env("SHOP_DB_NAMES", "shop").wrong();
-    assert!(said.contains("shop.db.names (environment variable SHOP_DB_NAMES): there"), "{said}");
-    assert!(!said.contains("SHOP_DB_PASSWORD"), "{said}");
+    assert_eq!(case.loaded().warnings, [""; 0]);
+}
+
+#[test]
+fn a_variable_under_the_service_s_prefix_stops_the_start_only_when_it_resembles_a_key() {
+    let case = Case::new()
+        .env("SHOP_SERVICE_URL", PLANTED)
+        .env("SHOP_DB_NAMES", PLANTED)
+        .env("SHOP_TO", PLANTED)
+        .env("SHOP_EMPTY", "");
+    let loaded = case.loaded();
+    assert_eq!(
+        loaded.warnings,
+        ["no settings, and ignored: environment variable SHOP_DB_NAMES, environment variable \
+          SHOP_SERVICE_URL, environment variable SHOP_TO"]
+    );
+    let case = case.env("SHOP_TOPICS", "x").env("SHOP_MAX_INFLIHGT", "1").env("SHOP_LABEL_X", "y");
+    let said = case.wrong();
+    for name in ["SHOP_TOPICS", "SHOP_MAX_INFLIHGT"] {
+        assert!(
+            said.contains(&format!("(environment variable {name}): there is no such")),
+            "{said}"
+        );
+    }
+    assert!(!said.contains("SERVICE_URL") && !said.contains(PLANTED), "{said}");
+    // Files and options are the service's own.
+    assert!(Case::new().local("shop.service.url=x\n").wrong().contains("shop.service.url"));
+    assert!(Case::new().option("shop.service.url", "x").wrong().contains("shop.service.url"));
+}
+
+#[test]
+fn a_blank_variable_is_unset() {
+    let case = Case::new()
+        .local("server.port=81\nshop.labels.a=x\n")
+        .env("SERVER_PORT", "")
+        .env("SHOP_CURRENCIES_0", " ")
+        .env("SHOP_LABELS_A", "")
+        .env("DATABASE_URL", "")
+        .env("SPRING_PROFILES_ACTIVE", "");
+    let settings = case.loaded().settings;
+    assert_eq!((settings.port, settings.labels["a"].as_str()), (81, "x"));
+    assert_eq!(settings.currencies, ["USD"]);
+    let case = Case::new().env("DATABASE_URL", "courtesy").env("SPRING_DATASOURCE_URL", " ");
+    assert_eq!(case.url(), "courtesy");
+}
+
+#[test]
+fn values_of_other_components_need_no_placeholders_that_can_be_replaced() {
+    let case = Case::new().local("foo.a=${nowhere}\nfoo.b=${open\nfoo.c=${random.int(x)}\n");
+    assert_eq!(case.loaded().warnings, [""; 0]);
+}
+
+#[test]
+fn random_values_have_springs_forms() {
+    for (form, expected) in [
+        ("value", "00000000000000000000000000000007"),
+        ("uuid", "00000000-0000-4000-8000-000000000007"),
+        ("int", "0"),
+        ("long", "0"),
+        ("int(10)", "7"),
+        ("int[5]", "2"),
+        ("int(4,6)", "5"),
+        ("int[1024,65536]", "1031"),
+        ("long(10)", "7"),
+        ("long[-3, 3]", "-2"),
+        ("long[4294967296,4294967300]", "4294967299"),
+    ] {
+        let case = Case::new().option("shop.labels.x", &format!("<${{random.{form}}}>"));
+        assert_eq!(case.loaded().settings.labels["x"], format!("<{expected}>"), "{form}");
+    }
+    let wrong = "int(0)|int(-1)|int[5,5]|int[6,5]|int(x)|int()|int(1|int(1,2,3)|int(2147483648)|\
+                 long(9223372036854775808)|integer|Uuid4|";
+    for form in wrong.split('|') {
+        for default in ["", ":5"] {
+            let text = format!("${{random.{form}{default}}}");
+            let said = Case::new().option("shop.labels.x", &text).wrong();
+            let expected = format!("refers to ${{random.{form}}}, which is no random value: there");
+            assert!(said.contains(&expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn json_in_one_text_stands_between_the_environment_and_the_command_line() {
+    let json = r#"{"server": {"port": 3}, "shop.currencies": ["EUR", "JPY"], "foo": [{"a": null}],
+                   "shop": {"default-currency": "EUR", "labels": {"x.y": true, "none": null}},
+                   "spring.profiles.active": "prod"}"#;
+    let case = Case::new()
+        .local("shop.labels.none=local\n")
+        .file("application-prod.yml", "shop.topic: of-prod\n")
+        .env("SERVER_PORT", "2")
+        .env("SPRING_APPLICATION_JSON", json);
+    let loaded = case.loaded();
+    let settings = &loaded.settings;
+    assert_eq!((settings.port, settings.topic.as_str()), (3, "of-prod"));
+    assert_eq!(settings.currencies, ["EUR", "JPY"]);
+    assert_eq!(settings.labels["x.y"], "true");
+    assert_eq!(settings.labels["none"], "local", "a null is no value");
+    assert_eq!(effective(&loaded, "server.port").origin.to_string(), "spring.application.json");
+    assert_eq!(case.option("server.port", "4").port(), 4);
+    let case = Case::new().env("SPRING_APPLICATION_JSON", json);
+    assert_eq!(case.option("spring.application.json", r#"{"server.port": 5}"#).port(), 5);
+
+    for (wrong, at) in
+        [("{\n \"pl4nted\": pl4nted}", "line 2, column 13"), ("[1]", "line 1, column")]
+    {
+        let said = Case::new().env("SPRING_APPLICATION_JSON", wrong).wrong();
+        let expected = "spring.application.json (environment variable SPRING_APPLICATION_JSON): is \
+                        not a JSON object: ";
+        assert!(said.contains(expected) && said.contains(at), "{said}");
+        assert!(!said.contains(PLANTED), "{said}");
+    }
+    let said = Case::new().option("spring.application.json", r#"{"shop.topik": 1}"#).wrong();
+    assert!(said.contains("shop.topik (spring.application.json): there is no such"), "{said}");
 }
 
 #[test]

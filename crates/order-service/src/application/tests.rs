@@ -22,6 +22,7 @@ fn begun(folder: &std::path::Path, settings: &str) -> Begun {
         options: Vec::new(),
         config: None,
         environment: BTreeMap::new(),
+        offered: &[],
         folder: folder.to_owned(),
         random: || OsEntropy.bits(),
         now: || DateTime::UNIX_EPOCH,

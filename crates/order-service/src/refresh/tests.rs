@@ -35,6 +35,7 @@ impl Case {
             options: Vec::new(),
             config: None,
             environment: BTreeMap::new(),
+            offered: &[],
             folder: folder.path().to_owned(),
             random,
             now: || DateTime::UNIX_EPOCH,

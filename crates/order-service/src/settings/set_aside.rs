@@ -6,7 +6,6 @@ const ALWAYS_NEXT: &str = "the next config server is asked whatever was wrong wi
 const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
 const FIXED_PATHS: &str = "the paths are fixed";
 const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
-const FIXED_FILES: &str = "settings files are found by fixed names, or named by --config";
 const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
 const ONE_ZONE: &str = "servers are taken in the order of eureka.client.service-url.defaultZone";
@@ -37,12 +36,6 @@ pub(super) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.datasource.hikari.minimum-idle", FIXED_POOL),
     ("spring.datasource.hikari.idle-timeout", FIXED_POOL),
     ("spring.datasource.hikari.max-lifetime", FIXED_POOL),
-    ("spring.config.location", FIXED_FILES),
-    ("spring.config.additional-location", FIXED_FILES),
-    ("spring.config.name", FIXED_FILES),
-    ("spring.application.json", FIXED_FILES),
-    ("spring.profiles.include", FIXED_FILES),
-    ("spring.profiles.group.*", FIXED_FILES),
     ("logging.file.*", ONLY_STDOUT),
     ("eureka.client.availability-zones.*", ONE_ZONE),
     ("eureka.client.region", ONE_ZONE),

@@ -25,6 +25,7 @@ impl Case {
             options: Vec::new(),
             config: None,
             environment: BTreeMap::new(),
+            offered: &[],
             folder: folder.path().to_owned(),
             random: || 7,
             now: || DateTime::UNIX_EPOCH,

@@ -51,12 +51,14 @@ fn main() -> ExitCode {
         environment: variables
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
+        offered: &[],
         folder: concat!(env!("CARGO_MANIFEST_DIR"), "/examples/greeter").into(),
         random: || 4,
         now: chrono::DateTime::default,
         tell: |how| eprintln!("{how}"),
     };
-    let catalogue = Catalogue::new(&[settings_spring::PROFILE, ROWS]).owning("greeter.");
+    let catalogue = Catalogue::new(&[settings_spring::PROFILE, settings_spring::FILES, ROWS])
+        .owning("greeter.");
     let service = Service { catalogue, config_server: None, read };
     let loaded = match load(&service, &inputs, Occasion::Start) {
         Ok(loaded) => loaded,

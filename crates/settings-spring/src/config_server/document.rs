@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalogue::Catalogue;
+use crate::json;
 use crate::layers::{Entry, Layer, Origin};
 
 /// The settings of an application under its profiles.
@@ -36,14 +37,17 @@ struct Property {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
-    version: Option<String>,
+    #[serde(default)]
+    version: Value,
     property_sources: Vec<AnsweredSource>,
 }
 
 #[derive(Deserialize)]
 struct AnsweredSource {
-    name: String,
-    source: BTreeMap<String, Value>,
+    #[serde(default)]
+    name: Value,
+    #[serde(default)]
+    source: Option<BTreeMap<String, Value>>,
 }
 
 impl Document {
@@ -53,17 +57,12 @@ impl Document {
             let (what, line, column) = (error.classify(), error.line(), error.column());
             format!("{what:?} error in line {line}, column {column}")
         })?;
-        let sources = answer.property_sources.into_iter().map(|source| {
-            let entries: Option<BTreeMap<_, _>> = source
-                .source
-                .into_iter()
-                .map(|(name, value)| Some((name, property(value)?)))
-                .collect();
-            let entries = entries.ok_or("a value in it is neither a text nor a number")?;
-            Ok(Source { name: source.name, entries })
+        let sources = answer.property_sources.into_iter().map(|AnsweredSource { name, source }| {
+            let entries = source.unwrap_or_default().into_iter().flat_map(properties).collect();
+            Source { name: name.as_str().unwrap_or("a source without a name").to_owned(), entries }
         });
-        let sources: Result<_, &str> = sources.collect();
-        Ok(Self { version: answer.version, sources: sources? })
+        let version = answer.version.as_str().map(str::to_owned);
+        Ok(Self { version, sources: sources.collect() })
     }
 
     /// Whether the server has no settings of the application.
@@ -90,24 +89,23 @@ impl Source {
     }
 }
 
-/// A plain value, or an object of a value and its origin (`line:column`).
-fn property(value: Value) -> Option<Property> {
-    let Value::Object(mut members) = value else {
-        return Some(Property { text: text(value)?, line: None });
+/// The properties of a member: a value, or an object of a value and its origin (`line:column`). A list
+/// or another object has several; a null has none, so that a lower source counts.
+fn properties((name, value): (String, Value)) -> Vec<(String, Property)> {
+    let (value, line) = match value {
+        Value::Object(mut members) if members.len() == 2 && members.contains_key("origin") => {
+            let origin = members.get("origin").and_then(Value::as_str);
+            let line = origin.and_then(|origin| origin.split(':').next()?.parse().ok());
+            match members.remove("value") {
+                Some(value) => (value, line),
+                None => (Value::Object(members), None),
+            }
+        }
+        value => (value, None),
     };
-    let origin = members.get("origin").and_then(Value::as_str);
-    let line = origin.and_then(|origin| origin.split(':').next()?.parse().ok());
-    Some(Property { text: text(members.remove("value")?)?, line })
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null => Some(String::new()),
-        Value::Array(_) | Value::Object(_) => None,
-    }
+    let mut values = Vec::new();
+    json::flatten(name, value, &mut values);
+    values.into_iter().map(|(name, text)| (name, Property { text, line })).collect()
 }
 
 #[cfg(test)]
@@ -139,8 +137,7 @@ mod tests {
             [
                 "a.b=2.5 config server: https://******@git/r.git/second.yml:3",
                 "a.b=1 config server: first.yml; a.l[0]=x config server: first.yml; a.l[1]=y \
-                 config server: first.yml; n= config server: first.yml; t=true config server: \
-                 first.yml"
+                 config server: first.yml; t=true config server: first.yml"
             ]
         );
         assert_eq!(document.version.as_deref(), Some("c0ffee"));
@@ -161,13 +158,27 @@ mod tests {
             r#"{"pl4nted": 1}"#,
             r#"{"propertySources": null}"#,
             r#"{"propertySources": ["pl4nted"]}"#,
-            r#"{"propertySources": [{"name": "n", "source": {"pl4nted": ["pl4nted"]}}]}"#,
-            r#"{"propertySources": [{"name": "n", "source": {"a": {"origin": "1:1"}}}]}"#,
+            r#"{"propertySources": [{"name": "n", "source": "pl4nted"}]}"#,
             r#"{"propertySources": [{"name": "n", "source": {"a": "pl4nted"#,
         ] {
             let Err(said) = Document::parse(wrong.as_bytes()) else { panic!("{wrong}") };
             assert!(!said.contains("pl4nted"), "{said}");
         }
+    }
+
+    #[test]
+    fn lists_objects_nulls_and_what_is_not_known_are_taken_as_spring_takes_them() {
+        let document = Document::parse(
+            br#"{"version": 7, "new": {"x": []}, "propertySources": [
+                  {"source": {"a": [1, {"b": null, "c": "x"}], "d": {"e": {"f": true}}, "g": null,
+                    "h": {"value": ["y"], "origin": "3:1"}, "i": {"origin": "1:1", "k": 2}, "l": []}},
+                  {"name": null, "source": null, "new": 1}]}"#,
+        )
+        .unwrap();
+        let [_, entries] = &shown(&document, false)[..] else { panic!("two") };
+        let entries = entries.replace(" config server: a source without a name", "");
+        assert_eq!(entries, "a[0]=1; a[1].c=x; d.e.f=true; h[0]=y:3; i.k=2; i.origin=1:1; l=");
+        assert_eq!(document.version, None);
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Server {
         values::http_url(text)?;
         let mut url = Url::parse(text).map_err(|_| Fault::SHAPE)?;
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(Fault::because("parameters in the URL of a config server are not known"));
+            let reason = "the URL of a config server has parameters in spring.config.import alone";
+            return Err(Fault::because(reason));
         }
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let username = decoded(url.username());

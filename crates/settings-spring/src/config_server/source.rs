@@ -9,28 +9,20 @@ use std::time::Duration;
 use reqwest::header::HeaderName;
 use secrecy::SecretString;
 
+use super::import::{Import, import};
+use super::retry::{Retry, attempts, multiplier, pause};
 use super::server::Server;
 use crate::catalogue::{Key, keys};
 use crate::inputs::Inputs;
-use crate::layers::Origin;
-use crate::profiles::PROFILES;
-use crate::reader::{Reader, complete};
-use crate::values::{self, Fault, Read, list, optional};
-
-const MILLISECOND: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_hours(1);
+use crate::locations::ServerImport;
+use crate::reader::{Reader, Scope, complete};
+use crate::values::{self, list, optional};
 
 keys! {
     pub ROWS;
     ENABLED: bool = "spring.cloud.config.enabled", "true", Plain,
         "true or false",
         "Whether anything is imported from config servers at all.", values::flag;
-    pub(crate) IMPORT: Vec<Import> = "spring.config.import", "", Url,
-        "configserver: with or without an http:// or https:// URL, and with or without optional: \
-         before it; several with commas between them",
-        "The config servers that further settings come from; any other import must be optional, and \
-         is left out.",
-        imports;
     pub(crate) URI: Vec<Server> = "spring.cloud.config.uri", "http://localhost:8888", Url,
         "http:// or https:// URLs with commas between them",
         "The config servers for an import that names none; the next one is asked when one fails.",
@@ -77,19 +69,19 @@ keys! {
     RETRY_ATTEMPTS: u32 = "spring.cloud.config.retry.max-attempts", "6", Plain,
         "a whole number from 1 to 1000",
         "How often a start that needs a config server asks for its answer.",
-        |text| values::number(text, 1..=1_000);
+        attempts;
     RETRY_INITIAL: Duration = "spring.cloud.config.retry.initial-interval", "1000ms", Plain,
         "a duration from 1ms to 1h",
         "The pause after the first attempt.",
-        |text| values::duration(text, MILLISECOND..=HOUR);
+        pause;
     RETRY_MULTIPLIER: f64 = "spring.cloud.config.retry.multiplier", "1.1", Plain,
         "a number from 1 to 10",
         "How many times as long each further pause is.",
-        |text| values::number(text, 1.0..=10.0);
+        multiplier;
     RETRY_MAX: Duration = "spring.cloud.config.retry.max-interval", "2000ms", Plain,
         "a duration from 1ms to 1h",
         "The longest pause.",
-        |text| values::duration(text, MILLISECOND..=HOUR);
+        pause;
     DISCOVERY: bool = "spring.cloud.config.discovery.enabled", "false", Plain,
         "true or false",
         "Whether the config servers are looked up in Eureka instead.", values::flag;
@@ -120,8 +112,6 @@ pub type LookUp = Box<dyn Fn(&str) -> Result<Vec<Server>, String>>;
 pub(crate) struct Source {
     /// What to import; empty for nothing. A later import wins.
     pub(crate) imports: Vec<Import>,
-    /// Where the imports were set.
-    pub(super) origin: Origin,
     /// The servers for an import without an address.
     pub(super) servers: Vec<Server>,
     /// The name under which servers are looked up instead, and the look-up.
@@ -139,13 +129,11 @@ pub(crate) struct Source {
     pub(super) copies: PathBuf,
 }
 
-/// One import from a config server.
-#[derive(Debug, Clone)]
-pub(crate) struct Import {
-    /// Whether the start goes on without it.
-    pub(super) optional: bool,
-    /// The server; `None` for the configured ones.
-    pub(super) server: Option<Server>,
+/// What is to be imported, and for which profiles.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) servers: &'a [ServerImport],
+    pub(crate) profiles: &'a [String],
 }
 
 /// What a server is asked for.
@@ -171,31 +159,21 @@ pub(super) struct Caller {
     pub(super) headers: BTreeMap<String, SecretString>,
 }
 
-/// How often to ask, and the pauses in between.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Retry {
-    /// All attempts, the first included.
-    pub(super) attempts: u32,
-    /// The pause after the first attempt.
-    pub(super) first_pause: Duration,
-    /// How many times as long each further pause is.
-    pub(super) multiplier: f64,
-    /// The longest pause.
-    pub(super) longest_pause: Duration,
-}
-
 impl Source {
     /// Reads the client's keys with `own`. `beside` reads what other parts of the service use, too:
     /// they report what is wrong with it.
     pub(crate) fn read(
         with: &ConfigServer,
+        wanted: Wanted<'_>,
         own: &mut Reader<'_>,
         beside: &mut Reader<'_>,
-        inputs: &Inputs,
+        scope: Scope<'_>,
     ) -> Option<Self> {
         let enabled = own.read(&ENABLED);
-        let imports = own.read(&IMPORT);
-        let origin = own.origin(&IMPORT);
+        let imports = wanted.servers.iter().map(import);
+        let imports: Vec<_> = imports
+            .filter_map(|read| read.map_err(|wrong| own.problems.push(wrong)).ok())
+            .collect();
         let servers = own.read(&URI);
         let name = own.read(&NAME);
         let profile = own.read(&PROFILE);
@@ -219,17 +197,15 @@ impl Source {
         let service = own.read(&SERVICE_ID);
         let copies = own.read(with.copies);
         let application = beside.read(with.name);
-        let active = beside.read(&PROFILES);
         let registry = if by_registry? {
-            let look_up = (with.registry)(beside, inputs)?;
+            let look_up = (with.registry)(beside, scope.inputs)?;
             Some((service?, look_up.map_err(|reason| own.refuse(&DISCOVERY, &reason)).ok()?))
         } else {
             None
         };
-        let profile = profile?.unwrap_or(profiles(&active?));
+        let profile = profile?.unwrap_or_else(|| wanted.profiles.join(","));
         Some(Self {
-            imports: imports.filter(|_| enabled != Some(false)).or(enabled.map(|_| Vec::new()))?,
-            origin,
+            imports: if enabled? { imports } else { Vec::new() },
             servers: servers?,
             registry,
             question: Question { application: name?.or(application)?, profile, labels: labels? },
@@ -244,10 +220,6 @@ impl Source {
     }
 }
 
-fn profiles(active: &[String]) -> String {
-    if active.is_empty() { "default".to_owned() } else { active.join(",") }
-}
-
 fn headers(from: &mut Reader<'_>) -> Option<BTreeMap<String, SecretString>> {
     let headers = from.family(&HEADERS)?;
     let mut names = headers.keys();
@@ -258,74 +230,10 @@ fn headers(from: &mut Reader<'_>) -> Option<BTreeMap<String, SecretString>> {
     Some(headers)
 }
 
-/// Any other import must be optional, and is left out.
-fn imports(text: &str) -> Read<Vec<Import>> {
-    Ok(list(text, import)?.into_iter().flatten().collect())
-}
-
-fn import(text: &str) -> Read<Option<Import>> {
-    let (optional, location) = match text.strip_prefix("optional:") {
-        Some(location) => (true, location),
-        None => (false, text),
-    };
-    let Some(uri) = location.strip_prefix("configserver:") else {
-        let reason = "only imports from a config server are known";
-        return if optional { Ok(None) } else { Err(Fault::because(reason)) };
-    };
-    Ok(Some(Import { optional, server: values::optional(uri, Server::parse)? }))
-}
-
 /// As in the path of a request.
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.application, self.profile)?;
         if self.labels.is_empty() { Ok(()) } else { write!(f, "/{}", self.labels.join(",")) }
-    }
-}
-
-impl Retry {
-    /// The pause after an attempt, the first of which is 1; `None` after the last.
-    pub(super) fn pause(&self, attempt: u32) -> Option<Duration> {
-        let grown = |times: u32| {
-            let factor = self.multiplier.powi(i32::try_from(times).unwrap_or(i32::MAX));
-            // What overflows is longer than the longest pause.
-            let pause = Duration::try_from_secs_f64(self.first_pause.as_secs_f64() * factor);
-            pause.unwrap_or(Duration::MAX).min(self.longest_pause)
-        };
-        (attempt < self.attempts).then(|| grown(attempt.saturating_sub(1)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn imports_are_read_as_spring_writes_them() {
-        let import_of = |text| import(text).unwrap().unwrap();
-        let with_server = import_of("optional:configserver:http://u:p@h:8888/");
-        assert!(with_server.optional);
-        assert_eq!(with_server.server.unwrap().to_string(), "http://h:8888");
-        let plain = import_of("configserver:");
-        assert!(!plain.optional && plain.server.is_none());
-        assert!(imports("optional:file:./x.properties").unwrap().is_empty());
-        assert!(import("file:./x.properties").is_err());
-        assert!(import("configserver:h:8888").is_err());
-    }
-
-    #[test]
-    fn pauses_grow_as_springs_do() {
-        let retry = Retry {
-            attempts: 6,
-            first_pause: Duration::from_secs(1),
-            multiplier: 1.1,
-            longest_pause: Duration::from_millis(1_400),
-        };
-        let pauses: Vec<_> = (1..=6).map(|n| retry.pause(n).map(|p| p.as_millis())).collect();
-        assert_eq!(pauses, [Some(1_000), Some(1_100), Some(1_210), Some(1_331), Some(1_400), None]);
-        assert_eq!(
-            Retry { attempts: u32::MAX, ..retry }.pause(u32::MAX - 1),
-            Some(retry.longest_pause)
-        );
     }
 }

@@ -143,7 +143,7 @@ mod tests {
         let text = "a=1\n#---\nspring.config.activate.on-profile=prod\na=2\n";
         let documents = parse(text, "f").unwrap();
         assert_eq!(documents.len(), 2);
-        assert!(!documents[1].applies(&[]));
+        assert!(!documents[1].applies(crate::files::Circumstances::default()));
         assert_eq!(documents[1].entries[0].value, "2");
     }
 }

@@ -195,8 +195,8 @@ mod tests {
     fn documents_are_separated() {
         let text = "a: 1\n---\nspring:\n  config:\n    activate:\n      on-profile: prod\na: 2\n---\n# nothing\n";
         let documents = parse(text, "f").unwrap();
-        assert!(documents[0].applies(&[]));
-        assert!(!documents[1].applies(&[]));
+        assert!(documents[0].applies(crate::files::Circumstances::default()));
+        assert!(!documents[1].applies(crate::files::Circumstances::default()));
         assert!(parse("", "f").unwrap().iter().all(|d| d.entries.is_empty()));
     }
 

@@ -12,7 +12,7 @@ use chrono::DateTime;
 use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, Fault, Read, list, optional};
 use settings_spring::{
-    CONFIG_SERVER, Catalogue, ConfigServer, Effective, Inputs, LoadError, LookUp, Occasion,
+    CONFIG_SERVER, Catalogue, ConfigServer, Effective, FILES, Inputs, LoadError, LookUp, Occasion,
     PROFILE, PROFILES, Reader, Server, Service, complete, keys, load,
 };
 use tempfile::TempDir;
@@ -68,7 +68,7 @@ pub(crate) struct Shop {
 pub(crate) type Loaded = settings_spring::Loaded<Shop>;
 
 pub(crate) static SERVICE: LazyLock<Service<Shop>> = LazyLock::new(|| Service {
-    catalogue: Catalogue::new(&[PROFILE, ROWS, CONFIG_SERVER])
+    catalogue: Catalogue::new(&[PROFILE, ROWS, FILES, CONFIG_SERVER])
         .owning("shop.")
         .local("shop.config.")
         .alias("DATABASE_URL", "spring.datasource.url")
@@ -143,6 +143,7 @@ impl Case {
             options: Vec::new(),
             config: None,
             environment: BTreeMap::new(),
+            offered: &[("shop.machine-name", || Some("box".to_owned()))],
             folder: folder.path().to_owned(),
             random: || 7,
             now: || DateTime::UNIX_EPOCH,
