@@ -136,6 +136,38 @@ fn the_settings_are_printed_without_secrets() {
 }
 
 #[test]
+fn values_that_a_platform_mounts_and_what_it_says_of_the_machine_are_read() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spring.datasource.password"), format!("{PLANTED}\n"))
+        .unwrap();
+    std::fs::write(folder.path().join("order.currencies"), "EUR,USD\n").unwrap();
+    let tree = format!("configtree:{}/", folder.path().display());
+    let environment = [
+        ("SPRING_CONFIG_IMPORT", tree.as_str()),
+        ("SPRING_APPLICATION_JSON", r#"{"server": {"port": 9001}}"#),
+        (
+            "EUREKA_INSTANCE_INSTANCEID",
+            "${spring.cloud.client.hostname}/${spring.cloud.client.ip-address}",
+        ),
+        // Of other services in a shared environment; blank ones are unset.
+        ("ORDER_SERVICE_URL", PLANTED),
+        ("ORDER_MAX_IN_FLIGHT", ""),
+    ];
+    let output = run(&["config", "--json"], &environment);
+    assert!(output.status.success(), "{}", err(&output));
+    let all: Value = serde_json::from_str(&out(&output)).unwrap();
+    let value = |key: &str| all.get(key).unwrap().get("value").unwrap().as_str().unwrap();
+    assert_eq!(value("spring.datasource.password"), "******");
+    assert_eq!((value("order.currencies"), value("order.max-in-flight")), ("EUR,USD", "512"));
+    assert_eq!(value("server.port"), "9001");
+    let (name, address) = value("eureka.instance.instance-id").split_once('/').unwrap();
+    assert!(!name.is_empty() && address.parse::<std::net::Ipv4Addr>().is_ok(), "{name} {address}");
+    let warned = err(&output);
+    assert!(warned.contains("ignored: environment variable ORDER_SERVICE_URL"), "{warned}");
+    assert!(!warned.contains(PLANTED) && !out(&output).contains(PLANTED), "{warned}");
+}
+
+#[test]
 fn a_port_that_is_taken_ends_it_with_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -122,9 +122,15 @@ impl Catalogue {
             families: rows.iter().filter_map(|row| row.family()).collect(),
             rows,
             prefix: "",
-            local: ["spring.config.", "spring.cloud.config.", "spring.profiles."]
-                .map(folded)
-                .into(),
+            local: [
+                "spring.config.",
+                "spring.cloud.config.",
+                "spring.profiles.",
+                "spring.application.json",
+                "spring.main.cloud-platform",
+            ]
+            .map(folded)
+            .into(),
             aliases: Vec::new(),
             without_effect: &[],
             is_harmless: |_| false,

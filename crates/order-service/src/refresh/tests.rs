@@ -89,6 +89,29 @@ fn told(changes: &[Change]) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn imported_files_and_config_trees_are_read_again() {
+    let case = Case::new("");
+    case.file("spring.config.import=file:./more.yml,configtree:./tree/\n");
+    assert!(case.refresher.now().await.is_err(), "neither is there");
+    let write = |name: &str, text: &str| {
+        let path = case.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("more.yml", "order.currencies: [USD, EUR]\n");
+    write("tree/order.max-in-flight", "7\n");
+    let done = case.refresher.now().await.unwrap();
+    assert_eq!(
+        told(&done.applied),
+        [r#"order.currencies: "USD" -> "USD,EUR""#, r#"order.max-in-flight: "512" -> "7""#]
+    );
+    assert!(case.takes("EUR"));
+    write("more.yml", "order.currencies: [USD, none]\n");
+    let said = case.refresher.now().await.unwrap_err().to_string();
+    assert!(said.contains("(more.yml:1)") && case.takes("EUR"), "{said}");
+}
+
+#[tokio::test]
 async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
     let start = "spring.datasource.password=one\neureka.instance.instance-id=x:${random.uuid}\n";
     let case = Case::new(start);
