@@ -165,6 +165,7 @@ fn a_config_tree_gives_a_key_for_each_file() {
     let main = case.folder.path().join("trees/main");
     symlink("..2026", main.join("..data")).unwrap();
     symlink("..data/server.port", main.join("server.port")).unwrap();
+    symlink("nothing", main.join("dangling")).unwrap();
     fs::write(main.join("unrelated.bin"), vec![0xff; 2 << 20]).unwrap();
     let loaded = case.loaded();
     let settings = &loaded.settings;

@@ -3,10 +3,11 @@
 //! which `${` is plain text. Names that begin with a dot (`..data`) are the platform's own.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::layers::{Entry, Layer, Origin};
+use crate::problems::Problem;
 
 /// The largest file that is read, in bytes: what Kubernetes keeps in a secret at most.
 const LARGEST: u64 = 1024 * 1024;
@@ -23,19 +24,25 @@ pub(crate) struct Tree {
 
 impl Tree {
     /// Reads the folder `path` below `root`. Origins show `path`.
-    pub(crate) fn read(root: &Path, path: &Path) -> io::Result<Self> {
+    pub(crate) fn read(root: &Path, path: &Path) -> Result<Self, Problem> {
         let mut tree = Self::default();
         tree.folder(&root.join(path), path, "", MAX_DEPTH)?;
         Ok(tree)
     }
 
-    fn folder(&mut self, full: &Path, shown: &Path, prefix: &str, depth: u8) -> io::Result<()> {
+    fn folder(
+        &mut self,
+        full: &Path,
+        shown: &Path,
+        prefix: &str,
+        depth: u8,
+    ) -> Result<(), Problem> {
         let Some(depth) = depth.checked_sub(1) else {
             return Ok(());
         };
-        let mut names = fs::read_dir(full)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect::<io::Result<Vec<_>>>()?;
+        let entries = fs::read_dir(full).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|error| unreadable(shown, &error))?;
+        let mut names: Vec<_> = entries.iter().map(fs::DirEntry::file_name).collect();
         names.sort();
         for name in names {
             let (full, shown) = (full.join(&name), shown.join(&name));
@@ -44,19 +51,29 @@ impl Tree {
                 continue;
             }
             let key = if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}") };
-            let metadata = fs::metadata(&full)?;
+            let metadata = match fs::metadata(&full) {
+                Ok(metadata) => metadata,
+                // The platform has just replaced it, or it is a link to nothing.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable(&shown, &error)),
+            };
             if metadata.is_dir() {
                 self.folder(&full, &shown, &key, depth)?;
             } else if metadata.len() > LARGEST {
                 self.too_large.push(shown.display().to_string());
             } else if metadata.is_file() {
-                let value = without_line_end(super::text(&fs::read(&full)?)).replace("${", "\\${");
+                let bytes = fs::read(&full).map_err(|error| unreadable(&shown, &error))?;
+                let value = without_line_end(super::text(&bytes)).replace("${", "\\${");
                 let origin = Origin::File { path: shown.display().to_string(), line: 1 };
                 self.entries.push(Entry { name: key, value, origin });
             }
         }
         Ok(())
     }
+}
+
+fn unreadable(shown: &Path, error: &io::Error) -> Problem {
+    Problem::new(shown.display().to_string(), None, format!("cannot be read: {error}"))
 }
 
 /// As in Spring, the line end of a single line is not a part of the value.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Asked, KINDS, Source, Walk};
-use crate::files::{self, Document, SettingsFile, Tree};
+use crate::files::{self, Document, Malformed, SettingsFile, Tree};
 use crate::locations::{At, Folders, IMPORT, Part};
 use crate::problems::Problem;
 
@@ -92,18 +92,17 @@ impl Walk<'_> {
         let full = self.scope.inputs.folder.join(folder);
         let is_new = self.seen.insert(full.canonicalize().unwrap_or(full));
         is_new.then_some(())?;
-        let shown = folder.display();
-        let wrong = |complaint: String| Problem::new(shown.to_string(), None, complaint);
         let tree = Tree::read(&self.scope.inputs.folder, folder);
-        let documents = tree.map_err(|error| wrong(format!("cannot be read: {error}"))).and_then(
-            |Tree { entries, too_large }| {
-                let left_out = too_large
-                    .iter()
-                    .map(|file| format!("{file} is too large for a value, and left out"));
-                self.found.warnings.extend(left_out);
-                Document::new(entries).map_err(|malformed| wrong(malformed.reason))
-            },
-        );
+        let documents = tree.and_then(|Tree { entries, too_large }| {
+            let left_out = too_large
+                .iter()
+                .map(|file| format!("{file} is too large for a value, and left out"));
+            self.found.warnings.extend(left_out);
+            let wrong = |malformed: Malformed| {
+                Problem::new(folder.display().to_string(), None, malformed.reason)
+            };
+            Document::new(entries).map_err(wrong)
+        });
         let document = documents.map_err(|problem| self.problems.push(problem)).ok()?;
         Some(Source { documents: vec![document], folder: folder.to_owned() })
     }
