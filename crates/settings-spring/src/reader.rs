@@ -87,7 +87,11 @@ impl<'a> Reader<'a> {
             Some(Ranked { entry, .. }) => (entry.value.as_str(), entry.origin.clone()),
             None => (row.default, Origin::Default),
         };
-        let found = self.scope(row).found(row, row.name.into(), raw, origin);
+        let scope = self.scope(row);
+        let mut found = scope.found(row, row.name.into(), raw, origin);
+        if found.as_ref().is_ok_and(|found| found.is_unset(row)) {
+            found = scope.found(row, row.name.into(), row.default, Origin::Default);
+        }
         self.parsed(key, found)
     }
 
@@ -215,6 +219,13 @@ impl Effective {
 }
 
 impl Found {
+    /// Whether it stands for no value: as in Spring, a blank number is none, and a null in YAML is
+    /// blank. A blank URL or secret is a mistake, because nothing can take its place.
+    fn is_unset(&self, row: &Row) -> bool {
+        let is_blank = self.text.trim().is_empty() && !(row.is_value)(&self.text);
+        is_blank && self.exposure == Exposure::Plain
+    }
+
     fn effective(self, row: &'static Row, catalogue: &Catalogue) -> Effective {
         let value = match self.exposure {
             Exposure::Secret if !self.text.is_empty() => HIDDEN.to_owned(),

@@ -242,6 +242,20 @@ fn a_blank_variable_is_unset() {
 }
 
 #[test]
+fn a_blank_value_that_cannot_be_one_leaves_the_default() {
+    let case = Case::new()
+        .file("application.yml", "server:\n  port:\nshop:\n  request-budget: ~\n  topic: ''\n")
+        .option("shop.max-in-flight", "${nowhere:}");
+    let loaded = case.loaded();
+    let settings = &loaded.settings;
+    assert_eq!((settings.port, settings.max_in_flight), (8080, 512));
+    assert_eq!((settings.topic.as_str(), settings.budget.as_secs()), ("orders", 1));
+    assert_eq!(effective(&loaded, "server.port").origin.to_string(), "default");
+    // A higher source takes a value away, as in Spring.
+    assert_eq!(case.file("application.toml", "[server]\nport = 81\n").port(), 8080);
+}
+
+#[test]
 fn values_of_other_components_need_no_placeholders_that_can_be_replaced() {
     let case = Case::new().local("foo.a=${nowhere}\nfoo.b=${open\nfoo.c=${random.int(x)}\n");
     assert_eq!(case.loaded().warnings, [""; 0]);

@@ -157,6 +157,27 @@ fn local_settings_above_and_below_it_keep_their_rank() {
 }
 
 #[test]
+fn groups_and_parameters_reach_the_server_and_its_nulls_leave_the_defaults() {
+    let app = App::shared();
+    app.file(".yml", "order:\n  body-deadline:\n  request-budget: ~\nforeign: [{a: ~}, {b: []}]\n");
+    app.file("-db.yml", "order.max-in-flight: 7\n");
+    let folder = fresh_folder();
+    let local = "spring.profiles:\n  active: prod\n  group.prod: db\n";
+    std::fs::write(folder.join("application.yml"), local).unwrap();
+    let import = format!("configserver:{}?fail-fast=true&max-attempts=2", app.server);
+    let output = run(&folder, &["config", "--json"], &app.options(&import));
+    assert!(output.status.success(), "{}", err(&output));
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = ["order.max-in-flight", "order.body-deadline", "order.request-budget"];
+    assert_eq!(keys.map(|key| all[key]["value"].as_str().unwrap()), ["7", "10s", "1200ms"]);
+    assert_eq!(all["spring.profiles.active"]["value"], "prod,db");
+    let output = run(&folder, &["config"], &app.options(&format!("{import}&retries=1")));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("there is no parameter retries"), "{}", err(&output));
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
 fn a_broken_value_stops_the_start_and_is_named_with_its_source() {
     let app = App::shared();
     app.file(
