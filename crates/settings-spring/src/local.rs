@@ -51,7 +51,8 @@ impl Local {
 
         // What is wrong is reported by the second walk, which finds everything that the first one does.
         let detected = platform::detected(&inputs.environment);
-        let mut now = Circumstances { profiles: None, platform: detected };
+        let named = Reader::new(scope, &above).read(&PLATFORM).flatten();
+        let mut now = Circumstances { profiles: None, platform: named.or(detected) };
         local.found = Walk::new(scope, &places, now).run(&mut Vec::new());
         let merged = local.merged(&[], catalogue);
         let mut reader = Reader::new(Scope { merged: &merged, ..scope }, &merged);

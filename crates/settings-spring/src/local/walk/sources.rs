@@ -41,23 +41,22 @@ impl Walk<'_> {
                 self.wrong(asked, "a config server stands by itself, without a ; beside it");
                 Vec::new()
             }
-            At::Unknown(kind) if part.optional => {
-                let Asked { key, origin, shown } = asked;
-                self.found.warnings.push(format!(
-                    "{key} = {shown:?} ({origin}) is left out: nothing is imported from {kind} here"
-                ));
-                Vec::new()
-            }
             At::Unknown(kind) => {
-                self.wrong(
-                    asked,
-                    &format!(
-                        "nothing is imported from {kind} here; must be {}",
-                        IMPORT.row.allowed
-                    ),
-                );
+                self.unknown(kind, part.optional, asked);
                 Vec::new()
             }
+        }
+    }
+
+    /// What is not known may hold what the service needs: it is left out only where that is allowed.
+    fn unknown(&mut self, kind: &str, optional: bool, asked: &Asked<'_>) {
+        let complaint = format!("nothing is imported from {kind} here");
+        if optional {
+            let Asked { key, origin, shown } = asked;
+            let warning = format!("{key} = {shown:?} ({origin}) is left out: {complaint}");
+            self.found.warnings.push(warning);
+        } else {
+            self.wrong(asked, &format!("{complaint}; must be {}", IMPORT.row.allowed));
         }
     }
 
