@@ -79,6 +79,19 @@ fn an_imported_file_has_variants_for_profiles() {
 }
 
 #[test]
+fn a_profile_s_file_imports_above_itself() {
+    let case = Case::new()
+        .option("spring.profiles.active", "eu,prod")
+        .file("application-eu.yml", "spring.config.import: file:a.yml,file:b.yml\nshop.topic: eu\n")
+        .file("a.yml", "shop.topic: a\nserver.port: 1\nshop.max-in-flight: 1\n")
+        .file("a-prod.yml", "shop.topic: a-prod\nserver.port: 2\n")
+        .file("b.yml", "shop.topic: b\n")
+        .file("application-prod.yml", "shop.max-in-flight: 9\n");
+    assert_eq!(told(&case), ("b".into(), 2));
+    assert_eq!(case.loaded().settings.max_in_flight, 9, "a later profile ranks above");
+}
+
+#[test]
 fn documents_for_profiles_and_imported_files_import_as_well() {
     let case = Case::new()
         .file(
