@@ -12,8 +12,8 @@ mod metrics;
 mod traces;
 
 pub use ambient::{Ambient, Service};
-pub use logs::{Format, Levels, Log, LogError, LogSettings};
-pub use metrics::{Kind, METRICS, Metric, Metrics, MetricsError};
+pub use logs::{Format, Levels, Log, LogError, LogSettings, Logger};
+pub use metrics::{Family, Kind, METRICS, Measured, Metric, Metrics, MetricsError, Series};
 pub use traces::{
     ExportError, Exporter, Recorder, SpanContext, SpanCounts, TraceSettings, Unsent, record,
 };

@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
-pub use levels::Levels;
+pub use levels::{Levels, Logger};
 
 use crate::ambient::{Ambient, Service};
 use crate::traces::{Recorder, TraceSpans};

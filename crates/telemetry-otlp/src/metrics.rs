@@ -3,6 +3,7 @@
 //! in its own table.
 
 mod process;
+mod snapshot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub use snapshot::{Family, Measured, Series};
 
 use process::Process;
 
@@ -97,6 +100,12 @@ impl Metrics {
         metrics::counter!("log_lines_lost_total").absolute((self.lost_lines)());
         self.process.measure((self.now)());
         self.handle.render()
+    }
+
+    /// The same as values, by their names.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Family> {
+        snapshot::families(&self.render())
     }
 
     /// Keeps samples from piling up between scrapes. Runs until it is dropped.
