@@ -10,9 +10,11 @@ use order_app::feed::Feed;
 use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::Entropy;
+use serde_json::{Map, Value};
 
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
+use crate::site::Site;
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -30,6 +32,12 @@ pub struct HttpSettings {
     /// Whether health shows the details of components, to every client. `None`: on the management port
     /// alone.
     pub health_details: Option<bool>,
+    /// Whether health shows the components themselves.
+    pub health_components: bool,
+    /// Whose word is taken for the address under which a client has reached the service.
+    pub proxies: Proxies,
+    /// Which answers are compressed; `None`: none.
+    pub compression: Option<Compression>,
     /// The share, 0 to 1, of the traces that begin here and are recorded. A client's trace is recorded
     /// when the client says so. `None`: no trace is recorded.
     pub sampling: Option<f64>,
@@ -44,20 +52,43 @@ impl Default for HttpSettings {
             workers: None,
             shutdown_timeout: Duration::from_secs(20),
             health_details: None,
+            health_components: true,
+            proxies: Proxies::Ignored,
+            compression: None,
             sampling: None,
         }
     }
 }
 
-/// What `/actuator/info` says of the process.
-#[derive(Debug, Clone)]
+/// Whose `Forwarded` and `X-Forwarded-*` headers are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies {
+    /// No one's.
+    Ignored,
+    /// Those of peers in private networks, as Tomcat does.
+    Internal,
+    /// Those of every peer.
+    Any,
+}
+
+/// Which answers are compressed, for clients that accept it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compression {
+    /// Those of these content types,
+    pub types: Vec<String>,
+    /// with this many bytes at least.
+    pub least: usize,
+}
+
+/// What the process says of itself.
+#[derive(Debug, Clone, Default)]
 pub struct About {
     /// `spring.application.name`.
     pub name: String,
     /// The version of the build.
     pub version: String,
-    /// The commit it was built from, when known.
-    pub commit: Option<String>,
+    /// What `/actuator/info` answers.
+    pub info: Map<String, Value>,
 }
 
 /// Everything the server works with.
@@ -71,7 +102,7 @@ pub struct Http {
     pub entropy: Arc<dyn Entropy>,
     /// Where the process stands.
     pub lifecycle: Lifecycle,
-    /// What `/actuator/info` says.
+    /// What the process says of itself.
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
@@ -88,16 +119,18 @@ pub struct Http {
 /// What all workers share.
 pub(crate) struct App {
     pub(crate) http: Http,
+    pub(crate) site: Site,
     pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) in_flight_gauge: Gauge,
     pub(crate) readiness: Readiness,
 }
 
 impl App {
-    pub(crate) fn new(http: Http, in_flight_gauge: Gauge) -> web::Data<Self> {
+    pub(crate) fn new(http: Http, site: Site, in_flight_gauge: Gauge) -> web::Data<Self> {
         web::Data::new(Self {
             in_flight: Arc::clone(&http.in_flight),
             http,
+            site,
             in_flight_gauge,
             readiness: Readiness::default(),
         })

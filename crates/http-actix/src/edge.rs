@@ -1,13 +1,18 @@
 //! The edge: what every request passes on its way in and out. Limits, the trace, draining, panics, the
-//! headers that every answer has, the access log and the metrics. It knows no route.
+//! headers that every answer has, the addresses in them, compression, the access log and the metrics. It knows
+//! no route.
 
+mod address;
+mod compression;
 mod limits;
+mod origins;
 mod permits;
 mod record;
 mod trace;
 mod unread;
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Instant;
@@ -16,11 +21,11 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 use order_domain::OrderId;
 use tracing::{Instrument as _, Span};
@@ -28,6 +33,8 @@ use tracing::{Instrument as _, Span};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
+pub(crate) use address::Address;
+use address::Forwarded;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
@@ -44,6 +51,8 @@ struct Exchange {
     /// Its step of the trace.
     step: Span,
     body: RequestBody,
+    /// The address of the client.
+    client: Option<IpAddr>,
     /// Whether the client offered another protocol.
     offers_upgrade: bool,
     started: Instant,
@@ -59,15 +68,18 @@ pub(crate) struct Route(Rc<Noted>);
 #[derive(Default)]
 struct Noted {
     pattern: Cell<Option<&'static str>>,
+    /// Whether orchestrators and scrapers ask it all the time.
+    is_watch: Cell<bool>,
     /// The order that the request is about.
     order: Cell<Option<i64>>,
 }
 
 impl Route {
     /// Notes the pattern of the route on which a request has come, and the order in its path.
-    pub(crate) fn note(request: &ServiceRequest, pattern: &'static str) {
+    pub(crate) fn note(request: &ServiceRequest, pattern: &'static str, is_watch: bool) {
         if let Some(route) = request.extensions().get::<Self>() {
             route.0.pattern.set(Some(pattern));
+            route.0.is_watch.set(is_watch);
             let id = request.match_info().get("id").and_then(|id| id.parse::<OrderId>().ok());
             route.0.order.set(id.map(OrderId::get));
         }
@@ -91,7 +103,9 @@ pub(crate) async fn answer(
 ) -> Result<ServiceResponse, Error> {
     let exchange = Exchange::begin(&app, &mut request);
     let permit = permits::enter(&app, &exchange.method, &exchange.path);
-    let refused = limits::check(&request).or_else(|| permit.as_ref().err().copied().map(refused));
+    let refused = limits::check(&request)
+        .or_else(|| origins::check(&request, &app))
+        .or_else(|| permit.as_ref().err().copied().map(refused));
     if let Ok(Some(permit)) = permit {
         request.extensions_mut().insert(permit);
     }
@@ -105,7 +119,10 @@ pub(crate) async fn answer(
     let guarded = guarded.catch_unwind().instrument(exchange.step.clone());
     match guarded.instrument(span.clone()).await {
         Ok(Ok(answered)) => {
-            let (request, response) = answered.into_parts();
+            let (request, mut response) = answered.into_parts();
+            exchange.route.note_new(&response);
+            refer(&request, &app, &mut response);
+            let response = compression::compressed(&request, &app, response);
             let response = span.in_scope(|| exchange.finish(&app, response));
             Ok(ServiceResponse::new(request, response))
         }
@@ -126,6 +143,8 @@ impl Exchange {
         let trace = Trace::of(request.headers(), &*app.http.entropy, sampling);
         let step = trace.step();
         let body = RequestBody::take(request);
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let client = Forwarded::of(request.headers(), peer, app.http.settings.proxies).client;
         request.extensions_mut().insert(trace.clone());
         request.extensions_mut().insert(body.clone());
         let route = Route::default();
@@ -137,6 +156,7 @@ impl Exchange {
             trace,
             step,
             body,
+            client,
             offers_upgrade: request.head().upgrade(),
             started: Instant::now(),
             is_recorded: Cell::new(false),
@@ -180,7 +200,6 @@ impl Exchange {
             // The framework closes such a connection, but would answer `connection: upgrade`.
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
-        self.route.note_new(&response);
         record::answered(self, response.status(), code);
         self.is_recorded.set(true);
         self.body.close_if_unread(response)
@@ -192,6 +211,23 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.is_recorded.get() {
             record::given_up(self);
+        }
+    }
+}
+
+/// Endpoints write `Location` and `Link` as by default; clients get the paths under which they reach this port.
+fn refer(request: &HttpRequest, app: &App, response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = location.and_then(|path| address::reference(request, app, path));
+    let link = headers.get(LINK).and_then(|value| value.to_str().ok());
+    let link = link.and_then(|link| link.strip_prefix('<')?.split_once('>'));
+    let link = link.and_then(|(path, rest)| {
+        Some(format!("<{}>{rest}", address::reference(request, app, path)?))
+    });
+    for (name, value) in [(LOCATION, location), (LINK, link)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
         }
     }
 }

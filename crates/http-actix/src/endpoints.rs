@@ -4,6 +4,10 @@
 
 pub(crate) mod actuator;
 pub(crate) mod documents;
+pub(crate) mod health;
+pub(crate) mod home;
+pub(crate) mod loggers;
+pub(crate) mod metrics;
 pub(crate) mod operations;
 pub(crate) mod orders;
 pub(crate) mod refresh;

@@ -1,4 +1,4 @@
-//! The health of the process and of its peers. How it is written is in `endpoints/actuator.rs`.
+//! The health of the process and of its peers. How it is written is in `endpoints/health.rs`.
 
 use std::time::{Duration, Instant};
 

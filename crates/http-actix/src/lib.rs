@@ -7,7 +7,7 @@
 //! `body`, and the use case. It leaves as a body or as a
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! The files import one way. At the bottom are `app`, `health`, `lifecycle`, `management` (state) and
+//! The files import one way. At the bottom are `app`, `health`, `lifecycle`, `management` (state), `site` (paths) and
 //! `schema` (values and parameters in the OpenAPI document); then `problem`, `body`, `edge`, `request`,
 //! `endpoints`; on top `document`, `routes` and `server`.
 //!
@@ -32,12 +32,17 @@ mod request;
 mod routes;
 mod schema;
 mod server;
+mod site;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use app::{About, Http, HttpSettings};
+pub use app::{About, Compression, Http, HttpSettings, Proxies};
 pub use body::operations;
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};
 pub use lifecycle::{Lifecycle, Phase};
-pub use management::{Management, Refresh, RefreshRefused, Refreshed};
+pub use management::{
+    Logger, Loggers, Management, Measured, Meter, Meters, Refresh, RefreshRefused, Refreshed,
+    Series,
+};
 pub use server::{listen, serve, serve_management};
+pub use site::{Access, Actuator, Endpoint, Site};

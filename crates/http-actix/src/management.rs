@@ -2,6 +2,7 @@
 //! the main one, with the actuator of the main port, and with the operations that change something,
 //! which the main port has not. The port's address decides which machines can reach it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,6 +15,72 @@ pub struct Management {
     pub refresh: Option<Arc<dyn Refresh>>,
     /// The operations on events; without them, their routes answer 404.
     pub operations: Option<Operations>,
+    /// The levels of the log; without them, their routes answer 404.
+    pub loggers: Option<Arc<dyn Loggers>>,
+    /// The metrics one by one; without them, their routes answer 404.
+    pub metrics: Option<Arc<dyn Meters>>,
+}
+
+/// The levels of the log. Levels are written as in Spring (`DEBUG`), in upper case.
+pub trait Loggers: Send + Sync {
+    /// All loggers, the root first.
+    fn all(&self) -> Vec<Logger>;
+    /// Changes a level while the process runs; `None` gives the logger the level of the one around it.
+    /// Returns whether there is such a level.
+    fn change(&self, name: &str, level: Option<&str>) -> bool;
+}
+
+/// A logger and its level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logger {
+    /// Its name; `ROOT` for all others.
+    pub name: String,
+    /// The level that is set for it.
+    pub configured: Option<String>,
+    /// The level that applies to it.
+    pub effective: String,
+}
+
+/// The metrics at this moment.
+pub trait Meters: Send + Sync {
+    /// All metrics.
+    fn all(&self) -> Vec<Meter>;
+}
+
+/// A metric with all its series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meter {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub about: String,
+    /// Its series, one for each set of tags.
+    pub series: Vec<Series>,
+}
+
+/// The value of a metric for one set of tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The tags, by their names.
+    pub tags: BTreeMap<String, String>,
+    /// The value.
+    pub value: Measured,
+}
+
+/// A value, by the kind of its metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// It only grows.
+    Counter(f64),
+    /// It goes up and down.
+    Gauge(f64),
+    /// Samples: how many there were, and what they come to.
+    Samples {
+        /// How many there were.
+        count: f64,
+        /// What they come to.
+        total: f64,
+    },
 }
 
 /// Reads the settings again while the process runs.

@@ -15,6 +15,7 @@ use tokio::net::TcpSocket;
 use crate::app::{App, Http, HttpSettings};
 use crate::endpoints::documents::Documents;
 use crate::management::Management;
+use crate::site::Site;
 use crate::{document, edge, routes};
 
 /// How long an idle connection is kept: longer than the usual load balancer's 60 s, so that the
@@ -47,12 +48,12 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
+pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<Server> {
     let documents = web::Data::new(Documents::new(document::of_orders, &http.events_topic));
-    let app = App::new(http, metrics::gauge!("http_server_requests_in_flight"));
-    run(&app, listener, move |config| {
+    let app = App::new(http, site, metrics::gauge!("http_server_requests_in_flight"));
+    run(&app, listener, move |site, config| {
         config.app_data(documents.clone());
-        routes::configure(config);
+        routes::configure(config, site);
     })
 }
 
@@ -65,6 +66,7 @@ pub fn serve(http: Http, listener: TcpListener) -> std::io::Result<Server> {
 pub fn serve_management(
     mut http: Http,
     management: Management,
+    site: Site,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
     // The limits and the counters of the main port are about its load alone.
@@ -79,9 +81,9 @@ pub fn serve_management(
     let render = |_: &_| document::management_openapi_json();
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
     let management = web::Data::new(management);
-    run(&App::new(http, Gauge::noop()), listener, move |config| {
+    run(&App::new(http, site, Gauge::noop()), listener, move |site, config| {
         config.app_data(documents.clone()).app_data(management.clone());
-        routes::configure_management(config);
+        routes::configure_management(config, site);
     })
 }
 
@@ -89,14 +91,14 @@ pub fn serve_management(
 fn run(
     app: &web::Data<App>,
     listener: TcpListener,
-    configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    configure: impl Fn(&Site, &mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
     let (app, settings) = (app.clone(), app.http.settings.clone());
     let server = HttpServer::new(move || {
-        let edge_app = app.clone();
+        let (edge_app, site) = (app.clone(), &app.site);
         ActixApp::new()
             .app_data(app.clone())
-            .configure(configure.clone())
+            .configure(|config| configure(site, config))
             .wrap(from_fn(move |request, next| edge::answer(edge_app.clone(), request, next)))
     });
     let server = match settings.workers {

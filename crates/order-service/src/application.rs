@@ -2,6 +2,7 @@
 //! [`Application::run_until_stopped`] serves and stops. What has to happen before the service is
 //! ready is in `application/start.rs`, the order of the stop in `application/stop.rs`.
 
+mod actuator;
 mod background;
 pub(crate) mod broker;
 mod http;
@@ -71,9 +72,8 @@ impl Application {
     pub(crate) fn build(begun: Begun, runtime_of_relay: &Handle) -> anyhow::Result<Self> {
         let Begun { inputs, loaded, telemetry, started } = begun;
         let settings = loaded.settings.clone();
-        let listener = http::listen(settings.listen, "server.address, server.port")?;
-        let address = listener.local_addr()?;
-        let operators = http::listen_for_operators(settings.management)?;
+        let ports = http::Ports::take(&settings)?;
+        let address = ports.main.local_addr()?;
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 
@@ -81,8 +81,7 @@ impl Application {
         let orders = use_cases::orders(&settings, &stores);
         let operations = Operations::new(use_cases::operations(&settings, &stores));
         let feed = use_cases::feed(&settings, &stores);
-        let pages = operators.as_ref().and_then(|listener| http::pages(listener, address));
-        let peers = Peers::new(&settings, address, pages)?;
+        let peers = Peers::new(&settings, address, &ports.pages)?;
         let (ready, is_ready) = oneshot::channel();
         let new_positions = WakeUp::default();
         let relay = relay::ports(&stores, peers.broker.as_ref());
@@ -91,15 +90,15 @@ impl Application {
 
         let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings));
         let stop = Live::new(settings.stop);
-        let holders = Holders::new(telemetry.levels, &orders, &limits, &stop);
+        let holders = Holders::new(telemetry.levels.clone(), &orders, &limits, &stop);
         let refresher = Refresher::new(inputs, loaded, holders);
-        let sources = Sources {
+        let sources = Arc::new(Sources {
             orders: orders.stats(),
             peers: peers.clone(),
             database: Arc::clone(&stores.database),
             feed: feed.clone(),
             spans: exporter.as_ref().map(Exporter::counts),
-        };
+        });
         let http = Http {
             orders: orders.clone(),
             feed: feed.clone(),
@@ -110,15 +109,16 @@ impl Application {
             dependencies: peers.components(&refresher),
             events_topic: settings.events_topic.clone(),
             in_flight: Arc::default(),
-            scrape: sources.scrape(telemetry.metrics.clone()),
+            scrape: sources.scrape(&telemetry.metrics),
         };
         let in_flight = Arc::clone(&http.in_flight);
         let offered = Management {
             refresh: Some(Arc::new(refresher.clone())),
             operations: Some(operations.clone()),
+            loggers: Some(Arc::new(actuator::Loggers(telemetry.levels))),
+            metrics: Some(Arc::new(actuator::Meters(sources.values(&telemetry.metrics)))),
         };
-        let operators = http::serve_operators(operators, &http, offered)?;
-        let server = http_actix::serve(http, listener).context("the HTTP server does not start")?;
+        let (server, operators) = ports.serve(http, offered)?;
 
         let mut beside = JoinSet::new();
         beside.spawn(telemetry.metrics.keep_up());

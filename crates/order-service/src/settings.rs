@@ -3,8 +3,10 @@
 
 mod config;
 mod currencies;
+mod endpoints;
 mod eureka;
 mod events;
+mod info;
 mod kafka;
 mod logging;
 mod management;
@@ -26,9 +28,10 @@ use settings_spring::{
 use telemetry_otlp::LogSettings;
 
 pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
+pub use info::Info;
 pub use kafka::Kafka;
-pub use management::Management;
-pub use server::Requests;
+pub use management::{Management, ManagementPort};
+pub use server::{Requests, Web};
 pub use settings_spring::{Inputs, LoadError, Occasion};
 pub use stop::Stop;
 pub use storage::{Database, Storage};
@@ -50,6 +53,8 @@ pub struct Settings {
     pub stop: Stop,
     /// How requests are served.
     pub requests: Requests,
+    /// How the service is reached, and how it answers.
+    pub web: Web,
     /// Where orders are kept.
     pub storage: Storage,
     /// Which currencies are accepted.
@@ -64,11 +69,13 @@ pub struct Settings {
     pub eureka: Eureka,
     /// How often the settings are read again; `None` is never.
     pub refresh_interval: Option<Duration>,
-    /// The management port.
+    /// Where the actuator is, and what of it.
     pub management: Management,
     /// Whether health tells more of a component than its status, on any port; `None` tells it on the
     /// management port.
     pub health_details: Option<bool>,
+    /// What the process tells of itself.
+    pub info: Info,
     /// How traces are recorded.
     pub tracing: Tracing,
 }
@@ -109,6 +116,9 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         CONFIG_SERVER,
         config::ROWS,
         management::ROWS,
+        endpoints::ROWS,
+        endpoints::ACCESS,
+        info::ROWS,
         tracing::ROWS,
     ])
     .owning("order.")
@@ -149,6 +159,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         profiles: from.read(&PROFILES),
         stop: stop::read(from),
         requests: server::requests(from),
+        web: server::web(from),
         storage: storage::read(from, requests),
         currencies: currencies::read(from),
         events_topic: from.read(&events::TOPIC),
@@ -156,8 +167,9 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         kafka: kafka::read(from, events_topic.as_deref()),
         eureka: eureka::read(from),
         refresh_interval: from.read(&config::REFRESH),
-        management: management::read(from),
+        management: management::read(from, listen),
         health_details: from.read(&management::HEALTH_DETAILS),
+        info: info::read(from),
         tracing: tracing::read(from),
     })
 }

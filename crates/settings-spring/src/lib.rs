@@ -36,6 +36,7 @@ pub use inputs::{Inputs, Offered};
 pub use layers::Origin;
 pub use load::{LoadError, Loaded, Service, load};
 pub use locations::ROWS as FILES;
+pub use mask::sounds_secret;
 pub use problems::{Problem, Problems};
 pub use profiles::{PROFILES, ROWS as PROFILE};
 pub use reader::{Effective, Reader};

@@ -56,7 +56,8 @@ fn secret_parameter(text: &str, is_harmless: IsHarmless) -> Option<usize> {
 }
 
 /// Whether a name sounds as if its value were secret. It may be the name of any key or variable.
-pub(crate) fn sounds_secret(name: &str) -> bool {
+#[must_use]
+pub fn sounds_secret(name: &str) -> bool {
     const SIGNS: &str = "password passwd passphrase secret token credential jaas apikey \
                          privatekey keypem keystorekey userinfo";
     const SEGMENTS: &[&str] = &["pass", "pw", "pwd"];

@@ -34,6 +34,8 @@ const WRITE: &[Code] = &[
     Code::IdempotencyKeyReused,
     Code::OutcomeUnknown,
 ];
+/// What an operation that changes something on the management port may answer beside that.
+const OPERATE: &[Code] = &[Code::CrossSiteRequest];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
 /// What a change of an order may answer beside that.
@@ -49,14 +51,17 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "changeStatus" => vec![ANY, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
         "streamEvents" => vec![ANY, &[Code::EventsPurged]],
         "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
-        "refresh" => vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]],
+        "refresh" => {
+            vec![ANY, OPERATE, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
+        }
         "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => vec![ANY],
         "getParkedOrder" => vec![ANY, &[Code::OrderNotParked]],
-        "redriveOrder" => vec![ANY, &[Code::OrderNotParked, Code::OutcomeUnknown]],
-        "redriveAllOrders" => vec![ANY, &[Code::OutcomeUnknown]],
-        "skipEvent" => vec![ANY, BODY, SKIP],
-        "startReplay" => vec![ANY, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
-        "getReplay" | "cancelReplay" => vec![ANY, &[Code::ReplayNotFound]],
+        "redriveOrder" => vec![ANY, OPERATE, &[Code::OrderNotParked, Code::OutcomeUnknown]],
+        "redriveAllOrders" => vec![ANY, OPERATE, &[Code::OutcomeUnknown]],
+        "skipEvent" => vec![ANY, OPERATE, BODY, SKIP],
+        "startReplay" => vec![ANY, OPERATE, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
+        "getReplay" => vec![ANY, &[Code::ReplayNotFound]],
+        "cancelReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }
 }

@@ -28,11 +28,10 @@ pub(super) fn enter(
     method: &Method,
     path: &str,
 ) -> Result<Option<Permit>, Code> {
-    if path.starts_with("/actuator") {
+    if app.site.is_watched(path) {
         return Ok(None);
     }
-    let is_order = path == "/orders" || path.starts_with("/orders/");
-    if is_order && app.http.lifecycle.is_draining() {
+    if app.site.is_of_orders(path) && app.http.lifecycle.is_draining() {
         return Err(Code::Draining);
     }
     if matches!(*method, Method::POST | Method::PUT) {

@@ -37,6 +37,7 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
         route,
         status = status.as_u16(),
         code = code.map(Code::as_str),
+        client.address = exchange.client.map(tracing::field::display),
         duration_ms = took.as_secs_f64() * 1_000.0,
         order.id = exchange.route.0.order.get(),
         trace_id = exchange.trace.id.as_str(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use crate::app::App;
+use crate::edge::Address;
 use crate::problem::{Code, Problem};
 
 /// Swagger UI sets styles of its own; everything must come from here.
@@ -35,7 +36,8 @@ impl Documents {
     /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
     pub(crate) fn new(render: fn(&Currencies) -> String, topic: &str) -> Self {
         // By default the page would send the document's address to a validator outside.
-        let page = Config::from("/openapi.json").validator_url("none");
+        // Relative, because a proxy may put a path in front of ours.
+        let page = Config::from("../openapi.json").validator_url("none");
         let schema = |schema: &Value| Bytes::from(format!("{schema:#}"));
         Self {
             openapi: Mutex::default(),
@@ -61,8 +63,29 @@ impl Documents {
 }
 
 /// `GET /openapi.json`.
-pub(crate) async fn openapi(app: web::Data<App>, all: web::Data<Documents>) -> HttpResponse {
-    json("application/json", &all.openapi(app.http.orders.currencies()))
+pub(crate) async fn openapi(
+    request: HttpRequest,
+    app: web::Data<App>,
+    all: web::Data<Documents>,
+) -> HttpResponse {
+    let document = all.openapi(app.http.orders.currencies());
+    json("application/json", &as_reached(&request, &app, document))
+}
+
+/// The document with the paths under which this client reaches the port.
+fn as_reached(request: &HttpRequest, app: &App, document: Bytes) -> Bytes {
+    let address = Address::of(request, app);
+    let is_by_default = |path: &str| app.site.below_root(path).as_deref() == Some(path);
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(&document) else { return document };
+    let Some(Value::Object(paths)) = members.get_mut("paths") else { return document };
+    if address.root().is_empty() && paths.keys().all(|path| is_by_default(path)) {
+        return document;
+    }
+    let served = std::mem::take(paths).into_iter();
+    paths.extend(served.filter_map(|(path, item)| Some((app.site.below_root(&path)?, item))));
+    let root = if address.root().is_empty() { "/" } else { address.root() };
+    members.insert("servers".to_owned(), serde_json::json!([{"url": root}]));
+    serde_json::to_string_pretty(&members).map_or(document, Bytes::from)
 }
 
 /// `GET /asyncapi.json`.

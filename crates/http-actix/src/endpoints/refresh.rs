@@ -1,5 +1,4 @@
-//! The actuator of the management port beside that of the main one: its links, and the refresh of
-//! the settings.
+//! `POST /actuator/refresh`: reads the settings again.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -10,24 +9,6 @@ use super::actuator;
 use crate::management::{Management, Refreshed};
 use crate::problem::{Code, Problem};
 use crate::request::Query;
-
-/// What there is to see and do about events.
-const EVENTS: &[(&str, &str)] = &[
-    ("events", "/events"),
-    ("events-parked", "/events/parked"),
-    ("events-parked-orderId", "/events/parked/{orderId}"),
-    ("events-skipped", "/events/skipped"),
-    ("events-replays", "/events/replays"),
-    ("events-replays-replayId", "/events/replays/{replayId}"),
-];
-
-/// `GET /actuator`.
-pub(crate) async fn links(request: HttpRequest, management: web::Data<Management>) -> HttpResponse {
-    let refresh = management.refresh.as_ref().map(|_| ("refresh", "/refresh"));
-    let events = management.operations.as_ref().map(|_| EVENTS).into_iter().flatten();
-    let more: Vec<_> = refresh.into_iter().chain(events.copied()).collect();
-    actuator::linked(&request, &more)
-}
 
 /// Read the settings again
 ///

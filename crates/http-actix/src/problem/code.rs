@@ -42,6 +42,7 @@ codes! {
     OrderNotParked NOT_FOUND "order_not_parked" "The order is not parked";
     ReplayNotFound NOT_FOUND "replay_not_found" "There is no such replay";
     NotFound NOT_FOUND "not_found" "There is nothing here";
+    CrossSiteRequest FORBIDDEN "cross_site_request" "The request comes from a page of another site";
     MethodNotAllowed METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here";
     RequestTimeout REQUEST_TIMEOUT "request_timeout" "The request came too slowly";
     InvalidTransition CONFLICT "invalid_transition" "The order's status forbids it";
@@ -76,6 +77,7 @@ codes! {
 impl Code {
     /// Those that only the management port answers.
     pub(crate) const OF_MANAGEMENT: &'static [Self] = &[
+        Self::CrossSiteRequest,
         Self::OrderNotParked,
         Self::ReplayNotFound,
         Self::AnotherEventWaits,

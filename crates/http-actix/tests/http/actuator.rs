@@ -1,11 +1,11 @@
 //! Health in Spring Boot's shapes.
 
-use http_actix::{HttpSettings, Lifecycle, Phase};
+use http_actix::{HttpSettings, Lifecycle, Phase, Site};
 use order_app::ports::StoreError;
 use order_testkit::{InMemoryStore, Method};
 use serde_json::json;
 
-use crate::support::Service;
+use crate::support::{Service, usual};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ready_instance_is_up() {
@@ -31,6 +31,7 @@ async fn the_links_lead_to_the_address_that_was_asked() {
     let expected = json!({
         "self": {"href": "http://orders/actuator", "templated": false},
         "health": {"href": "http://orders/actuator/health", "templated": false},
+        "health-path": {"href": "http://orders/actuator/health/{component}", "templated": true},
         "info": {"href": "http://orders/actuator/info", "templated": false},
         "prometheus": {"href": "http://orders/actuator/prometheus", "templated": false},
     });
@@ -38,11 +39,79 @@ async fn the_links_lead_to_the_address_that_was_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn info_tells_of_the_build_and_the_commit() {
+async fn info_tells_what_the_process_tells_of_itself() {
     let info = Service::start().call("GET", "/actuator/info").await.json();
-    assert_eq!(info["app"]["name"], "order-service");
-    assert_eq!(info["build"]["version"], "1.2.3");
-    assert_eq!(info["git"]["commit"]["id"], "c0ffee");
+    assert_eq!(info, json!({"app": {"team": "shop"}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_component_of_health_has_a_page() {
+    let service = Service::start();
+    let (up, down) = ((200, json!({"status": "UP"})), (503, json!({"status": "DOWN"})));
+    for (path, expected) in [
+        ("db", &up),
+        ("livenessState", &up),
+        ("readinessState", &up),
+        ("eureka", &up),
+        ("kafka", &down),
+        ("readiness/db", &up),
+        ("liveness/livenessState", &up),
+        ("dependencies/kafka", &down),
+    ] {
+        let target = format!("/actuator/health/{path}");
+        let reply = service.call("GET", &target).await;
+        assert_eq!((reply.status, reply.json()), *expected, "{path}");
+        assert_eq!(service.call("HEAD", &target).await.status, expected.0, "{path}");
+    }
+    for path in ["diskSpace", "DB", "readiness/kafka", "none/db", "readiness/db/x", "db/"] {
+        let reply = service.call("GET", &format!("/actuator/health/{path}")).await;
+        assert_eq!(reply.code(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn components_that_are_not_shown_have_no_pages() {
+    let settings = HttpSettings { health_components: false, ..HttpSettings::default() };
+    let service = Service::with_settings(settings);
+    let health = service.call("GET", "/actuator/health/readiness").await;
+    assert_eq!((health.status, health.json()), (200, json!({"status": "UP"})));
+    assert_eq!(service.call("GET", "/actuator/health/db").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_on_the_main_port_when_they_are_asked_for() {
+    let service = Service::at(Site::main("").with_probes(true), HttpSettings::default());
+    for target in ["/livez", "/readyz"] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(service.call(method, target).await.status, 200, "{target}");
+        }
+        assert_eq!(Service::start().call("GET", target).await.status, 404, "{target}");
+    }
+    service.lifecycle.advance(Phase::Draining);
+    assert_eq!(service.call("GET", "/livez").await.status, 200);
+    assert_eq!(service.call("GET", "/readyz").await.status, 503);
+    assert_eq!(service.call("GET", "/actuator/health").await.status, 404);
+    assert_eq!(service.call("GET", "/actuator").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_page_says_what_this_is_and_where_to_go_on() {
+    let service = Service::at(usual(), HttpSettings::default());
+    let home = service.call("GET", "/").await;
+    assert_eq!((home.status, home.header("content-type")), (200, Some("application/json")));
+    let home = home.json();
+    assert_eq!((&home["name"], &home["version"]), (&json!("order-service"), &json!("1.2.3")));
+    let links = home["_links"].as_object().unwrap();
+    assert_eq!(links["customerOrders"]["href"], "http://orders/orders/customer/{customerId}");
+    for (name, link) in links.iter().filter(|(_, link)| link["templated"] == false) {
+        let target = link["href"].as_str().unwrap().strip_prefix("http://orders").unwrap();
+        // Orders are placed there.
+        let expected = if name == "orders" { 405 } else { 200 };
+        if name != "events" {
+            assert_eq!(service.call("GET", target).await.status, expected, "{name}");
+        }
+    }
+    assert_eq!(service.call("HEAD", "/").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

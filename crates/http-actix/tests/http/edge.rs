@@ -30,7 +30,8 @@ async fn a_wrong_method_is_told_the_right_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_path_is_not_found() {
     let service = Service::start();
-    for target in ["/", "/nothing", "/orders/1/lines", "/orders/", "/actuator/env", "/docs/none.js"]
+    for target in
+        ["//", "/nothing", "/orders/1/lines", "/orders/", "/actuator/env", "/docs/none.js"]
     {
         let reply = service.call("GET", target).await;
         assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "{target}");

@@ -5,6 +5,8 @@ mod actuator;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod edge;
@@ -20,6 +22,8 @@ mod management;
 mod operations;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod paths;
 #[cfg(test)]
 mod resets;
 #[cfg(test)]

@@ -85,7 +85,9 @@ impl Heard {
     async fn access(&self, request_id: &str) -> Line {
         loop {
             let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let found = lines.into_iter().find(|line| line["request_id"] == request_id);
+            let found = lines
+                .into_iter()
+                .find(|line| line.get("request_id").is_some_and(|id| id == request_id));
             if let Some(line) = found {
                 return line;
             }

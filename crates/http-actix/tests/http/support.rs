@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use http_actix::{
-    About, Component, Http, HttpSettings, Lifecycle, Management, Phase, Status, serve,
-    serve_management,
+    About, Actuator, Component, Endpoint, Http, HttpSettings, Lifecycle, Management, Phase, Site,
+    Status, serve, serve_management,
 };
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::OrderStore;
 use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SequentialEntropy};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -41,17 +41,29 @@ impl Service {
     }
 
     pub(crate) fn with(store: impl OrderStore + 'static, settings: HttpSettings) -> Self {
-        Self::serving(Arc::new(store), settings, serve)
+        Self::serving(Arc::new(store), settings, serve_usual)
     }
 
     /// A service with a store that the test looks into.
     pub(crate) fn on(store: Arc<InMemoryStore>) -> Self {
-        Self::serving(store, HttpSettings::default(), serve)
+        Self::serving(store, HttpSettings::default(), serve_usual)
+    }
+
+    /// A service with an empty store whose main port has these paths.
+    pub(crate) fn at(site: Site, settings: HttpSettings) -> Self {
+        let serve = |http, listener| serve(http, site, listener);
+        Self::serving(Arc::new(InMemoryStore::default()), settings, serve)
     }
 
     /// The management port of a service with an empty store.
     pub(crate) fn management(management: Management) -> Self {
-        let serve = |http, listener| serve_management(http, management, listener);
+        let site = Site::of_operators("").with(&Actuator::default(), &Endpoint::ALL);
+        Self::management_at(site, management)
+    }
+
+    /// The same with other paths.
+    pub(crate) fn management_at(site: Site, management: Management) -> Self {
+        let serve = |http, listener| serve_management(http, management, site, listener);
         Self::serving(Arc::new(InMemoryStore::default()), HttpSettings::default(), serve)
     }
 
@@ -76,7 +88,7 @@ impl Service {
             about: About {
                 name: "order-service".to_owned(),
                 version: "1.2.3".to_owned(),
-                commit: Some("c0ffee".to_owned()),
+                info: Map::from_iter([("app".to_owned(), json!({"team": "shop"}))]),
             },
             settings,
             dependencies: Arc::new(peers),
@@ -153,6 +165,15 @@ impl Drop for Service {
         // Dropping the future is enough: the command is sent when it is made.
         drop(self.handle.stop(false));
     }
+}
+
+/// The main port of a service without a management port, with the usual paths.
+pub(crate) fn usual() -> Site {
+    Site::main("").with(&Actuator::default(), &Endpoint::OF_CLIENTS)
+}
+
+fn serve_usual(http: Http, listener: TcpListener) -> std::io::Result<Server> {
+    serve(http, usual(), listener)
 }
 
 /// Two peers: one is up, one is down.

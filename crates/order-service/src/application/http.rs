@@ -1,41 +1,128 @@
-//! The two servers: requests on the main port, operators on the management port. The management
-//! port is taken at the start and closed last, so that operators can watch both.
+//! The two servers: requests on the main port, operators on the management port, and which of them has what
+//! of the actuator. The management port is taken at the start and closed last, so that operators can watch
+//! both.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http_actix::{About, Http, HttpSettings, Management, ServerHandle};
+use http_actix::{About, Endpoint, Http, HttpSettings, Management, Server, ServerHandle, Site};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::settings::{self, Settings};
+use crate::settings::{ManagementPort, Settings};
+
+/// The ports, and what each of them has.
+pub(super) struct Ports {
+    pub(super) main: TcpListener,
+    site: Site,
+    operators: Option<(TcpListener, Site)>,
+    /// The pages that the registry names.
+    pub(super) pages: Pages,
+}
+
+/// The pages that the registry names.
+pub(super) struct Pages {
+    /// The port of info and health, if it is not the main one.
+    pub(super) port: Option<u16>,
+    /// The path in front of all others on that port.
+    pub(super) root: String,
+    pub(super) home: String,
+    pub(super) info: String,
+    pub(super) health: String,
+}
 
 /// The running server for operators, if there is one.
 pub(super) struct Operators(Option<ServerHandle>);
 
+impl Ports {
+    /// Takes the ports.
+    pub(super) fn take(settings: &Settings) -> anyhow::Result<Self> {
+        let main = listen(settings.listen, "server.address, server.port")?;
+        let operators = listen_for_operators(settings)?;
+        let (address, management) = (main.local_addr()?, &settings.management);
+        let own = operators.as_ref().map(TcpListener::local_addr).transpose()?;
+        // Info and health stay where clients reach them.
+        let is_apart = own.is_some_and(|own| own.ip().is_loopback() && !address.ip().is_loopback());
+        let of_main: &[Endpoint] = match (management.port, own) {
+            (ManagementPort::None, _) => &[],
+            (_, None) => &Endpoint::OF_CLIENTS,
+            (_, Some(_)) if is_apart => &[Endpoint::Health, Endpoint::Info],
+            (_, Some(_)) => &[],
+        };
+        let site = Site::main(&settings.web.context_path)
+            .with(&management.actuator, of_main)
+            .with_probes(management.probes);
+        let of_operators =
+            Site::of_operators(&management.root).with(&management.actuator, &Endpoint::ALL);
+        let home = site.path("/").unwrap_or_else(|| "/".to_owned());
+        let pages = match own.filter(|_| !is_apart) {
+            Some(own) => Pages::on(&of_operators, &management.root, home, Some(own.port())),
+            None => Pages::on(&site, &settings.web.context_path, home, None),
+        };
+        let operators = operators.map(|listener| (listener, of_operators));
+        Ok(Self { main, site, operators, pages })
+    }
+
+    /// Serves on both. Requests do not depend on the server for operators: when it fails, it fails alone.
+    pub(super) fn serve(
+        self,
+        http: Http,
+        management: Management,
+    ) -> anyhow::Result<(Server, Operators)> {
+        let mut operators = None;
+        if let Some((listener, site)) = self.operators {
+            let server = http_actix::serve_management(http.clone(), management, site, listener)
+                .context("the management server does not start")?;
+            operators = Some(server.handle());
+            tokio::spawn(async move {
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the management server has failed");
+                }
+            });
+        }
+        let server = http_actix::serve(http, self.site, self.main)
+            .context("the HTTP server does not start")?;
+        Ok((server, Operators(operators)))
+    }
+}
+
+impl Pages {
+    fn on(site: &Site, root: &str, home: String, port: Option<u16>) -> Self {
+        // What is not served is named as Spring would name it.
+        let path = |path: &str| site.path(path).unwrap_or_else(|| format!("{root}{path}"));
+        Self {
+            port,
+            root: root.to_owned(),
+            home,
+            info: path("/actuator/info"),
+            health: path("/actuator/health"),
+        }
+    }
+}
+
 /// Takes a port. `keys` name the settings that chose it.
-pub(super) fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<TcpListener> {
+fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<TcpListener> {
     let listener = http_actix::listen(address);
     listener.with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
 /// Takes the management port, if the settings name one.
-pub(super) fn listen_for_operators(
-    settings: settings::Management,
-) -> anyhow::Result<Option<TcpListener>> {
-    let Some(port) = settings.port else { return Ok(None) };
-    let address = settings.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let management = &settings.management;
+    let Some(port) = management.own_port(settings.listen) else {
+        if management.port == ManagementPort::Own(settings.listen.port()) {
+            tracing::info!(
+                "management.server.port is the main port: there is no port for operators"
+            );
+        }
+        return Ok(None);
+    };
+    let address = management.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let keys = "management.server.address, management.server.port";
     let listener = listen(SocketAddr::new(address, port), keys)?;
     tracing::info!(address = %listener.local_addr()?, "listening for operators");
     Ok(Some(listener))
-}
-
-/// The port of the status and health pages for the registry, if it is not the main one. A management
-/// port on loopback is not named to clients from outside: the pages are on the main port as well.
-pub(super) fn pages(operators: &TcpListener, main: SocketAddr) -> Option<u16> {
-    let own = operators.local_addr().ok()?;
-    (main.ip().is_loopback() || !own.ip().is_loopback()).then_some(own.port())
 }
 
 /// The limits of the main server.
@@ -46,36 +133,38 @@ pub(super) fn limits(settings: &Settings) -> HttpSettings {
         // The budget of the stop ends before this (it is 10 minutes at most), and the log says so.
         shutdown_timeout: Duration::from_hours(1),
         health_details: settings.health_details,
+        health_components: settings.management.health_components,
+        proxies: settings.web.proxies,
+        compression: settings.web.compression.clone(),
         sampling: settings.tracing.sampling(),
         ..HttpSettings::default()
     }
 }
 
-/// What `/actuator/info` says.
+/// What the process says of itself.
 pub(super) fn about(settings: &Settings) -> About {
-    About {
-        name: settings.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("GIT_COMMIT").map(str::to_owned),
+    let (name, version) = (settings.name.clone(), env!("CARGO_PKG_VERSION").to_owned());
+    let app = json!({"name": name, "version": version});
+    let mut info = Map::from_iter([("app".to_owned(), app)]);
+    if settings.info.build {
+        let build = json!({"artifact": name, "name": name, "version": version});
+        info.insert("build".to_owned(), build);
     }
+    if let Some(commit) = option_env!("GIT_COMMIT").filter(|_| settings.info.git) {
+        info.insert("git".to_owned(), json!({"commit": {"id": commit}}));
+    }
+    merge(&mut info, &settings.info.own);
+    About { name, version, info }
 }
 
-/// Serves operators. Requests do not depend on it: when it fails, it fails alone.
-pub(super) fn serve_operators(
-    listener: Option<TcpListener>,
-    http: &Http,
-    management: Management,
-) -> anyhow::Result<Operators> {
-    let Some(listener) = listener else { return Ok(Operators(None)) };
-    let server = http_actix::serve_management(http.clone(), management, listener)
-        .context("the management server does not start")?;
-    let handle = server.handle();
-    tokio::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the management server has failed");
+/// Lays one tree over another.
+fn merge(tree: &mut Map<String, Value>, over: &Map<String, Value>) {
+    for (name, value) in over {
+        match (tree.get_mut(name), value) {
+            (Some(Value::Object(below)), Value::Object(over)) => merge(below, over),
+            _ => drop(tree.insert(name.clone(), value.clone())),
         }
-    });
-    Ok(Operators(Some(handle)))
+    }
 }
 
 impl Operators {
@@ -83,6 +172,53 @@ impl Operators {
     pub(super) async fn stop(self, end: Instant) {
         if let Some(server) = self.0 {
             let _ = timeout_at(end, server.stop(true)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::Case;
+
+    /// The pages that the registry would name, without the port itself.
+    fn pages(options: &[(&str, &str)]) -> (bool, String, String, String) {
+        let case = options.iter().fold(Case::new(), |case, (name, value)| case.option(name, value));
+        let settings = case.option("server.port", "0").loaded().settings;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let Pages { port, home, info, health, .. } = Ports::take(&settings).unwrap().pages;
+        (port.is_some(), home, info, health)
+    }
+
+    #[test]
+    fn the_registry_names_pages_that_its_readers_can_reach() {
+        let (manage, own) =
+            (("management.endpoints.web.base-path", "/manage"), ("management.server.port", "0"));
+        let everywhere = ("server.address", "0.0.0.0");
+        let shop = ("server.servlet.context-path", "/shop");
+        for (options, expected) in [
+            (&[][..], (false, "/", "/actuator/info", "/actuator/health")),
+            (&[shop, manage], (false, "/shop/", "/shop/manage/info", "/shop/manage/health")),
+            (
+                &[shop, manage, own, ("management.server.base-path", "/ops/")],
+                (true, "/shop/", "/ops/manage/info", "/ops/manage/health"),
+            ),
+            (
+                &[own, everywhere, shop],
+                (false, "/shop/", "/shop/actuator/info", "/shop/actuator/health"),
+            ),
+            (
+                &[own, everywhere, ("management.server.address", "0.0.0.0")],
+                (true, "/", "/actuator/info", "/actuator/health"),
+            ),
+            (
+                &[("management.endpoints.web.path-mapping.health", "up")],
+                (false, "/", "/actuator/info", "/actuator/up"),
+            ),
+        ] {
+            let (port, home, info, health) = pages(options);
+            assert_eq!((port, &*home, &*info, &*health), expected, "{options:?}");
         }
     }
 }

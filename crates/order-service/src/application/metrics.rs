@@ -13,7 +13,7 @@ use order_app::orders::OrderStats;
 use order_app::ports::{Backlog, Database, Deadline, EventJournal, PoolReport};
 use order_app::relay::{RelayReport, RelayStats};
 use order_domain::OrderStatus;
-use telemetry_otlp::{Metrics, SpanCounts};
+use telemetry_otlp::{Family, Metrics, SpanCounts};
 use tokio::time::sleep;
 
 use super::peers::Peers;
@@ -37,11 +37,27 @@ pub(super) struct Sources {
 
 impl Sources {
     /// What `/actuator/prometheus` answers.
-    pub(super) fn scrape(self, metrics: Metrics) -> Arc<dyn Fn() -> String + Send + Sync> {
+    pub(super) fn scrape(
+        self: &Arc<Self>,
+        metrics: &Metrics,
+    ) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let (sources, metrics) = (Arc::clone(self), metrics.clone());
         Arc::new(move || {
-            self.measure();
+            sources.measure();
             metrics.render()
         })
+    }
+
+    /// The same as values.
+    pub(super) fn values(
+        self: &Arc<Self>,
+        metrics: &Metrics,
+    ) -> impl Fn() -> Vec<Family> + Send + Sync + 'static {
+        let (sources, metrics) = (Arc::clone(self), metrics.clone());
+        move || {
+            sources.measure();
+            metrics.snapshot()
+        }
     }
 
     fn measure(&self) {

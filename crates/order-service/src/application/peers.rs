@@ -10,6 +10,7 @@ use order_app::relay::RelayStats;
 use serde_json::json;
 
 use super::broker::Broker;
+use super::http::Pages;
 use super::registry;
 use crate::refresh::Refresher;
 use crate::settings::Settings;
@@ -26,11 +27,11 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// `pages` is the port of the health pages, if they have one of their own.
+    /// `pages` are the pages that the registry names.
     pub(super) fn new(
         settings: &Settings,
         address: SocketAddr,
-        pages: Option<u16>,
+        pages: &Pages,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             broker: Broker::new(settings)?,

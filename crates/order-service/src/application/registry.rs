@@ -10,6 +10,7 @@ use http_actix::{Component, Status};
 use order_app::ports::{Clock as _, Entropy as _};
 use serde_json::json;
 
+use super::http::Pages;
 use crate::settings::{EurekaPage, Settings};
 use crate::system::{OsEntropy, SystemClock};
 
@@ -18,7 +19,7 @@ use crate::system::{OsEntropy, SystemClock};
 pub(super) fn registration(
     settings: &Settings,
     listening: SocketAddr,
-    pages: Option<u16>,
+    pages: &Pages,
 ) -> anyhow::Result<Option<Registration>> {
     let eureka = &settings.eureka;
     if !eureka.enabled || !eureka.register || eureka.servers.is_empty() {
@@ -35,7 +36,7 @@ pub(super) fn registration(
     discovery_eureka::start(asked, ambient).map(Some).context("the registry cannot be used")
 }
 
-fn instance(settings: &Settings, listening: SocketAddr, pages: Option<u16>) -> InstanceSettings {
+fn instance(settings: &Settings, listening: SocketAddr, pages: &Pages) -> InstanceSettings {
     let said = &settings.eureka.instance;
     let app = said.app.as_ref().unwrap_or(&settings.name);
     InstanceSettings {
@@ -48,21 +49,23 @@ fn instance(settings: &Settings, listening: SocketAddr, pages: Option<u16>) -> I
         secure_port_enabled: said.ports.secure_enabled,
         virtual_host_name: said.virtual_host_name.clone(),
         secure_virtual_host_name: said.secure_virtual_host_name.clone(),
-        home_page: page(&said.home_page),
-        status_page: page(&said.status_page),
-        health_check: page(&said.health_check),
+        home_page: page(&said.home_page, "", &pages.home),
+        status_page: page(&said.status_page, &pages.root, &pages.info),
+        health_check: page(&said.health_check, &pages.root, &pages.health),
         renewal_seconds: said.renewal_seconds,
         expiration_seconds: said.expiration_seconds,
         metadata: said.metadata.clone(),
-        management_port: pages,
+        management_port: pages.port,
         ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening.port()))
     }
 }
 
-fn page(said: &EurekaPage) -> Page {
-    match &said.url {
-        Some(url) => Page::Url(url.clone()),
-        None => Page::Path(said.path.clone()),
+/// As in Spring, a path that is set is below the root of its port, but for the home page.
+fn page(said: &EurekaPage, root: &str, usual: &str) -> Page {
+    match (&said.url, &said.path) {
+        (Some(url), _) => Page::Url(url.clone()),
+        (None, Some(path)) => Page::Path(format!("{root}/{}", path.trim_start_matches('/'))),
+        (None, None) => Page::Path(usual.to_owned()),
     }
 }
 
@@ -80,4 +83,24 @@ pub(super) fn component(registration: &Registration) -> Component {
         "forSeconds": state.since.elapsed().as_secs(),
     });
     Component { name: "eureka", status, details }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_set_is_below_the_root_of_its_port() {
+        let said = |url: Option<&str>, path: Option<&str>| EurekaPage {
+            url: url.map(str::to_owned),
+            path: path.map(str::to_owned),
+        };
+        let path = |path: &str| Page::Path(path.to_owned());
+        let usual = "/shop/actuator/health";
+        assert_eq!(page(&said(None, None), "/shop", usual), path(usual));
+        assert_eq!(page(&said(None, Some("/up")), "/shop", usual), path("/shop/up"));
+        assert_eq!(page(&said(None, Some("up")), "", usual), path("/up"));
+        let url = Page::Url("https://x".to_owned());
+        assert_eq!(page(&said(Some("https://x"), Some("/up")), "/shop", usual), url);
+    }
 }

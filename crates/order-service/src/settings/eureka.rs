@@ -61,18 +61,23 @@ keys! {
     HOME_URL: Option<String> = "eureka.instance.home-page-url", "", Url, "a URL",
         "The address of the home page, where it is not a path of this instance.",
         |text| optional(text, values::text);
-    HOME_PATH: String = "eureka.instance.home-page-url-path", "/", Plain, "a path",
-        "The path of the home page.", values::text;
+    HOME_PATH: Option<String> = "eureka.instance.home-page-url-path", "", Plain, "a path",
+        "The path of the home page; that of the service unless set.",
+        |text| optional(text, values::text);
     STATUS_URL: Option<String> = "eureka.instance.status-page-url", "", Url, "a URL",
         "The address of the status page, where it is not a path of this instance.",
         |text| optional(text, values::text);
-    STATUS_PATH: String = "eureka.instance.status-page-url-path", "/actuator/info", Plain, "a path",
-        "The path of the status page.", values::text;
+    STATUS_PATH: Option<String> = "eureka.instance.status-page-url-path", "", Plain,
+        "a path below server.servlet.context-path or management.server.base-path",
+        "The path of the status page; that of /actuator/info unless set.",
+        |text| optional(text, values::text);
     HEALTH_URL: Option<String> = "eureka.instance.health-check-url", "", Url, "a URL",
         "The address of the health check, where it is not a path of this instance.",
         |text| optional(text, values::text);
-    HEALTH_PATH: String = "eureka.instance.health-check-url-path", "/actuator/health", Plain,
-        "a path", "The path of the health check.", values::text;
+    HEALTH_PATH: Option<String> = "eureka.instance.health-check-url-path", "", Plain,
+        "a path below server.servlet.context-path or management.server.base-path",
+        "The path of the health check; that of /actuator/health unless set.",
+        |text| optional(text, values::text);
     RENEWAL: u32 = "eureka.instance.lease-renewal-interval-in-seconds", "30", Plain,
         "a whole number from 1 to 3600", "How often this instance says that it is alive.",
         |text| values::number(text, 1..=3_600);
@@ -152,8 +157,8 @@ pub struct EurekaPorts {
 pub struct EurekaPage {
     /// Its address; `None` for a path of this instance.
     pub url: Option<String>,
-    /// The path of this instance.
-    pub path: String,
+    /// The path of this instance; `None` is where the service has such a page.
+    pub path: Option<String>,
 }
 
 impl Eureka {
@@ -207,7 +212,7 @@ fn instance(from: &mut Reader<'_>) -> Option<EurekaInstance> {
 fn page(
     from: &mut Reader<'_>,
     url: &'static Key<Option<String>>,
-    path: &'static Key<String>,
+    path: &'static Key<Option<String>>,
 ) -> Option<EurekaPage> {
     complete!(EurekaPage { url: from.read(url), path: from.read(path) })
 }

@@ -1,8 +1,11 @@
-//! Where requests are taken, how many at once, and how long each may take; and the service's name.
+//! Where requests are taken, below which path, how many at once, and how long each may take; which answers
+//! are compressed; whose word is taken for a client's address; and the service's name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use http_actix::{Compression, Proxies};
+use settings_spring::values::{Fault, Read, list};
 use settings_spring::{Reader, complete, keys, values};
 
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -14,6 +17,13 @@ keys! {
         "Where requests are taken.", values::address;
     PORT: u16 = "server.port", "8082", Plain, "a port from 0 to 65535; 0 takes any free one",
         "The port on which requests are taken.", values::port;
+    pub(super) CONTEXT_PATH: String = "server.servlet.context-path", "", Plain,
+        "a path such as /shop; / is the same as none",
+        "The path in front of every path of the main port.", path;
+    PROXIES: Proxies = "server.forward-headers-strategy", "none", Plain,
+        "none; native, which believes peers in private networks; or framework, which believes every peer",
+        "Whether Forwarded and X-Forwarded-* say under which address a client has reached the service.",
+        proxies;
     pub(super) NAME: String = "spring.application.name", "order-service", Plain, "a name",
         "The name of this service in logs, in /actuator/info and with its peers.", values::text;
 }
@@ -36,6 +46,14 @@ keys! {
     BODY_DEADLINE: Duration = "order.body-deadline", "10s", Plain, "a duration from 100ms to 5m",
         "How long a client may take to send a request's body.",
         |text| values::duration(text, SHORTEST..=Duration::from_mins(5));
+    COMPRESS: bool = "server.compression.enabled", "false", Plain, "true or false",
+        "Whether answers are compressed with gzip for clients that accept it.", values::flag;
+    COMPRESSED_TYPES: Vec<String> = "server.compression.mime-types",
+        "text/html,text/xml,text/plain,text/css,text/javascript,application/javascript,application/json,application/xml,application/cloudevents-batch+json",
+        Plain, "content types with commas between them", "The content types that are compressed.",
+        |text| list(text, content_type);
+    COMPRESSED_SIZE: usize = "server.compression.min-response-size", "2KB", Plain,
+        "a size up to 1GB, such as 2KB", "How large an answer must be to be compressed.", size;
 }
 
 /// How requests are served.
@@ -49,6 +67,17 @@ pub struct Requests {
     pub body_deadline: Duration,
     /// How many clients may listen to events at once.
     pub max_streams: u32,
+}
+
+/// How the service is reached, and how it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    /// The path in front of every path of the main port; empty for none.
+    pub context_path: String,
+    /// Whose word is taken for a client's address.
+    pub proxies: Proxies,
+    /// Which answers are compressed; `None`: none.
+    pub compression: Option<Compression>,
 }
 
 impl Requests {
@@ -71,4 +100,102 @@ pub(super) fn requests(from: &mut Reader<'_>) -> Option<Requests> {
         body_deadline: from.read(&BODY_DEADLINE),
         max_streams: from.read(&MAX_STREAMS),
     })
+}
+
+pub(super) fn web(from: &mut Reader<'_>) -> Option<Web> {
+    let compress = from.read(&COMPRESS);
+    let compression = complete!(Compression {
+        types: from.read(&COMPRESSED_TYPES),
+        least: from.read(&COMPRESSED_SIZE),
+    });
+    complete!(Web {
+        context_path: from.read(&CONTEXT_PATH),
+        proxies: from.read(&PROXIES),
+        compression: compress.zip(compression).map(|(on, compression)| on.then_some(compression)),
+    })
+}
+
+/// A path without a slash at its end: empty, or segments of plain characters.
+pub(super) fn path(text: &str) -> Read<String> {
+    let text = text.trim();
+    let path = text.strip_suffix('/').unwrap_or(text);
+    match path.strip_prefix('/') {
+        None if path.is_empty() => Ok(String::new()),
+        Some(segments) if segments.split('/').all(is_segment) => Ok(path.to_owned()),
+        _ => Err(Fault::SHAPE),
+    }
+}
+
+/// Whether a text is a segment of a path that needs no escapes.
+pub(super) fn is_segment(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()+=:@".contains(&b);
+    !["", ".", ".."].contains(&text) && text.bytes().all(is_plain)
+}
+
+fn proxies(text: &str) -> Read<Proxies> {
+    let words =
+        [("none", Proxies::Ignored), ("native", Proxies::Internal), ("framework", Proxies::Any)];
+    values::one_of(text, &words)
+}
+
+fn content_type(text: &str) -> Read<String> {
+    let is_token = |text: &str| {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._+".contains(&b);
+        !text.is_empty() && text.bytes().all(is_plain)
+    };
+    let parts = text.split_once('/').filter(|(kind, name)| is_token(kind) && is_token(name));
+    parts.map(|_| text.to_owned()).ok_or(Fault::SHAPE)
+}
+
+/// Spring's `DataSize`: bytes, or a number with a unit.
+fn size(text: &str) -> Read<usize> {
+    const UNITS: [(&str, usize); 4] = [("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("B", 1)];
+    let text = text.trim();
+    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, bytes) = unit.unwrap_or((text, 1));
+    let size = number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(bytes));
+    size.filter(|size| *size <= 1 << 30).ok_or(Fault::SHAPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_plain_segments_and_no_slash_at_its_end() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("/", Some("")),
+            ("/shop", Some("/shop")),
+            (" /shop/v1/ ", Some("/shop/v1")),
+            ("shop", None),
+            ("//", None),
+            ("/a//b", None),
+            ("/a/../b", None),
+            ("/{id}", None),
+            ("/a b", None),
+            ("/%2e", None),
+            ("/a?b", None),
+        ] {
+            assert_eq!(path(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_springs_units() {
+        for (text, expected) in [
+            ("2KB", Some(2_048)),
+            ("512", Some(512)),
+            ("512B", Some(512)),
+            ("1MB", Some(1 << 20)),
+            ("1GB", Some(1 << 30)),
+            ("2GB", None),
+            ("4194304KB", None),
+            ("2kb", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        }
+    }
 }

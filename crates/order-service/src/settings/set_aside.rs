@@ -4,7 +4,6 @@
 
 const ALWAYS_NEXT: &str = "the next config server is asked whatever was wrong with the one before";
 const NO_TLS: &str = "requests are taken over plain HTTP: end TLS in front of the service";
-const FIXED_PATHS: &str = "the paths are fixed";
 const FIXED_POOL: &str = "the pool keeps connections as it sees fit";
 const PLAIN_OTLP: &str = "traces are sent over HTTP, not compressed";
 const ONLY_STDOUT: &str = "logs go to standard output";
@@ -30,9 +29,6 @@ pub(super) static SET_ASIDE: &[(&str, &str)] = &[
     ("spring.kafka.admin.*", CREATED),
     ("server.ssl.*", NO_TLS),
     ("management.server.ssl.*", NO_TLS),
-    ("server.servlet.context-path", FIXED_PATHS),
-    ("management.endpoints.web.base-path", FIXED_PATHS),
-    ("management.endpoints.web.exposure.*", FIXED_PATHS),
     ("spring.datasource.hikari.minimum-idle", FIXED_POOL),
     ("spring.datasource.hikari.idle-timeout", FIXED_POOL),
     ("spring.datasource.hikari.max-lifetime", FIXED_POOL),

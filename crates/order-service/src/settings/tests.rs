@@ -141,8 +141,51 @@ fn an_instance_presents_itself_under_springs_names() {
     let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
     assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
     assert_eq!((ports.plain, ports.secure, ports.secure_enabled), (Some(80), 443, true));
-    assert_eq!(health_check.path, "/health");
+    assert_eq!(health_check.path.as_deref(), Some("/health"));
     assert_eq!(status_page.url.as_deref(), Some("https://status.example/"));
+}
+
+#[test]
+fn the_actuator_is_where_and_what_spring_would_make_of_it() {
+    let case = Case::new().file(
+        "application.yml",
+        "management:\n  endpoints:\n    web:\n      base-path: /\n      exposure:\n        \
+         include: '*'\n        exclude: refresh\n    access:\n      default: read-only\n      \
+         max-permitted: read_only\n  endpoint:\n    loggers.access: unrestricted\n    \
+         events.enabled: false\n",
+    );
+    let actuator = case.loaded().settings.management.actuator;
+    assert_eq!(actuator.base, "");
+    let access: Vec<_> =
+        actuator.endpoints.iter().map(|(endpoint, (_, access))| (endpoint.id(), *access)).collect();
+    use http_actix::Access::{None, ReadOnly};
+    let expected = [
+        ("health", ReadOnly),
+        ("info", ReadOnly),
+        ("prometheus", ReadOnly),
+        ("metrics", ReadOnly),
+        ("loggers", ReadOnly),
+        ("events", None),
+    ];
+    assert_eq!(access, expected);
+    for (name, value, complaint) in [
+        ("management.endpoints.web.path-mapping.health", "orders", "must be a path"),
+        ("management.endpoints.web.path-mapping.health", "a/../b", "must be a path"),
+        ("management.endpoints.web.path-mapping.health", "info", "must be a path"),
+        ("management.endpoint.events.access", "none", "stands beside its newer form"),
+        ("management.endpoints.web.base-path", "manage", "must be a path"),
+        ("management.endpoints.web.base-path", "/orders", "must be a path"),
+        ("management.server.address", "127.0.0.1", "has no port of its own"),
+    ] {
+        let said = Case::new()
+            .file(
+                "application.yml",
+                "management:\n  endpoints.web.base-path: /\n  endpoint.events.enabled: true\n",
+            )
+            .option(name, value)
+            .refused();
+        assert!(said.contains(complaint), "{name}={value}: {said}");
+    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(crate) fn cases() -> Vec<Case> {
         liveness_and_readiness_are_up,
         info_names_the_service,
         metrics_count_requests_by_route,
+        each_component_of_health_has_a_page,
+        the_home_page_leads_on,
         nothing_else_is_served_here,
     ]
 }
@@ -79,9 +81,33 @@ fn metrics_count_requests_by_route(stage: &Stage) {
     }
 }
 
+fn each_component_of_health_has_a_page(stage: &Stage) {
+    for path in ["db", "readinessState", "relay", "readiness/db", "dependencies/relay"] {
+        assert_eq!(up(&stage.read(&format!("/actuator/health/{path}"))), json!({"status": "UP"}));
+    }
+}
+
+fn the_home_page_leads_on(stage: &Stage) {
+    let home = stage.read("/");
+    assert_eq!(home.status, 200);
+    assert_eq!(home.json()["name"], "order-service");
+    for link in ["openapi", "docs", "actuator"] {
+        let href = home.json()["_links"][link]["href"].as_str().unwrap().to_owned();
+        let (_, path) = href.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        assert_eq!(stage.read(&format!("/{path}")).status, 200, "{href}");
+    }
+}
+
 fn nothing_else_is_served_here(stage: &Stage) {
-    for path in ["/actuator/env", "/actuator/shutdown", "/actuator/health/db", "/actuator/loggers"]
-    {
+    for path in [
+        "/actuator/env",
+        "/actuator/shutdown",
+        "/actuator/health/disk",
+        "/actuator/loggers",
+        "/actuator/metrics",
+        "/livez",
+        "/readyz",
+    ] {
         stage.read(path).problem(404, "not_found");
         assert_eq!(stage.ask("POST", path, &[], "{}").status, 404, "{path}");
     }

@@ -138,10 +138,7 @@ impl Instance {
         all.push("--management.server.port=0");
         let service = Service::start(&all);
         service.wait_until_ready();
-        let log = service.log();
-        let line = log.lines().find(|line| line.contains("listening for operators")).unwrap();
-        let line: Value = serde_json::from_str(line).unwrap();
-        let management = format!("http://{}/actuator/events", line["address"].as_str().unwrap());
+        let management = format!("{}/actuator/events", service.operators().unwrap());
         Self { service, management, options }
     }
 

@@ -26,6 +26,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Service {
     /// Where it serves, such as `http://127.0.0.1:4711`.
     pub base: String,
+    /// The port for operators, if the options name one.
+    operators: Option<u16>,
     child: Mutex<Child>,
     folder: PathBuf,
 }
@@ -67,8 +69,10 @@ impl Service {
             .stderr(errors)
             .spawn()
             .expect("the service starts");
+        let named = options.iter().find_map(|o| o.strip_prefix("--management.server.port="));
         Self {
             base: format!("http://127.0.0.1:{port}"),
+            operators: named.and_then(|port| port.parse().ok()),
             child: Mutex::new(child),
             folder: folder.to_owned(),
         }
@@ -88,10 +92,27 @@ impl Service {
 
     /// Waits until it is ready.
     pub fn wait_until_ready(&self) {
-        let url = format!("{}/actuator/health/readiness", self.base);
-        let ready =
-            || client().get(&url).send().is_ok_and(|answer| answer.status() == StatusCode::OK);
+        let ready = || {
+            let url = self.operators().map(|base| format!("{base}/actuator/health/readiness"));
+            let answer = url.and_then(|url| client().get(url).send().ok());
+            answer.is_some_and(|answer| answer.status() == StatusCode::OK)
+        };
         assert!(eventually(ready), "the service is not ready; its log:\n{}", self.log());
+    }
+
+    /// Where operators are served; `None` while that is not known.
+    #[must_use]
+    pub fn operators(&self) -> Option<String> {
+        match self.operators {
+            None => Some(self.base.clone()),
+            Some(0) => {
+                let log = self.log();
+                let line = log.lines().find(|line| line.contains("listening for operators"))?;
+                let line: Value = serde_json::from_str(line).ok()?;
+                Some(format!("http://{}", line["address"].as_str()?))
+            }
+            Some(port) => Some(format!("http://127.0.0.1:{port}")),
+        }
     }
 
     /// Sends it a signal, such as `TERM` or `KILL`.
@@ -155,7 +176,8 @@ impl Service {
     /// The value of a metric, such as `a_total` or `a_total{b="c"}`; `None` if it is not exported.
     #[must_use]
     pub fn metric(&self, series: &str) -> Option<f64> {
-        metric_in(&self.get("/actuator/prometheus").text().expect("metrics"), series)
+        let url = format!("{}/actuator/prometheus", self.operators()?);
+        metric_in(&client().get(url).send().expect("an answer").text().expect("metrics"), series)
     }
 }
 

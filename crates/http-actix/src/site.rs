@@ -1,0 +1,287 @@
+//! Where the endpoints of a port are. Everywhere else in this crate paths are written as by default
+//! (`/orders/1`, `/actuator/health`). This file alone knows under which path a port serves them, and which of
+//! them it has. The routes, the links, the OpenAPI document and the registered pages ask it.
+
+use std::collections::BTreeMap;
+
+/// The path of the actuator by default.
+pub(crate) const ACTUATOR: &str = "/actuator";
+/// Whether the process lives, and whether it should get requests, for orchestrators that only know the main
+/// port.
+pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
+/// An endpoint of the actuator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// Whether the process works.
+    Health,
+    /// What the process is.
+    Info,
+    /// The metrics in Prometheus' text format.
+    Prometheus,
+    /// The metrics one by one.
+    Metrics,
+    /// The levels of the log.
+    Loggers,
+    /// Reading the settings again.
+    Refresh,
+    /// Events that wait, and events once more.
+    Events,
+}
+
+impl Endpoint {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Health,
+        Self::Info,
+        Self::Prometheus,
+        Self::Metrics,
+        Self::Loggers,
+        Self::Refresh,
+        Self::Events,
+    ];
+    /// Those that the main port has when there is no management port. The others change something, or
+    /// tell more than clients need.
+    pub const OF_CLIENTS: [Self; 3] = [Self::Health, Self::Info, Self::Prometheus];
+
+    /// Its id, as in `management.endpoint.ID`; by default also its path below that of the actuator.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Info => "info",
+            Self::Prometheus => "prometheus",
+            Self::Metrics => "metrics",
+            Self::Loggers => "loggers",
+            Self::Refresh => "refresh",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// What may be done with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// It may be read.
+    ReadOnly,
+    /// It may be used to change something.
+    Unrestricted,
+}
+
+/// The actuator as it is set. Which port has what of it is chosen with [`Site::with`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actuator {
+    /// Its path, without a slash at the end: empty when its endpoints are at the root.
+    pub base: String,
+    /// Whether there is a page with links.
+    pub links: bool,
+    /// The endpoints that are exposed: their paths below the base, without a slash in front, and what may be
+    /// done with them.
+    pub endpoints: BTreeMap<Endpoint, (String, Access)>,
+}
+
+impl Default for Actuator {
+    fn default() -> Self {
+        let exposed =
+            |endpoint: Endpoint| (endpoint, (endpoint.id().to_owned(), Access::Unrestricted));
+        Self {
+            base: ACTUATOR.to_owned(),
+            links: true,
+            endpoints: Endpoint::ALL.into_iter().map(exposed).collect(),
+        }
+    }
+}
+
+/// What one port serves, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    root: String,
+    actuator: Option<Actuator>,
+    probes: bool,
+    is_for_operators: bool,
+}
+
+impl Site {
+    /// The main port, with everything below `root`: empty, or a path without a slash at the end. It has
+    /// no actuator yet.
+    #[must_use]
+    pub fn main(root: impl Into<String>) -> Self {
+        Self { root: root.into(), actuator: None, probes: false, is_for_operators: false }
+    }
+
+    /// The management port, with everything below `root`.
+    #[must_use]
+    pub fn of_operators(root: impl Into<String>) -> Self {
+        Self { is_for_operators: true, ..Self::main(root) }
+    }
+
+    /// Adds those of these endpoints of the actuator that are exposed. As in Spring, an actuator at the root
+    /// of the main port has no page of links, because the root is the home page.
+    #[must_use]
+    pub fn with(mut self, actuator: &Actuator, endpoints: &[Endpoint]) -> Self {
+        let mut mine = actuator.clone();
+        mine.endpoints.retain(|endpoint, _| endpoints.contains(endpoint));
+        mine.links &= !endpoints.is_empty() && (self.is_for_operators || !mine.base.is_empty());
+        self.actuator = Some(mine);
+        self
+    }
+
+    /// Adds `/livez` and `/readyz`.
+    #[must_use]
+    pub fn with_probes(mut self, probes: bool) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// The path below which everything is; empty for none.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub(crate) fn is_for_operators(&self) -> bool {
+        self.is_for_operators
+    }
+
+    /// The full path of what is at `path` by default; `None` when this port does not have it.
+    #[must_use]
+    pub fn path(&self, path: &str) -> Option<String> {
+        self.below_root(path).map(|served| format!("{}{served}", self.root))
+    }
+
+    /// The path of what is at `path` by default, below the root.
+    pub(crate) fn below_root(&self, path: &str) -> Option<String> {
+        if PROBES.contains(&path) {
+            return self.probes.then(|| path.to_owned());
+        }
+        // The links of the management port are at its root when the actuator is.
+        if path == "/" && self.links_at_root() {
+            return None;
+        }
+        match path.strip_prefix(ACTUATOR) {
+            Some("") => {
+                let actuator = self.actuator.as_ref().filter(|actuator| actuator.links)?;
+                Some(if actuator.base.is_empty() { "/" } else { &actuator.base }.to_owned())
+            }
+            Some(rest) if rest.starts_with('/') => {
+                let (id, rest) = split(rest);
+                let (base, (name, _)) = self.endpoint(|endpoint, _| endpoint.id() == id)?;
+                Some(format!("{base}/{name}{rest}"))
+            }
+            _ => Some(path.to_owned()),
+        }
+    }
+
+    /// Whether what is at `path` by default may be used to change something here.
+    pub(crate) fn may_change(&self, path: &str) -> bool {
+        let id = path.strip_prefix(ACTUATOR).map(|rest| split(rest).0);
+        id.is_none_or(|id| {
+            let found = self.endpoint(|endpoint, _| endpoint.id() == id);
+            found.is_some_and(|(_, (_, access))| *access == Access::Unrestricted)
+        })
+    }
+
+    /// Whether a path that was asked for belongs to the actuator of this port, or is a probe.
+    pub(crate) fn is_watched(&self, asked: &str) -> bool {
+        let Some(path) = asked.strip_prefix(&self.root) else { return false };
+        if self.probes && PROBES.contains(&path) {
+            return true;
+        }
+        let Some(actuator) = &self.actuator else { return false };
+        let Some(rest) = path.strip_prefix(&actuator.base) else { return false };
+        let is_below = |name: &str| {
+            let rest = rest.strip_prefix('/').and_then(|rest| rest.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        (rest.is_empty() && actuator.links) || self.endpoint(|_, name| is_below(name)).is_some()
+    }
+
+    /// Whether a path that was asked for is about orders.
+    pub(crate) fn is_of_orders(&self, asked: &str) -> bool {
+        let path = asked.strip_prefix(&self.root).unwrap_or_default();
+        !self.is_for_operators && split(path).0 == "orders"
+    }
+
+    fn links_at_root(&self) -> bool {
+        self.actuator.as_ref().is_some_and(|actuator| actuator.links && actuator.base.is_empty())
+    }
+
+    /// An endpoint that this port has, with the base of the actuator.
+    fn endpoint(&self, is: impl Fn(Endpoint, &str) -> bool) -> Option<(&str, &(String, Access))> {
+        let actuator = self.actuator.as_ref()?;
+        let mut endpoints = actuator.endpoints.iter();
+        let (_, found) = endpoints.find(|(endpoint, (name, _))| is(**endpoint, name))?;
+        (found.1 > Access::None).then_some((actuator.base.as_str(), found))
+    }
+}
+
+/// The first segment of a path that begins with a slash, and what follows it.
+fn split(path: &str) -> (&str, &str) {
+    let path = path.strip_prefix('/').unwrap_or_default();
+    path.split_at(path.find('/').unwrap_or(path.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEALTH: &str = "/actuator/health/liveness";
+
+    fn moved(base: &str) -> Actuator {
+        let mut actuator = Actuator { base: base.to_owned(), ..Actuator::default() };
+        actuator.endpoints.insert(Endpoint::Health, ("is/up".to_owned(), Access::Unrestricted));
+        actuator.endpoints.insert(Endpoint::Loggers, ("loggers".to_owned(), Access::ReadOnly));
+        actuator.endpoints.insert(Endpoint::Events, ("events".to_owned(), Access::None));
+        actuator
+    }
+
+    #[test]
+    fn everything_is_below_the_root_and_the_actuator_below_its_own_path() {
+        let site = Site::main("/shop").with(&moved("/manage"), &Endpoint::OF_CLIENTS);
+        assert_eq!(site.path("/orders/1").unwrap(), "/shop/orders/1");
+        assert_eq!(site.path("/").unwrap(), "/shop/");
+        assert_eq!(site.path("/actuator").unwrap(), "/shop/manage");
+        assert_eq!(site.path(HEALTH).unwrap(), "/shop/manage/is/up/liveness");
+        for missing in ["/actuator/loggers", "/actuator/events/parked", "/actuator/env", "/livez"] {
+            assert_eq!(site.path(missing), None, "{missing}");
+        }
+        assert!(site.is_watched("/shop/manage/is/up/liveness") && site.is_watched("/shop/manage"));
+        for other in ["/shop/manage/health", "/manage/is/up", "/shop/orders/1", "/shopmanage/is/up"]
+        {
+            assert!(!site.is_watched(other), "{other}");
+        }
+        assert!(site.is_of_orders("/shop/orders/1") && !site.is_of_orders("/orders/1"));
+    }
+
+    #[test]
+    fn an_actuator_at_the_root_has_links_on_a_port_of_its_own_alone() {
+        let main = Site::main("").with(&moved(""), &Endpoint::OF_CLIENTS);
+        assert_eq!(
+            (main.path(HEALTH).as_deref(), main.path("/actuator")),
+            (Some("/is/up/liveness"), None)
+        );
+        assert_eq!(main.path("/").unwrap(), "/");
+        let own = Site::of_operators("").with(&moved(""), &Endpoint::ALL);
+        assert_eq!((own.path("/actuator").as_deref(), own.path("/")), (Some("/"), None));
+        assert!(own.is_watched("/is/up") && !own.is_watched("/openapi.json"));
+    }
+
+    #[test]
+    fn access_decides_what_is_there_and_what_may_be_changed() {
+        let site = Site::of_operators("").with(&moved("/manage"), &Endpoint::ALL);
+        assert!(!site.may_change("/actuator/loggers/ROOT") && site.may_change("/actuator/refresh"));
+        assert_eq!(site.path("/actuator/loggers").unwrap(), "/manage/loggers");
+        assert_eq!(site.path("/actuator/events"), None);
+    }
+
+    #[test]
+    fn a_port_without_an_actuator_may_have_probes() {
+        let site = Site::main("").with_probes(true);
+        assert_eq!(
+            (site.path("/readyz").as_deref(), site.path("/actuator")),
+            (Some("/readyz"), None)
+        );
+        assert!(site.is_watched("/livez"));
+    }
+}
