@@ -3,6 +3,7 @@
 //! does.
 
 use std::future::ready;
+use std::iter::repeat_n;
 
 use actix_web::dev::{AppService, HttpServiceFactory, Service as _};
 use actix_web::http::Method;
@@ -156,9 +157,8 @@ impl Path {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        for method in methods {
-            let route = web::method(method.clone()).to(handler.clone());
-            self.routes.push((method.clone(), route));
+        for (method, handler) in methods.iter().zip(repeat_n(handler, methods.len())) {
+            self.routes.push((method.clone(), web::method(method.clone()).to(handler)));
         }
         self
     }

@@ -73,6 +73,7 @@ fn the_registry_leads_tools_to_the_management_port() {
         &format!("--eureka.client.service-url.defaultZone={}", eureka()),
         "--eureka.instance.hostname=localhost",
         &format!("--management.server.port={management}"),
+        "--management.server.address=0.0.0.0",
     ]);
     service.wait_until_ready();
     assert!(eventually(|| !registered(&app).is_empty()), "{}", service.log());

@@ -74,19 +74,22 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Actuator> {
     let (base, links) = (from.read(&BASE), from.read(&LINKS));
     let (include, exclude) = (from.read(&INCLUDE), from.read(&EXCLUDE));
     let paths = from.family(&PATHS);
-    let default = either(from, &DEFAULT, &DEFAULT_ENABLED);
+    let default = either(from, &DEFAULT, &DEFAULT_ENABLED, Access::Unrestricted);
     let most = from.read(&MOST);
-    let each: Vec<_> = KEYS
-        .iter()
-        .map(|(endpoint, access, enabled)| Some((*endpoint, either(from, access, enabled)?)))
-        .collect();
+    // Every key is read, so that everything that is wrong is told at once.
+    let otherwise = default.unwrap_or(Access::Unrestricted);
+    let mut each = Vec::new();
+    for (endpoint, access, enabled) in &KEYS {
+        each.push(either(from, access, enabled, otherwise).map(|access| (*endpoint, access)));
+    }
     let each: Vec<_> = each.into_iter().collect::<Option<_>>()?;
-    let (base, include, exclude, default, most) = (base?, include?, exclude?, default?, most?);
+    let (base, include, exclude, most) = (base?, include?, exclude?, most?);
+    default?;
     let mut paths = mapped(from, &base, paths?)?;
     tell_of_strangers(from, &include);
     let mut endpoints = BTreeMap::new();
     for (endpoint, access) in each {
-        let access = access.or(default).unwrap_or(Access::Unrestricted).min(most);
+        let access = access.min(most);
         if names(&include, endpoint) && !names(&exclude, endpoint) {
             let path = paths.remove(&endpoint).unwrap_or_else(|| endpoint.id().to_owned());
             endpoints.insert(endpoint, (path, access));
@@ -100,14 +103,16 @@ fn either(
     from: &mut Reader<'_>,
     access: &'static Key<Option<Access>>,
     enabled: &'static Key<Option<bool>>,
-) -> Option<Option<Access>> {
+    otherwise: Access,
+) -> Option<Access> {
     let (new, old) = (from.read(access), from.read(enabled));
     let (new, old) = (new?, old?);
     if new.is_some() && old.is_some() {
         from.refuse(enabled, "stands beside its newer form");
         return None;
     }
-    Some(new.or(old.map(|on| if on { Access::Unrestricted } else { Access::None })))
+    let old = old.map(|on| if on { Access::Unrestricted } else { Access::None });
+    Some(new.or(old).unwrap_or(otherwise))
 }
 
 /// The paths of endpoints that have others than their ids.

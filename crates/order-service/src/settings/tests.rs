@@ -4,6 +4,7 @@
 use std::fs;
 
 use chrono::DateTime;
+use http_actix::Access;
 use secrecy::ExposeSecret as _;
 use settings_spring::Effective;
 use tempfile::TempDir;
@@ -158,14 +159,13 @@ fn the_actuator_is_where_and_what_spring_would_make_of_it() {
     assert_eq!(actuator.base, "");
     let access: Vec<_> =
         actuator.endpoints.iter().map(|(endpoint, (_, access))| (endpoint.id(), *access)).collect();
-    use http_actix::Access::{None, ReadOnly};
     let expected = [
-        ("health", ReadOnly),
-        ("info", ReadOnly),
-        ("prometheus", ReadOnly),
-        ("metrics", ReadOnly),
-        ("loggers", ReadOnly),
-        ("events", None),
+        ("health", Access::ReadOnly),
+        ("info", Access::ReadOnly),
+        ("prometheus", Access::ReadOnly),
+        ("metrics", Access::ReadOnly),
+        ("loggers", Access::ReadOnly),
+        ("events", Access::None),
     ];
     assert_eq!(access, expected);
     for (name, value, complaint) in [

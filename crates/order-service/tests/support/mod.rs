@@ -109,7 +109,7 @@ impl Service {
                 let log = self.log();
                 let line = log.lines().find(|line| line.contains("listening for operators"))?;
                 let line: Value = serde_json::from_str(line).ok()?;
-                Some(format!("http://{}", line["address"].as_str()?))
+                Some(format!("http://{}", line.get("address")?.as_str()?))
             }
             Some(port) => Some(format!("http://127.0.0.1:{port}")),
         }
