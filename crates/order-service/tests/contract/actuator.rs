@@ -85,6 +85,9 @@ fn each_component_of_health_has_a_page(stage: &Stage) {
     for path in ["db", "readinessState", "relay", "readiness/db", "dependencies/relay"] {
         assert_eq!(up(&stage.read(&format!("/actuator/health/{path}"))), json!({"status": "UP"}));
     }
+    for path in ["diskSpace", "liveness/db", "none/db"] {
+        stage.read(&format!("/actuator/health/{path}")).problem(404, "not_found");
+    }
 }
 
 fn the_home_page_leads_on(stage: &Stage) {
@@ -102,7 +105,6 @@ fn nothing_else_is_served_here(stage: &Stage) {
     for path in [
         "/actuator/env",
         "/actuator/shutdown",
-        "/actuator/health/disk",
         "/actuator/loggers",
         "/actuator/metrics",
         "/livez",
