@@ -1,5 +1,6 @@
 //! Eureka's REST interface, one request to one server at a time. Every request has a deadline, every
-//! answer a largest size, and only a status of success (2xx) counts as one.
+//! answer a largest size. What counts is exactly what Eureka answers: a portal, a proxy or a page that
+//! says 200 to everything is no registry.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -78,7 +79,7 @@ impl Api {
         }
     }
 
-    /// Registers.
+    /// Registers. Eureka answers 204, and nothing else.
     pub(crate) async fn register(
         &self,
         server: &ServerUrl,
@@ -86,7 +87,10 @@ impl Api {
         body: &Value,
     ) -> Result<(), Failure> {
         let request = self.http.post(server.at(&["apps", &who.app])).json(body);
-        self.answered(request.send().await).map(drop)
+        match self.answered(request.send().await)?.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            other => Err(unlike(other, "to a registration, not 204")),
+        }
     }
 
     /// Says that this instance is alive.
@@ -138,9 +142,11 @@ impl Api {
         self.tell(Method::DELETE, server.at(&["apps", &who.app, &who.id])).await
     }
 
+    /// Eureka answers 200 when it knows the instance, and 404 when it does not.
     async fn tell(&self, method: Method, url: Url) -> Result<Known, Failure> {
         match self.answered(self.http.request(method, url).send().await) {
-            Ok(_) => Ok(Known::Yes),
+            Ok(answer) if answer.status() == StatusCode::OK => Ok(Known::Yes),
+            Ok(answer) => Err(unlike(answer.status(), "where Eureka answers 200 or 404")),
             Err(Failure::Status(404)) => Ok(Known::No),
             Err(failure) => Err(failure),
         }
@@ -178,6 +184,11 @@ impl Api {
         }
         Failure::Unreachable(in_words(&error.without_url()))
     }
+}
+
+/// A status of success that Eureka never answers.
+fn unlike(status: StatusCode, what: &str) -> Failure {
+    Failure::Garbage(format!("{} {what}", status.as_u16()))
 }
 
 /// An error and all its causes: each says only a part.

@@ -210,8 +210,7 @@ impl Me {
         if self.is_registered {
             let known = self.api.beat(server, &self.who, Status::Up, self.dirty_millis).await?;
             if known == Known::Yes {
-                self.observe(server).await;
-                return Ok(());
+                return self.observe(server).await;
             }
             tracing::info!(%server, "Eureka asks this instance to register again");
         }
@@ -264,14 +263,17 @@ impl Me {
 
     /// Asks whether an operator has put a status in the place of this instance's own. The answer is
     /// shown, and told to a server that has forgotten this instance; without one, the last answer
-    /// stays.
-    async fn observe(&mut self, server: &ServerUrl) {
+    /// stays. What shows something else altogether is no Eureka server, whatever it said to the
+    /// heartbeat.
+    async fn observe(&mut self, server: &ServerUrl) -> Result<(), Failure> {
         match self.api.find(server, &self.who).await {
             Ok(seen) => self.overridden = seen.map_or(self.overridden, |seen| seen.overridden),
+            Err(failure @ Failure::Garbage(_)) => return Err(failure),
             Err(failure) => {
                 tracing::debug!(%server, %failure, "Eureka does not show this instance");
             }
         }
+        Ok(())
     }
 
     async fn shut_out(&mut self, server: &ServerUrl) -> Result<(), Failure> {

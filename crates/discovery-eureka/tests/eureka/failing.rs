@@ -29,6 +29,33 @@ async fn each_way_of_refusing_a_registration_is_told_apart() {
     assert_eq!(refused(Reply::Silence).await, [Failure::TimedOut(Duration::from_secs(5))]);
 }
 
+/// What answers so is a portal or a proxy, not Eureka.
+#[tokio::test]
+async fn a_server_that_says_200_to_everything_has_registered_nothing() {
+    let not_eureka =
+        |why: &str| vec![Failure::Garbage(format!("{why} to a registration, not 204"))];
+    assert_eq!(refused(Reply::Status(200)).await, not_eureka("200"));
+    assert_eq!(refused(Reply::Status(201)).await, not_eureka("201"));
+    assert_eq!(refused(Reply::Text("<html>welcome</html>".into())).await, not_eureka("200"));
+    assert_eq!(refused(Reply::Json(serde_json::json!({}))).await, not_eureka("200"));
+}
+
+#[tokio::test]
+async fn a_registration_ends_when_the_server_gives_way_to_another_kind() {
+    for (beat, page) in [(204, Reply::Status(404)), (200, Reply::Text("<html>".into()))] {
+        let stub = Stub::willing().await;
+        let registration = start(settings(&[&stub.url], instance("a", 1)));
+        registration.ready();
+        registered(&registration).await;
+        stub.behave(move |heard| match &*heard.what {
+            what if what.starts_with("PUT ") => Reply::Status(beat),
+            _ => page.clone(),
+        });
+        let state = until(&registration, |s| matches!(s, Standing::NotRegistered { .. })).await;
+        assert!(matches!(&why(&state)[..], [Failure::Garbage(_)]), "{state:?}");
+    }
+}
+
 #[tokio::test]
 async fn credentials_do_not_follow_a_redirect() {
     let thief = Stub::willing().await;
