@@ -11,10 +11,10 @@ mod kafka;
 mod logging;
 mod management;
 mod server;
-mod set_aside;
 mod stop;
 mod storage;
 mod tracing;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -102,6 +102,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         PROFILE,
         stop::PHASE,
         storage::DATASOURCE,
+        storage::POOL,
         events::ROWS,
         storage::KEPT,
         server::STREAMS,
@@ -111,6 +112,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         storage::UPKEEP,
         logging::ROWS,
         kafka::ROWS,
+        kafka::PRODUCER,
         eureka::ROWS,
         FILES,
         CONFIG_SERVER,
@@ -124,7 +126,8 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
     .owning("order.")
     .local("order.config.")
     .alias("DATABASE_URL", "spring.datasource.url")
-    .without_effect(set_aside::SET_ASIDE)
+    .unread(unread::ROWS)
+    .answering_for(unread::ROOTS)
     .showing_parameters(storage::is_harmless),
     config_server: Some(ConfigServer {
         name: &server::NAME,
@@ -153,7 +156,7 @@ pub fn environment() -> BTreeMap<String, String> {
 
 /// The fields are read in this order, which is that of `order-service config`.
 fn read(from: &mut Reader<'_>) -> Option<Settings> {
-    complete!(Settings {
+    let settings = complete!(Settings {
         listen: server::listen(from),
         name: from.read(&server::NAME),
         profiles: from.read(&PROFILES),
@@ -171,7 +174,11 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         health_details: from.read(&management::HEALTH_DETAILS),
         info: info::read(from),
         tracing: tracing::read(from),
-    })
+    })?;
+    if settings.eureka.registers() {
+        return Some(Settings { listen: server::reachable(settings.listen, from), ..settings });
+    }
+    Some(settings)
 }
 
 #[cfg(test)]

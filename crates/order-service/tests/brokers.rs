@@ -297,15 +297,15 @@ fn a_setting_without_effect_is_named_once() {
     let service = instance(&[
         ("spring.kafka.bootstrap-servers", "127.0.0.1:1"),
         ("order.events.topic-partitions", "3"),
-        ("spring.kafka.producer.security.protocol", "SSL"),
-        ("spring.kafka.jaas.enabled", "true"),
+        ("spring.kafka.producer.acks", "1"),
+        ("spring.kafka.admin.fail-fast", "true"),
         ("spring.kafka.properties.buffer.memory", "1"),
     ]);
     service.wait_until_ready();
     for words in [
         "without effect unless order.events.create-topics is true: order.events.topic-partitions",
-        "spring.kafka.producer.security.protocol",
-        "spring.kafka.jaas.enabled",
+        "spring.kafka.producer.acks",
+        "spring.kafka.admin.fail-fast",
         "Java's Kafka client only: spring.kafka.properties.buffer.memory",
     ] {
         assert_eq!(service.log().matches(words).count(), 1, "{words}: {}", service.log());

@@ -36,6 +36,7 @@ impl Unread {
         let port = free_port();
         let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
             .arg(format!("--server.port={port}"))
+            .arg("--server.address=127.0.0.1")
             .args(options)
             .env_remove("DATABASE_URL")
             .current_dir(fresh_folder())

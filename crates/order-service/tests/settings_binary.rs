@@ -82,6 +82,33 @@ fn properties_of_kafka_are_checked_with_everything_else_and_not_shown() {
 }
 
 #[test]
+fn what_would_lead_elsewhere_ends_it_with_code_2_and_what_is_harmless_is_named() {
+    let environment = [
+        ("SERVER_SSL_KEYSTORE", "k"),
+        ("SPRING_DATASOURCE_PASSWORD", PLANTED),
+        ("SERVER_SOFTWARE", "nginx"),
+    ];
+    let output = run(&["--spring.datasource.hikari.schema=shop"], &environment);
+    assert_eq!(output.status.code(), Some(2));
+    let message = err(&output);
+    for part in [
+        "server.ssl.keystore (environment variable SERVER_SSL_KEYSTORE): requests are taken over plain",
+        "SPRING_DATASOURCE_PASSWORD): is set, and spring.datasource.url is not: name the database",
+        "spring.datasource.hikari.schema = \"shop\" (command line): SQLite has no schemas",
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert!(!message.contains(PLANTED) && !message.contains("SERVER_SOFTWARE"), "{message}");
+
+    let output = run(&["config", "--spring.jpa.show-sql=true"], &environment[2..]);
+    assert!(output.status.success());
+    let message = err(&output);
+    for part in ["--spring.jpa.show-sql: there is no Hibernate here", "SERVER_SOFTWARE"] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+}
+
+#[test]
 fn wrong_arguments_end_it_with_code_2() {
     for arguments in [&["--sever-port=1"][..], &["nothing"], &["--server.port"]] {
         let output = run(arguments, &[]);
@@ -153,7 +180,7 @@ fn values_that_a_platform_mounts_and_what_it_says_of_the_machine_are_read() {
         ("ORDER_SERVICE_URL", PLANTED),
         ("ORDER_MAX_IN_FLIGHT", ""),
     ];
-    let output = run(&["config", "--json"], &environment);
+    let output = run(&["config", "--json", "--spring.datasource.url=mysql://h/o"], &environment);
     assert!(output.status.success(), "{}", err(&output));
     let all: Value = serde_json::from_str(&out(&output)).unwrap();
     let value = |key: &str| all.get(key).unwrap().get("value").unwrap().as_str().unwrap();

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use order_testkit::databases::{Database, count};
 
-use crate::support::{Service, fresh_folder};
+use crate::support::{Service, free_port, fresh_folder};
 
 const PROPERTIES: &str = "\
 server.port=8082
@@ -41,6 +41,19 @@ fn the_properties_of_the_spring_service_start_this_one_on_mysql() {
         assert!(!log.contains("without effect"), "all of it is honoured:\n{log}");
         assert!(!log.contains(&format!("{password}@")), "no credentials in the log:\n{log}");
     }
+}
+
+#[test]
+fn several_hosts_of_postgres_are_tried_in_order() {
+    let scratch = Database::Postgres.scratch();
+    let (credentials, place) = scratch.url.split_once('@').unwrap();
+    let down = free_port();
+    let url = format!("{credentials}@127.0.0.1:{down},{place}?targetServerType=primary");
+    let service = Service::start(&[&format!("--spring.datasource.url={url}")]);
+    service.wait_until_ready();
+    let _ = service.placed(42);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(count(&scratch.url, "orders")).unwrap(), 1);
 }
 
 #[test]

@@ -43,6 +43,10 @@ pub struct StoreSettings {
     pub group_commit: bool,
     /// The most decimals that amounts have, by the currencies that are accepted.
     pub decimals: u32,
+    /// The schema of PostgreSQL that holds the tables; None: the first of the server's search path
+    pub schema: Option<String>,
+    /// The time zone in which another service stores times without zone; None: UTC
+    pub time_zone: Option<String>,
 }
 
 /// Hides the URL, which may hold a password.

@@ -88,5 +88,7 @@ fn settings(scratch: &Scratch) -> StoreSettings {
         connection_timeout: Duration::from_secs(2),
         group_commit: true,
         decimals: 2,
+        schema: None,
+        time_zone: None,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::mask::{self, sounds_secret};
 use crate::names::{folded, rest, squashed, without_brackets};
+use crate::unread::{self, Pattern, Unread};
 use crate::values::Read;
 
 /// What is known of a key before it is read.
@@ -108,8 +109,21 @@ pub struct Catalogue {
     pub(crate) prefix: &'static str,
     local: Vec<String>,
     pub(crate) aliases: Vec<(&'static str, &'static str)>,
-    without_effect: &'static [(&'static str, &'static str)],
+    unread: Vec<&'static [Unread]>,
+    patterns: Vec<Pattern>,
+    roots: &'static [&'static str],
     is_harmless: fn(&str) -> bool,
+}
+
+/// What a service does with a key.
+#[derive(Debug, Clone, Copy)]
+pub enum Use {
+    /// It reads it.
+    Read,
+    /// It ignores or refuses it.
+    Unread(&'static Unread),
+    /// It does not know it.
+    Unknown,
 }
 
 impl Catalogue {
@@ -132,7 +146,9 @@ impl Catalogue {
             .map(folded)
             .into(),
             aliases: Vec::new(),
-            without_effect: &[],
+            unread: Vec::new(),
+            patterns: Vec::new(),
+            roots: &[],
             is_harmless: |_| false,
         }
     }
@@ -159,11 +175,17 @@ impl Catalogue {
         self
     }
 
-    /// Known keys, or families of keys (`.*`), that have no effect, each with what holds instead. A
-    /// warning names those that are set.
+    /// The keys that are known and not read.
     #[must_use]
-    pub fn without_effect(self, keys: &'static [(&'static str, &'static str)]) -> Self {
-        Self { without_effect: keys, ..self }
+    pub fn unread(self, rows: &[&'static [Unread]]) -> Self {
+        Self { patterns: unread::patterns(rows), unread: rows.to_vec(), ..self }
+    }
+
+    /// Prefixes of names (`spring.`) under which every name is meant for a service like this one: a
+    /// warning names those that are in no row. Environment variables count, too (`SPRING_`).
+    #[must_use]
+    pub fn answering_for(self, roots: &'static [&'static str]) -> Self {
+        Self { roots, ..self }
     }
 
     /// Says by its name whether the value of a parameter in a URL may be shown. Unless this is set,
@@ -179,9 +201,9 @@ impl Catalogue {
         &self.rows
     }
 
-    /// What is wrong with the rows themselves: two keys that are one in the environment, a default
-    /// that its key does not allow, a row without a description, a key that sounds secret and could
-    /// be shown. For a test of the service.
+    /// What is wrong with the rows themselves: two keys that are one in the environment, a key with two
+    /// verdicts, a default that its key does not allow, a row without a description, a key that sounds
+    /// secret and could be shown. For a test of the service.
     #[must_use]
     pub fn defects(&self) -> Vec<String> {
         let mut known = BTreeMap::new();
@@ -200,6 +222,18 @@ impl Catalogue {
             claim(is_described, "it is not described");
             let is_hidden = row.exposure == Exposure::Secret;
             claim(is_hidden || !sounds_secret(row.name), "it sounds secret and can be shown");
+        }
+        for row in self.unread.iter().copied().flatten() {
+            for name in row.names {
+                if known.insert(squashed(name), name).is_some() {
+                    defects.push(format!("{name}: it has two verdicts"));
+                }
+            }
+            let can_be_off =
+                row.off.is_none_or(|(switch, _)| !matches!(self.use_of(switch), Use::Unknown));
+            if row.instead.is_empty() || !can_be_off {
+                defects.push(format!("{:?}: it says nothing, or its switch is unknown", row.names));
+            }
         }
         defects
     }
@@ -241,19 +275,26 @@ impl Catalogue {
         !self.prefix.is_empty() && canonical.starts_with(self.prefix)
     }
 
-    /// The names of keys with and without effect; `.*` ends a family.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        let set_aside = self.without_effect.iter().map(|(name, _)| *name);
-        self.rows.iter().map(|row| row.name).chain(set_aside)
+    /// Whether a name is in no row and yet meant for a service like this one.
+    pub(crate) fn answers_for(&self, name: &str) -> bool {
+        let name = folded(name);
+        self.roots.iter().any(|root| name.starts_with(root))
     }
 
-    /// What holds instead of a key without effect, by its canonical name.
-    pub(crate) fn instead_of(&self, canonical: &str) -> Option<&'static str> {
-        let matches = |name: &str| match name.strip_suffix('*') {
-            Some(family) => folded(canonical).starts_with(&folded(family)),
-            None => folded(name) == canonical,
-        };
-        self.without_effect.iter().find(|(name, _)| matches(name)).map(|(_, instead)| *instead)
+    /// The names of keys that are read or not; `.*` ends a family.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let unread = self.unread.iter().copied().flatten().flat_map(|row| row.names).copied();
+        self.rows.iter().map(|row| row.name).chain(unread)
+    }
+
+    /// What becomes of a key, by its name in any spelling.
+    #[must_use]
+    pub fn use_of(&self, name: &str) -> Use {
+        let canonical = self.canonical(name);
+        if self.row(&canonical).is_some() {
+            return Use::Read;
+        }
+        unread::row_of(&self.patterns, &canonical).map_or(Use::Unknown, Use::Unread)
     }
 
     /// The key that was probably meant by an unknown name.

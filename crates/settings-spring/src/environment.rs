@@ -69,7 +69,7 @@ fn key(variable: &str, catalogue: &Catalogue) -> Option<String> {
 
 fn exact(variable: &str, catalogue: &Catalogue) -> Option<String> {
     let variable = squashed(variable);
-    let mut names = catalogue.names().filter(|name| !name.ends_with('*'));
+    let mut names = catalogue.names().filter(|name| !name.contains('*'));
     names.find(|name| squashed(name) == variable).map(str::to_owned)
 }
 
@@ -105,11 +105,14 @@ fn rest<'a>(variable: &'a str, prefix: &str) -> Option<&'a str> {
     })
 }
 
-/// A variable under the service's own prefix that spells no key. It is reported later.
+/// A variable that spells no key, under the service's own prefix or another that it answers for. It is
+/// reported later.
 fn unknown(variable: &str, catalogue: &Catalogue) -> Option<String> {
     let prefix = catalogue.prefix.to_uppercase().replace(['.', '-'], "_");
     let is_own = !prefix.is_empty() && variable.starts_with(&prefix);
-    is_own.then(|| variable.to_lowercase().replace('_', "."))
+    let name = variable.to_lowercase().replace('_', ".");
+    let is_in_capitals = variable == variable.to_uppercase();
+    (is_own || is_in_capitals && catalogue.answers_for(&name)).then_some(name)
 }
 
 /// Whether Kubernetes, or a link of Docker, made this variable for a service whose name happens to be

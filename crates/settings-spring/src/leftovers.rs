@@ -1,21 +1,24 @@
-//! What was set and is not read: unknown names, keys without effect, and values that a config server
-//! could not decrypt.
+//! What was set and is not read: unknown names, keys that are ignored or refused, and values that a
+//! config server could not decrypt.
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Use};
 use crate::environment::is_slip;
 use crate::layers::{Entry, Merged, Origin};
 use crate::names::squashed;
+use crate::placeholders;
 use crate::problems::Problem;
-use crate::reader::UNREADABLE;
+use crate::reader::{Scope, UNREADABLE};
+use crate::unread::{Unread, Verdict};
 
 /// The unknown names under the service's own prefix, each with the key that was probably meant.
 pub(crate) fn unknown(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
     let is_unknown = |(canonical, entry): &(&str, &Entry)| {
         catalogue.owns(canonical)
             && catalogue.row(canonical).is_none()
-            && !stands_in_a_placeholder(merged, &entry.origin)
+            && !(matches!(entry.origin, Origin::Environment(_))
+                && stands_in_a_placeholder(merged, entry))
             && !is_of_others(entry, catalogue)
     };
     let problem = |(_, Entry { name, origin, .. }): (&str, &Entry)| {
@@ -30,7 +33,7 @@ pub(crate) fn strange_variables(merged: &Merged, catalogue: &Catalogue) -> Optio
     let is_strange = |(canonical, entry): &(&str, &Entry)| {
         catalogue.owns(canonical)
             && catalogue.row(canonical).is_none()
-            && !stands_in_a_placeholder(merged, &entry.origin)
+            && !stands_in_a_placeholder(merged, entry)
             && is_of_others(entry, catalogue)
     };
     let strange: Vec<_> =
@@ -43,10 +46,12 @@ fn is_of_others(entry: &Entry, catalogue: &Catalogue) -> bool {
     matches!(entry.origin, Origin::Environment(_)) && !is_slip(&entry.name, catalogue)
 }
 
-/// Whether a placeholder names this variable: then it is meant for the placeholder alone.
-fn stands_in_a_placeholder(merged: &Merged, origin: &Origin) -> bool {
-    let Origin::Environment(variable) = origin else {
-        return false;
+/// Whether a placeholder names this entry or its variable: then it may be meant for the placeholder
+/// alone.
+fn stands_in_a_placeholder(merged: &Merged, entry: &Entry) -> bool {
+    let variable = match &entry.origin {
+        Origin::Environment(variable) => variable,
+        _ => &entry.name,
     };
     let variable = squashed(variable);
     merged.iter().any(|(_, entry)| {
@@ -80,15 +85,19 @@ pub(crate) fn unreadable(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem>
     merged.iter().filter_map(problem).collect()
 }
 
-/// One warning that names every key without effect that is set, with its source.
-pub(crate) fn without_effect(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+/// The keys that must not be ignored, with what is to be done instead.
+pub(crate) fn refused(scope: Scope<'_>) -> Vec<Problem> {
+    let problem = |(entry, row): (&Entry, &Unread)| {
+        Problem::new(&entry.name, Some(entry.origin.clone()), row.instead)
+    };
+    unread(scope, Verdict::Refused).map(problem).collect()
+}
+
+/// One warning that names every key that is ignored, with its source.
+pub(crate) fn ignored(scope: Scope<'_>) -> Option<String> {
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (canonical, entry) in merged.iter() {
-        let is_off = matches!(entry.value.trim(), "" | "false" | "-1");
-        if let Some(reason) = catalogue.instead_of(canonical).filter(|_| !is_off) {
-            let named = format!("{} ({})", entry.name, entry.origin);
-            by_reason.entry(reason).or_default().push(named);
-        }
+    for (entry, row) in unread(scope, Verdict::Ignored) {
+        by_reason.entry(row.instead).or_default().push(named(entry));
     }
     let parts: Vec<_> = by_reason
         .into_iter()
@@ -97,20 +106,49 @@ pub(crate) fn without_effect(merged: &Merged, catalogue: &Catalogue) -> Option<S
     (!parts.is_empty()).then(|| format!("settings without effect: {}", parts.join("; ")))
 }
 
-/// One warning that names the unknown options. Unknown names elsewhere are ignored: they are meant
-/// for other programs.
-pub(crate) fn unknown_options(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+/// One warning that names the options that are no settings, and the names in no row that are meant for
+/// a service like this one. Other names are meant for other programs, or for placeholders.
+pub(crate) fn unknown_names(scope: Scope<'_>) -> Option<String> {
+    let Scope { merged, catalogue, .. } = scope;
     let is_unknown = |(canonical, entry): &(&str, &Entry)| {
-        entry.origin == Origin::CommandLine
+        let is_option = entry.origin == Origin::CommandLine;
+        (is_option || catalogue.answers_for(canonical))
             && !catalogue.owns(canonical)
-            && catalogue.row(canonical).is_none()
-            && catalogue.instead_of(canonical).is_none()
+            && matches!(catalogue.use_of(canonical), Use::Unknown)
+            && (is_option || !stands_in_a_placeholder(merged, entry))
     };
-    let named = |(_, entry): (&str, &Entry)| {
+    let hint = |(_, entry): (&str, &Entry)| {
         let nearest = catalogue.nearest(&entry.name);
         let hint = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-        format!("--{}{hint}", entry.name)
+        format!("{}{hint}", named(entry))
     };
-    let unknown: Vec<_> = merged.iter().filter(is_unknown).map(named).collect();
+    let unknown: Vec<_> = merged.iter().filter(is_unknown).map(hint).collect();
     (!unknown.is_empty()).then(|| format!("unknown settings are ignored: {}", unknown.join(", ")))
+}
+
+fn named(Entry { name, origin, .. }: &Entry) -> String {
+    match origin {
+        Origin::CommandLine => format!("--{name}"),
+        origin => format!("{name} ({origin})"),
+    }
+}
+
+/// The entries that are set and not read, unless they ask for nothing or are switched off.
+fn unread(scope: Scope<'_>, verdict: Verdict) -> impl Iterator<Item = (&Entry, &'static Unread)> {
+    let is_off = move |(switch, off): (&str, &str)| {
+        let entry = scope.merged.get(&scope.catalogue.canonical(switch));
+        entry.is_some_and(|ranked| resolved(scope, &ranked.entry.value).as_deref() == Some(off))
+    };
+    scope.merged.iter().filter_map(move |(canonical, entry)| {
+        let Use::Unread(row) = scope.catalogue.use_of(canonical) else { return None };
+        // What cannot be resolved asks for something.
+        let is_neutral = resolved(scope, &entry.value).is_some_and(|value| row.is_neutral(&value));
+        let counts = row.verdict == verdict && !is_neutral && !row.off.is_some_and(is_off);
+        counts.then_some((entry, row))
+    })
+}
+
+/// A value with its placeholders replaced.
+fn resolved(scope: Scope<'_>, value: &str) -> Option<String> {
+    Some(placeholders::resolve(value, &scope).ok()?.text)
 }

@@ -24,9 +24,10 @@ mod problems;
 mod profiles;
 mod random;
 mod reader;
+mod unread;
 pub mod values;
 
-pub use catalogue::{Catalogue, Exposure, Key, Row};
+pub use catalogue::{Catalogue, Exposure, Key, Row, Use};
 pub use changes::{ByKey, Change, by_key, changes};
 pub use command_line::{NoValue, Setting, split};
 pub use config_server::{
@@ -40,3 +41,4 @@ pub use mask::sounds_secret;
 pub use problems::{Problem, Problems};
 pub use profiles::{PROFILES, ROWS as PROFILE};
 pub use reader::{Effective, Reader};
+pub use unread::{Unread, Verdict};

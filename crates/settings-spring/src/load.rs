@@ -83,12 +83,14 @@ pub fn load<T>(
     let is_idle = own.is_set(&URI) && local.servers().is_empty() && service.config_server.is_some();
 
     let merged = local.merged(&imports.layers, catalogue);
-    let mut reader = Reader::new(Scope { merged: &merged, ..scope }, &of_machine);
+    let all = Scope { merged: &merged, ..scope };
+    let mut reader = Reader::new(all, &of_machine);
     let read = (service.read)(&mut reader);
     let Reader { problems: wrong, mut effective, mut warnings, .. } = reader;
     problems.extend(wrong);
     problems.extend(leftovers::unknown(&merged, catalogue));
     problems.extend(leftovers::unreadable(&merged, catalogue));
+    problems.extend(leftovers::refused(all));
     let Some(settings) = read.filter(|_| problems.is_empty()) else {
         return Err(Problems(problems).into());
     };
@@ -96,8 +98,8 @@ pub fn load<T>(
     warnings.append(&mut local.warnings);
     warnings.extend(imports.warnings);
     warnings.extend(is_idle.then(|| NOTHING_IMPORTED.to_owned()));
-    warnings.extend(leftovers::without_effect(&merged, catalogue));
-    warnings.extend(leftovers::unknown_options(&merged, catalogue));
+    warnings.extend(leftovers::ignored(all));
+    warnings.extend(leftovers::unknown_names(all));
     warnings.extend(leftovers::strange_variables(&merged, catalogue));
     let Imports { imported, copies, .. } = imports;
     Ok(Loaded { settings, effective, warnings, imported, copies })

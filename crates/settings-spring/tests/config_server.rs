@@ -400,7 +400,7 @@ fn a_config_server_cannot_send_us_elsewhere() {
     for _ in 0..2 {
         let loaded = case.loaded();
         assert!(loaded.settings.profiles.is_empty());
-        let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
+        let [warning, unknown] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
         for name in [
             "spring.cloud.config.uri (config server: stub.yml)",
             "spring.cloud[config].name",
@@ -410,6 +410,7 @@ fn a_config_server_cannot_send_us_elsewhere() {
         ] {
             assert!(warning.contains(name), "{warning}");
         }
+        assert!(unknown.contains("spring.profilesActive (config server: stub.yml)"), "{unknown}");
         assert!(!warning.contains("activate") && !warning.contains(PLANTED), "{warning}");
         let user = loaded.effective.iter().find(|e| e.key == "spring.cloud.config.username");
         assert_eq!(user.unwrap().value, "ann");

@@ -6,7 +6,7 @@ mod shop;
 
 use settings_spring::{Catalogue, Origin, by_key, changes, keys, values};
 
-use crate::shop::{Case, effective};
+use crate::shop::{Case, PLANTED, effective};
 
 keys! {
     DEFECTIVE;
@@ -107,31 +107,51 @@ fn a_typing_error_finds_the_key_that_was_meant() {
 }
 
 #[test]
-fn unknown_keys_are_ignored_but_an_unknown_option_is_a_warning() {
+fn unknown_keys_of_other_programs_are_ignored_and_those_of_spring_are_named() {
     let loaded = Case::new()
-        .local("spring.jpa.open-in-view=true\nfoo.bar=${nowhere}\n")
-        .env("SPRING_JPA_SHOW_SQL", "true")
+        .local("foo.bar=${nowhere}\nspring.lost=1\nspring.host=h\nspring.datasource.url=${spring.host}\n")
+        .env("SERVER_SOFTWARE", "nginx")
+        .env("SPRING_X_Y", "1")
+        .env("server_port_note", "lower case is not Spring's form")
         .option("sever.port", "1")
         .loaded();
     assert_eq!(
         loaded.warnings,
-        ["unknown settings are ignored: --sever.port; did you mean server.port?"]
+        ["unknown settings are ignored: server.software (environment variable SERVER_SOFTWARE), \
+          --sever.port; did you mean server.port?, spring.lost (application.properties:2), spring.x.y \
+          (environment variable SPRING_X_Y)"]
     );
 }
 
 #[test]
 fn keys_without_effect_are_named_with_the_reason() {
     let loaded = Case::new()
+        .local("spring.jpa.open-in-view=true\nspring.jpa.show-sql=\n")
+        .env("SPRING_JPA_GENERATE_DDL", "false")
         .option("spring.main.banner-mode", "console")
-        .env("SERVER_SSL_KEY_STORE", "k")
-        .option("server.ssl.enabled", "false")
         .loaded();
     assert_eq!(
         loaded.warnings,
-        ["settings without effect: server.ssl.key.store (environment variable \
-          SERVER_SSL_KEY_STORE): end TLS in front of the shop; spring.main.banner-mode (command line): \
-          there is no banner"]
+        ["settings without effect: spring.jpa.generate.ddl (environment variable \
+          SPRING_JPA_GENERATE_DDL), spring.jpa.open-in-view (application.properties:1): the shop has no \
+          JPA; --spring.main.banner-mode: there is no banner"]
     );
+    let loaded = Case::new().option("spring.main.banner-mode", "${BANNER:OFF}").loaded();
+    assert_eq!(loaded.warnings, [""; 0], "that is what holds anyway");
+}
+
+#[test]
+fn keys_that_must_not_be_ignored_stop_the_start() {
+    let wrong = Case::new().env("SERVER_SSL_KEYSTORE", PLANTED).wrong();
+    assert_eq!(
+        wrong,
+        "the settings are wrong: server.ssl.keystore (environment variable SERVER_SSL_KEYSTORE): end \
+         TLS in front of the shop"
+    );
+    let wrong = Case::new().option("server.ssl.key-store", "${NOWHERE}").wrong();
+    assert!(wrong.contains("server.ssl.key-store (command line)"), "{wrong}");
+    let off = Case::new().env("SERVER_SSL_KEYSTORE", "k");
+    assert_eq!(off.local("server.ssl.enabled=${TLS:false}\n").loaded().warnings, [""; 0]);
 }
 
 #[test]

@@ -22,8 +22,11 @@ pub(super) fn registration(
     pages: &Pages,
 ) -> anyhow::Result<Option<Registration>> {
     let eureka = &settings.eureka;
-    if !eureka.enabled || !eureka.register || eureka.servers.is_empty() {
+    if !eureka.registers() {
         return Ok(None);
+    }
+    if listening.ip().is_unspecified() {
+        tracing::info!("listening on every network, because this instance registers with Eureka");
     }
     let servers = eureka.asked().context("eureka.client.service-url.defaultZone")?;
     let asked = EurekaSettings::new(servers, instance(settings, listening, pages));

@@ -21,5 +21,7 @@ fn store_settings(settings: &Settings) -> StoreSettings {
         connection_timeout: storage.connection_timeout,
         group_commit: storage.group_commit,
         decimals: currencies.decimals(),
+        schema: storage.schema.clone(),
+        time_zone: storage.time_zone.clone(),
     }
 }

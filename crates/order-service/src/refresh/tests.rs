@@ -112,14 +112,16 @@ async fn imported_files_and_config_trees_are_read_again() {
 
 #[tokio::test]
 async fn what_can_apply_applies_and_the_rest_waits_for_a_restart() {
-    let start = "spring.datasource.password=one\neureka.instance.instance-id=x:${random.uuid}\n";
+    let start = "spring.datasource.url=sqlite:orders.db\nspring.datasource.password=one\n\
+                 eureka.instance.instance-id=x:${random.uuid}\n";
     let case = Case::new(start);
     let nothing = case.refresher.now().await.unwrap();
     assert!(nothing.applied.is_empty() && nothing.waiting.is_empty(), "chance is no change");
     assert_eq!(case.refresher.component(), None);
 
     case.file(
-        "spring.datasource.password=two\nserver.port=1\norder.currencies=USD,EUR\n\
+        "spring.datasource.url=sqlite:orders.db\nspring.datasource.password=two\nserver.port=1\n\
+         order.currencies=USD,EUR\n\
          order.max-in-flight=7\norder.body-deadline=3s\norder.shutdown.delay=2s\nlogging.level.order_app=debug\n\
          eureka.instance.instance-id=x:${random.uuid}\n",
     );

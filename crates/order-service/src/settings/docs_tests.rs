@@ -5,13 +5,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::SERVICE;
-use super::set_aside::SET_ASIDE;
+use settings_spring::{Unread, Use, Verdict};
+
+use super::{SERVICE, unread};
 use crate::refresh::LIVE;
 
 const KEYS: (&str, &str) = ("<!-- keys -->\n", "<!-- end of keys -->");
-const WITHOUT_EFFECT: (&str, &str) = ("<!-- set aside -->\n", "<!-- end of set aside -->");
-
+const REFUSED: (&str, &str) = ("<!-- refused -->\n", "<!-- end of refused -->");
+const IGNORED: (&str, &str) = ("<!-- ignored -->\n", "<!-- end of ignored -->");
 const LIVE_KEYS: (&str, &str) = ("<!-- live -->\n", "<!-- end of live -->");
 
 fn page(name: &str) -> PathBuf {
@@ -30,9 +31,23 @@ fn keys() -> String {
     format!("| Key | Default | Meaning |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 
-fn without_effect() -> String {
-    let rows = SET_ASIDE.iter().map(|(name, why)| format!("| `{name}` | {why} |\n"));
-    format!("| Key | Instead |\n|---|---|\n{}", rows.collect::<String>())
+fn unread(verdict: Verdict) -> String {
+    let rows = unread::ROWS.iter().copied().flatten().filter(|row| row.verdict == verdict);
+    let code = |texts: &[&str]| {
+        texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+    };
+    let line = |row: &Unread| {
+        let mut harmless = code(row.unless);
+        if let Some((key, value)) = row.off {
+            let comma = if harmless.is_empty() { "" } else { ", " };
+            harmless = format!("{harmless}{comma}any with `{key}={value}`");
+        }
+        format!("| {} | {} | {} |\n", code(row.names), row.instead, harmless)
+    };
+    format!(
+        "| Keys | Instead | Values that ask for nothing |\n|---|---|---|\n{}",
+        rows.map(line).collect::<String>()
+    )
 }
 
 fn live() -> String {
@@ -48,7 +63,8 @@ pub(crate) fn with_section(page: &str, (start, end): (&str, &str), content: &str
 
 fn right(page: &str) -> String {
     let page = with_section(page, KEYS, &keys());
-    with_section(&page, WITHOUT_EFFECT, &without_effect())
+    let page = with_section(&page, REFUSED, &unread(Verdict::Refused));
+    with_section(&page, IGNORED, &unread(Verdict::Ignored))
 }
 
 #[test]
@@ -61,6 +77,68 @@ fn live_keys_are_keys() {
     for name in LIVE {
         assert!(SERVICE.catalogue.rows().iter().any(|row| row.name == *name), "{name}");
     }
+}
+
+/// What every jar of Spring says that can be set; `deploy/spring-names` makes the file.
+const NAMES: &str = include_str!("../../tests/spring-names.txt");
+
+/// Names that stand in no jar of that list, and in our tables because files of Spring shops have them.
+const ELSEWHERE: &[&str] = &[
+    "eureka.dashboard.*",
+    "eureka.server.*",
+    "spring.cloud.bootstrap.*",
+    "spring.cloud.circuitbreaker.*",
+    "spring.cloud.openfeign.*",
+    "spring.devtools.*",
+    "spring.docker.*",
+    // Properties of Hibernate and of JPA, which Spring hands on as they are.
+    "spring.jpa.properties.",
+    // Members of Spring's maps.
+    "spring.jackson.serialization.write-dates-as-timestamps",
+];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[test]
+fn every_name_that_spring_lists_has_one_verdict() {
+    // These are read with the document in which they stand; variables of many programs have the others.
+    let apart = |name: &&str| {
+        name.starts_with("spring.config.activate.") || ["debug", "trace", "info"].contains(name)
+    };
+    let catalogue = &SERVICE.catalogue;
+    let is_unknown = |name: &&str| {
+        // A map is known by its members.
+        let both = [(*name).to_owned(), format!("{name}.x")];
+        both.iter().all(|name| matches!(catalogue.use_of(name), Use::Unknown))
+    };
+    let unknown: Vec<_> = names().filter(|name| !apart(name)).filter(is_unknown).collect();
+    assert_eq!(unknown, [""; 0]);
+    assert!(names().count() > 2_000, "the list is whole");
+}
+
+#[test]
+fn every_row_of_what_is_not_read_is_about_a_name_of_spring() {
+    let folded = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+    let spring: Vec<_> = names().map(folded).collect();
+    let is_of_spring = |pattern: &str| {
+        let pattern = folded(pattern);
+        let (beginning, end) = pattern.split_once('*').unwrap_or((&pattern, ""));
+        let is_family = pattern.contains('*');
+        spring.iter().any(|name| match name.strip_prefix(beginning) {
+            Some(rest) => rest.is_empty() || is_family && rest.ends_with(end),
+            None => is_family && beginning.strip_suffix('.') == Some(name),
+        })
+    };
+    let is_elsewhere = |name: &str| {
+        ELSEWHERE
+            .iter()
+            .any(|known| name == *known || known.ends_with('.') && name.starts_with(known))
+    };
+    let all = unread::ROWS.iter().copied().flatten().flat_map(|row| row.names).copied();
+    let idle: Vec<_> = all.filter(|name| !is_elsewhere(name) && !is_of_spring(name)).collect();
+    assert_eq!(idle, [""; 0]);
 }
 
 #[test]

@@ -19,6 +19,19 @@ keys! {
         "Whether Eureka is used when its address is known.", values::flag;
     REGISTER: bool = "eureka.client.register-with-eureka", "true", Plain, "true or false",
         "Whether this instance registers itself.", values::flag;
+    DISCOVERY: bool = "spring.cloud.discovery.enabled", "true", Plain, "true or false",
+        "Whether any registry is used: both this and eureka.client.enabled must be true.",
+        values::flag;
+    AUTO: bool = "spring.cloud.service-registry.auto-registration.enabled", "true", Plain,
+        "true or false",
+        "Whether this instance registers itself: both this and eureka.client.register-with-eureka \
+         must be true.",
+        values::flag;
+    EXCLUDED: Vec<String> = "spring.autoconfigure.exclude", "", Plain,
+        "names of Java classes with commas between them",
+        "With a class of Eureka or of service registration among them, this instance does not register \
+         itself; the other classes mean nothing here.",
+        |text| list(text, values::text);
     CONNECT_TIMEOUT: u32 = "eureka.client.eureka-server-connect-timeout-seconds", "5", Plain,
         "a whole number from 1 to 60",
         "How long a Eureka server may take to accept a connection.",
@@ -162,6 +175,12 @@ pub struct EurekaPage {
 }
 
 impl Eureka {
+    /// Whether this instance registers itself.
+    #[must_use]
+    pub fn registers(&self) -> bool {
+        self.enabled && self.register && !self.servers.is_empty()
+    }
+
     /// The servers, for the crate that asks them.
     pub(crate) fn asked(&self) -> Result<EurekaServers, BadServerUrl> {
         let urls = self.servers.iter().map(|url| url.expose_secret().parse());
@@ -176,13 +195,25 @@ impl Eureka {
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Eureka> {
     complete!(Eureka {
-        enabled: from.read(&ENABLED),
-        register: from.read(&REGISTER),
+        enabled: both(from, &ENABLED, &DISCOVERY),
+        register: registration(from),
         connect_timeout_seconds: from.read(&CONNECT_TIMEOUT),
         read_timeout_seconds: from.read(&READ_TIMEOUT),
         servers: from.read(&SERVERS),
         instance: instance(from),
     })
+}
+
+fn registration(from: &mut Reader<'_>) -> Option<bool> {
+    let (asked, excluded) = (both(from, &REGISTER, &AUTO), from.read(&EXCLUDED));
+    let is_of_registration =
+        |class: &String| ["Eureka", "ServiceRegistration"].iter().any(|part| class.contains(part));
+    Some(asked? && !excluded?.iter().any(is_of_registration))
+}
+
+fn both(from: &mut Reader<'_>, one: &'static Key<bool>, other: &'static Key<bool>) -> Option<bool> {
+    let (one, other) = (from.read(one), from.read(other));
+    Some(one? && other?)
 }
 
 fn instance(from: &mut Reader<'_>) -> Option<EurekaInstance> {

@@ -6,15 +6,22 @@ use std::collections::BTreeMap;
 use events_kafka::{CreateTopics, KafkaSettings, SettingsError};
 use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, Fault, Read, list, one_of, optional};
-use settings_spring::{Key, Problem, Problems, Reader, complete, keys};
+use settings_spring::{Key, Problem, Problems, Reader, keys};
+
+mod producer;
 
 use super::events;
+pub(super) use producer::ROWS as PRODUCER;
 
 keys! {
     pub(super) ROWS;
-    SERVERS: Vec<String> = "spring.kafka.bootstrap-servers", "", Plain,
-        "host:port, several with commas between them", "The Kafka brokers that are asked first.",
-        |text| list(text, values::host_and_port);
+    SERVERS: Vec<Broker> = "spring.kafka.bootstrap-servers", "", Plain,
+        "host:port, several with commas between them, each with or without the protocol, such as \
+         PLAINTEXT://host:port",
+        "The Kafka brokers that are asked first.", |text| list(text, broker);
+    CLIENT_ID: Option<SecretString> = "spring.kafka.client-id", "", Plain, "a name",
+        "The name by which brokers know this client; order-service unless set.",
+        |text| optional(text, values::secret);
     PROTOCOL: Protocol = "spring.kafka.security.protocol", "PLAINTEXT", Plain,
         "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", "How to talk to the brokers.", protocol;
     PROPERTIES: SecretString = "spring.kafka.properties.*", "", Plain,
@@ -61,12 +68,35 @@ pub struct Kafka {
     pub servers: Vec<String>,
     /// How to talk to the brokers.
     pub protocol: Protocol,
-    /// Settings of the client, by its own names. Any of them may be a secret.
-    pub properties: BTreeMap<String, SecretString>,
-    /// Settings of the client that were set by Spring's names. `properties` go before them.
-    ssl: BTreeMap<&'static str, SecretString>,
+    /// The key that named the brokers.
+    named_by: &'static str,
+    /// What is set for every client, and then for producers, which goes first. Any of it may be a
+    /// secret.
+    layers: [Layer; 2],
     /// How missing topics are created; `None` if operators create them.
     pub create_topics: Option<CreateTopics>,
+}
+
+/// Settings of the client, as one part of Spring's names gives them.
+#[derive(Debug, Clone)]
+struct Layer {
+    /// By Spring's names.
+    spring: BTreeMap<&'static str, SecretString>,
+    /// By the client's own names; they go before the others.
+    properties: BTreeMap<String, SecretString>,
+    /// The names by which they were set.
+    names: &'static Names,
+}
+
+/// Spring's names for properties of the client, and the family of all others.
+type Names = (SpringNames, &'static Key<SecretString>);
+type SpringNames = &'static [(&'static Key<Option<SecretString>>, &'static str)];
+
+/// A broker as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Broker {
+    protocol: Option<Protocol>,
+    address: String,
 }
 
 /// How to talk to the brokers.
@@ -82,28 +112,49 @@ pub enum Protocol {
     SaslSsl,
 }
 
-/// Spring's names for properties of the client.
-static SSL: [(&Key<Option<SecretString>>, &str); 10] = [
-    (&TRUST_LOCATION, "ssl.truststore.location"),
-    (&TRUST_CERTIFICATES, "ssl.truststore.certificates"),
-    (&TRUST_TYPE, "ssl.truststore.type"),
-    (&TRUST_PASSWORD, "ssl.truststore.password"),
-    (&KEY_LOCATION, "ssl.keystore.location"),
-    (&KEY_CHAIN, "ssl.keystore.certificate.chain"),
-    (&KEY, "ssl.keystore.key"),
-    (&KEY_TYPE, "ssl.keystore.type"),
-    (&KEY_STORE_PASSWORD, "ssl.keystore.password"),
-    (&KEY_PASSWORD, "ssl.key.password"),
-];
+static NAMES: Names = (
+    &[
+        (&CLIENT_ID, "client.id"),
+        (&TRUST_LOCATION, "ssl.truststore.location"),
+        (&TRUST_CERTIFICATES, "ssl.truststore.certificates"),
+        (&TRUST_TYPE, "ssl.truststore.type"),
+        (&TRUST_PASSWORD, "ssl.truststore.password"),
+        (&KEY_LOCATION, "ssl.keystore.location"),
+        (&KEY_CHAIN, "ssl.keystore.certificate.chain"),
+        (&KEY, "ssl.keystore.key"),
+        (&KEY_TYPE, "ssl.keystore.type"),
+        (&KEY_STORE_PASSWORD, "ssl.keystore.password"),
+        (&KEY_PASSWORD, "ssl.key.password"),
+    ],
+    &PROPERTIES,
+);
 
 pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> {
-    let kafka = complete!(Kafka {
-        servers: from.read(&SERVERS),
-        protocol: from.read(&PROTOCOL),
-        properties: from.family(&PROPERTIES),
-        ssl: ssl(from),
-        create_topics: events::create_topics(from),
-    })?;
+    let common = (from.read(&SERVERS), from.read(&PROTOCOL), layer(from, &NAMES));
+    let own = (
+        from.read(&producer::SERVERS),
+        from.read(&producer::PROTOCOL),
+        layer(from, &producer::NAMES),
+    );
+    let create_topics = events::create_topics(from);
+    let protocol = own.1?.or(common.1);
+    let (brokers, key) = match own.0? {
+        own if own.is_empty() => (common.0?, &SERVERS),
+        own => (own, &producer::SERVERS),
+    };
+    if brokers.iter().any(|broker| broker.protocol.is_some() && broker.protocol != protocol) {
+        from.refuse(
+            key,
+            "names another protocol than security.protocol, which is PLAINTEXT unless set",
+        );
+    }
+    let kafka = Kafka {
+        servers: brokers.into_iter().map(|broker| broker.address).collect(),
+        protocol: protocol?,
+        named_by: key.row.name,
+        layers: [common.2?, own.2?],
+        create_topics: create_topics?,
+    };
     // A wrong topic is a problem already; the other properties are checked without it.
     kafka.check(topic.unwrap_or("topic"), from);
     if kafka.create_topics.is_none() {
@@ -112,11 +163,31 @@ pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> 
     Some(kafka)
 }
 
-fn ssl(from: &mut Reader<'_>) -> Option<BTreeMap<&'static str, SecretString>> {
-    let read = SSL.map(|(key, property)| Some((property, from.read(key)?)));
+fn layer(from: &mut Reader<'_>, names: &'static Names) -> Option<Layer> {
+    let read: Vec<_> =
+        names.0.iter().map(|(key, property)| Some((*property, from.read(key)?))).collect();
+    let properties = from.family(names.1);
     let read: Option<Vec<_>> = read.into_iter().collect();
     let set = |(property, value): (_, Option<_>)| Some((property, value?));
-    Some(read?.into_iter().filter_map(set).collect())
+    let spring = read?.into_iter().filter_map(set).collect();
+    Some(Layer { spring, properties: properties?, names })
+}
+
+impl Layer {
+    fn all(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        let spring = self.spring.iter().map(|(name, value)| (*name, value));
+        spring.chain(self.properties.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+
+    /// The name by which a property was set.
+    fn name_of(&self, property: &str) -> Option<String> {
+        if self.properties.contains_key(property) {
+            return Some(self.names.1.row.name.replace('*', property));
+        }
+        self.spring.get(property)?;
+        let (key, _) = self.names.0.iter().find(|(_, named)| *named == property)?;
+        Some(key.row.name.to_owned())
+    }
 }
 
 impl Kafka {
@@ -129,15 +200,13 @@ impl Kafka {
             Protocol::SaslPlaintext => "SASL_PLAINTEXT",
             Protocol::SaslSsl => "SASL_SSL",
         };
-        let ssl = self.ssl.iter().map(|(name, value)| (*name, value));
-        let own = self.properties.iter().map(|(name, value)| (name.as_str(), value));
         let exposed = |(name, value): (&str, &SecretString)| {
             (name.to_owned(), value.expose_secret().to_owned())
         };
         KafkaSettings {
             bootstrap_servers: self.servers.clone(),
             security_protocol: Some(protocol.to_owned()),
-            properties: ssl.chain(own).map(exposed).collect(),
+            properties: self.layers.iter().flat_map(Layer::all).map(exposed).collect(),
             topic: topic.to_owned(),
             create_topics: self.create_topics,
         }
@@ -179,16 +248,24 @@ impl Kafka {
     }
 
     fn name_of(&self, key: &str) -> String {
-        let spring = SSL.iter().find(|(_, property)| *property == key);
-        match (key, spring) {
-            ("bootstrap.servers", _) => SERVERS.row.name.to_owned(),
-            ("topic", _) => events::TOPIC.row.name.to_owned(),
-            (_, Some((named, _))) if !self.properties.contains_key(key) => {
-                named.row.name.to_owned()
+        match key {
+            "bootstrap.servers" => self.named_by.to_owned(),
+            "topic" => events::TOPIC.row.name.to_owned(),
+            _ => {
+                let named = self.layers.iter().rev().find_map(|layer| layer.name_of(key));
+                named.unwrap_or_else(|| PROPERTIES.row.name.replace('*', key))
             }
-            _ => PROPERTIES.row.name.replace('*', key),
         }
     }
+}
+
+/// A broker, with or without the protocol to talk to it.
+fn broker(text: &str) -> Read<Broker> {
+    let (protocol, address) = match text.split_once("://") {
+        Some((scheme, address)) => (Some(protocol(scheme)?), address),
+        None => (None, text),
+    };
+    Ok(Broker { protocol, address: values::host_and_port(address)? })
 }
 
 fn protocol(text: &str) -> Read<Protocol> {
@@ -216,24 +293,46 @@ fn resource(text: &str) -> Read<SecretString> {
 mod tests {
     use super::*;
 
-    fn kafka(ssl: &[(&'static str, &str)], properties: &[(&str, &str)]) -> Kafka {
+    /// What is set by Spring's names, and by the client's own.
+    type Given<'a> = (&'a [(&'static str, &'a str)], &'a [(&'a str, &'a str)]);
+
+    fn kafka(layers: [Given<'_>; 2]) -> Kafka {
+        let secret = |text: &str| SecretString::from(text);
+        let names = [&NAMES, &producer::NAMES];
+        let layers = [0, 1].map(|at| Layer {
+            spring: layers[at].0.iter().map(|(name, value)| (*name, secret(value))).collect(),
+            properties: layers[at]
+                .1
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), secret(value)))
+                .collect(),
+            names: names[at],
+        });
         Kafka {
             servers: vec!["a:1".to_owned()],
             protocol: Protocol::SaslSsl,
-            properties: properties
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
-                .collect(),
-            ssl: ssl.iter().map(|(name, value)| (*name, SecretString::from(*value))).collect(),
+            named_by: producer::SERVERS.row.name,
+            layers,
             create_topics: None,
         }
     }
 
     #[test]
-    fn as_in_spring_a_property_wins_over_the_key_that_stands_for_it() {
-        let ssl = [("ssl.truststore.type", "JKS"), ("ssl.truststore.location", "/ca.pem")];
-        let client = kafka(&ssl, &[("ssl.truststore.type", "PEM")]).client("t");
-        let expected = [("ssl.truststore.location", "/ca.pem"), ("ssl.truststore.type", "PEM")];
+    fn as_in_spring_a_property_wins_over_the_key_that_stands_for_it_and_producers_over_all() {
+        let client = kafka([
+            (
+                &[("ssl.truststore.type", "JKS"), ("ssl.truststore.location", "/ca.pem")],
+                &[("ssl.truststore.type", "PEM"), ("linger.ms", "1"), ("client.id", "a")],
+            ),
+            (&[("client.id", "b")], &[("linger.ms", "2")]),
+        ])
+        .client("t");
+        let expected = [
+            ("client.id", "b"),
+            ("linger.ms", "2"),
+            ("ssl.truststore.location", "/ca.pem"),
+            ("ssl.truststore.type", "PEM"),
+        ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(client.properties, BTreeMap::from(expected));
         assert_eq!(client.security_protocol.as_deref(), Some("SASL_SSL"));
@@ -241,12 +340,19 @@ mod tests {
 
     #[test]
     fn complaints_have_the_names_by_which_things_were_set() {
-        let ssl = [("ssl.truststore.location", "/a"), ("ssl.keystore.location", "/b")];
-        let kafka = kafka(&ssl, &[("ssl.keystore.location", "/c")]);
+        let kafka = kafka([
+            (
+                &[("ssl.truststore.location", "/a"), ("ssl.keystore.location", "/b")],
+                &[("ssl.keystore.location", "/c")],
+            ),
+            (&[("ssl.key.password", "p")], &[("linger.ms", "1")]),
+        ]);
         for (key, name) in [
             ("ssl.truststore.location", "spring.kafka.ssl.trust-store-location"),
             ("ssl.keystore.location", "spring.kafka.properties.ssl.keystore.location"),
-            ("bootstrap.servers", "spring.kafka.bootstrap-servers"),
+            ("ssl.key.password", "spring.kafka.producer.ssl.key-password"),
+            ("linger.ms", "spring.kafka.producer.properties.linger.ms"),
+            ("bootstrap.servers", "spring.kafka.producer.bootstrap-servers"),
             ("topic", "order.events.topic"),
             ("acks", "spring.kafka.properties.acks"),
             ("", "spring.kafka"),
@@ -254,6 +360,22 @@ mod tests {
             let problem = events_kafka::Problem { key: key.to_owned(), reason: "no".to_owned() };
             let said = kafka.complaints(&SettingsError { problems: vec![problem] }).to_string();
             assert_eq!(said, format!("the settings are wrong: {name}: no"));
+        }
+    }
+
+    #[test]
+    fn a_broker_may_have_its_protocol_before_it() {
+        let ssl = Some(Protocol::Ssl);
+        for (text, expected) in [
+            ("kafka:9092", Ok((None, "kafka:9092"))),
+            ("SSL://kafka:9092", Ok((ssl, "kafka:9092"))),
+            ("ssl://[::1]:1", Ok((ssl, "[::1]:1"))),
+            ("http://kafka:9092", Err(Fault::SHAPE)),
+            ("SSL://kafka", Err(Fault::SHAPE)),
+        ] {
+            let read = broker(text);
+            let read = read.as_ref().map(|b| (b.protocol, b.address.as_str()));
+            assert_eq!(read, expected.as_ref().copied(), "{text}");
         }
     }
 

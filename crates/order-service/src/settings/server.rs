@@ -1,7 +1,7 @@
 //! Where requests are taken, below which path, how many at once, and how long each may take; which answers
 //! are compressed; whose word is taken for a client's address; and the service's name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use http_actix::{Compression, Proxies};
@@ -12,9 +12,11 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 keys! {
     pub(super) ROWS;
-    ADDRESS: IpAddr = "server.address", "127.0.0.1", Plain,
+    ADDRESS: Option<IpAddr> = "server.address", "", Plain,
         "an IP address or localhost; 0.0.0.0 or :: for every network",
-        "Where requests are taken.", values::address;
+        "Where requests are taken. Unless set, 127.0.0.1; but every network, as Spring does, when this \
+         instance registers with Eureka.",
+        |text| values::optional(text, values::address);
     PORT: u16 = "server.port", "8082", Plain, "a port from 0 to 65535; 0 takes any free one",
         "The port on which requests are taken.", values::port;
     pub(super) CONTEXT_PATH: String = "server.servlet.context-path", "", Plain,
@@ -88,9 +90,25 @@ impl Requests {
     }
 }
 
+/// An address that was not set is loopback, until [`reachable`] decides.
 pub(super) fn listen(from: &mut Reader<'_>) -> Option<SocketAddr> {
     let (address, port) = (from.read(&ADDRESS), from.read(&PORT));
-    Some(SocketAddr::new(address?, port?))
+    Some(SocketAddr::new(address?.unwrap_or(Ipv4Addr::LOCALHOST.into()), port?))
+}
+
+/// Where to listen when this instance registers: who finds it in the registry must reach it.
+pub(super) fn reachable(listen: SocketAddr, from: &mut Reader<'_>) -> SocketAddr {
+    if !from.is_set(&ADDRESS) {
+        return SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), listen.port());
+    }
+    if listen.ip().is_loopback() {
+        let key = ADDRESS.row.name;
+        from.warn(format!(
+            "{key}: others find this instance in Eureka, and cannot reach it at {}",
+            listen.ip()
+        ));
+    }
+    listen
 }
 
 pub(super) fn requests(from: &mut Reader<'_>) -> Option<Requests> {

@@ -1,6 +1,7 @@
 //! Where orders are kept: the database behind `spring.datasource.url`, and how it is used.
 
 mod parameters;
+mod place;
 mod url;
 
 use std::fmt;
@@ -8,26 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use settings_spring::values::{self, Read, optional};
+use settings_spring::values::{self, Read};
 use settings_spring::{Reader, complete, keys};
 
 use super::server::Requests;
 pub(super) use parameters::is_harmless;
-use url::Location;
+pub(super) use place::ROWS as DATASOURCE;
 
 keys! {
-    pub(super) DATASOURCE;
-    URL: Location = "spring.datasource.url", "sqlite:orders.db", Url,
-        "sqlite:PATH, postgresql://HOST:PORT/DATABASE, mysql://HOST:PORT/DATABASE or \
-         mariadb://HOST:PORT/DATABASE, with or without jdbc: before it",
-        "The database. DATABASE_URL is taken too, when SPRING_DATASOURCE_URL is not set.",
-        url::parse;
-    USERNAME: Option<String> = "spring.datasource.username", "", Plain, "a user name",
-        "The database's user, unless a URL of a higher precedence names its own.",
-        |text| optional(text, values::text);
-    PASSWORD: Option<SecretString> = "spring.datasource.password", "", Secret,
-        "a password, or file:PATH of the file that holds it",
-        "The password of the database's user.", |text| optional(text, values::secret);
+    pub(super) POOL;
     POOL_SIZE: u32 = "spring.datasource.hikari.maximum-pool-size", "10", Plain,
         "a whole number from 1 to 1000",
         "How many connections to the database are open at most.",
@@ -65,6 +55,10 @@ keys! {
 pub struct Storage {
     /// The database.
     pub database: Database,
+    /// The schema of PostgreSQL that holds the tables; `None` is the first of the server's search path.
+    pub schema: Option<String>,
+    /// The time zone in which another service stores times without zone; `None` is UTC.
+    pub time_zone: Option<String>,
     /// How many connections are open at most.
     pub pool_size: u32,
     /// How long to wait for a connection; never longer than a request may take.
@@ -93,16 +87,25 @@ pub enum Database {
 /// A database on a server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// A name or an address; IPv6 without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
+    /// Where the server is; several are tried in this order. At least one.
+    pub addresses: Vec<Address>,
+    /// Whether only a server that takes writes will do.
+    pub needs_primary: bool,
     /// The database's name.
     pub name: String,
     /// The user, if one was set.
     pub username: Option<String>,
     /// The user's password, if one was set.
     pub password: Option<SecretString>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 impl Database {
@@ -132,10 +135,8 @@ impl fmt::Display for Database {
 
 impl Server {
     fn authority(&self) -> String {
-        if self.host.contains(':') {
-            return format!("[{}]:{}", self.host, self.port);
-        }
-        format!("{}:{}", self.host, self.port)
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        addresses.join(",")
     }
 
     fn encoded(&self) -> String {
@@ -148,13 +149,34 @@ impl Server {
             }
         };
         let name = url::encoded(&self.name);
-        format!("{credentials}{}/{name}", self.authority())
+        let mut parameters = Vec::new();
+        if self.addresses.len() > 1 {
+            // Seconds; a host that does not answer must not keep the next one from being tried.
+            parameters.push("connect_timeout=2");
+        }
+        if self.needs_primary {
+            parameters.push("target_session_attrs=read-write");
+        }
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        format!("{credentials}{}/{name}{mark}{}", self.authority(), parameters.join("&"))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(f, "[{}]:{}", self.host, self.port);
+        }
+        write!(f, "{}:{}", self.host, self.port)
     }
 }
 
 pub(super) fn read(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<Storage> {
+    let place = place::read(from);
     let storage = complete!(Storage {
-        database: database(from),
+        database: place.as_ref().map(|place| place.database.clone()),
+        schema: place.as_ref().map(|place| place.schema.clone()),
+        time_zone: place.as_ref().map(|place| place.time_zone.clone()),
         pool_size: from.read(&POOL_SIZE),
         connection_timeout: from.read(&CONNECTION_TIMEOUT),
         migrate_at_start: from.read(&MIGRATE_AT_START),
@@ -164,26 +186,6 @@ pub(super) fn read(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<
     })?;
     let connection_timeout = storage.connection_timeout.min(requests?.budget);
     Some(Storage { connection_timeout, ..storage })
-}
-
-fn database(from: &mut Reader<'_>) -> Option<Database> {
-    let location = from.read(&URL);
-    let username = from.read(&USERNAME);
-    let password = from.read(&PASSWORD);
-    let (mut location, username, password) = (location?, username?, password?);
-    // A URL with its own user goes before the user of a lower layer, such as a file's.
-    let url_rank = from.rank(&URL);
-    if let Some(server) = location.server() {
-        let goes_first = server.username.is_none() || from.rank(&USERNAME) >= url_rank;
-        server.username = username.filter(|_| goes_first).or(server.username.take());
-        let goes_first = server.password.is_none() || from.rank(&PASSWORD) >= url_rank;
-        server.password = password.filter(|_| goes_first).or(server.password.take());
-    }
-    if !location.without_effect.is_empty() {
-        let (key, names) = (URL.row.name, location.without_effect.join(", "));
-        from.warn(format!("{key}: these parameters are without effect: {names}"));
-    }
-    Some(location.database)
 }
 
 fn retention(text: &str) -> Read<Option<Duration>> {

@@ -119,7 +119,8 @@ fn maps_keep_their_keys() {
     let levels: Vec<_> = settings.logging.targets.keys().map(String::as_str).collect();
     assert_eq!(levels, ["com::example", "http_actix", "order_app"]);
     assert_eq!(settings.logging.root.to_string(), "off");
-    let kafka: Vec<_> = settings.kafka.properties.keys().map(String::as_str).collect();
+    let kafka = settings.kafka.client("t").properties;
+    let kafka: Vec<_> = kafka.keys().map(String::as_str).collect();
     assert_eq!(kafka, ["linger.ms", "sasl.mechanism", "ssl.key-x"]);
     assert_eq!(settings.eureka.instance.metadata["Zone_A"], "x");
 }
@@ -276,7 +277,10 @@ fn what_config_shows_of_a_url_is_what_is_known_to_be_harmless() {
         let url = format!("jdbc:mysql://h/o?connectTimeout=5&{parameter}={PLANTED}&x={PLANTED}");
         let loaded = Case::new()
             .option("spring.datasource.url", &url)
-            .option("eureka.client.service-url.a", &format!("http://e/?{parameter}={PLANTED}"))
+            .option(
+                "eureka.client.service-url.defaultZone",
+                &format!("http://e/?{parameter}={PLANTED}"),
+            )
             .loaded();
         let shown = &effective(&loaded, "spring.datasource.url").value;
         assert_eq!(shown, &format!("jdbc:mysql://h/o?connectTimeout=5&{parameter}=******"));
@@ -303,4 +307,186 @@ fn parameters_without_effect_are_named_in_one_warning() {
     let expected = "spring.datasource.url: these parameters are without effect: connectTimeout, \
                     socketTimeout";
     assert_eq!(warnings, [expected]);
+}
+
+#[test]
+fn credentials_without_a_url_are_refused() {
+    for (name, value) in
+        [("SPRING_DATASOURCE_USERNAME", "ann"), ("SPRING_DATASOURCE_PASSWORD", PLANTED)]
+    {
+        let said = Case::new().env(name, value).refused();
+        assert!(said.contains(name) && said.contains("spring.datasource.url is not"), "{said}");
+        assert!(!said.contains(PLANTED), "{said}");
+    }
+    let case =
+        Case::new().env("DATABASE_URL", "mysql://h/o").env("SPRING_DATASOURCE_USERNAME", "u");
+    assert_eq!(case.url(), "mysql://u@h:3306/o");
+}
+
+/// A database on a server, with one more setting.
+fn with(url: &str, name: &str, value: &str) -> Case {
+    Case::new().option("spring.datasource.url", url).option(name, value)
+}
+
+const POSTGRES: &str = "jdbc:postgresql://h/orders";
+const MYSQL: &str = "jdbc:mysql://h/orders";
+
+#[test]
+fn every_way_to_name_a_schema_leads_to_that_schema() {
+    for (name, value, expected) in [
+        ("spring.datasource.hikari.schema", "Shop", "Shop"),
+        ("spring.jpa.properties.hibernate.default_schema", "Shop", "shop"),
+        ("spring.datasource.hikari.data-source-properties.currentSchema", "shop", "shop"),
+    ] {
+        let storage = with(POSTGRES, name, value).loaded().settings.storage;
+        assert_eq!(storage.schema.as_deref(), Some(expected), "{name}");
+    }
+    let url = "jdbc:postgresql://h/orders?currentSchema=shop";
+    let storage = with(url, "spring.datasource.hikari.schema", "shop").loaded().settings.storage;
+    assert_eq!(storage.schema.as_deref(), Some("shop"));
+    let case = Case::new()
+        .env("SPRING_DATASOURCE_URL", POSTGRES)
+        .env("SPRING_JPA_PROPERTIES_HIBERNATE_DEFAULT_SCHEMA", "shop");
+    assert_eq!(case.loaded().settings.storage.schema.as_deref(), Some("shop"));
+}
+
+#[test]
+fn what_names_another_place_in_the_database_is_refused() {
+    let url_with_schema = "jdbc:postgresql://h/orders?currentSchema=shop";
+    for (url, name, value) in [
+        (url_with_schema, "spring.datasource.hikari.schema", "Shop"),
+        (url_with_schema, "spring.jpa.properties.hibernate.default_schema", "public"),
+        (POSTGRES, "spring.datasource.hikari.schema", "a,b"),
+        (POSTGRES, "spring.datasource.hikari.catalog", "other"),
+        (POSTGRES, "spring.datasource.driver-class-name", "com.mysql.cj.jdbc.Driver"),
+        (POSTGRES, "spring.datasource.hikari.data-source-properties.user", "u"),
+        (MYSQL, "spring.datasource.hikari.schema", "other"),
+        (MYSQL, "spring.jpa.properties.hibernate.default_catalog", "other"),
+        (MYSQL, "spring.datasource.hikari.driver-class-name", "org.h2.Driver"),
+        (MYSQL, "spring.datasource.hikari.data-source-properties.requireSSL", "true"),
+        ("sqlite:o.db", "spring.datasource.hikari.schema", "s"),
+        ("sqlite:o.db", "spring.datasource.driver-class-name", "com.mysql.cj.jdbc.Driver"),
+    ] {
+        let said = with(url, name, value).refused();
+        assert!(said.starts_with(&format!("the settings are wrong: {name}")), "{url} {said}");
+    }
+    for (url, name, value) in [
+        (MYSQL, "spring.datasource.hikari.schema", "orders"),
+        (MYSQL, "spring.jpa.properties.hibernate.default_catalog", "orders"),
+        (MYSQL, "spring.datasource.driver-class-name", "org.mariadb.jdbc.Driver"),
+        (MYSQL, "spring.datasource.hikari.data-source-properties.cachePrepStmts", "true"),
+        (POSTGRES, "spring.datasource.hikari.catalog", "orders"),
+        (POSTGRES, "spring.datasource.driver-class-name", "com.p6spy.engine.spy.P6SpyDriver"),
+    ] {
+        assert_eq!(with(url, name, value).loaded().warnings, [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn what_would_lead_elsewhere_stops_the_start_wherever_it_is_set() {
+    for (name, value) in [
+        ("spring.datasource.hikari.jdbc-url", "jdbc:mysql://h/o"),
+        ("spring.datasource.primary.url", "jdbc:mysql://h/o"),
+        ("spring.datasource.jndi-name", "java:x"),
+        ("spring.datasource.hikari.connection-init-sql", "SET search_path TO shop"),
+        ("spring.r2dbc.url", "r2dbc:mysql://h/o"),
+        ("spring.jpa.properties.hibernate.jdbc.time_zone", "Europe/Berlin"),
+        ("spring.jpa.properties.hibernate.multiTenancy", "SCHEMA"),
+        ("spring.security.user.name", "ann"),
+        ("server.ssl.bundle", "b"),
+        ("server.ssl.enabled", "true"),
+        ("management.server.ssl.key-store", "k"),
+        ("spring.cloud.bootstrap.name", "shop"),
+        ("eureka.client.service-url.eu", "http://e/"),
+        ("eureka.instance.initial-status", "OUT_OF_SERVICE"),
+        ("spring.cloud.inetutils.preferred-networks", "10."),
+        ("spring.kafka.ssl.bundle", "b"),
+        ("spring.kafka.template.default-topic", "t"),
+    ] {
+        let variable = name.to_uppercase().replace('.', "_").replace('-', "");
+        let file = Case::new().file("application.properties", &format!("{name}={value}\n"));
+        for case in [file, Case::new().env(&variable, value), Case::new().option(name, value)] {
+            let said = case.refused();
+            assert!(said.starts_with("the settings are wrong: ") && !said.contains('\n'), "{said}");
+            assert!(said.contains(name.rsplit_once(['.', '-']).unwrap().0), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_harmless_is_named_in_one_warning_and_what_holds_anyway_in_none() {
+    let text = "spring.jpa.hibernate.ddl-auto=create\nspring.jpa.show-sql=true\n\
+                spring.jackson.serialization.indent-output=true\nserver.tomcat.threads.max=400\n\
+                spring.main.banner-mode=off\nspring.jmx.enabled=true\n";
+    let warnings = Case::new().file("application.properties", text).loaded().warnings;
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.starts_with("settings without effect: ") && !warning.contains('\n'));
+    for line in text.lines() {
+        let (name, _) = line.split_once('=').unwrap();
+        assert!(warning.contains(&format!("{name} (application.properties:")), "{warning}");
+    }
+    let text = "spring.jpa.hibernate.ddl-auto=update\nspring.jpa.show-sql=false\n\
+                server.shutdown=graceful\nserver.ssl.enabled=false\nserver.ssl.key-store=k\n\
+                spring.flyway.enabled=false\nspring.flyway.url=jdbc:x\n\
+                eureka.instance.initial-status=UP\nspring.main.web-application-type=servlet\n";
+    let warnings = Case::new().file("application.properties", text).loaded().warnings;
+    assert_eq!(warnings, [""; 0]);
+}
+
+#[test]
+fn variables_of_other_programs_never_stop_the_start() {
+    let loaded = Case::new()
+        .env("SERVER_SOFTWARE", "nginx/1.29")
+        .env("SERVER_NAME", "shop")
+        .env("SPRING_SHOP_MOOD", "fine")
+        .env("DEBUG", "1")
+        .loaded();
+    let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
+    for name in ["SERVER_SOFTWARE", "SERVER_NAME", "SPRING_SHOP_MOOD"] {
+        assert!(warning.contains(name), "{warning}");
+    }
+}
+
+#[test]
+fn what_is_registered_can_be_reached() {
+    let zone = ("eureka.client.service-url.defaultZone", "http://e/eureka");
+    let listen = |name: &str, value: &str| {
+        let loaded = Case::new().option(zone.0, zone.1).option(name, value).loaded();
+        (loaded.settings.listen.ip().to_string(), loaded.warnings)
+    };
+    assert_eq!(listen("server.port", "1"), ("0.0.0.0".to_owned(), Vec::new()));
+    let (address, warnings) = listen("server.address", "localhost");
+    assert_eq!(address, "127.0.0.1");
+    assert!(warnings[0].contains("cannot reach it at 127.0.0.1"), "{warnings:?}");
+    for off in [
+        "eureka.client.enabled",
+        "eureka.client.register-with-eureka",
+        "spring.cloud.discovery.enabled",
+        "spring.cloud.service-registry.auto-registration.enabled",
+    ] {
+        assert_eq!(listen(off, "false"), ("127.0.0.1".to_owned(), Vec::new()), "{off}");
+    }
+    let class = "org.springframework.cloud.netflix.eureka.EurekaClientAutoConfiguration";
+    assert_eq!(listen("spring.autoconfigure.exclude", class).0, "127.0.0.1");
+}
+
+#[test]
+fn producers_have_brokers_of_their_own_and_a_scheme_must_agree() {
+    let kafka = Case::new()
+        .option("spring.kafka.bootstrap-servers", "general:1")
+        .option("spring.kafka.producer.bootstrap-servers", "PLAINTEXT://own:1,own:2")
+        .option("spring.kafka.producer.properties.linger.ms", "7")
+        .env("SPRING_KAFKA_PRODUCER_CLIENT_ID", "shop")
+        .loaded()
+        .settings
+        .kafka
+        .client("t");
+    assert_eq!(kafka.bootstrap_servers, ["own:1", "own:2"]);
+    assert_eq!((&*kafka.properties["linger.ms"], &*kafka.properties["client.id"]), ("7", "shop"));
+    let said = Case::new().option("spring.kafka.bootstrap-servers", "SSL://a:1").refused();
+    assert!(said.contains("names another protocol"), "{said}");
+    let case = Case::new()
+        .option("spring.kafka.bootstrap-servers", "SSL://a:1")
+        .option("spring.kafka.producer.security.protocol", "SSL");
+    assert_eq!(case.loaded().settings.kafka.servers, ["a:1"]);
 }

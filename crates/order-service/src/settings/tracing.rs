@@ -13,6 +13,8 @@ keys! {
     pub(super) ROWS;
     ENABLED: bool = "management.tracing.enabled", "true", Plain, "true or false",
         "Whether traces are recorded when it is known where they go.", values::flag;
+    EXPORTED: bool = "management.otlp.tracing.export.enabled", "true", Plain, "true or false",
+        "The same, in Spring's other word for it: both must be true.", values::flag;
     PROBABILITY: f64 = "management.tracing.sampling.probability", "0.1", Plain,
         "a number from 0 to 1",
         "The share of the traces that begin here which are recorded; a request that belongs to a \
@@ -65,7 +67,7 @@ impl Tracing {
 }
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Tracing> {
-    let enabled = from.read(&ENABLED);
+    let (enabled, exported) = (from.read(&ENABLED), from.read(&EXPORTED));
     let tracing = complete!(Tracing {
         probability: from.read(&PROBABILITY),
         endpoint: from.read(&ENDPOINT),
@@ -74,7 +76,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Tracing> {
         timeout: from.read(&TIMEOUT),
         resource_attributes: from.family(&RESOURCE_ATTRIBUTES),
     });
-    let (enabled, tracing) = (enabled?, tracing?);
+    let (enabled, tracing) = (enabled? && exported?, tracing?);
     Some(Tracing { endpoint: tracing.endpoint.filter(|_| enabled), ..tracing })
 }
 

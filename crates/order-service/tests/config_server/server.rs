@@ -76,6 +76,8 @@ impl App {
             format!("--spring.application.name={}", self.name),
             format!("--spring.config.import={import}"),
             "--spring.cloud.config.retry.initial-interval=10ms".to_owned(),
+            // A password that a document brings has a database to go with.
+            "--spring.datasource.url=sqlite:orders.db".to_owned(),
         ]
     }
 }

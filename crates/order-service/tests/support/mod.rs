@@ -60,6 +60,7 @@ impl Service {
         let errors = log.try_clone().expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
             .arg(format!("--server.port={port}"))
+            .arg("--server.address=127.0.0.1")
             .args(options)
             .env_remove("DATABASE_URL")
             .envs(environment.iter().copied())

@@ -30,6 +30,8 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         connection_timeout: Duration::from_millis(500),
         group_commit: true,
         decimals: 2,
+        schema: None,
+        time_zone: None,
     }
 }
 

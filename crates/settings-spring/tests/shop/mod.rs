@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, Fault, Read, list, optional};
 use settings_spring::{
     CONFIG_SERVER, Catalogue, ConfigServer, Effective, FILES, Inputs, LoadError, LookUp, Occasion,
-    PROFILE, PROFILES, Reader, Server, Service, complete, keys, load,
+    PROFILE, PROFILES, Reader, Server, Service, Unread, complete, keys, load,
 };
 use tempfile::TempDir;
 
@@ -46,6 +46,14 @@ keys! {
         "Where config servers are looked up.", |text| optional(text, values::text);
 }
 
+static UNREAD: &[Unread] = &[
+    Unread::refused(&["server.ssl.*"], "end TLS in front of the shop")
+        .unless(&["false"])
+        .off("server.ssl.enabled", "false"),
+    Unread::ignored(&["spring.main.banner-mode"], "there is no banner").unless(&["off"]),
+    Unread::ignored(&["spring.jpa.*"], "the shop has no JPA"),
+];
+
 /// Its settings.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -72,10 +80,8 @@ pub(crate) static SERVICE: LazyLock<Service<Shop>> = LazyLock::new(|| Service {
         .owning("shop.")
         .local("shop.config.")
         .alias("DATABASE_URL", "spring.datasource.url")
-        .without_effect(&[
-            ("server.ssl.*", "end TLS in front of the shop"),
-            ("spring.main.banner-mode", "there is no banner"),
-        ])
+        .unread(&[UNREAD])
+        .answering_for(&["spring.", "server."])
         .showing_parameters(|name| name == "user"),
     config_server: Some(ConfigServer {
         name: &NAME,

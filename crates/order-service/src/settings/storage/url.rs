@@ -1,4 +1,5 @@
-//! Parses a datasource URL.
+//! Parses a datasource URL. A form that is not understood is refused by name: a URL that is read in part
+//! leads to another server, such as the one on this machine.
 
 use std::path::PathBuf;
 
@@ -6,17 +7,34 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use secrecy::SecretString;
 use settings_spring::values::{Fault, Read, is_host};
 
-use super::parameters::{self, Verdict};
-use super::{Database, Server};
+use super::parameters::{self, Kind, Verdict};
+use super::{Address, Database, Server};
 
 const NOT_UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The database of a URL.
+/// Drivers that wrap another one and only watch it: the rest of their URL is that of the database.
+const WATCHING: &[&str] = &["p6spy", "otel", "log4jdbc", "tracing"];
+
+/// Ways of drivers to choose among several servers.
+const PROTOCOLS: &[&str] =
+    &["aurora", "failover", "load-balance-read", "loadbalance", "replication", "sequential"];
+
+/// The database of a URL, and what else the URL says.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
     pub(super) database: Database,
-    /// The names of the URL's parameters that are not honoured.
+    /// What the parameters ask for.
+    pub(super) asked: Asked,
+}
+
+/// What parameters ask for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) schema: Option<String>,
+    pub(super) time_zone: Option<String>,
+    pub(super) needs_primary: bool,
+    /// The names of parameters that are not honoured.
     pub(super) without_effect: Vec<String>,
 }
 
@@ -29,23 +47,64 @@ impl Location {
     }
 }
 
+impl Asked {
+    /// Adds one parameter that is no credential; two that disagree are a fault.
+    pub(super) fn add(&mut self, name: &str, verdict: Verdict) -> Read<()> {
+        match verdict {
+            Verdict::Schema(schema) => {
+                return agree(&mut self.schema, schema, "its parameters name different schemas");
+            }
+            Verdict::TimeZone(zone) => {
+                return agree(
+                    &mut self.time_zone,
+                    zone,
+                    "its parameters name different time zones",
+                );
+            }
+            Verdict::Primary => self.needs_primary = true,
+            Verdict::WithoutEffect => self.without_effect.push(name.to_owned()),
+            Verdict::Refused(reason) => return Err(Fault::because(reason)),
+            Verdict::AsWeDo | Verdict::User | Verdict::Password => {}
+        }
+        Ok(())
+    }
+}
+
+fn agree(before: &mut Option<String>, now: String, otherwise: &'static str) -> Read<()> {
+    let agrees = before.as_ref().is_none_or(|before| *before == now);
+    *before = Some(now);
+    if agrees { Ok(()) } else { Err(Fault::because(otherwise)) }
+}
+
 /// Reads a URL. A fault repeats nothing that may be a credential.
 pub(super) fn parse(text: &str) -> Read<Location> {
     let text = text.trim();
-    let plain = match text.split_once(':') {
-        Some((jdbc, rest)) if jdbc.eq_ignore_ascii_case("jdbc") => rest,
-        _ => text,
-    };
-    let (scheme, rest) = plain.split_once(':').ok_or(Fault::SHAPE)?;
+    let (scheme, rest) = without_wrappers(text)?;
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" => sqlite(rest),
-        "postgresql" | "postgres" => server(rest, 5432, Database::Postgres),
-        "mysql" | "mariadb" => server(rest, 3306, Database::MySql),
-        other if other.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+        "postgresql" | "postgres" => server(rest, Kind::Postgres),
+        "mysql" | "mariadb" => server(rest, Kind::MySql),
+        other if is_scheme(other) => {
             Err(Fault::because(format!("{other} is not a database we know")))
         }
         _ => Err(Fault::SHAPE),
     }
+}
+
+/// The scheme of the database and what follows it.
+fn without_wrappers(text: &str) -> Read<(&str, &str)> {
+    let mut split = text.split_once(':').ok_or(Fault::SHAPE)?;
+    if split.0.eq_ignore_ascii_case("jdbc") {
+        split = split.1.split_once(':').ok_or(Fault::SHAPE)?;
+        if WATCHING.iter().any(|wrapper| split.0.eq_ignore_ascii_case(wrapper)) {
+            split = split.1.split_once(':').ok_or(Fault::SHAPE)?;
+        }
+    }
+    Ok(split)
+}
+
+fn is_scheme(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-_".contains(&b))
 }
 
 pub(super) fn encoded(text: &str) -> String {
@@ -63,29 +122,37 @@ fn sqlite(rest: &str) -> Read<Location> {
         let reason = "in memory, each connection would have a database of its own; name a file";
         return Err(Fault::because(reason));
     }
-    Ok(Location {
-        database: Database::Sqlite(PathBuf::from(path)),
-        without_effect: pairs(query).map(|(name, _)| name.to_owned()).collect(),
-    })
+    if path.starts_with(':') {
+        return Err(Fault::because("names a resource of a Java program; name a file"));
+    }
+    let mut asked = Asked::default();
+    for (name, value) in pairs(query) {
+        match parameters::verdict(Kind::Sqlite, name, &from_form(value)?) {
+            Verdict::User | Verdict::Password => asked.without_effect.push(name.to_owned()),
+            verdict => asked.add(name, verdict)?,
+        }
+    }
+    Ok(Location { database: Database::Sqlite(PathBuf::from(path)), asked })
 }
 
-fn server(rest: &str, port: u16, wrap: fn(Server) -> Database) -> Read<Location> {
+fn server(rest: &str, kind: Kind) -> Read<Location> {
     let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // PostgreSQL's short form, `postgresql:orders`, is the local server.
-    let (authority, name) = match location.strip_prefix("//") {
-        Some(full) => full.split_once('/').unwrap_or((full, "")),
-        None => ("", location.trim_start_matches('/')),
-    };
+    let (authority, name) = authority_and_name(location, kind)?;
     if name.contains('@') {
         let reason = "a / or @ in the user name or password must be written as %2F or %40";
         return Err(Fault::because(reason));
     }
-    let (userinfo, address) = match authority.rsplit_once('@') {
-        Some((userinfo, address)) => (Some(userinfo), address),
+    let (userinfo, addresses) = match authority.rsplit_once('@') {
+        Some((userinfo, addresses)) => (Some(userinfo), addresses),
         None => (None, authority),
     };
-    let (host, port) = host_and_port(address, port)?;
-    let mut server = Server { host, port, name: decoded(name)?, username: None, password: None };
+    let mut server = Server {
+        addresses: addresses_of(addresses, kind)?,
+        needs_primary: false,
+        name: decoded(name)?,
+        username: None,
+        password: None,
+    };
     if server.name.is_empty() {
         return Err(Fault::because("names no database"));
     }
@@ -97,26 +164,63 @@ fn server(rest: &str, port: u16, wrap: fn(Server) -> Database) -> Read<Location>
         server.username = Some(decoded(user)?);
         server.password = password.map(decoded).transpose()?.map(SecretString::from);
     }
-    let mut without_effect = Vec::new();
+    let mut asked = Asked::default();
     for (name, value) in pairs(query) {
-        match parameters::verdict(name, value) {
-            Verdict::User => server.username = Some(from_form(value)?),
-            Verdict::Password => server.password = Some(from_form(value)?.into()),
-            Verdict::AsWeDo => {}
-            Verdict::WithoutEffect => without_effect.push(name.to_owned()),
-            Verdict::Refused(reason) => return Err(Fault::because(reason)),
+        let value = from_form(value)?;
+        match parameters::verdict(kind, name, &value) {
+            Verdict::User => server.username = Some(value),
+            Verdict::Password => server.password = Some(value.into()),
+            verdict => asked.add(name, verdict)?,
         }
     }
-    Ok(Location { database: wrap(server), without_effect })
+    server.needs_primary = asked.needs_primary;
+    let database = match kind {
+        Kind::Postgres => Database::Postgres(server),
+        _ => Database::MySql(server),
+    };
+    Ok(Location { database, asked })
 }
 
-fn host_and_port(address: &str, default: u16) -> Read<(String, u16)> {
-    if address.contains([',', '(']) {
-        return Err(Fault::because("must name one host"));
+/// The servers with the user, and the name of the database.
+fn authority_and_name(location: &str, kind: Kind) -> Read<(&str, &str)> {
+    if let Some(full) = location.strip_prefix("//") {
+        return Ok(full.split_once('/').unwrap_or((full, "")));
     }
-    let (host, port) = match address.rsplit_once(':') {
+    let protocol = location.split(':').next().unwrap_or_default();
+    if let Some(known) = PROTOCOLS.iter().find(|known| known.eq_ignore_ascii_case(protocol)) {
+        let reason =
+            format!("{known}: several servers are not used; name one host, without {known}:");
+        return Err(Fault::because(reason));
+    }
+    // PostgreSQL's short form, `postgresql:orders`, is the local server.
+    if kind == Kind::Postgres && !location.contains(':') {
+        return Ok(("", location.trim_start_matches('/')));
+    }
+    Err(Fault::because("must have // before the host"))
+}
+
+fn addresses_of(text: &str, kind: Kind) -> Read<Vec<Address>> {
+    if text.contains('(') {
+        return Err(Fault::because("must name its host as HOST:PORT"));
+    }
+    if text.contains(',') && kind != Kind::Postgres {
+        let reason = "must name one host: several are tried in order on PostgreSQL alone; name the \
+                      address of a proxy, or of the server that takes writes";
+        return Err(Fault::because(reason));
+    }
+    if text.contains(',')
+        && text.split(',').any(|address| address.is_empty() || address.starts_with(':'))
+    {
+        return Err(Fault::because("has an empty host among several"));
+    }
+    let default = if kind == Kind::Postgres { 5432 } else { 3306 };
+    text.split(',').map(|address| address_of(address, default)).collect()
+}
+
+fn address_of(text: &str, default: u16) -> Read<Address> {
+    let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (address, None),
+        _ => (text, None),
     };
     let port = match port {
         None | Some("") => default,
@@ -131,7 +235,7 @@ fn host_and_port(address: &str, default: u16) -> Read<(String, u16)> {
         return Err(Fault::because("must have a host name or address; IPv6 in brackets"));
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((bare.to_owned(), port))
+    Ok(Address { host: bare.to_owned(), port })
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {

@@ -31,6 +31,16 @@ fn every_form_of_url_is_understood() {
             "jdbc:postgresql://db/o?user=ann&password=a%2Bb+c%26&sslmode=prefer",
             "postgres://ann:a%2Bb%20c%26@db:5432/o",
         ),
+        ("jdbc:p6spy:mysql://db/o", "mysql://db:3306/o"),
+        ("jdbc:otel:postgresql://db/o", "postgres://db:5432/o"),
+        (
+            "postgresql://u:p@a,b:1,[::1]:2/o",
+            "postgres://u:p@a:5432,b:1,[::1]:2/o?connect_timeout=2",
+        ),
+        (
+            "jdbc:postgresql://a,b/o?targetServerType=primary",
+            "postgres://a:5432,b:5432/o?connect_timeout=2&target_session_attrs=read-write",
+        ),
         ("mysql://db/my%20orders", "mysql://db:3306/my%20orders"),
         ("mysql://j%C3%BCrgen@db/o", "mysql://j%C3%BCrgen@db:3306/o"),
     ] {
@@ -42,7 +52,19 @@ fn every_form_of_url_is_understood() {
 fn parameters_that_are_not_honoured_are_named() {
     let text = "jdbc:mysql://db/o?useSSL=false&serverTimezone=UTC&allowPublicKeyRetrieval=true\
                 &characterEncoding=latin1&connectTimeout=1&useUnicode=true";
-    assert_eq!(parse(text).unwrap().without_effect, ["characterEncoding", "connectTimeout"]);
+    assert_eq!(parse(text).unwrap().asked.without_effect, ["characterEncoding", "connectTimeout"]);
+}
+
+#[test]
+fn the_schema_and_the_time_zone_are_read_from_the_parameters() {
+    let asked = |text: &str| parse(text).unwrap().asked;
+    let postgres = "jdbc:postgresql://h/o?currentSchema=shop&options=-c%20search_path%3Dshop";
+    assert_eq!(asked(postgres).schema.as_deref(), Some("shop"));
+    assert_eq!(asked("postgresql://h/o?options=-csearch_path%3Dx").schema.as_deref(), Some("x"));
+    let mysql = asked("jdbc:mysql://h/o?connectionTimeZone=Asia%2FTokyo&serverTimezone=Asia/Tokyo");
+    assert_eq!(mysql.time_zone.as_deref(), Some("Asia/Tokyo"));
+    assert_eq!(asked("mysql://h/o?serverTimezone=%2B05:30").time_zone.as_deref(), Some("+05:30"));
+    assert_eq!(asked("mysql://h/o?serverTimezone=UTC").time_zone, None);
 }
 
 #[test]
@@ -69,6 +91,27 @@ fn an_unreachable_database_is_refused_with_a_reason() {
         ("mysql://db", "names no database"),
         ("mysql://db/", "names no database"),
         ("mysql://one,two/o", "one host"),
+        ("mysql://address=(host=a)(port=1)/o", "HOST:PORT"),
+        ("jdbc:mysql:loadbalance://a,b/o", "loadbalance"),
+        ("jdbc:mysql:Replication://a,b/o", "replication"),
+        ("jdbc:mariadb:sequential://a,b/o", "sequential"),
+        ("jdbc:mariadb:failover://a,b/o", "failover"),
+        ("jdbc:mysql:ann:planted@db/o", "// before the host"),
+        ("jdbc:mysql:o", "// before the host"),
+        ("jdbc:postgresql:planted:5432/o", "// before the host"),
+        ("jdbc:mysql+srv://a/o", "mysql+srv is not"),
+        ("jdbc:mysql+srv:loadbalance://a/o", "mysql+srv is not"),
+        ("jdbc:tc:mysql:8.0:///o", "tc is not"),
+        ("jdbc:aws-wrapper:mysql://a/o", "aws-wrapper is not"),
+        ("jdbc-secretsmanager:mysql://a/o", "jdbc-secretsmanager is not"),
+        ("postgresql://a,,b/o", "empty host"),
+        ("postgresql://a,:5433/o", "empty host"),
+        ("postgresql://a,b/o?targetServerType=secondary", "takes no writes"),
+        ("jdbc:postgresql:///o?socketFactory=x&cloudSqlInstance=y", "names the server"),
+        ("jdbc:postgresql://h/o?currentSchema=a&options=-csearch_path%3Db", "different schemas"),
+        ("jdbc:postgresql://h/o?currentSchema=a,b", "one schema"),
+        ("jdbc:mysql://h/o?serverTimezone=Asia/Tokyo&connectionTimeZone=Asia/Seoul", "time zones"),
+        ("jdbc:sqlite::resource:o.db", "name a file"),
         ("mysql://db:0/o", "port"),
         ("mysql://db:planted/o", "port"),
         ("mysql://a b/o", "host"),

@@ -1,0 +1,103 @@
+//! Who reaches this service over HTTP, and how.
+
+use settings_spring::Unread;
+
+const NO_TLS: &str =
+    "requests are taken over plain HTTP: end TLS in front of this service, and take this out";
+const NO_USERS: &str = "requests are not authenticated here: do that in front of this service, and take \
+                        this out";
+const ONE_PATH: &str = "a path in front of all others is named by server.servlet.context-path; name it there, and \
+                        take this out";
+const JAVA_SERVER: &str = "about a Java server; order.max-in-flight, order.request-budget and \
+                           order.body-deadline are the limits of this one";
+const NO_SESSIONS: &str = "there are no sessions";
+const OUR_JSON: &str = "requests and answers are as docs/api.md says";
+
+pub(super) static ROWS: &[Unread] = &[
+    Unread::refused(&["spring.security.*"], NO_USERS),
+    Unread::refused(&["server.ssl.*"], NO_TLS)
+        .unless(&["false"])
+        .off("server.ssl.enabled", "false"),
+    Unread::refused(&["management.server.ssl.*"], NO_TLS)
+        .unless(&["false"])
+        .off("management.server.ssl.enabled", "false"),
+    Unread::refused(
+        &["server.servlet.path", "spring.mvc.servlet.path", "spring.webflux.base-path"],
+        ONE_PATH,
+    )
+    .unless(&["/"]),
+    Unread::refused(
+        &["spring.main.web-application-type"],
+        "this service takes requests over HTTP; take this out",
+    )
+    .unless(&["servlet", "reactive"]),
+    Unread::ignored(&["server.shutdown"], "a stop lets requests finish").unless(&["graceful"]),
+    Unread::ignored(
+        &["server.use-forward-headers"],
+        "server.forward-headers-strategy says whose word is taken",
+    )
+    .unless(&["false"]),
+    Unread::ignored(
+        &["server.compression.*"],
+        "the type and the size of an answer alone say whether it is compressed",
+    ),
+    Unread::ignored(&["server.http2.enabled"], "requests are taken over HTTP/1.1")
+        .unless(&["false"]),
+    Unread::ignored(
+        &[
+            "server.jetty.*",
+            "server.netty.*",
+            "server.tomcat.*",
+            "server.undertow.*",
+            "server.servlet.*",
+            "server.connection-timeout",
+            "server.max-http-header-size",
+            "server.max-http-post-size",
+            "server.max-http-request-header-size",
+            "server.server-header",
+            "spring.servlet.*",
+        ],
+        JAVA_SERVER,
+    ),
+    Unread::ignored(&["server.servlet.session.*", "server.reactive.session.*"], NO_SESSIONS),
+    Unread::ignored(&["server.servlet.encoding.*", "spring.http.encoding.*"], "texts are UTF-8")
+        .unless(&["true", "UTF-8"]),
+    Unread::ignored(&["server.error.*"], "errors are problem documents (docs/api.md)"),
+    Unread::ignored(
+        &[
+            "spring.codec.*",
+            "spring.freemarker.*",
+            "spring.graphql.*",
+            "spring.groovy.*",
+            "spring.gson.*",
+            "spring.hateoas.*",
+            "spring.http.codecs.*",
+            "spring.http.converters.*",
+            "spring.http.log-request-details",
+            "spring.jackson.*",
+            "spring.jersey.*",
+            "spring.messages.*",
+            "spring.mustache.*",
+            "spring.mvc.*",
+            "spring.resources.*",
+            "spring.thymeleaf.*",
+            "spring.web.*",
+            "spring.webflux.*",
+            "spring.webservices.*",
+        ],
+        OUR_JSON,
+    ),
+    Unread::ignored(
+        &["spring.mvc.problemdetails.enabled", "spring.webflux.problemdetails.enabled"],
+        OUR_JSON,
+    )
+    .unless(&["true"]),
+    Unread::ignored(
+        &[
+            "spring.jackson.serialization.write-dates-as-timestamps",
+            "spring.mvc.throw-exception-if-no-handler-found",
+        ],
+        OUR_JSON,
+    )
+    .unless(&["false"]),
+];
