@@ -1,10 +1,14 @@
 //! The log: one line per event on standard output, as JSON or for people. A thread of its own
 //! writes the lines. When standard output blocks or is closed, lines are dropped and counted, and
-//! callers do not wait. `logs/json.rs` formats a JSON line, `logs/levels.rs` filters.
+//! callers do not wait. `logs/lines.rs` gathers what is in a
+//! line, `logs/json.rs` and `logs/pretty.rs` write it, `logs/levels.rs` filters.
 
+mod fields;
 mod json;
 mod levels;
+mod lines;
 mod names;
+mod pretty;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,9 +21,12 @@ use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{Layer as _, Registry, fmt};
+use tracing_subscriber::{Layer as _, Registry};
 
+use json::Json;
 pub use levels::{Levels, Logger};
+use lines::{Form, Lines};
+use pretty::Pretty;
 
 use crate::ambient::{Ambient, Service};
 use crate::traces::{Recorder, TraceSpans};
@@ -87,16 +94,14 @@ impl Log {
         let spans = TraceSpans(ambient.trace_target);
         let terminal = io::stdout().is_terminal();
         let pretty = settings.format.map_or(terminal, |format| format == Format::Pretty);
-        if pretty {
-            let layer = fmt::layer().with_writer(lines).with_ansi(terminal);
-            let log = Registry::default().with(layer.with_filter(levels.clone()));
-            log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
+        let form = if pretty {
+            Form::Pretty(Pretty { colours: terminal })
         } else {
-            let names = names::Names::of(settings.format);
-            let layer = json::Lines::<NonBlocking>::new(names, service, ambient, lines);
-            let log = Registry::default().with(layer.with_filter(levels.clone()));
-            log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
-        }
+            Form::Json(Json::new(names::Names::of(settings.format), service))
+        };
+        let layer = Lines::<NonBlocking>::new(form, ambient, lines);
+        let log = Registry::default().with(layer.with_filter(levels.clone()));
+        log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
         Ok(Self { levels, lost, _flush: flush })
     }
 

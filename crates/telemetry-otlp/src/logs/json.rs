@@ -1,94 +1,40 @@
 //! One JSON object per line: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`,
 //! `message`, `service`, `instance`, then the fields of the event, then the fields of the spans
-//! around it. A field that stands in both comes from the event. `names.rs` names the members.
+//! around it. `names.rs` names the members.
 
-use std::error::Error;
-use std::fmt;
-use std::io::Write as _;
-use std::ops::Range;
+use chrono::{DateTime, SecondsFormat, Utc};
+use tracing::Metadata;
 
-use chrono::SecondsFormat;
-use serde::Serialize;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
-
+use super::fields::{Fields, write_json};
 use super::names::Names;
-use crate::ambient::{Ambient, Service};
+use crate::ambient::Service;
 
 /// Bytes that most lines fit in.
 const FIRST_RESERVE: usize = 512;
 
-/// The layer of `tracing` that writes the lines.
-pub(super) struct Lines<W> {
+/// See the head of the file.
+pub(super) struct Json {
     names: &'static Names,
-    ambient: Ambient,
     /// The members that are the same in each line, with a comma before each.
     same: String,
-    out: W,
 }
 
-impl<W> Lines<W> {
-    pub(super) fn new(names: &'static Names, service: &Service, ambient: Ambient, out: W) -> Self {
+impl Json {
+    pub(super) fn new(names: &'static Names, service: &Service) -> Self {
         let json = |text: &str| serde_json::Value::from(text).to_string();
         let (service, instance) = (json(&service.name), json(&service.instance));
         let Names { service: of_service, instance: of_instance, same, .. } = names;
         let same = format!(r#","{of_service}":{service},"{of_instance}":{instance}{same}"#);
-        Self { names, ambient, same, out }
-    }
-}
-
-/// The fields of an event or a span: their names, and in one buffer their values as JSON. One
-/// buffer saves an allocation for each field of each request's line.
-#[derive(Debug)]
-struct Fields {
-    names: Vec<(&'static str, Range<usize>)>,
-    values: Vec<u8>,
-    causes: fn(&(dyn Error + 'static)) -> String,
-}
-
-impl<S, W> Layer<S> for Lines<W>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    W: for<'a> MakeWriter<'a> + 'static,
-{
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(span) = context.span(id) {
-            let mut fields = Fields::new(self.ambient);
-            attributes.record(&mut fields);
-            span.extensions_mut().insert(fields);
-        }
+        Self { names, same }
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
-        {
-            values.record(fields);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::new(self.ambient);
-        event.record(&mut fields);
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(around) = span.extensions().get::<Fields>() {
-                fields.add_missing(around);
-            }
-        }
-        let line = self.line(event.metadata(), &fields);
-        // An error of the writer cannot be logged: this is the log.
-        let _ = self.out.make_writer_for(event.metadata()).write_all(&line);
-    }
-}
-
-impl<W> Lines<W> {
-    fn line(&self, metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {
-        let now = (self.ambient.now)().to_rfc3339_opts(SecondsFormat::Micros, true);
+    pub(super) fn line(
+        &self,
+        now: DateTime<Utc>,
+        metadata: &Metadata<'_>,
+        fields: &Fields,
+    ) -> Vec<u8> {
+        let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
         let names = self.names;
         let mut line = Vec::with_capacity(FIRST_RESERVE);
         push(&mut line, b"{\"", names.time.as_bytes());
@@ -126,88 +72,21 @@ impl<W> Lines<W> {
     }
 }
 
-impl Fields {
-    fn new(ambient: Ambient) -> Self {
-        Self { names: Vec::new(), values: Vec::new(), causes: ambient.causes }
-    }
-
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
-        let value = |range: &Range<usize>| self.values.get(range.clone()).unwrap_or_default();
-        self.names.iter().map(move |(name, range)| (*name, value(range)))
-    }
-
-    fn set(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.values.len();
-        write(&mut self.values);
-        let range = start..self.values.len();
-        match self.names.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = range,
-            None => self.names.push((name, range)),
-        }
-    }
-
-    fn add_missing(&mut self, others: &Self) {
-        for (name, value) in others.iter() {
-            if self.get(name).is_none() {
-                self.set(name, |values| values.extend_from_slice(value));
-            }
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field.name(), |out| write_json(out, &format_args!("{value:?}")));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field.name(), |out| write_json(out, value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field.name(), |out| write_json(out, &value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field.name(), |out| write_json(out, &value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field.name(), |out| write_json(out, &value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field.name(), |out| write_json(out, &value));
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let causes = (self.causes)(value);
-        self.set(field.name(), |out| write_json(out, &causes));
-    }
-}
-
 fn push(line: &mut Vec<u8>, separator: &[u8], text: &[u8]) {
     line.extend_from_slice(separator);
     line.extend_from_slice(text);
 }
 
-/// Writes a text or a number, which cannot fail: the writer is memory.
-fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    let _ = serde_json::to_writer(out, value);
-}
-
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
     use std::io;
     use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::lines::{Form, Lines};
     use super::super::names;
     use super::*;
     use crate::ambient::FOR_TESTS;
@@ -238,7 +117,8 @@ mod tests {
             name: "s\"x".to_owned(),
             instance: "i".to_owned(),
         };
-        let layer = Lines::new(names, &service, FOR_TESTS, move || into.clone());
+        let form = Form::Json(Json::new(names, &service));
+        let layer = Lines::new(form, FOR_TESTS, move || into.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
@@ -315,5 +195,14 @@ mod tests {
     fn a_number_that_json_does_not_have_becomes_null() {
         let line = logged(|| tracing::info!(x = f64::NAN));
         assert!(line.contains(r#""x":null"#), "{line}");
+    }
+
+    #[test]
+    fn a_number_is_rounded_to_a_thousandth() {
+        let line = logged(|| {
+            tracing::info!(a = 12.057_609_000_000_001, b = 0.000_4, c = 7.0, d = 1e300, e = -1.5);
+        });
+        let numbers = r#""a":12.058,"b":0.0,"c":7.0,"d":1e+300,"e":-1.5"#;
+        assert!(line.contains(numbers), "{line}");
     }
 }
