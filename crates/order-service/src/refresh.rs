@@ -296,6 +296,8 @@ impl Refresh for Refresher {
             }
             missing => RefreshRefused::Unavailable(missing.into()),
         })?;
+        // Who asks for the settings wants their levels back, too.
+        self.0.holders.levels.restore();
         let keys = |changes: &[Change]| changes.iter().map(|c| c.key.clone()).collect::<Vec<_>>();
         let mut changed = keys(&outcome.applied);
         changed.extend(keys(&outcome.newly_waiting));

@@ -10,6 +10,7 @@ mod info;
 mod kafka;
 mod logging;
 mod management;
+mod metrics;
 mod server;
 mod stop;
 mod storage;
@@ -76,12 +77,14 @@ pub struct Settings {
     pub health_details: Option<bool>,
     /// What the process tells of itself.
     pub info: Info,
+    /// The labels that every metric has, by their names.
+    pub metric_tags: BTreeMap<String, String>,
     /// How traces are recorded.
     pub tracing: Tracing,
 }
 
 impl Settings {
-    /// The name of this instance in logs and traces, as in the registry; `machine` is the machine's
+    /// The name of this instance in the registry, in logs, traces and metrics; `machine` is the machine's
     /// name. If the instance takes any free port, the process's id tells it apart.
     #[must_use]
     pub fn instance(&self, machine: &str, process: u32) -> String {
@@ -121,6 +124,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         endpoints::ROWS,
         endpoints::ACCESS,
         info::ROWS,
+        metrics::ROWS,
         tracing::ROWS,
     ])
     .owning("order.")
@@ -173,6 +177,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         management: management::read(from, listen),
         health_details: from.read(&management::HEALTH_DETAILS),
         info: info::read(from),
+        metric_tags: metrics::read(from),
         tracing: tracing::read(from),
     })?;
     if settings.eureka.registers() {

@@ -41,6 +41,11 @@ pub(crate) const QUIET: &[&str] = &[
     "tokio_postgres",
 ];
 
+/// The one name of this instance: in the registry, the log, traces and metrics.
+pub(crate) fn instance(settings: &Settings) -> String {
+    settings.instance(&machine_name(), std::process::id())
+}
+
 /// Starts the log, and records traces if the settings ask for it and the process serves.
 pub(crate) fn start(
     settings: &Settings,
@@ -50,7 +55,7 @@ pub(crate) fn start(
         program: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
         name: settings.name.clone(),
-        instance: settings.instance(&machine_name(), std::process::id()),
+        instance: instance(settings),
     };
     let traces = traces(settings).filter(|_| is_serving);
     let traces = traces.map(|traces| telemetry_otlp::record(traces, &service, AMBIENT));

@@ -27,6 +27,9 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
     assert_eq!(found.len(), 1);
     assert_eq!(instance["status"], "UP");
     assert_eq!(instance["instanceId"], format!("localhost:{app}:{port}"));
+    let log = service.log();
+    let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(instance["instanceId"], line["instance"]);
     assert_eq!(instance["port"]["$"].to_string(), port);
     assert_eq!(instance["metadata"]["zone"], "test");
     assert_eq!(instance["leaseInfo"]["renewalIntervalInSecs"], 30);
@@ -38,6 +41,23 @@ fn an_instance_is_in_the_registry_from_ready_to_stopped() {
     service.signal("TERM");
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
     assert!(eventually(|| registered(&app).is_empty()), "{}", service.log());
+}
+
+#[test]
+fn an_instance_on_any_free_port_under_another_name_has_one_id() {
+    let app = format!("orders-{:08x}", RandomEntropy.bits() >> 96);
+    let service = Service::start(&[
+        "--server.port=0",
+        &format!("--eureka.instance.appname={app}"),
+        "--eureka.instance.prefer-ip-address=true",
+        &format!("--eureka.client.service-url.defaultZone={}", eureka()),
+    ]);
+    assert!(eventually(|| !registered(&app).is_empty()), "{}", service.log());
+    let log = service.log();
+    let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    let instance = line["instance"].as_str().unwrap();
+    assert!(instance.ends_with(&format!(":order-service:{}", service.pid())), "{instance}");
+    assert_eq!(registered(&app)[0]["instanceId"], instance);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod process;
 mod snapshot;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ pub const METRICS: &[Metric] = &[
     Metric("process_start_time_seconds", Gauge, "when the process started, since 1970"),
     Metric("process_uptime_seconds", Gauge, "how long it has run"),
     Metric("process_cpu_time_ns_total", Counter, "processor time"),
+    Metric(
+        "process_cpu_usage",
+        Gauge,
+        "the share of the processors that it may use, from 0 to 1, since the scrape before",
+    ),
+    Metric("system_cpu_usage", Gauge, "the share of the machine's processors in use; likewise"),
+    Metric("system_cpu_count", Gauge, "how many processors the process may use"),
+    Metric("system_load_average_1m", Gauge, "the load of the machine over the last minute"),
     Metric("process_resident_memory_bytes", Gauge, "memory that it holds"),
     Metric("process_files_open_files", Gauge, "open files and connections"),
     Metric("process_files_max_files", Gauge, "how many may be open"),
@@ -66,12 +75,13 @@ pub struct Metrics {
 
 impl Metrics {
     /// Collects from now on what the process measures, and describes the metrics of this crate and of
-    /// `own`. The age of the process counts from now.
+    /// `own`. Each series gets the `tags` as labels. The age of the process counts from now.
     ///
     /// # Errors
     /// When something collects already, or a histogram has no buckets.
     pub fn install(
         own: &[Metric],
+        tags: &BTreeMap<String, String>,
         lost_lines: impl Fn() -> u64 + Send + Sync + 'static,
         now: fn() -> DateTime<Utc>,
     ) -> Result<Self, MetricsError> {
@@ -81,6 +91,9 @@ impl Metrics {
                 let matcher = Matcher::Full((*name).to_owned());
                 builder = builder.set_buckets_for_metric(matcher, buckets)?;
             }
+        }
+        for (name, value) in tags {
+            builder = builder.add_global_label(name, value);
         }
         let handle = builder.install_recorder()?;
         for Metric(name, kind, about) in own.iter().chain(METRICS) {

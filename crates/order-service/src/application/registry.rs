@@ -13,6 +13,7 @@ use serde_json::json;
 use super::http::Pages;
 use crate::settings::{EurekaPage, Settings};
 use crate::system::{OsEntropy, SystemClock};
+use crate::telemetry;
 
 /// The registration, if the settings ask for one. Nothing is registered before it is told that this
 /// instance is ready.
@@ -43,7 +44,7 @@ fn instance(settings: &Settings, listening: SocketAddr, pages: &Pages) -> Instan
     let said = &settings.eureka.instance;
     let app = said.app.as_ref().unwrap_or(&settings.name);
     InstanceSettings {
-        id: said.id.clone(),
+        id: Some(telemetry::instance(settings)),
         hostname: said.hostname.clone(),
         ip_address: said.ip_address,
         prefer_ip_address: said.prefer_ip_address,

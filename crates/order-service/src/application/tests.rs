@@ -32,7 +32,8 @@ fn begun(folder: &std::path::Path, settings: &str) -> Begun {
     let load = || settings::load(&inputs, Occasion::Start);
     let loaded = thread::scope(|scope| scope.spawn(load).join()).unwrap().unwrap();
     let levels = Levels::new(&loaded.settings.logging, &[], "traces");
-    let metrics = Metrics::install(METRICS, || 0, telemetry::AMBIENT.now).unwrap();
+    let metrics =
+        Metrics::install(METRICS, &BTreeMap::new(), || 0, telemetry::AMBIENT.now).unwrap();
     let telemetry = Telemetry { levels, metrics, unsent: None };
     Begun { inputs, loaded, telemetry, started: Instant::now() }
 }

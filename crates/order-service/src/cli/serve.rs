@@ -10,7 +10,7 @@ use crate::application::{Application, Begun, METRICS};
 use crate::runtimes;
 use crate::settings::{Inputs, Loaded};
 use crate::signals::Signals;
-use crate::telemetry::{AMBIENT, Telemetry};
+use crate::telemetry::{AMBIENT, Telemetry, instance};
 
 /// Serves until the process is asked to stop; answers with its exit code.
 pub(super) fn run(
@@ -20,10 +20,13 @@ pub(super) fn run(
     started: Instant,
 ) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
-    let metrics = Metrics::install(METRICS, log.lost_lines(), AMBIENT.now)
-        .context("the metrics cannot be collected")?;
+    let collected =
+        Metrics::install(METRICS, &loaded.settings.metric_tags, log.lost_lines(), AMBIENT.now)
+            .context("the metrics cannot be collected")?;
+    let instance = instance(&loaded.settings);
+    metrics::gauge!("order_instance_info", "instance_id" => instance).set(1.0);
     let database = loaded.settings.storage.database.clone();
-    let telemetry = Telemetry { levels: log.levels(), metrics, unsent };
+    let telemetry = Telemetry { levels: log.levels(), metrics: collected, unsent };
     let begun = Begun { inputs, loaded, telemetry, started };
     let (main, relay) = (runtimes::main()?, runtimes::relay()?);
     let done = main.block_on(async {

@@ -35,14 +35,14 @@ impl Case {
         Self { folder, inputs }
     }
 
-    fn file(self, name: &str, text: &str) -> Self {
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.inputs.environment.insert(name.into(), value.into());
         self
     }
@@ -56,7 +56,7 @@ impl Case {
         load(&self.inputs, Occasion::Start).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    fn refused(&self) -> String {
+    pub(crate) fn refused(&self) -> String {
         load(&self.inputs, Occasion::Start).unwrap_err().to_string()
     }
 
