@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{OrderEvent, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
+use order_events::DecodeError;
 pub use order_events::{CloudEvent, Context, Envelope, EventData, timestamp};
 
 /// An event as the outbox keeps it: final.
@@ -24,6 +25,16 @@ pub struct EventRecord {
     pub context: String,
     /// The data, as JSON text; see [`EventData`].
     pub data: String,
+}
+
+/// A stored text that is not that of an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{column}: {error}")]
+pub struct WrongText {
+    /// The field of [`EventRecord`].
+    pub column: &'static str,
+    /// What is wrong with it.
+    pub error: DecodeError,
 }
 
 /// The request that caused a change, as the event names it.
@@ -62,6 +73,19 @@ impl EventRecord {
     /// When the stored text is not the JSON that [`EventRecord::freeze`] wrote.
     pub fn cloud_event(&self) -> serde_json::Result<CloudEvent<'_>> {
         Ok(self.envelope()?.cloud_event(serde_json::from_str(&self.data)?))
+    }
+
+    /// Checks that the stored texts are an event that subscribers can decode, and that it is the one
+    /// that its key says.
+    ///
+    /// # Errors
+    /// The column that is wrong, and why, without its content.
+    pub fn check(&self) -> Result<(), WrongText> {
+        let at = |column| move |error| WrongText { column, error };
+        let context = Context::read(&self.context).map_err(at("context"))?;
+        let order = (self.order_id, self.sequence);
+        let envelope = Envelope::new(self.id, order, self.kind, self.occurred_at, context);
+        envelope.check(&self.data).map_err(at("data"))
     }
 
     /// Everything about the event but its data.

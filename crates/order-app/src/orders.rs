@@ -27,7 +27,7 @@ use crate::wake_up::WakeUp;
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
 pub use place::{PlaceError, PlaceOrder};
-pub use read::FindError;
+pub use read::{FindError, History};
 pub use replace_lines::{LinesRefused, ReplaceLines};
 pub use stats::{OrderStats, StepCount};
 

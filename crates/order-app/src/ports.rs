@@ -21,7 +21,7 @@ pub use journal::{
 };
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
 pub use store::{
-    Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError,
+    Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError, StoredEvent,
     UnreadableOrder,
 };
 

@@ -11,6 +11,7 @@
 
 mod calls;
 mod context;
+mod handover;
 mod lease;
 mod membership;
 mod reader;
@@ -33,6 +34,7 @@ use crate::ports::{
 use crate::wake_up::WakeUp;
 use calls::{Outcome, Period, ShardOutcome};
 use context::Context;
+use handover::Handovers;
 use lease::HeldLease;
 use membership::Membership;
 use reader::SharedReader;
@@ -54,6 +56,7 @@ pub struct Relay {
     sequencer: Sequencer,
     reader: SharedReader,
     shards: BTreeMap<u16, Shard>,
+    handovers: Handovers,
     /// Calls to the publisher that were started in earlier periods. A shard is not taken again
     /// before they have ended: two events of one order must not be under way at a time.
     orphans: BTreeMap<u16, usize>,
@@ -111,6 +114,7 @@ impl Relay {
             sequencer: Sequencer::new(context.now),
             reader: SharedReader::new(&context),
             shards: BTreeMap::new(),
+            handovers: Handovers::default(),
             orphans: BTreeMap::new(),
             periods: 0,
             publisher_fails: false,
@@ -159,6 +163,7 @@ impl Relay {
         let end = later(by, budget.saturating_mul(2));
         self.shards.values_mut().for_each(|shard| shard.leave(by));
         let orderly = timeout_at(end, self.wind_up()).await;
+        self.handovers.tell(self.shards.len());
         let Context { ports, instance, .. } = &self.context;
         if ports.publisher.is_some() {
             let deadline = later(Instant::now(), budget);
@@ -202,7 +207,7 @@ impl Relay {
 
     /// Starts all calls that are due. Says when the next turn begins at the latest.
     fn begin_turn(&mut self) -> Option<Instant> {
-        let Self { context, shards, orphans, .. } = self;
+        let Self { context, shards, orphans, handovers, .. } = self;
         context.begin_turn();
         if self.commits.take() {
             self.sequencer.wake();
@@ -222,6 +227,7 @@ impl Relay {
         let mut stats = context.stats.update();
         (stats.held_shards, stats.parked_orders) = (shards.len(), parked);
         drop(stats);
+        handovers.tell_when_due(shards.len(), context);
         context.next_turn
     }
 
@@ -241,7 +247,7 @@ impl Relay {
             Outcome::Released(Duty::Publish(number)) => {
                 self.membership.requested.remove(&number);
                 if self.forget(number) {
-                    tracing::info!(shard = number, "gave a shard back");
+                    self.handovers.given_back(number, &self.context);
                 }
             }
             Outcome::Released(_) => self.sequencer.given_back(),
@@ -293,6 +299,7 @@ impl Relay {
                 self.periods = self.periods.saturating_add(1);
                 let period = Period { shard: number, number: self.periods };
                 let lease = HeldLease::new(lease, asked_at, context);
+                self.handovers.taken(number, context);
                 self.shards.insert(number, Shard::new(lease, period, context));
             }
             (None, None) => {}
@@ -303,7 +310,7 @@ impl Relay {
     /// a new period begins with nothing.
     fn lost(&mut self, number: u16) {
         if self.forget(number) {
-            tracing::warn!(shard = number, "another instance has taken a shard");
+            self.handovers.lost(number, &self.context);
         }
     }
 

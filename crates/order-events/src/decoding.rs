@@ -9,10 +9,12 @@ use order_domain::{
     Amount, CancelReason, Currency, CustomerId, OrderEventKind, OrderId, OrderStatus, ProductId,
     Quantity, Version,
 };
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::cloud_event::CloudEvent;
+use crate::cloud_event::{CloudEvent, Context};
 use crate::data::{EventData, EventLine};
+use crate::encoding::Envelope;
 use crate::event::{Event, Line, OrderState, Word};
 use crate::schema::values::DATA_SCHEMA;
 
@@ -88,6 +90,32 @@ pub fn decode_batch(json: &[u8]) -> Result<Vec<Event>, DecodeError> {
     let batch: Vec<CloudEvent<'_>> =
         serde_json::from_slice(json).map_err(|error| not_an_event(&error))?;
     batch.iter().map(|envelope| event(envelope, false)).collect()
+}
+
+impl<'a> Context<'a> {
+    /// Reads a stored context, which is JSON text.
+    ///
+    /// # Errors
+    /// [`DecodeError::Json`].
+    pub fn read(text: &'a str) -> Result<Self, DecodeError> {
+        serde_json::from_str(text).map_err(|error| not_an_event(&error))
+    }
+}
+
+impl Envelope<'_> {
+    /// Checks that a subscriber can decode the event with this data, which is JSON text. Data of
+    /// another schema than [`DATA_SCHEMA`], as a later version may have written it, must be an object.
+    ///
+    /// # Errors
+    /// [`DecodeError`], each case by its name.
+    pub fn check(self, data: &str) -> Result<(), DecodeError> {
+        let data: &RawValue = serde_json::from_str(data).map_err(|error| not_an_event(&error))?;
+        if self.context.dataschema == DATA_SCHEMA {
+            return event(&self.cloud_event(data), false).map(drop);
+        }
+        let is_object = data.get().trim_start().starts_with('{');
+        if is_object { Ok(()) } else { Err(DecodeError::Json("no object".to_owned())) }
+    }
 }
 
 /// The headers that are read.

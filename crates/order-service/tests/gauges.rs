@@ -94,13 +94,15 @@ fn answers_are_counted_by_route_status_and_outcome() {
     assert!(eventually(|| client().get(&alive).send().is_ok_and(|answer| answer.status() == 200)));
     assert_eq!(service.get("/orders/1").status(), 503);
     assert_eq!(service.get("/orders/x").status(), 400);
-    let count = |status: u16, outcome: &str| {
+    let count = |status: u16, outcome: &str, code: &str| {
         let labels = format!(r#"method="GET",uri="/orders/{{id}}",status="{status}","#);
-        format!(r#"http_server_requests_seconds_count{{{labels}outcome="{outcome}"}}"#)
+        let labels = format!(r#"{labels}outcome="{outcome}",exception="{code}",error="{code}""#);
+        format!("http_server_requests_seconds_count{{{labels}}}")
     };
-    let (failed, refused) = (count(503, "SERVER_ERROR"), count(400, "CLIENT_ERROR"));
+    let failed = count(503, "SERVER_ERROR", "unavailable");
+    let refused = count(400, "CLIENT_ERROR", "invalid_parameter");
     expect(&service, &[(&failed, 1.0), (&refused, 1.0)]);
-    let health = r#"http_server_requests_seconds_count{method="GET",uri="/actuator/health/liveness",status="200",outcome="SUCCESS"}"#;
+    let health = r#"http_server_requests_seconds_count{method="GET",uri="/actuator/health/liveness",status="200",outcome="SUCCESS",exception="none",error="none"}"#;
     assert!(service.metric(health).unwrap() >= 1.0);
     let waits = r#"hikaricp_connections_timeout_total{pool="connections"}"#;
     assert!(service.metric(waits).unwrap() >= 1.0, "no request got a connection");

@@ -74,7 +74,7 @@ impl Unread {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     for _ in 0..REQUESTS / CLIENTS {
-                        assert_eq!(self.read("/actuator/health/liveness").0, 200);
+                        assert_eq!(self.read("/orders/x").0, 400);
                     }
                 });
             }

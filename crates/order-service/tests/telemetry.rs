@@ -71,6 +71,78 @@ fn the_documented_metrics_are_those_that_the_service_exports() {
     assert_eq!(exported(&service), documented);
 }
 
+/// The labels of a series, by their names.
+fn labels(series: &str) -> BTreeSet<String> {
+    let inside = series.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}'));
+    let pairs = inside.map_or("", |(inside, _)| inside).split("\",");
+    pairs.filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect()
+}
+
+#[test]
+fn every_series_has_the_tags_of_the_settings_and_no_tag_hides_a_label() {
+    let service = Service::start(&[
+        "--spring.application.name=shop",
+        "--management.metrics.tags.application=${spring.application.name}",
+        "--management.metrics.tags.cloud-region=eu",
+    ]);
+    service.wait_until_ready();
+    let _ = service.placed(42);
+    assert_eq!(service.get("/orders/x").status(), 400);
+    let text = service.get("/actuator/prometheus").text().unwrap();
+    let series = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut own = BTreeSet::new();
+    for line in series {
+        assert!(line.contains(r#"application="shop",cloud_region="eu""#), "{line}");
+        own.extend(labels(line));
+    }
+    for tag in ["application", "cloud_region"] {
+        assert!(own.remove(tag));
+    }
+    // Any label that a series has of its own is refused as a tag.
+    assert!(own.contains("uri") && own.contains("le"), "{own:?}");
+    for label in own {
+        let refused = Service::start(&[&format!("--management.metrics.tags.{label}=x")]);
+        assert_eq!(refused.wait().code(), Some(2), "{label}: {}", refused.log());
+    }
+}
+
+#[test]
+fn the_use_of_processors_is_a_share() {
+    let service = Service::start(&[]);
+    service.wait_until_ready();
+    let number = |name: &str| service.metric(name).unwrap();
+    let has_worked = || {
+        let _ = service.placed(42);
+        number("process_cpu_usage") > 0.0 && number("system_cpu_usage") > 0.0
+    };
+    assert!(eventually(has_worked));
+    for name in ["process_cpu_usage", "system_cpu_usage"] {
+        assert!((0.0..=1.0).contains(&number(name)), "{name}");
+    }
+    assert!(number("system_cpu_count") >= 1.0 && number("system_load_average_1m") >= 0.0);
+}
+
+#[test]
+fn log_and_metrics_name_the_instance_alike() {
+    let mut seen = BTreeSet::new();
+    for options in [
+        &["--eureka.instance.instance-id=one"][..],
+        &["--eureka.instance.hostname=box", "--spring.application.name=shop"],
+        &["--logging.structured.format.console=ecs"],
+    ] {
+        let service = Service::start(options);
+        service.wait_until_ready();
+        let log = service.log();
+        let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+        let instance = line.get("instance").or(line.get("service.node.name")).unwrap();
+        let instance = instance.as_str().unwrap();
+        let info = format!(r#"order_instance_info{{instance_id="{instance}"}}"#);
+        assert_eq!(service.metric(&info), Some(1.0), "{info}");
+        seen.insert(instance.split(':').next().unwrap().to_owned());
+    }
+    assert!(seen.contains("one") && seen.contains("box"), "{seen:?}");
+}
+
 #[test]
 fn transitions_of_orders_and_repeated_requests_are_counted() {
     let service = Service::start(&[]);

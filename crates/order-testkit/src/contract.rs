@@ -102,6 +102,8 @@ pub fn cases() -> Vec<Case> {
         events {
             events_come_in_sequence_from_where_they_are_asked,
             event_bytes_are_never_rewritten,
+            an_event_whose_texts_are_broken_is_named_and_the_others_are_read,
+            an_event_of_another_order_is_not_taken_for_one,
             an_order_sees_its_own_events_only,
             every_kind_of_event_is_kept,
         }

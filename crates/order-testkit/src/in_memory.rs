@@ -13,7 +13,7 @@ use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
     Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PagePosition,
-    StoreError,
+    StoreError, StoredEvent,
 };
 use order_domain::{Order, OrderId};
 
@@ -159,14 +159,19 @@ impl Tables {
         OrderPage { next: last.filter(|_| more), orders, left_out: 0 }
     }
 
-    /// An order's events above a sequence, each with whether it can be read.
-    fn events_above(
-        &self,
-        order: OrderId,
-        after: i64,
-    ) -> impl Iterator<Item = (&EventRecord, bool)> {
+    /// An order's events above a sequence.
+    fn events_above(&self, order: OrderId, after: i64) -> impl Iterator<Item = StoredEvent> {
         let later = self.events.range((order, after.saturating_add(1))..=(order, i64::MAX));
-        later.map(|(key, event)| (event, !self.spoiled.contains(key)))
+        later.map(|(key, event)| (event.sequence, self.read(key, event)))
+    }
+
+    /// An event, or why it cannot be read.
+    fn read(&self, key: &(OrderId, i64), event: &EventRecord) -> Result<EventRecord, String> {
+        if self.spoiled.contains(key) {
+            return Err("spoiled".to_owned());
+        }
+        event.check().map_err(|wrong| wrong.to_string())?;
+        Ok(event.clone())
     }
 
     fn purge_answers(&mut self, recorded_before: DateTime<Utc>, limit: u32) -> u32 {
@@ -221,15 +226,11 @@ impl OrderStore for InMemoryStore {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<EventRecord>, StoreError> {
-        let read = |(event, readable): (&EventRecord, bool)| {
-            if readable { Ok(event.clone()) } else { Err(StoreError::Corrupt("spoiled".into())) }
-        };
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let call = Call::new(Method::Events, deadline);
-        let events = |tables: &mut Tables| {
-            tables.events_above(id, after).take(rows(limit)).map(read).collect()
-        };
-        self.try_call(call, events).await
+        let events =
+            |tables: &mut Tables| tables.events_above(id, after).take(rows(limit)).collect();
+        self.call(call, events).await
     }
 
     async fn answer(

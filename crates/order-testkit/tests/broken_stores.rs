@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
     Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition, StoreError,
+    StoredEvent,
 };
 use order_domain::{Order, OrderId};
 use order_testkit::{InMemoryStore, contract};
@@ -177,11 +177,11 @@ impl OrderStore for Broken {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<EventRecord>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let after = if self.is(Flaw::IgnoresWhereEventsStart) { 0 } else { after };
         let mut events = self.inner.events(id, after, limit, deadline).await?;
         if self.is(Flaw::TidiesEvents) {
-            for event in &mut events {
+            for event in events.iter_mut().flat_map(|(_, event)| event) {
                 event.data = event.data.replace(", ", ",");
             }
         }

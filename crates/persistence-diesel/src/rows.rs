@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
-use order_app::ports::{BoxError, Change, JournalEntry, Unreadable};
+use order_app::ports::{BoxError, Change, JournalEntry, StoreError, StoredEvent, Unreadable};
 use order_domain::{
     AmountText, CancelReason, Currency, Order, OrderEventKind, OrderId, OrderLine, OrderStatus,
     ProductName, Version,
@@ -260,19 +260,6 @@ impl EventRow {
         let Self { order_id, sequence, event_id, .. } = *self;
         IncomingRow { order_id, sequence, event_id }
     }
-
-    /// The event that this row holds.
-    pub(crate) fn into_event(self) -> Result<EventRecord, BoxError> {
-        Ok(EventRecord {
-            id: self.event_id.0,
-            order_id: OrderId::new(self.order_id)?,
-            sequence: Version::new(self.sequence)?,
-            kind: event_kind(&self.event_type)?,
-            occurred_at: self.occurred_at.and_utc(),
-            context: self.context,
-            data: self.data,
-        })
-    }
 }
 
 fn event_kind(name: &str) -> Result<OrderEventKind, BoxError> {
@@ -292,13 +279,9 @@ impl JournalRow {
     }
 
     /// The event that the order should have at this position, or what is wrong with it.
-    pub(crate) fn into_event(
-        self,
-        order: OrderId,
-        sequence: Version,
-    ) -> Result<EventRecord, BoxError> {
+    fn into_event(self, order: OrderId, sequence: Version) -> Result<EventRecord, BoxError> {
         let kind = whole("event_type", self.event_type)?;
-        Ok(EventRecord {
+        let event = EventRecord {
             id: whole("event_id", self.event_id)?.0,
             order_id: order,
             sequence,
@@ -306,7 +289,16 @@ impl JournalRow {
             occurred_at: whole("occurred_at", self.occurred_at)?.and_utc(),
             context: whole("context", self.context)?,
             data: whole("data", self.data)?,
-        })
+        };
+        event.check()?;
+        Ok(event)
+    }
+
+    /// The event of an order, without its position.
+    pub(crate) fn into_stored(self, order: OrderId) -> Result<StoredEvent, StoreError> {
+        let sequence = Version::new(self.sequence);
+        let sequence = sequence.map_err(|error| StoreError::Corrupt(error.into()))?;
+        Ok((sequence, self.into_event(order, sequence).map_err(|error| error.to_string())))
     }
 }
 

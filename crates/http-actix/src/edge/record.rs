@@ -31,26 +31,45 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
         None if status == StatusCode::NOT_FOUND => "NOT_FOUND",
         None => "UNKNOWN",
     };
-    tracing::info!(
-        target: "access",
-        method,
-        route,
-        status = status.as_u16(),
-        code = code.map(Code::as_str),
-        client.address = exchange.client.map(tracing::field::display),
-        duration_ms = took.as_secs_f64() * 1_000.0,
-        order.id = exchange.route.0.order.get(),
-        trace_id = exchange.trace.id.as_str(),
-        request_id = exchange.trace.correlation_id.as_str(),
-    );
-    if !exchange.step.is_disabled() {
-        traced(exchange, Labels { method, route, status }, code);
+    let code = code.map(Code::as_str);
+    // The level of a line is a part of its call site.
+    macro_rules! access {
+        ($level:ident) => {
+            tracing::event!(
+                target: "access",
+                tracing::Level::$level,
+                method,
+                route,
+                status = status.as_u16(),
+                code,
+                client.address = exchange.client.map(tracing::field::display),
+                duration_ms = took.as_secs_f64() * 1_000.0,
+                order.id = exchange.route.0.order.get(),
+                trace_id = exchange.trace.id.as_str(),
+                request_id = exchange.trace.correlation_id.as_str(),
+            )
+        };
     }
-    measure(Labels { method, route, status }, took);
+    // Probes and scrapes come all the time, and say nothing of the work.
+    if is_watch(exchange) {
+        access!(DEBUG);
+    } else {
+        access!(INFO);
+    }
+    let labels = Labels { method, route, status, code };
+    if !exchange.step.is_disabled() {
+        traced(exchange, labels);
+    }
+    measure(labels, took);
+}
+
+/// Whether a request only looks at the service: a probe, or a scrape.
+fn is_watch(exchange: &Exchange) -> bool {
+    exchange.route.0.is_watch.get() && matches!(exchange.method, Method::GET | Method::HEAD)
 }
 
 /// Completes the step of the trace, by OpenTelemetry's names.
-fn traced(exchange: &Exchange, Labels { method, route, status }: Labels, code: Option<Code>) {
+fn traced(exchange: &Exchange, Labels { method, route, status, code }: Labels) {
     let step = &exchange.step;
     step.record("otel.name", tracing::field::display(format_args!("{method} {route}")));
     step.record("http.request.method", method);
@@ -62,7 +81,7 @@ fn traced(exchange: &Exchange, Labels { method, route, status }: Labels, code: O
     // An error of the client is no failure of the service.
     if status.is_server_error() {
         step.record("otel.status_code", "ERROR");
-        step.record("error.type", code.map_or("_OTHER", Code::as_str));
+        step.record("error.type", code.unwrap_or("_OTHER"));
     }
 }
 
@@ -72,6 +91,8 @@ struct Labels {
     method: &'static str,
     route: &'static str,
     status: StatusCode,
+    /// The code of the problem, if the answer is one.
+    code: Option<&'static str>,
 }
 
 thread_local! {
@@ -86,13 +107,17 @@ fn measure(labels: Labels, took: Duration) {
     });
 }
 
-fn histogram(Labels { method, route, status }: Labels) -> Histogram {
+/// By Spring Boot's names. Where Spring has the class of an exception, we have the code of a problem.
+fn histogram(Labels { method, route, status, code }: Labels) -> Histogram {
+    let code = code.unwrap_or("none");
     metrics::histogram!(
         "http_server_requests_seconds",
         "method" => method,
         "uri" => route,
         "status" => status.as_str().to_owned(),
         "outcome" => outcome(status),
+        "exception" => code,
+        "error" => code,
     )
 }
 

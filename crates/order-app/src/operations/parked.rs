@@ -5,8 +5,7 @@ use std::time::Duration;
 use order_domain::{OrderId, Version};
 
 use super::{Operations, deadline};
-use crate::events::EventRecord;
-use crate::ports::{Deadline, Parked, Skipped, StoreError, later};
+use crate::ports::{Deadline, Parked, Skipped, StoreError, StoredEvent, later};
 
 /// The most entries of one page.
 const PAGE: u32 = 500;
@@ -38,22 +37,10 @@ pub struct SkippedPage {
 pub struct ParkedDetails {
     /// The order.
     pub parked: Parked,
-    /// Its events that are not published.
-    pub waiting: Waiting,
-}
-
-/// Events that are not published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
-    /// The first of them, in sequence.
-    Events {
-        /// The events.
-        events: Vec<EventRecord>,
-        /// Whether there are more.
-        more: bool,
-    },
-    /// At least one of them cannot be read, for this reason.
-    Unreadable(String),
+    /// Its first events that are not published, in sequence.
+    pub waiting: Vec<StoredEvent>,
+    /// Whether there are more of them.
+    pub more: bool,
 }
 
 /// Why an order was not inspected or redriven.
@@ -151,15 +138,9 @@ impl Operations {
         let parked = self.find_parked(order).await?.ok_or(RedriveError::NotParked(order))?;
         let before = parked.from.get().saturating_sub(1);
         let most = SHOWN.saturating_add(1);
-        let waiting = match self.ports.store.events(order, before, most, deadline()).await {
-            Ok(mut events) => {
-                let more = cut(&mut events, SHOWN);
-                Waiting::Events { events, more }
-            }
-            Err(StoreError::Corrupt(cause)) => Waiting::Unreadable(cause.to_string()),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(ParkedDetails { parked, waiting })
+        let mut waiting = self.ports.store.events(order, before, most, deadline()).await?;
+        let more = cut(&mut waiting, SHOWN);
+        Ok(ParkedDetails { parked, waiting, more })
     }
 
     /// Requests that a parked order be published again, in sequence. Requesting it again before that

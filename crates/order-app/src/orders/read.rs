@@ -1,12 +1,23 @@
 //! The reads: one order, a customer's orders, and the events of an order.
 
-use order_domain::{Order, OrderId};
+use order_domain::{Order, OrderId, Version};
 use tracing::Instrument as _;
 
 use super::Orders;
 use crate::events::EventRecord;
 use crate::ports::{CustomerOrders, OrderPage, StoreError};
 use crate::traces;
+
+/// One page of an order's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The events, in sequence.
+    pub events: Vec<EventRecord>,
+    /// The events between them that are missing, because their stored form is not that of an event.
+    pub left_out: Vec<Version>,
+    /// The last event of the page, when there are more.
+    pub next: Option<Version>,
+}
 
 /// Why an order, or its history, could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -40,22 +51,41 @@ impl Orders {
     }
 
     /// The order's events with a sequence above `after`, in sequence, at most `limit`: its history,
-    /// also for subscribers that have missed some.
+    /// also for subscribers that have missed some. An event that cannot be read is logged, left out
+    /// and counted, so that subscribers get the others.
     ///
     /// # Errors
     /// [`FindError`], each case by its name.
-    pub async fn history(
-        &self,
-        id: OrderId,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<EventRecord>, FindError> {
+    pub async fn history(&self, id: OrderId, after: i64, limit: u32) -> Result<History, FindError> {
         let deadline = self.deadline();
         let step = tracing::info_span!(target: traces::TARGET, "read history");
-        let events = self.store().events(id, after, limit, deadline).instrument(step).await?;
-        if events.is_empty() && self.store().order(id, deadline).await?.is_none() {
+        // One more than asked for tells whether there is a next page.
+        let most = limit.saturating_add(1);
+        let mut stored = self.store().events(id, after, most, deadline).instrument(step).await?;
+        if stored.is_empty() && self.store().order(id, deadline).await?.is_none() {
             return Err(FindError::NotFound);
         }
-        Ok(events)
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = stored.len() > limit;
+        stored.truncate(limit);
+        let next = stored.last().filter(|_| more).map(|(sequence, _)| *sequence);
+        let (mut events, mut left_out) = (Vec::new(), Vec::new());
+        for (sequence, event) in stored {
+            match event {
+                Ok(event) => events.push(event),
+                Err(reason) => {
+                    let what = "an event is left out of its order's history";
+                    tracing::warn!(
+                        order.id = id.get(),
+                        sequence = sequence.get(),
+                        reason,
+                        "{what}"
+                    );
+                    left_out.push(sequence);
+                }
+            }
+        }
+        self.0.stats.left_out(left_out.len());
+        Ok(History { events, left_out, next })
     }
 }

@@ -20,6 +20,7 @@ const STEPS: [(Option<OrderStatus>, OrderEventKind); 7] = [
 pub struct OrderStats {
     steps: [AtomicU64; STEPS.len()],
     replays: AtomicU64,
+    left_out: AtomicU64,
 }
 
 /// How often orders took a step.
@@ -45,12 +46,22 @@ impl OrderStats {
         self.replays.load(Relaxed)
     }
 
+    /// How often an event was left out of its order's history, because it cannot be read.
+    pub fn unreadable_events(&self) -> u64 {
+        self.left_out.load(Relaxed)
+    }
+
     /// An event was committed.
     pub(super) fn took(&self, from: Option<OrderStatus>, kind: OrderEventKind) {
         let mut all = STEPS.iter().zip(&self.steps);
         if let Some((_, count)) = all.find(|(step, _)| **step == (from, kind)) {
             count.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Events were left out of a history.
+    pub(super) fn left_out(&self, events: usize) {
+        self.left_out.fetch_add(events.try_into().unwrap_or(u64::MAX), Relaxed);
     }
 
     /// A recorded answer was given again.

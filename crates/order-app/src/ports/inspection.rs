@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, Parked, ReadEntry, StoreError};
+use super::{Deadline, Duty, Parked, ReadEntry, StoreError, StoredEvent};
 use crate::events::EventRecord;
 
 /// Reads the journal for operators, and changes nothing.
@@ -133,8 +133,8 @@ pub struct SelectedPage {
 /// Some events of one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderEvents {
-    /// Each by its sequence, or why it cannot be read.
-    pub events: Vec<(Version, Result<EventRecord, String>)>,
+    /// The events.
+    pub events: Vec<StoredEvent>,
     /// Its first event that is not published; later ones are not published, either. `None` when all
     /// events of the order are published.
     pub unpublished: Option<Version>,

@@ -60,7 +60,8 @@ pub trait EventJournal: Send + Sync {
     ) -> Result<Leased<u32>, StoreError>;
 
     /// The entries after a position, in the order of their positions, at most `limit`; of one shard,
-    /// or of all. An unreadable event is an [`Unreadable`] entry among the others. Skipped events are
+    /// or of all. An event that cannot be read, or whose
+    /// texts do not pass [`EventRecord::check`], is an [`Unreadable`] entry among the others. Skipped events are
     /// left out: later events of their orders may have been published, and a reader that starts
     /// before them must not put them behind those. Purged events are left out, too; see
     /// [`EventJournal::purged_through`].

@@ -44,14 +44,15 @@ pub trait OrderStore: Send + Sync {
     ) -> Result<OrderPage, StoreError>;
 
     /// The order's events with a sequence above `after`, in sequence, at most `limit`; empty also
-    /// when there is no such order.
+    /// when there is no such order. An event that cannot be read, or whose texts do not pass
+    /// [`EventRecord::check`], is one of them, with the reason.
     async fn events(
         &self,
         id: OrderId,
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<EventRecord>, StoreError>;
+    ) -> Result<Vec<StoredEvent>, StoreError>;
 
     /// The answer recorded under a key; `None` when there is none, or it has been purged.
     async fn answer(
@@ -130,6 +131,9 @@ pub struct OrderPage {
     /// How many orders of this page are missing, because they cannot be read.
     pub left_out: u32,
 }
+
+/// An event of an order by its sequence, or, for operators, why it cannot be read.
+pub type StoredEvent = (Version, Result<EventRecord, String>);
 
 /// Why a store has no result. The source is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use super::shard::batch::Batch;
 use super::stats::{RelayStats, add};
-use crate::events::EventRecord;
-use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError};
+use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError, StoredEvent};
 
 /// One period in which this instance holds a shard. The outcome of a call of an earlier period must
 /// not be taken for one of this period.
@@ -64,7 +63,7 @@ pub(super) enum ShardOutcome {
     /// Its progress was recorded.
     Recorded(Result<Leased<()>, StoreError>),
     /// The next events of a redriven order.
-    OrderEvents(OrderId, Result<Vec<EventRecord>, StoreError>),
+    OrderEvents(OrderId, Result<Vec<StoredEvent>, StoreError>),
 }
 
 /// The calls under way, each in a task of its own. Dropping this ends them.

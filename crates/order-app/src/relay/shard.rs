@@ -17,8 +17,7 @@ use super::calls::{Period, ShardOutcome};
 use super::context::{Context, Schedule};
 use super::lease::HeldLease;
 use crate::errors::short_chain;
-use crate::events::EventRecord;
-use crate::ports::{EntryKey, Lease, Leased, Parked, ReadEntry, StoreError};
+use crate::ports::{EntryKey, Lease, Leased, Parked, ReadEntry, StoreError, StoredEvent};
 use health::Health;
 use parked::{ParkedOrders, RedriveStep};
 use progress::UnrecordedProgress;
@@ -78,7 +77,7 @@ enum Listing {
 impl Shard {
     pub(super) fn new(lease: HeldLease, period: Period, context: &Context) -> Self {
         let Lease { position, epoch, .. } = lease.lease;
-        tracing::info!(shard = period.shard, epoch, position, "publishing a shard");
+        tracing::debug!(shard = period.shard, epoch, position, "publishing a shard");
         let settings = &context.settings;
         Self {
             lease,
@@ -250,11 +249,10 @@ impl Shard {
     /// Reads the next events of redriven orders.
     fn read_redriven(&mut self, context: &mut Context) {
         while self.is_open()
-            && let Some((order, after, singly)) = self.parked.next_to_read(context.now)
+            && let Some((order, after)) = self.parked.next_to_read(context.now)
         {
-            let limit = if singly { 1 } else { HISTORY };
             let (store, deadline) = (context.ports.store.clone(), context.deadline());
-            let call = async move { store.events(order, after, limit, deadline).await };
+            let call = async move { store.events(order, after, HISTORY, deadline).await };
             let outcome =
                 self.period.outcome(move |events| ShardOutcome::OrderEvents(order, events));
             context.calls.start("read a parked order", call, outcome);
@@ -264,15 +262,10 @@ impl Shard {
     pub(super) fn order_events_read(
         &mut self,
         order: OrderId,
-        answer: Result<Vec<EventRecord>, StoreError>,
+        answer: Result<Vec<StoredEvent>, StoreError>,
         context: &mut Context,
     ) {
-        let outcome = match answer {
-            // One event of the page cannot be read. Reading singly finds out which.
-            Err(StoreError::Corrupt(_)) if self.parked.read_singly(order, context.now) => return,
-            answer => answer.map(|events| self.parked.read(order, events, context.now)),
-        };
-        match outcome {
+        match answer.map(|events| self.parked.read(order, events, context.now)) {
             Ok(RedriveStep::GoesOn) => {}
             Ok(RedriveStep::Ended) => {
                 tracing::info!(order.id = order.get(), "a parked order is published");
@@ -281,6 +274,7 @@ impl Shard {
             Ok(RedriveStep::Missing) => {
                 self.park_again(order, "the event is not in the outbox".to_owned(), context);
             }
+            Ok(RedriveStep::Unreadable(reason)) => self.park_again(order, reason, context),
             Err(error @ StoreError::Corrupt(_)) => {
                 self.park_again(order, short_chain(&error), context);
             }

@@ -1,6 +1,6 @@
 //! Parked orders: listed, redriven, skipped in part.
 
-use order_app::operations::{Reason, RedriveError, SkipError, Waiting};
+use order_app::operations::{Reason, RedriveError, SkipError};
 use order_domain::Version;
 use order_testkit::examples::an_order_id;
 
@@ -35,9 +35,12 @@ async fn a_parked_order_shows_what_waits_with_it() {
     world.memory.park(1, 3).await;
     let found = world.operations().inspect(an_order_id(1)).await.unwrap();
     assert_eq!((found.parked.from.get(), found.parked.reason.as_str()), (3, "too large"));
-    let Waiting::Events { events, more } = found.waiting else { panic!("they can be read") };
-    let sequences: Vec<_> = events.iter().map(|event| event.sequence.get()).collect();
-    assert_eq!((sequences, more), (vec![3, 4], false));
+    let sequences: Vec<_> = found.waiting.iter().map(|(sequence, _)| sequence.get()).collect();
+    assert_eq!((sequences, found.more), (vec![3, 4], false));
+    world.memory.spoil(an_order_id(1), 3);
+    let found = world.operations().inspect(an_order_id(1)).await.unwrap();
+    let [(_, Err(reason)), (_, Ok(_))] = &found.waiting[..] else { panic!("{found:?}") };
+    assert_eq!(reason, "spoiled");
 }
 
 #[tokio::test(start_paused = true)]

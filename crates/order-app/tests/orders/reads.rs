@@ -25,9 +25,30 @@ async fn a_history_starts_where_it_is_asked_to() {
     {
         let events = world.orders.history(an_order_id(1), after, limit).await;
         let events = events.unwrap();
-        let found: Vec<_> = events.iter().map(|event| event.sequence.get()).collect();
+        let found: Vec<_> = events.events.iter().map(|event| event.sequence.get()).collect();
         assert_eq!(found, expected, "{after} {limit}");
     }
+}
+
+#[tokio::test]
+async fn a_history_goes_on_without_the_events_that_cannot_be_read() {
+    let world = World::new();
+    put(&world.memory, 1, &[OrderStatus::Confirmed, OrderStatus::InProgress]).await;
+    world.memory.spoil(an_order_id(1), 2);
+    let pages = [
+        ((0, 10), (&[1, 3][..], &[2][..], None)),
+        ((0, 2), (&[1], &[2], Some(2))),
+        ((1, 1), (&[], &[2], Some(2))),
+        ((2, 1), (&[3], &[], None)),
+    ];
+    for ((after, limit), expected) in pages {
+        let page = world.orders.history(an_order_id(1), after, limit).await.unwrap();
+        let events: Vec<_> = page.events.iter().map(|event| event.sequence.get()).collect();
+        let left_out: Vec<_> = page.left_out.iter().map(|event| event.get()).collect();
+        let next = page.next.map(order_domain::Version::get);
+        assert_eq!((&events[..], &left_out[..], next), expected, "after {after}, {limit}");
+    }
+    assert_eq!(world.orders.stats().unreadable_events(), 3);
 }
 
 #[tokio::test]

@@ -274,8 +274,8 @@ impl Simulation {
         for id in ORDERS.map(an_order_id) {
             let events = self.world.memory.events(id, 0, 100_000, soon()).await.unwrap();
             let books = self.books.lock().unwrap();
-            for event in events {
-                let key = (id, event.sequence.get());
+            for (sequence, _) in events {
+                let key = (id, sequence.get());
                 let there = books.confirmed.contains(&key) || books.skipped.contains(&key);
                 assert!(there, "{key:?} was never published");
             }

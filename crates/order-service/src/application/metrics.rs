@@ -64,6 +64,9 @@ impl Sources {
         orders(&self.orders);
         relay(&self.peers.relay.report());
         feed(self.feed.report());
+        let unreadable = self.feed.report().unreadable;
+        let unreadable = unreadable.saturating_add(self.orders.unreadable_events());
+        metrics::counter!("order_events_unreadable_total").absolute(unreadable);
         self.database.pools().iter().for_each(pool);
         if let Some(broker) = &self.peers.broker {
             metrics::gauge!("order_kafka_reachable").set(flag(broker.is_reachable()));
@@ -107,7 +110,6 @@ fn feed(feed: FeedReport) {
     metrics::gauge!("order_events_streams").set(f64::from(streams));
     metrics::counter!("order_events_streams_refused_total").absolute(feed.refused);
     metrics::counter!("order_events_streamed_total").absolute(feed.streamed);
-    metrics::counter!("order_events_unreadable_total").absolute(feed.unreadable);
 }
 
 /// The relay of this instance.

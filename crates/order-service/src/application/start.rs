@@ -55,8 +55,9 @@ impl Starting {
                 let migrating = self.stores.database.migrate(Extent::Quick);
                 migrating.await.map_err(|error| chain(&*error))
             });
-            for migration in migrated.await {
-                tracing::info!(migration, "the database was migrated");
+            let migrations = migrated.await;
+            if !migrations.is_empty() {
+                tracing::info!(migrations = migrations.join(", "), "the database was migrated");
             }
         } else {
             let reached = until_done("reaching the database", || async {

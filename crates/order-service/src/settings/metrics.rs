@@ -12,7 +12,7 @@ keys! {
 }
 
 /// The labels that some series have of their own.
-pub(crate) const LABELS: &[&str] = &[
+const LABELS: &[&str] = &[
     "error",
     "event",
     "exception",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::listener::Listener;
 use crate::stage::{Case, Stage, cases};
-use crate::steps::{a_body, fresh, id_of, line, with};
+use crate::steps::{a_body, fresh, id_of, line, next_link, with};
 use crate::support::{Service, eventually};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -211,4 +211,23 @@ fn an_event_that_cannot_be_read_is_left_out(stage: &Stage) {
     }
     assert!((metric(&other, "order_events_unreadable_total") - 2.0).abs() < 0.1);
     assert_eq!(other.log().matches("an event is left out of the feed").count(), 2);
+    // The histories of these orders name what they lack, and have the rest.
+    for place in [1, 3] {
+        let id = id_of(&orders[place]);
+        other.change(id, &json!({"status": "CONFIRMED"})).order(200);
+        let reply = other.read(&format!("/orders/{id}/events"));
+        assert_eq!((reply.status, reply.header("x-events-left-out")), (200, Some("1")));
+        let events = reply.json();
+        assert_eq!(
+            (events.as_array().map(Vec::len), &events[0]["sequence"]),
+            (Some(1), &json!("2"))
+        );
+        let page = other.read(&format!("/orders/{id}/events?limit=1"));
+        assert_eq!((page.json(), page.header("x-events-left-out")), (json!([]), Some("1")));
+        let rest = other.read(&next_link(&page).unwrap());
+        assert_eq!((rest.json(), rest.header("x-events-left-out")), (events, None));
+    }
+    assert!((metric(&other, "order_events_unreadable_total") - 6.0).abs() < 0.1);
+    let whole = other.read(&format!("/orders/{}/events", orders[0]["id"]));
+    assert_eq!(whole.header("x-events-left-out"), None);
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
-use order_testkit::databases::{Database, Scratch};
+use order_testkit::databases::{self, Database, Scratch};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
@@ -291,5 +291,63 @@ fn an_event_that_cannot_be_published_is_skipped_with_a_reason() {
         assert_eq!(skipped, instance.told(&["parked", "skipped", "--json"]));
         let reasonless = instance.tell(&["parked", "skip", &id, "--reason", " "]);
         assert_eq!(reasonless.status.code(), Some(2), "{reasonless:?}");
+    }
+}
+
+/// What an operator sees of an event whose stored data is no JSON: its order waits alone with the
+/// reason, goes on when the row is mended, and goes on without the event when that is skipped.
+#[test]
+fn an_event_that_cannot_be_read_is_parked_then_mended_or_skipped() {
+    for database in Database::ALL {
+        let (scratch, topic) = (database.scratch(), Topic::new(LARGE));
+        // Without brokers, events get their positions and wait.
+        let waiting = Service::on(&scratch.url);
+        let placed = || waiting.placed(42)["id"].as_i64().unwrap();
+        let [mended, skipped, whole] = [placed(), placed(), placed()];
+        for order in [mended, skipped, whole] {
+            waiting.move_to(&json!({"id": order}), "CONFIRMED");
+        }
+        // A killed one would keep its leases for a while.
+        waiting.signal("TERM");
+        assert_eq!(waiting.wait().code(), Some(0), "{}", waiting.log());
+        let plant = |statement: &str| {
+            let patience =
+                if scratch.url.starts_with("sqlite") { "PRAGMA busy_timeout = 9999;" } else { "" };
+            let statement = format!("{patience}{statement}");
+            topic.runtime.block_on(databases::execute(&scratch.url, &statement)).unwrap();
+        };
+        plant(&format!(
+            "CREATE TABLE kept AS SELECT data FROM outbox WHERE order_id = {mended} AND sequence = 1; \
+             UPDATE outbox SET data = 'no JSON' WHERE order_id = {mended} AND sequence = 1; \
+             UPDATE outbox SET context = '{{}}' WHERE order_id = {skipped} AND sequence = 1"
+        ));
+        let instance = Instance::start(&scratch, &topic);
+        let mut reader = topic.reader();
+        reader.until(whole, &[1, 2]);
+        for (order, said) in [(mended, "data: "), (skipped, "context: ")] {
+            assert!(eventually(|| instance.is_parked(order)), "{}", instance.service.log());
+            let found = instance.get(&format!("/parked/{order}"));
+            assert_eq!(found["sequence"], 1);
+            assert!(found["reason"].as_str().unwrap().contains(said), "{found}");
+            assert!(found["unreadable"].as_str().unwrap().starts_with("event 1: "), "{found}");
+            assert_eq!(found["events"].as_array().unwrap().len(), 1, "the other one is shown");
+            let shown = instance.tell(&["parked", "show", &order.to_string()]);
+            let shown = String::from_utf8(shown.stdout).unwrap();
+            assert!(shown.contains(said) && shown.contains("order.confirmed"), "{shown}");
+            assert!(!shown.contains('{'), "a summary: {shown}");
+            let history = instance.service.get(&format!("/orders/{order}/events"));
+            assert_eq!(history.headers()["x-events-left-out"], "1");
+            assert_eq!(history.json::<Value>().unwrap().as_array().unwrap().len(), 1);
+        }
+        assert_eq!(reader.sequences.keys().collect::<Vec<_>>(), [&whole], "nothing else is out");
+        plant(&format!(
+            "UPDATE outbox SET data = (SELECT data FROM kept) WHERE order_id = {mended} AND sequence = 1"
+        ));
+        assert!(instance.tell(&["parked", "redrive", &mended.to_string()]).status.success());
+        reader.until(mended, &[1, 2]);
+        let skip = ["parked", "skip", &skipped.to_string(), "--reason", "its context is lost"];
+        assert!(instance.tell(&skip).status.success());
+        reader.until(skipped, &[2]);
+        assert!(eventually(|| !instance.is_parked(mended) && !instance.is_parked(skipped)));
     }
 }

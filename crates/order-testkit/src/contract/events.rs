@@ -28,7 +28,7 @@ pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Sto
     ] {
         let events = store.events(order.id(), after, limit, soon()).await;
         let events = events.expect("the store reads events");
-        let sequences: Vec<_> = events.iter().map(|event| event.sequence.get()).collect();
+        let sequences: Vec<_> = events.iter().map(|(sequence, _)| sequence.get()).collect();
         assert_eq!(sequences, expected.collect::<Vec<_>>(), "{after} {limit}");
     }
     for after in [12, 13, i64::MAX] {
@@ -39,15 +39,61 @@ pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Sto
 
 pub(super) async fn event_bytes_are_never_rewritten(store: Store) {
     // JSON that a database may rewrite: order, spaces, repetitions, escapes, numbers.
-    let data = r#"{ "b":1,  "a":[1.0, 1e2,-0],"b":2,"n":"\u00e9é\/","😀":null , "t":true}"#;
-    let context = "{\"z\":\"1\",\n\t\"a\":\"\\\\ '' \\\" %\"}";
+    let data = r#"{ "b":1,  "a":[1.0, 1e2,-0],"b":2,"n":"\u00e9é\/","😀":null , "t":true,"#;
+    let context = "{\"z\":\"1\",\n\t\"a\":\"\\\\ '' \\\" %\",";
     let new = a_fresh_order(&store, a_fresh_customer()).await;
     let change = a_change_placing(new);
-    let event = EventRecord { context: context.to_owned(), data: data.to_owned(), ..change.event };
+    let before = |members: &str, json: &str| json.replacen('{', members, 1);
+    let (context, data) =
+        (before(context, &change.event.context), before(data, &change.event.data));
+    let event = EventRecord { context, data, ..change.event };
     let change = Change { event: event.clone(), ..change };
     let id = change.order.id();
     commit(&store, change).await;
     assert_eq!(history(&store, id).await, [event]);
+}
+
+/// Texts that are not those of an event, and what is said of them.
+pub(super) const BROKEN: [(&str, &str, &str); 5] = [
+    ("", "}", "data"),
+    ("", "not JSON", "data"),
+    ("", "[1]", "data"),
+    ("", "{\"customerId\":7}", "data"),
+    ("no JSON", "", "context"),
+];
+
+/// The texts of a stored event, some of them broken.
+pub(super) fn broken(event: EventRecord, (context, data, _): (&str, &str, &str)) -> EventRecord {
+    let or = |text: &str, whole: String| if text.is_empty() { whole } else { text.to_owned() };
+    EventRecord { context: or(context, event.context), data: or(data, event.data), ..event }
+}
+
+pub(super) async fn an_event_whose_texts_are_broken_is_named_and_the_others_are_read(store: Store) {
+    for texts in BROKEN {
+        let placed = a_change_placing(a_fresh_order(&store, a_fresh_customer()).await);
+        let confirmed = a_change(moved(&placed.order, OrderStatus::Confirmed, noon_plus(1)));
+        let (id, event) = (placed.order.id(), confirmed.event.clone());
+        commit(&store, Change { event: broken(placed.event, texts), ..placed }).await;
+        commit(&store, confirmed).await;
+        let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
+        let mut found = found.into_iter();
+        let (sequence, broken) = found.next().expect("the first event is named");
+        let reason = broken.expect_err("it is broken");
+        assert_eq!((sequence.get(), reason.starts_with(texts.2)), (1, true), "{reason}");
+        let rest: Vec<_> = found.collect();
+        assert_eq!(rest, [(event.sequence, Ok(event))]);
+    }
+}
+
+pub(super) async fn an_event_of_another_order_is_not_taken_for_one(store: Store) {
+    let [one, other] = [(); 2].map(|()| a_fresh_customer());
+    let one = a_change_placing(a_fresh_order(&store, one).await);
+    let other = a_change_placing(a_fresh_order(&store, other).await);
+    let id = one.order.id();
+    let event = EventRecord { data: other.event.data, ..one.event };
+    commit(&store, Change { event, ..one }).await;
+    let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
+    assert!(matches!(&found[..], [(_, Err(_))]), "{found:?}");
 }
 
 pub(super) async fn an_order_sees_its_own_events_only(store: Store) {

@@ -142,6 +142,7 @@ fn inspection_cases() -> Vec<JournalCase> {
             the_events_of_an_order_are_found,
             the_first_unpublished_event_of_an_order_is_found,
             the_orders_of_a_customer_are_found,
+            an_event_whose_texts_are_broken_is_named_wherever_it_is_read,
         }
     }
 }

@@ -95,7 +95,8 @@ pub(super) async fn order(store: &Store, id: OrderId) -> Option<Order> {
 /// All events of an order.
 pub(super) async fn history(store: &Store, id: OrderId) -> Vec<EventRecord> {
     let events = store.events(id, 0, 10_000, in_time()).await;
-    events.expect("the store reads events")
+    let events = events.expect("the store reads events").into_iter();
+    events.map(|(_, event)| event.expect("the event is readable")).collect()
 }
 
 /// The sequences of an order's events.

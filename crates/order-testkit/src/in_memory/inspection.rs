@@ -41,14 +41,8 @@ impl Tables {
 
     fn order_events(&self, order: OrderId, after: i64, limit: u32) -> OrderEvents {
         let journal = &self.journal;
-        let is_seen = |event: &EventRecord| {
-            !journal.skipped.contains_key(&(event.order_id, event.sequence.get()))
-        };
-        let seen = self.events_above(order, after).filter(|(event, _)| is_seen(event));
-        let events = seen.map(|(event, readable)| {
-            let read = if readable { Ok(event.clone()) } else { Err("spoiled".to_owned()) };
-            (event.sequence, read)
-        });
+        let is_seen = |sequence: &Version| !journal.skipped.contains_key(&(order, sequence.get()));
+        let events = self.events_above(order, after).filter(|(sequence, _)| is_seen(sequence));
         let parked = journal.parked.get(&order).map(|parked| parked.from);
         let waiting = self.waiting().into_iter().filter(|(whose, _)| *whose == order);
         let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());

@@ -231,12 +231,11 @@ impl Tables {
         key: &EventKey,
     ) -> Option<Result<JournalEntry, Unreadable>> {
         let event = self.events.get(key).filter(|_| !self.journal.skipped.contains_key(key))?;
-        let event = event.clone();
-        if self.spoiled.contains(key) {
-            let (order, sequence, reason) = (key.0, event.sequence, "spoiled".to_owned());
-            return Some(Err(Unreadable { position, order, sequence, reason }));
-        }
-        Some(Ok(JournalEntry { position, event }))
+        let (order, sequence) = (key.0, event.sequence);
+        Some(match self.read(key, event) {
+            Ok(event) => Ok(JournalEntry { position, event }),
+            Err(reason) => Err(Unreadable { position, order, sequence, reason }),
+        })
     }
 
     fn backlog(&self) -> Backlog {

@@ -13,7 +13,7 @@ use order_app::ports::{
 use order_domain::{OrderId, Version};
 use uuid::Uuid;
 
-use super::{Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming};
+use super::{Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming, statements};
 use crate::executor::Executor;
 use crate::types::Guid;
 

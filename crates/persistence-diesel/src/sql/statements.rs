@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
+use diesel::dsl;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
@@ -14,7 +15,7 @@ use order_domain::{MAX_ID, OrderId, OrderStatus};
 use super::{Connection, Dialect, counters};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::{is_plain, one_more};
-use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
+use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
 
@@ -147,16 +148,42 @@ pub(in super::super) fn list_orders<'c>(
     Box::pin(rows.order(newest_first).limit(limit).load(connection))
 }
 
+/// The columns of a [`JournalRow`] for an event without its position.
+type EventColumns = (
+    dsl::AsExprOf<i64, BigInt>,
+    outbox::order_id,
+    outbox::sequence,
+    dsl::Nullable<outbox::event_id>,
+    dsl::Nullable<outbox::event_type>,
+    dsl::Nullable<outbox::occurred_at>,
+    dsl::Nullable<outbox::context>,
+    dsl::Nullable<outbox::data>,
+);
+
+pub(super) fn stored_event() -> EventColumns {
+    (
+        0_i64.into_sql::<BigInt>(),
+        outbox::order_id,
+        outbox::sequence,
+        outbox::event_id.nullable(),
+        outbox::event_type.nullable(),
+        outbox::occurred_at.nullable(),
+        outbox::context.nullable(),
+        outbox::data.nullable(),
+    )
+}
+
 /// The events of an order after a sequence, at most `limit`.
 pub(super) fn list_events<'c>(
     connection: &'c mut Connection,
     &(order, after, limit): &'c (i64, i64, u32),
-) -> Running<'c, Vec<EventRow>> {
+) -> Running<'c, Vec<JournalRow>> {
     Box::pin(
         outbox::table
             .filter(outbox::order_id.eq(order))
             .filter(outbox::sequence.gt(after))
-            .select(EventRow::as_select())
+            .filter(outbox::sequence.le(MAX_ID))
+            .select(stored_event())
             .order(outbox::sequence.asc())
             .limit(i64::from(limit))
             .load(connection),
@@ -213,7 +240,7 @@ pub(super) async fn reserve_ids(
     let next: i64 = row.select(id_blocks::next_id).first(connection).await?;
     // The block starts after the rows of other programs, unless that would use all ids up.
     let ours = orders::table.filter(orders::id.le(MAX_ID));
-    let largest: Option<i64> = ours.select(diesel::dsl::max(orders::id)).first(connection).await?;
+    let largest: Option<i64> = ours.select(dsl::max(orders::id)).first(connection).await?;
     let behind = largest.map_or(next, |largest| largest.saturating_add(1).max(next));
     let first = if behind > MAX_ID.saturating_sub(count) { next } else { behind };
     let reserved = diesel::update(row.filter(id_blocks::next_id.eq(next)))

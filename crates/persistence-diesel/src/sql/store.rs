@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
-use order_app::ports::{Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError};
+use order_app::ports::{
+    Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError, StoredEvent,
+};
 use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
@@ -113,10 +114,10 @@ impl OrderStore for Store {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<EventRecord>, StoreError> {
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         let about = (id.get(), after, limit);
         let rows = self.executor.read(deadline, statements::list_events, about).await?;
-        rows.into_iter().map(|row| row.into_event().map_err(StoreError::Corrupt)).collect()
+        rows.into_iter().map(|row| row.into_stored(id)).collect()
     }
 
     async fn answer(

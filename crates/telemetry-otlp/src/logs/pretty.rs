@@ -84,6 +84,7 @@ fn colour(level: Level) -> &'static str {
 fn is_shown(name: &str, fields: &Fields, is_request: bool) -> bool {
     match name {
         "message" | "span_id" => false,
+        "client.address" => !is_request,
         "request_id" => fields.get("request_id") != fields.get("trace_id"),
         name if is_request => !OF_A_REQUEST.contains(&name),
         name => !name.starts_with("log."),

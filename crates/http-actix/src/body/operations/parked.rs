@@ -1,7 +1,7 @@
 //! Parked orders, and events that were skipped.
 
 use order_app::events::{EventRecord, timestamp};
-use order_app::operations::{ParkedDetails, ParkedPage, RedrivenAll, SkippedPage, Waiting};
+use order_app::operations::{ParkedDetails, ParkedPage, RedrivenAll, SkippedPage};
 use order_app::ports::{Parked, Skipped, shard};
 use order_domain::OrderId;
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub struct ParkedOrderDetails {
     pub events: Vec<Value>,
     /// Whether more of them wait.
     pub more_events: bool,
-    /// Why the events cannot be read.
+    /// Which of them cannot be read and are not in `events`, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
 }
@@ -116,20 +116,22 @@ impl From<&ParkedPage> for ParkedOrders {
 impl From<&ParkedDetails> for ParkedOrderDetails {
     fn from(inspection: &ParkedDetails) -> Self {
         let parked = ParkedOrder::from(&inspection.parked);
-        let (events, more_events, unreadable) = match &inspection.waiting {
-            Waiting::Unreadable(reason) => (Vec::new(), false, Some(reason.clone())),
-            Waiting::Events { events, more } => {
-                let event = |event: &EventRecord| {
-                    event.cloud_event().and_then(|event| serde_json::to_value(&event))
-                };
-                match events.iter().map(event).collect() {
-                    Ok(events) => (events, *more, None),
-                    Err(error) => (Vec::new(), false, Some(serde_json::Error::to_string(&error))),
-                }
+        let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+        for (sequence, event) in &inspection.waiting {
+            match event.as_ref().map_err(Clone::clone).and_then(value) {
+                Ok(event) => events.push(event),
+                Err(reason) => unreadable.push(format!("event {sequence}: {reason}")),
             }
-        };
-        Self { parked, events, more_events, unreadable }
+        }
+        let unreadable = (!unreadable.is_empty()).then(|| unreadable.join("; "));
+        Self { parked, events, more_events: inspection.more, unreadable }
     }
+}
+
+/// An event in the JSON format of CloudEvents.
+fn value(event: &EventRecord) -> Result<Value, String> {
+    let value = event.cloud_event().and_then(|event| serde_json::to_value(&event));
+    value.map_err(|error| error.to_string())
 }
 
 impl From<&Skipped> for SkippedEvent {

@@ -11,9 +11,13 @@ use crate::problem::Problem;
 use crate::request;
 use crate::schema::{HistoryQuery, OrderPath};
 
+/// The sequences of the events that are missing on a page.
+const LEFT_OUT: &str = "x-events-left-out";
+
 /// Read an order's events
 ///
-/// Its history, and how a subscriber that missed events gets them.
+/// Its history, and how a subscriber that missed events gets them. An event whose stored form is not
+/// that of an event is left out and named in `X-Events-Left-Out`; a later event has the whole order.
 #[utoipa::path(
     get,
     path = "/orders/{id}/events",
@@ -25,7 +29,10 @@ use crate::schema::{HistoryQuery, OrderPath};
         description = "The events, in sequence.",
         body = Vec<EventBody>,
         content_type = "application/cloudevents-batch+json",
-        headers(("Link" = Option<String>, description = "`rel=\"next\"`: the next page.")),
+        headers(
+            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page."),
+            ("X-Events-Left-Out" = Option<String>, description = "The sequences of the events of this page that are missing, because their stored form is not that of an event: `4, 7`."),
+        ),
     )),
 )]
 pub(crate) async fn history(
@@ -34,19 +41,17 @@ pub(crate) async fn history(
 ) -> Result<HttpResponse, Problem> {
     let id: OrderId = request::id(&request, "id")?;
     let (after, limit) = request::history_page(&request)?;
-    // One more than asked for tells whether there is a next page.
-    let (orders, most) = (app.http.orders.clone(), limit.saturating_add(1));
-    let mut events =
-        run_to_end(&request, async move { orders.history(id, after, most).await }).await?;
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = events.len() > page;
-    events.truncate(page);
+    let orders = app.http.orders.clone();
+    let found = run_to_end(&request, async move { orders.history(id, after, limit).await }).await?;
     let mut response = HttpResponse::Ok();
-    if let (true, Some(last)) = (more, events.last()) {
-        let after = last.sequence;
+    if !found.left_out.is_empty() {
+        let missing: Vec<_> = found.left_out.iter().map(ToString::to_string).collect();
+        response.insert_header((LEFT_OUT, missing.join(", ")));
+    }
+    if let Some(after) = found.next {
         let next = format!("</orders/{id}/events?after={after}&limit={limit}>; rel=\"next\"");
         response.insert_header((LINK, next));
     }
     response.insert_header((CONTENT_TYPE, "application/cloudevents-batch+json"));
-    Ok(response.body(body::event_batch(&events)?))
+    Ok(response.body(body::event_batch(&found.events)?))
 }

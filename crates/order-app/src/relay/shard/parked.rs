@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::batch::{Batch, Origin};
 use crate::events::EventRecord;
-use crate::ports::Parked;
+use crate::ports::{Parked, StoredEvent};
 
 /// The most orders of a shard that are redriven at a time; the others wait for their turn.
 const REDRIVES: usize = 16;
@@ -44,8 +44,6 @@ struct Redrive {
     events: VecDeque<EventRecord>,
     state: RedriveState,
     failures: u32,
-    /// Whether events are read one at a time, because one of them cannot be read.
-    singly: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ enum RedriveState {
 }
 
 /// What came of reading the next events of a redriven order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RedriveStep {
     /// There is more to publish, or to read.
     GoesOn,
@@ -69,6 +67,8 @@ pub(super) enum RedriveStep {
     Ended,
     /// The store does not have an event that the journal has.
     Missing,
+    /// The next event cannot be read, for this reason.
+    Unreadable(String),
 }
 
 impl ParkedOrders {
@@ -116,27 +116,18 @@ impl ParkedOrders {
             if recorded && idle && self.redrives.len() < REDRIVES {
                 let through = row.from.get().saturating_sub(1);
                 let (events, state) = (VecDeque::new(), RedriveState::Read(now));
-                let redrive = Redrive { through, events, state, failures: 0, singly: false };
+                let redrive = Redrive { through, events, state, failures: 0 };
                 self.redrives.insert(row.order, redrive);
             }
         }
     }
 
-    /// The next order whose events are to be read, after which sequence, and whether one at a time.
-    pub(super) fn next_to_read(&mut self, now: Instant) -> Option<(OrderId, i64, bool)> {
+    /// The next order whose events are to be read, and after which sequence.
+    pub(super) fn next_to_read(&mut self, now: Instant) -> Option<(OrderId, i64)> {
         let due = |redrive: &Redrive| matches!(redrive.state, RedriveState::Read(at) if at <= now);
         let (order, redrive) = self.redrives.iter_mut().find(|(_, redrive)| due(redrive))?;
         redrive.state = RedriveState::Reading;
-        Some((*order, redrive.through, redrive.singly))
-    }
-
-    /// Reads the events of an order one at a time from now on; `false` when they were before.
-    pub(super) fn read_singly(&mut self, order: OrderId, now: Instant) -> bool {
-        let Some(redrive) = self.redrives.get_mut(&order) else { return false };
-        if !redrive.singly {
-            redrive.state = RedriveState::Read(now);
-        }
-        !std::mem::replace(&mut redrive.singly, true)
+        Some((*order, redrive.through))
     }
 
     /// The event of a redriven order that is to be published next.
@@ -149,19 +140,30 @@ impl ParkedOrders {
     pub(super) fn read(
         &mut self,
         order: OrderId,
-        events: Vec<EventRecord>,
+        events: Vec<StoredEvent>,
         now: Instant,
     ) -> RedriveStep {
         let Some(redrive) = self.redrives.get_mut(&order) else { return RedriveStep::GoesOn };
         if !events.is_empty() {
-            // Takes only consecutive events: a missing row must not be passed over.
+            // Takes only consecutive events: one that is missing or unreadable must not be passed over.
             let sequences = redrive.through.saturating_add(1)..;
             let following = events.into_iter().zip(sequences);
-            let following = following.take_while(|(event, next)| event.sequence.get() == *next);
-            redrive.events = following.map(|(event, _)| event).collect();
+            let mut following = following
+                .take_while(|((sequence, _), next)| sequence.get() == *next)
+                .map(|((_, event), _)| event);
+            let mut end = RedriveStep::Missing;
+            redrive.events.clear();
+            for event in following.by_ref() {
+                match event {
+                    Ok(event) => redrive.events.push_back(event),
+                    Err(reason) => {
+                        end = RedriveStep::Unreadable(reason);
+                        break;
+                    }
+                }
+            }
             redrive.state = RedriveState::Ready(now);
-            let none = redrive.events.is_empty();
-            return if none { RedriveStep::Missing } else { RedriveStep::GoesOn };
+            return if redrive.events.is_empty() { end } else { RedriveStep::GoesOn };
         }
         let passed = self.orders.get(&order).map_or(0, |parked| parked.passed);
         if passed > redrive.through {
@@ -260,6 +262,10 @@ mod tests {
         }
     }
 
+    fn stored(sequence: i64) -> StoredEvent {
+        (version(sequence), Ok(event(sequence)))
+    }
+
     fn requested(from: i64) -> Parked {
         let (reason, since) = (String::new(), DateTime::UNIX_EPOCH);
         Parked { order: order(), from: version(from), reason, since, attempts: 1, redrive: true }
@@ -270,13 +276,13 @@ mod tests {
         let mut orders = ParkedOrders::default();
         orders.add_recorded(order());
         orders.begin_redrives(&[requested(3)], now);
-        assert_eq!(orders.next_to_read(now), Some((order(), 2, false)));
-        assert_eq!(orders.read(order(), vec![event(3)], now), RedriveStep::GoesOn);
+        assert_eq!(orders.next_to_read(now), Some((order(), 2)));
+        assert_eq!(orders.read(order(), vec![stored(3)], now), RedriveStep::GoesOn);
         let mut batch = Batch::default();
         orders.take(&mut batch, 10, now);
         assert_eq!(batch.events, [event(3)]);
         orders.published(&event(3), now);
-        assert_eq!(orders.next_to_read(now), Some((order(), 3, false)));
+        assert_eq!(orders.next_to_read(now), Some((order(), 3)));
         orders
     }
 
@@ -295,8 +301,8 @@ mod tests {
         let mut orders = redriven(now);
         assert!(orders.passes_over(order(), version(4)));
         assert_eq!(orders.read(order(), Vec::new(), now), RedriveStep::GoesOn);
-        assert_eq!(orders.next_to_read(now), Some((order(), 3, false)));
-        assert_eq!(orders.read(order(), vec![event(4)], now), RedriveStep::GoesOn);
+        assert_eq!(orders.next_to_read(now), Some((order(), 3)));
+        assert_eq!(orders.read(order(), vec![stored(4)], now), RedriveStep::GoesOn);
         orders.published(&event(4), now);
         assert_eq!(orders.read(order(), Vec::new(), now), RedriveStep::Ended);
     }
@@ -315,17 +321,24 @@ mod tests {
     fn an_event_that_is_missing_before_others_is_not_passed_over() {
         let now = Instant::now();
         let mut orders = redriven(now);
-        assert_eq!(orders.read(order(), vec![event(5)], now), RedriveStep::Missing);
+        assert_eq!(orders.read(order(), vec![stored(5)], now), RedriveStep::Missing);
         assert_eq!(orders.next_event(order()), Some(version(4)));
     }
 
     #[test]
-    fn a_page_that_cannot_be_read_is_read_event_by_event() {
+    fn an_event_that_cannot_be_read_is_not_passed_over() {
         let now = Instant::now();
         let mut orders = redriven(now);
-        assert!(orders.read_singly(order(), now));
-        assert_eq!(orders.next_to_read(now), Some((order(), 3, true)));
-        assert!(!orders.read_singly(order(), now), "this event cannot be read");
+        let page = || vec![stored(4), (version(5), Err("broken".to_owned())), stored(6)];
+        assert_eq!(orders.read(order(), page(), now), RedriveStep::GoesOn);
+        let mut batch = Batch::default();
+        orders.take(&mut batch, 10, now);
+        assert_eq!(batch.events, [event(4)]);
+        orders.published(&event(4), now);
+        assert_eq!(orders.next_to_read(now), Some((order(), 4)));
+        let unreadable = RedriveStep::Unreadable("broken".to_owned());
+        assert_eq!(orders.read(order(), page().split_off(1), now), unreadable);
+        assert_eq!(orders.next_event(order()), Some(version(5)));
     }
 
     #[test]
@@ -337,6 +350,6 @@ mod tests {
         assert_eq!(orders.next_to_read(now), None);
         orders.recorded(order());
         orders.begin_redrives(&[requested(3)], now);
-        assert_eq!(orders.next_to_read(now), Some((order(), 2, false)));
+        assert_eq!(orders.next_to_read(now), Some((order(), 2)));
     }
 }

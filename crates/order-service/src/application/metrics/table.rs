@@ -15,7 +15,7 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric(
         "http_server_requests_seconds",
         Histogram(BUCKETS),
-        "requests by `method`, `uri` (the pattern), `status`, `outcome`, as in Spring Boot; 499 is a client that went away",
+        "requests by `method`, `uri` (the pattern), `status`, `outcome`, `exception` and `error` (the code of the problem, or `none`), as in Spring Boot; 499 is a client that went away",
     ),
     Metric("http_server_requests_in_flight", Gauge, "requests under way (`order.max-in-flight`)"),
     Metric(
@@ -59,10 +59,19 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric("order_events_streams", Gauge, "open streams of events"),
     Metric("order_events_streams_refused_total", Counter, "streams above the limit"),
     Metric("order_events_streamed_total", Counter, "events sent on streams"),
-    Metric("order_events_unreadable_total", Counter, "events that a stream left out"),
+    Metric(
+        "order_events_unreadable_total",
+        Counter,
+        "how often a stored event could not be read: left out of streams, or of its order's history",
+    ),
     Metric("order_events_lag_seconds", Gauge, "from the last event to its confirmation"),
     Metric("order_relay_shards", Gauge, "shards leased by this instance; 16 over all instances"),
     Metric("order_relay_arranges", Gauge, "1 on the one instance that assigns positions"),
+    Metric(
+        "order_instance_info",
+        Gauge,
+        "always 1; `instance_id` is this instance in log, registry and traces",
+    ),
     Metric("order_kafka_reachable", Gauge, "1 if the brokers answered last; only with Kafka"),
     Metric("order_eureka_registered", Gauge, "1 if registered; only with Eureka"),
     Metric("order_config_current", Gauge, "1 if what applies is what the config servers say"),

@@ -5,11 +5,12 @@
 use chrono::TimeDelta;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Duty, JournalEntry, OrderEvents, Parking, Progress, SHARDS, SelectedPage, Selection, Skipped,
-    Unreadable, shard,
+    Change, Duty, JournalEntry, OrderEvents, Parking, Progress, SHARDS, SelectedPage, Selection,
+    Skipped, Unreadable, shard,
 };
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
+use super::super::events::{BROKEN, broken};
 use super::super::steps::{a_fresh_customer, a_fresh_order, commit, in_time};
 use super::Instance;
 use super::steps::{
@@ -343,4 +344,45 @@ pub(super) async fn the_orders_of_a_customer_are_found([one, other]: [Instance; 
     assert_eq!(orders_of(customer, ALL).await, theirs);
     assert_eq!(orders_of(customer, 2).await, theirs[..2]);
     assert_eq!(orders_of(a_fresh_customer(), ALL).await, []);
+}
+
+pub(super) async fn an_event_whose_texts_are_broken_is_named_wherever_it_is_read(
+    [one, other]: [Instance; 2],
+) {
+    for texts in BROKEN {
+        let before = last_position(&one).await;
+        let event = placed(a_fresh_order(&one.orders, a_fresh_customer()).await, noon());
+        let order = event.order.clone();
+        let change = a_change(event);
+        let event = broken(change.event, texts);
+        commit(&one.orders, Change { event, ..change }).await;
+        super::steps::progress(&one, &order).await;
+        assign_all(&one).await;
+        let told = |entries: Vec<Result<JournalEntry, Unreadable>>| {
+            assert_eq!(entries.len(), 2, "{entries:?}");
+            let first = entries[0].as_ref().expect_err("it is broken");
+            assert_eq!((first.order, first.sequence), (order.id(), Version::FIRST));
+            let second = entries[1].as_ref().expect("it is whole");
+            assert_eq!(second.event.sequence.get(), 2);
+            assert!(first.reason.starts_with(texts.2), "{}", first.reason);
+        };
+        for of in [None, Some(shard(order.id()))] {
+            let read = other.journal.entries_after(before, of, ALL, in_time()).await;
+            told(read.expect("the journal reads"));
+        }
+        let selection = Selection { orders: vec![order.id()], ..Selection::default() };
+        let (mut found, mut after) = (Vec::new(), before);
+        while after < last_position(&other).await {
+            let page = select(&other, &selection, after, ALL).await;
+            found.extend(page.events);
+            after = page.through;
+        }
+        told(found);
+        let found = other.inspection.order_events(order.id(), 0, ALL, in_time()).await;
+        let events = found.expect("the journal finds events").events;
+        assert_eq!(events.len(), 2, "{events:?}");
+        events[1].1.as_ref().expect("it is whole");
+        let reason = events[0].1.as_ref().expect_err("it is broken");
+        assert!(reason.starts_with(texts.2), "{reason}");
+    }
 }

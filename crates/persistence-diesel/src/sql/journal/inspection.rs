@@ -100,12 +100,8 @@ impl JournalInspection for Journal {
         let about = (order, after, limit);
         let of_order::Found { rows, unpublished } =
             self.0.read(deadline, of_order::list, about).await?;
-        let events = rows.into_iter().map(|row| {
-            let sequence = Version::new(row.sequence).map_err(|e| StoreError::Corrupt(e.into()))?;
-            let event = row.into_event(order, sequence).map_err(|error| error.to_string());
-            Ok((sequence, event))
-        });
-        let events = events.collect::<Result<_, StoreError>>()?;
+        let events = rows.into_iter().map(|row| row.into_stored(order));
+        let events = events.collect::<Result<_, _>>()?;
         let unpublished = unpublished.map(Version::new).transpose();
         let unpublished = unpublished.map_err(|error| StoreError::Corrupt(error.into()))?;
         Ok(OrderEvents { events, unpublished })

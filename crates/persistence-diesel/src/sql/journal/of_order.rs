@@ -3,13 +3,13 @@
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Duty, shard};
 use order_domain::{MAX_ID, OrderId};
 
 use super::leases::name;
 use super::positions::in_shard;
+use super::statements::stored_event;
 use super::{Connection, incoming};
 use crate::backend::Running;
 use crate::rows::JournalRow;
@@ -68,16 +68,7 @@ async fn events(
         .filter(not(exists(skipped)))
         .order(outbox::sequence.asc())
         .limit(i64::from(limit))
-        .select((
-            0_i64.into_sql::<BigInt>(),
-            outbox::order_id,
-            outbox::sequence,
-            outbox::event_id.nullable(),
-            outbox::event_type.nullable(),
-            outbox::occurred_at.nullable(),
-            outbox::context.nullable(),
-            outbox::data.nullable(),
-        ))
+        .select(stored_event())
         .load(connection)
         .await
 }
