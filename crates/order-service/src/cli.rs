@@ -50,6 +50,9 @@ enum Command {
     },
     /// Print the settings as they apply and where they come from, without secrets.
     Config {
+        /// Only those that differ from their defaults.
+        #[arg(long)]
+        changed: bool,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -140,12 +143,14 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -> ExitCode {
-    if let Command::Config { json } = command {
+    if let Command::Config { changed, json } = command {
         for warning in &loaded.warnings {
             complain(warning, 0);
         }
+        let mut effective = loaded.effective;
+        effective.retain(|setting| !changed || report::is_changed(setting));
         let render = if json { report::json } else { report::table };
-        return print(&render(&loaded.effective));
+        return print(&render(&effective));
     }
     if let Command::Events(asked) = command {
         for warning in &loaded.warnings {
@@ -202,7 +207,7 @@ mod tests {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).unwrap();
         assert!(parse("order-service").command.is_none());
         let parsed = parse("order-service config --json --config x.yml");
-        assert!(matches!(parsed.command, Some(Command::Config { json: true })));
+        assert!(matches!(parsed.command, Some(Command::Config { json: true, changed: false })));
         assert_eq!(parsed.config.unwrap().to_str(), Some("x.yml"));
     }
 }

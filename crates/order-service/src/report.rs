@@ -4,7 +4,12 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use settings_spring::Effective;
+use settings_spring::{Effective, Origin};
+
+/// Whether a setting has another value than its default, wherever that was written.
+pub(crate) fn is_changed(setting: &Effective) -> bool {
+    !matches!(setting.origin, Origin::Default) && setting.value.trim() != setting.row.default
+}
 
 /// The settings as a table of key, value and source.
 pub(crate) fn table(effective: &[Effective]) -> String {
@@ -78,6 +83,21 @@ mod tests {
              server.port             80     command line\n\
              spring.profiles.active  -      default\n"
         );
+    }
+
+    #[test]
+    fn a_setting_that_repeats_its_default_has_not_changed() {
+        let case = Case::new()
+            .option("server.port", "8082")
+            .option("order.max-in-flight", "7")
+            .option("spring.datasource.password", "pl4nted")
+            .option("logging.level.order_app", "debug");
+        let changed = case.loaded().effective.into_iter().filter(is_changed);
+        let mut keys: Vec<_> = changed.map(|setting| setting.key).collect();
+        keys.sort_unstable();
+        let expected =
+            ["logging.level.order_app", "order.max-in-flight", "spring.datasource.password"];
+        assert_eq!(keys, expected);
     }
 
     #[test]

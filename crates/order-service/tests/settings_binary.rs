@@ -195,6 +195,33 @@ fn values_that_a_platform_mounts_and_what_it_says_of_the_machine_are_read() {
 }
 
 #[test]
+fn the_changed_settings_alone_are_printed_with_their_sources() {
+    let url = format!("jdbc:mysql://orders:{PLANTED}@db/o");
+    let environment = [("SPRING_DATASOURCE_URL", url.as_str())];
+    let options = ["config", "--changed", "--order.max-in-flight=9", "--server.port=8082"];
+    let table = run(&options, &environment);
+    assert!(table.status.success());
+    let printed = out(&table);
+    let lines: Vec<Vec<&str>> =
+        printed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let expected = [
+        vec!["key", "value", "source"],
+        vec!["order.max-in-flight", "9", "command", "line"],
+        vec!["spring.datasource.url", "jdbc:mysql://******@db/o"],
+    ];
+    let names = ["environment", "variable", "SPRING_DATASOURCE_URL"];
+    for (line, expected) in lines.iter().zip(&expected) {
+        let cells: Vec<_> = line.iter().copied().filter(|cell| !names.contains(cell)).collect();
+        assert_eq!(&cells, expected);
+    }
+    assert_eq!(lines.len(), expected.len(), "{printed}");
+    let json = run(&["config", "--changed", "--json", "--server.port=9000"], &[]);
+    let parsed: Value = serde_json::from_str(&out(&json)).unwrap();
+    let keys: Vec<_> = parsed.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["server.port"]);
+}
+
+#[test]
 fn a_port_that_is_taken_ends_it_with_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

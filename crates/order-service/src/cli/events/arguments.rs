@@ -46,7 +46,7 @@ pub(crate) enum ParkedCommand {
         /// The order.
         #[arg(value_name = "ORDER")]
         order: OrderId,
-        /// As JSON.
+        /// As JSON, with the whole events.
         #[arg(long)]
         json: bool,
     },

@@ -9,8 +9,12 @@ use http_actix::operations::{
 };
 use order_app::operations::{ReplayPlan, ReplayProgress};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::report::{aligned, shown};
+
+/// How many waiting events people are shown.
+const LISTED: usize = 10;
 
 /// What people are shown of a body.
 pub(super) trait Table: Serialize {
@@ -85,17 +89,22 @@ impl Table for ParkedOrderDetails {
             parked.attempts,
             shown(&parked.reason),
         );
-        for event in &self.events {
+        let member = |event: &Value, name: &str| {
+            event.get(name).and_then(Value::as_str).map_or_else(|| "-".to_owned(), shown)
+        };
+        let rows = self.events.iter().take(LISTED);
+        let rows = rows.map(|event| ["sequence", "type", "time", "id"].map(|it| member(event, it)));
+        if !self.events.is_empty() {
             text.push('\n');
-            text.push_str(&json(event));
+            text.push_str(&aligned(["event", "type", "happened", "id"], rows));
         }
         if let Some(reason) = &self.unreadable {
-            text.push_str("\nits events cannot be read: ");
+            text.push_str("\ncannot be read: ");
             text.push_str(&shown(reason));
             text.push('\n');
         }
-        if self.more_events {
-            text.push_str("\nmore events wait\n");
+        if self.more_events || self.events.len() > LISTED {
+            text.push_str("\nmore events wait; --json shows up to 100, whole\n");
         }
         text
     }
