@@ -1,4 +1,5 @@
-//! The table of another service: what `migrate --check` says of it, and what the service does with it.
+//! The table of another service: what `migrate --check` says of it, and what the service does with it. `FULL_SIZE_TESTS=1` checks
+//! a million orders on each database.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -9,7 +10,7 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use order_testkit::databases::{Database, execute};
 use reqwest::blocking::Response;
@@ -116,6 +117,92 @@ fn the_check_names_the_orders_that_cannot_be_read() {
         }
         assert_eq!(left_out, 2);
         assert_eq!(service.metric("order_rows_unreadable_total"), Some(4.0));
+    }
+}
+
+/// Fills the table with so many orders, a power of ten, by one statement, and breaks ten: the first and the last one, and
+/// those around the borders of pages.
+fn filled(database: Database, url: &str, count: i64) -> [i64; 10] {
+    let digits: Vec<_> = (0..10).map(|digit| format!("SELECT {digit} AS n")).collect();
+    let digits = format!("({})", digits.join(" UNION ALL "));
+    let places = count.ilog10();
+    let sum: Vec<_> =
+        (0..places).map(|place| format!("{} * d{place}.n", 10_i64.pow(place))).collect();
+    let from: Vec<_> = (0..places).map(|place| format!("{digits} AS d{place}")).collect();
+    let row = order(database, 0, 14_997, "PENDING");
+    let (insert, values) = row.split_once("VALUES (0, ").unwrap();
+    let values = values.strip_suffix(')').unwrap();
+    let fill = format!(
+        "{insert} SELECT id, {values} FROM (SELECT 1 + {} AS id FROM {}) AS numbers",
+        sum.join(" + "),
+        from.join(", ")
+    );
+    let middle = count / 2;
+    let broken =
+        [1, 2, 1_000, 1_001, 5_000, middle + 999, middle + 1_000, middle + 1_001, count - 1, count];
+    let spoil = broken.iter().map(|id| match id % 2 {
+        0 => format!("UPDATE orders SET status = 'SHIPPED' WHERE id = {id}"),
+        _ => format!("UPDATE orders SET total_amount = 1 WHERE id = {id}"),
+    });
+    let all: Vec<_> = [table(database, "BIGINT"), fill].into_iter().chain(spoil).collect();
+    run(url, &all);
+    broken
+}
+
+/// What a check printed, what it said meanwhile, and the most memory that it had, in KiB.
+fn checked(url: &str) -> (String, String, u64) {
+    let folder = fresh_folder();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_order-service"))
+        .args(["migrate", "--check", &format!("--spring.datasource.url={url}")])
+        .current_dir(&folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut peak, status) = (0, format!("/proc/{}/status", child.id()));
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let size = line.and_then(|size| size.trim().strip_suffix(" kB")?.parse().ok());
+        peak = size.unwrap_or(peak);
+    }
+    let output = child.wait_with_output().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let [said, meanwhile] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    (said, meanwhile, peak)
+}
+
+/// A long table is read in one go, in memory that does not depend on its length.
+#[test]
+fn the_check_of_a_long_table_names_ten_orders_in_the_memory_of_a_short_one() {
+    #[expect(clippy::disallowed_methods, reason = "the size of the test")]
+    let is_full_size = std::env::var_os("FULL_SIZE_TESTS").is_some();
+    let (databases, count) = if is_full_size {
+        (&Database::ALL[..], 1_000_000)
+    } else {
+        (&[Database::Sqlite][..], 100_000)
+    };
+    for &database in databases {
+        let peaks = [10_000, count].map(|count| {
+            let scratch = database.scratch();
+            let broken = filled(database, &scratch.url, count);
+            let (said, meanwhile, peak) = checked(&scratch.url);
+            let lines: Vec<_> = said.lines().collect();
+            let (summary, named) = lines.split_last().unwrap();
+            assert_eq!(named.len(), broken.len(), "{said}");
+            for (line, id) in named.iter().zip(broken) {
+                let column = if id % 2 == 0 { "status" } else { "total_amount" };
+                let expected = format!("order {id} cannot be read: {column}: ");
+                assert!(line.starts_with(&expected), "{line}");
+            }
+            assert_eq!(*summary, format!("{count} orders checked, 10 cannot be read"));
+            let first = meanwhile.lines().next().unwrap_or_default();
+            assert!(first.contains("10000 orders checked, 5 cannot be read"), "{meanwhile}");
+            peak
+        });
+        assert!(peaks[0] > 0 && peaks[1] < peaks[0] * 3 / 2, "{peaks:?}");
     }
 }
 

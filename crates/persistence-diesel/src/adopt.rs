@@ -4,13 +4,58 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use order_app::ports::{Finding, Remedy};
-use order_domain::OrderStatus;
+use order_domain::{CancelReason, Currency, OrderStatus};
+
+use crate::types::Word;
 
 /// The columns that every table of orders has.
 const SEVEN: [&str; 7] =
     ["id", "customer_id", "items", "total_amount", "status", "created_at", "updated_at"];
 /// The columns that a migration adds.
 const ADDED: [&str; 4] = ["version", "currency", "client_reference", "cancel_reason"];
+
+/// What the settings ask of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Needs {
+    /// The most decimals that amounts have.
+    pub decimals: i64,
+    /// The zone in which another service stores times without a zone; `None` when it is UTC.
+    pub time_zone: Option<String>,
+}
+
+impl Needs {
+    pub(crate) fn new(decimals: u32, time_zone: Option<&str>) -> Self {
+        let other = time_zone.map(str::trim).filter(|zone| !is_utc(zone)).map(str::to_owned);
+        Self { decimals: decimals.into(), time_zone: other }
+    }
+}
+
+/// Whether a name of a time zone, in one of the spellings of Java and of the databases, means UTC.
+fn is_utc(zone: &str) -> bool {
+    let zone = zone.to_ascii_lowercase();
+    let name = zone.strip_prefix("etc/").unwrap_or(&zone);
+    let offset = ["utc", "gmt", "ut", ""].iter().find_map(|zone| name.strip_prefix(zone));
+    matches!(name, "z" | "zulu" | "uct" | "universal" | "greenwich")
+        || offset.is_some_and(|offset| offset.chars().all(|c| matches!(c, '+' | '-' | '0' | ':')))
+}
+
+/// Why the tables have no place.
+#[derive(Debug, QueryableByName)]
+pub(crate) struct Misplaced {
+    #[diesel(sql_type = Text)]
+    pub what: String,
+    #[diesel(sql_type = Text)]
+    pub must_be: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub statement: Option<String>,
+}
+
+impl Misplaced {
+    pub(crate) fn finding(self) -> Finding {
+        let Self { what, must_be, statement } = self;
+        Finding { column: None, statement, ..by_operator("", what, &must_be) }
+    }
+}
 
 /// A column, as the catalogue has it.
 #[derive(Debug, Clone, Default, QueryableByName)]
@@ -44,9 +89,9 @@ pub(crate) struct Column {
     /// How it is filled: words of the catalogue, in lower case.
     #[diesel(sql_type = Text)]
     pub extra: String,
-    /// The character set of a text, where columns have their own.
+    /// The collation of a text, where columns have their own; its name begins with the character set.
     #[diesel(sql_type = Nullable<Text>)]
-    pub charset: Option<String>,
+    pub collation: Option<String>,
 }
 
 /// What the store must know of the table.
@@ -84,12 +129,9 @@ pub(crate) struct Counter {
     /// From one value to the next.
     #[diesel(sql_type = BigInt)]
     pub step: i64,
-    /// 1 if this user may draw from it.
-    #[diesel(sql_type = BigInt)]
-    pub is_granted: i64,
-    /// This user.
-    #[diesel(sql_type = Text)]
-    pub user: String,
+    /// The statement that lets this user draw from it; `None` when it may.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub grant: Option<String>,
 }
 
 /// The name of something in the catalogue.
@@ -116,9 +158,11 @@ pub(crate) struct Existing {
 /// What one kind of database accepts.
 pub(crate) struct Rules {
     /// What is wrong with a column that the service reads and writes.
-    pub judge: fn(&Column, decimals: i64) -> Vec<Misfit>,
-    /// Whether a column `version` that JPA made is reused.
-    pub reuses_version: bool,
+    pub judge: fn(&Column, &Needs) -> Vec<Misfit>,
+    /// Whether the migration keeps columns of another service that have the names of ours.
+    pub reuses: bool,
+    /// The type of times in a table that the service makes.
+    pub own_time: &'static str,
     /// Lets rows in that leave a column out.
     pub make_optional: fn(&Column) -> Option<String>,
     /// Removes a check, by its name.
@@ -154,26 +198,35 @@ impl Column {
             || words.iter().any(|word| self.extra.contains(word))
     }
 
+    /// What it must be where it is read and written as ours, and allows NULL or not.
+    pub(crate) fn refused_null(&self) -> Option<&'static str> {
+        match (&*self.name, self.nullable) {
+            ("currency", 1) => Some("must be NOT NULL"),
+            ("client_reference" | "cancel_reason", 0) => {
+                Some("must allow NULL, which means that there is none")
+            }
+            _ => None,
+        }
+    }
+
     /// What it is, in words.
     fn describe(&self) -> String {
         let null = if self.nullable == 1 { "" } else { " NOT NULL" };
-        let charset = self.charset.as_ref().map(|set| format!(" in {set}")).unwrap_or_default();
+        let charset = self.collation.as_ref().map(|set| format!(" in {set}")).unwrap_or_default();
         let extra = if self.extra.is_empty() { String::new() } else { format!(", {}", self.extra) };
         format!("is {}{charset}{null}{extra}", self.full_type)
     }
 }
 
 impl Existing {
-    /// Everything that is not as the service needs it. `decimals` is the most that amounts have.
-    pub(crate) fn findings(&self, rules: &Rules, decimals: i64) -> Vec<Finding> {
+    /// Everything that is not as the service needs it.
+    pub(crate) fn findings(&self, rules: &Rules, needs: &Needs) -> Vec<Finding> {
         let mut findings = self.of_table();
         for column in &self.columns {
             let is_added = ADDED.contains(&&*column.name);
-            let is_reused = rules.reuses_version && column.name == "version";
-            if is_added && !is_reused && !self.is_migrated {
-                let other = format!("{}_of_another_service", column.name);
+            if is_added && !rules.reuses && !self.is_migrated {
                 findings.push(Finding {
-                    statement: Some((rules.rename)(&column.name, &other)),
+                    statement: Some(renamed(&column.name, rules)),
                     ..by_operator(
                         &column.name,
                         column.describe(),
@@ -181,7 +234,7 @@ impl Existing {
                     )
                 });
             } else if is_added || SEVEN.contains(&&*column.name) {
-                findings.extend(judged(column, rules, decimals));
+                findings.extend(judged(column, rules, needs));
             } else if !column.is_filled() {
                 let must =
                     "rows of the service leave it out, so it must have a default or allow NULL";
@@ -206,9 +259,9 @@ impl Existing {
                 ..by_operator("id", "is no key".into(), "it must be the primary key")
             });
         }
-        if let Some(Counter { name, is_granted: 0, user, .. }) = &self.counter {
+        if let Some(Counter { name, grant: Some(grant), .. }) = &self.counter {
             findings.push(Finding {
-                statement: Some(format!("GRANT USAGE ON SEQUENCE {name} TO {user}")),
+                statement: Some(grant.clone()),
                 ..by_operator(
                     "id",
                     format!("is given from {name}"),
@@ -227,7 +280,51 @@ impl Existing {
     }
 }
 
-fn judged(column: &Column, rules: &Rules, decimals: i64) -> Vec<Finding> {
+/// What a table of times without a zone would be, before there is one.
+pub(crate) fn in_a_new_table(rules: &Rules, needs: &Needs) -> Vec<Finding> {
+    let (name, full_type) = ("created_at".to_owned(), rules.own_time.to_owned());
+    let column = Column { name, kind: full_type.clone(), full_type, ..Column::default() };
+    let judged = judged(&column, rules, &Needs { decimals: 0, ..needs.clone() });
+    judged.into_iter().map(|finding| Finding { statement: None, ..finding }).collect()
+}
+
+/// What is wrong with a time without a zone, when another service means other times by it.
+pub(crate) fn zoned(needs: &Needs, statement: impl Fn(&str) -> Option<String>) -> Option<Misfit> {
+    let zone = needs.time_zone.as_deref()?;
+    let must_be = format!(
+        "must have a zone, or be UTC for all services, and the settings say that another service stores times of {zone}"
+    );
+    // Words of a Java driver for zones that only its machine knows.
+    let is_known = !["server", "local", "default"].contains(&&*zone.to_lowercase());
+    let statement = if is_known { statement(zone) } else { None };
+    Some(Misfit { must_be, remedy: Remedy::Operator, statement })
+}
+
+/// What is wrong with values that a column of another service has, when they cannot be ours.
+pub(crate) fn foreign_values(column: &str, values: &[Name], rules: &Rules) -> Option<Finding> {
+    let is_ours = |value: &&Name| match column {
+        "currency" => Word::<Currency>::read(value.name.as_bytes()).0.is_some(),
+        "cancel_reason" => Word::<CancelReason>::read(value.name.as_bytes()).0.is_some(),
+        // Only those are looked for that a customer has more than once.
+        _ => false,
+    };
+    let other = values.iter().find(|value| !is_ours(value))?;
+    let (is, must_be) = match column {
+        "currency" => ("has", "must have codes of ISO 4217"),
+        "cancel_reason" => ("has", "must have reasons of this service, or NULL"),
+        _ => ("has, in several orders of a customer,", "must be unique for each customer, or NULL"),
+    };
+    Some(Finding {
+        statement: Some(renamed(column, rules)),
+        ..by_operator(column, format!("{is} the value {:?}", other.name), must_be)
+    })
+}
+
+fn renamed(column: &str, rules: &Rules) -> String {
+    (rules.rename)(column, &format!("{column}_of_another_service"))
+}
+
+fn judged(column: &Column, rules: &Rules, needs: &Needs) -> Vec<Finding> {
     if column.extra.contains("computed") {
         let must = "the service writes it, so it must be an ordinary column";
         return vec![by_operator(&column.name, column.describe(), must)];
@@ -237,7 +334,7 @@ fn judged(column: &Column, rules: &Rules, decimals: i64) -> Vec<Finding> {
         statement: misfit.statement,
         ..by_operator(&column.name, column.describe(), &misfit.must_be)
     };
-    (rules.judge)(column, decimals).into_iter().map(finding).collect()
+    (rules.judge)(column, needs).into_iter().map(finding).collect()
 }
 
 /// A finding for orders that the table does not take, in the words of the database.

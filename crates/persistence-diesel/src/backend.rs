@@ -49,8 +49,8 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     /// Finds out why a change was not written. Outside a transaction.
     const OBSTACLE: Query<Self, ChangeRows, Obstacle>;
 
-    /// The database at a URL.
-    fn at(url: &str) -> Self;
+    /// The database at a URL, and in a schema, where databases have them.
+    fn at(url: &str, schema: Option<&str>) -> Self;
 
     /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is set: it
     /// stays set while the outcome of a COMMIT is unknown.

@@ -14,7 +14,7 @@ use order_app::ports::{
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use crate::adopt::Facts;
+use crate::adopt::{Facts, Needs};
 use crate::backend::{Backend, Ports, mysql, postgres, sqlite};
 use crate::commit::limits::BatchLimits;
 use crate::commit::queue::CommitQueue;
@@ -43,10 +43,17 @@ pub struct StoreSettings {
     pub group_commit: bool,
     /// The most decimals that amounts have, by the currencies that are accepted.
     pub decimals: u32,
-    /// The schema of PostgreSQL that holds the tables; None: the first of the server's search path
+    /// The schema of PostgreSQL that holds the tables; `None`: the first of the server's search path. It must be there.
     pub schema: Option<String>,
-    /// The time zone in which another service stores times without zone; None: UTC
+    /// The time zone in which another service stores times without zone; `None`: UTC.
     pub time_zone: Option<String>,
+}
+
+impl StoreSettings {
+    /// What an existing table of orders must meet.
+    fn needs(&self) -> Needs {
+        Needs::new(self.decimals, self.time_zone.as_deref())
+    }
 }
 
 /// Hides the URL, which may hold a password.
@@ -99,17 +106,18 @@ macro_rules! on_connection {
         match Location::of(&$settings.url)? {
             Location::Sqlite(path) => {
                 use sqlite::adoption as $adoption;
-                let mut $connection = sqlite::Database::at(path).connect().await?;
+                let mut $connection = sqlite::Database::at(path, None).connect().await?;
                 $work
             }
             Location::Postgres(url) => {
                 use postgres::adoption as $adoption;
-                let mut $connection = postgres::Database::at(url).connect().await?;
+                let mut $connection =
+                    postgres::Database::at(url, $settings.schema.as_deref()).connect().await?;
                 $work
             }
             Location::MySql(url) => {
                 use mysql::adoption as $adoption;
-                let mut $connection = mysql::Database::at(url).connect().await?;
+                let mut $connection = mysql::Database::at(url, None).connect().await?;
                 $work
             }
         }
@@ -139,7 +147,7 @@ impl Database for Opened {
             return Ok(None);
         }
         let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
-            adoption::look(&mut connection, self.settings.decimals).await
+            adoption::look(&mut connection, &self.settings.needs()).await
         });
         let found = found?;
         if found.as_ref().is_some_and(Vec::is_empty) {
@@ -149,11 +157,15 @@ impl Database for Opened {
         Ok(found)
     }
 
-    async fn check_orders(&self, above: i64, limit: u32) -> Result<CheckedOrders, BoxError> {
-        let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
-            adoption::check_orders(&mut connection, above, limit).await
+    async fn check_orders(
+        &self,
+        at_a_time: u32,
+        tell: &mut (dyn FnMut(CheckedOrders) + Send),
+    ) -> Result<(), BoxError> {
+        let checked: QueryResult<()> = on_connection!(self.settings, connection, adoption => {
+            adoption::check_orders(&mut connection, at_a_time, tell).await
         });
-        Ok(found?)
+        Ok(checked?)
     }
 
     fn time_decimals(&self) -> u16 {
@@ -206,11 +218,14 @@ pub async fn migrate(
     settings: &StoreSettings,
     extent: Extent,
 ) -> Result<Vec<String>, MigrateError> {
-    let decimals = settings.decimals;
+    let needs = settings.needs();
     let done = match Location::of(&settings.url)? {
-        Location::Sqlite(path) => sqlite::migrate(path, decimals, extent).await,
-        Location::Postgres(url) => postgres::migrate(url, decimals, extent).await,
-        Location::MySql(url) => mysql::migrate(url, decimals, extent).await,
+        Location::Sqlite(path) => sqlite::migrate(path, &needs, extent).await,
+        Location::Postgres(url) => {
+            let database = postgres::Database::at(url, settings.schema.as_deref());
+            postgres::migrate(&database, &needs, extent).await
+        }
+        Location::MySql(url) => mysql::migrate(url, &needs, extent).await,
     };
     done.map_err(MigrateError::Failed)
 }
@@ -226,9 +241,12 @@ fn assemble<B: Backend>(
     ports: MakePorts<B>,
 ) -> Stores {
     let size = settings.pool_size.max(1);
-    let readers = pool::<B>(url, size, settings.connection_timeout);
-    let writers = B::WRITERS
-        .map_or_else(|| readers.clone(), |writers| pool(url, writers, settings.connection_timeout));
+    let pool = |size| {
+        let database = B::at(url, settings.schema.as_deref());
+        pool(database, size, settings.connection_timeout)
+    };
+    let readers = pool(size);
+    let writers = B::WRITERS.map_or_else(|| readers.clone(), pool);
     let pools = reports(&readers, size, &writers);
     let facts = Arc::new(OnceCell::new());
     // The metric is there from the start.
@@ -258,7 +276,7 @@ fn assemble<B: Backend>(
     Stores { orders, journal, inspection, database }
 }
 
-fn pool<B: Backend>(url: &str, size: u32, timeout: Duration) -> Pool<Manager<B>> {
+fn pool<B: Backend>(database: B, size: u32, timeout: Duration) -> Pool<Manager<B>> {
     Pool::builder()
         .max_size(size.max(1))
         .connection_timeout(timeout)
@@ -268,7 +286,7 @@ fn pool<B: Backend>(url: &str, size: u32, timeout: Duration) -> Pool<Manager<B>>
         // stay, or so idle that each finds its own too old.
         .queue_strategy(QueueStrategy::Lifo)
         .error_sink(Box::new(Reporter::default()))
-        .build_unchecked(Manager::new(B::at(url)))
+        .build_unchecked(Manager::new(database))
 }
 
 /// Reports on the one pool, or on both.

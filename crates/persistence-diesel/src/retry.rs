@@ -79,32 +79,22 @@ impl Tries<'_> {
     }
 }
 
-/// What databases say of values that a column or a check does not take, where diesel has no kind for it.
-const PERMANENT: [&str; 8] = [
-    // PostgreSQL
-    "value too long",
-    "numeric field overflow",
-    "has no equivalent in encoding",
-    // MySQL and MariaDB
-    "Out of range value",
-    "Data too long",
-    "Incorrect string value",
-    "Data truncated",
-    "CONSTRAINT `",
-];
-
-/// Whether the database would refuse the same statement for ever: the table forbids the values.
+/// Whether the database would refuse the same statement for ever: the table forbids the values. The kinds of errors for which
+/// diesel has no kind are in the `errors.rs` of each backend.
 pub(crate) fn is_permanent(failure: &(dyn std::error::Error + 'static)) -> bool {
-    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, Unknown};
-    match failure.downcast_ref() {
-        Some(Error::DatabaseError(CheckViolation | ForeignKeyViolation | NotNullViolation, _)) => {
-            true
-        }
-        Some(Error::DatabaseError(Unknown, said)) => {
-            PERMANENT.iter().any(|text| said.message().contains(text))
-        }
-        _ => false,
-    }
+    use DatabaseErrorKind::{
+        CheckViolation, ExclusionViolation, ForeignKeyViolation, NotNullViolation,
+        RestrictViolation,
+    };
+    let Some(Error::DatabaseError(kind, _)) = failure.downcast_ref() else { return false };
+    matches!(
+        kind,
+        CheckViolation
+            | ExclusionViolation
+            | ForeignKeyViolation
+            | NotNullViolation
+            | RestrictViolation
+    )
 }
 
 /// Whether the database refused the statement, as it does with a transaction that it gives up. A lost

@@ -46,6 +46,8 @@ diesel::table! {
         currency -> Text,
         client_reference -> Nullable<Text>,
         cancel_reason -> Nullable<Text>,
+        // SQLite alone has it, and computes it: when the order was created.
+        created_at_micros -> Nullable<BigInt>,
     }
 }
 

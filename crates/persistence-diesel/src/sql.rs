@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 
-use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, WRITERS};
+use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, UNTIMED, WRITERS};
 use super::{Connection, Database, Dialect, batch, incoming};
-use super::{catalogue, counters};
+use super::{catalogue, counters, errors};
+use super::{list_key, listed_by};
 use crate::backend::{Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
@@ -35,8 +36,8 @@ impl Backend for Database {
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
 
-    fn at(url: &str) -> Self {
-        Self { url: url.to_owned() }
+    fn at(url: &str, schema: Option<&str>) -> Self {
+        Self::new(url, schema)
     }
 
     async fn write_batch(

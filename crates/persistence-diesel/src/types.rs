@@ -1,5 +1,7 @@
 //! How our own SQL types are read and written on each database.
 
+mod sqlite_time;
+
 use std::io::Write as _;
 use std::str::FromStr;
 
@@ -11,7 +13,7 @@ use diesel::mysql::{Mysql, MysqlValue};
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Numeric, Text, Timestamp};
-use diesel::sqlite::Sqlite;
+use diesel::sqlite::{Sqlite, SqliteType};
 use order_domain::{CancelReason, Currency, OrderStatus};
 use rust_decimal::Decimal;
 
@@ -47,7 +49,7 @@ pub(crate) struct Money(pub Option<Decimal>);
 #[diesel(sql_type = BigInt)]
 pub(crate) struct Whole(pub i64);
 
-/// A time, or none where other programs wrote something else.
+/// A time, or none where other programs wrote something else. In SQLite it may have any of several forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Timestamp)]
 pub(crate) struct Time(pub Option<NaiveDateTime>);
@@ -87,10 +89,10 @@ where
 impl FromSql<BigInt, Pg> for Whole {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let bytes = value.as_bytes();
-        let two = || bytes.try_into().map(i16::from_be_bytes).map(i64::from);
-        let four = || bytes.try_into().map(i32::from_be_bytes).map(i64::from);
-        let number =
-            two().or_else(|_| four()).or_else(|_| bytes.try_into().map(i64::from_be_bytes));
+        let four = |_| bytes.try_into().map(i32::from_be_bytes).map(i64::from);
+        let two = |_| bytes.try_into().map(i16::from_be_bytes).map(i64::from);
+        // Eight bytes first: the column of this service has them.
+        let number = bytes.try_into().map(i64::from_be_bytes).or_else(four).or_else(two);
         Ok(Self(number?))
     }
 }
@@ -117,13 +119,12 @@ where
     }
 }
 
-impl<DB> FromSql<Timestamp, DB> for Time
-where
-    DB: Backend,
-    NaiveDateTime: FromSql<Timestamp, DB>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self(NaiveDateTime::from_sql(value).ok()))
+impl FromSql<Timestamp, Sqlite> for Time {
+    fn from_sql(mut value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(match value.value_type() {
+            Some(SqliteType::Text | SqliteType::Long) => sqlite_time::read(value.read_text()),
+            _ => None,
+        }))
     }
 }
 
@@ -164,7 +165,7 @@ impl Spelled for CancelReason {
 }
 
 impl<T: Spelled> Word<T> {
-    fn read(text: &[u8]) -> Self {
+    pub(crate) fn read(text: &[u8]) -> Self {
         let text = std::str::from_utf8(text).ok();
         let foreign = |text: &str| T::foreign(&text.trim().to_ascii_uppercase());
         Self(text.and_then(|text| text.parse().ok().or_else(|| foreign(text))))
@@ -177,6 +178,12 @@ macro_rules! as_bytes {
         impl<T: Spelled> FromSql<Text, $db> for Word<T> {
             fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
                 Ok(Self::read(value.as_bytes()))
+            }
+        }
+
+        impl FromSql<Timestamp, $db> for Time {
+            fn from_sql(value: <$db as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self(<NaiveDateTime as FromSql<Timestamp, $db>>::from_sql(value).ok()))
             }
         }
 

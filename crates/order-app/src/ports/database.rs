@@ -33,9 +33,13 @@ pub trait Database: Send + Sync {
     /// changes nothing.
     async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError>;
 
-    /// Reads the stored orders with ids above one, in the order of their ids, at most `limit`. Law: it
-    /// changes nothing, and works before the migration, too.
-    async fn check_orders(&self, above: i64, limit: u32) -> Result<CheckedOrders, BoxError>;
+    /// Reads all stored orders, in the order of their ids, and tells of each `at_a_time` of them what it found. Law: it
+    /// changes nothing, works before the migration, too, and keeps no more of them in memory.
+    async fn check_orders(
+        &self,
+        at_a_time: u32,
+        tell: &mut (dyn FnMut(CheckedOrders) + Send),
+    ) -> Result<(), BoxError>;
 
     /// How many decimals of a second the table of orders keeps, 0 to 6; 0 until [`Database::migrate`] or
     /// [`Database::inspect`] has succeeded. Law: it asks the database nothing.
@@ -116,8 +120,6 @@ fn lines(findings: &[Finding]) -> String {
 pub struct CheckedOrders {
     /// How many there were.
     pub count: u32,
-    /// The id of the last one; `None` when there were none.
-    pub last: Option<i64>,
     /// Those that cannot be read.
     pub unreadable: Vec<UnreadableOrder>,
 }

@@ -1,10 +1,9 @@
 //! `order-service migrate`: brings the tables of the database up to date, or says with `--check` what stands in the way.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use order_app::errors::chain;
-use order_app::ports::{Database, Extent, Remedy};
+use order_app::ports::{CheckedOrders, Database, Extent, Remedy};
 
 use super::output::{complain, print};
 use crate::application::stores;
@@ -13,8 +12,8 @@ use crate::settings::Settings;
 
 /// How many orders are read at a time.
 const PAGE: u32 = 1_000;
-/// How often a long check tells how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(2);
+/// After how many orders a check tells for the first time how far it is, and the least that it then waits.
+const TOLD_AFTER: u64 = 10_000;
 
 /// Answers with the exit code.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u8> {
@@ -57,21 +56,20 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 /// Prints each order that cannot be read, and answers how many there are.
 async fn check_orders(database: &dyn Database) -> anyhow::Result<u64> {
-    let (mut count, mut unreadable, mut above, mut told) = (0_u64, 0_u64, i64::MIN, Instant::now());
-    loop {
-        let page = database.check_orders(above, PAGE).await.map_err(anyhow::Error::from_boxed)?;
+    let (mut count, mut unreadable, mut next) = (0_u64, 0_u64, TOLD_AFTER);
+    let mut tell = |page: CheckedOrders| {
         for order in page.unreadable {
             unreadable = unreadable.saturating_add(1);
             print(&format!("{order}\n"));
         }
         count = count.saturating_add(page.count.into());
-        let Some(last) = page.last else { break };
-        above = last;
-        if told.elapsed() >= TOLD_EVERY {
-            told = Instant::now();
+        if count >= next {
+            // The longer the table, the rarer.
+            next = count.saturating_add(TOLD_AFTER.max(count.div_euclid(10)));
             complain(&format!("{count} orders checked, {unreadable} cannot be read"), 0);
         }
-    }
+    };
+    database.check_orders(PAGE, &mut tell).await.map_err(anyhow::Error::from_boxed)?;
     print(&format!("{count} orders checked, {unreadable} cannot be read\n"));
     Ok(unreadable)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
@@ -10,13 +11,17 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
+use crate::adopt::Needs;
 use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
+// What lists are sorted by.
+use crate::schema::orders::created_at as listed_by;
 
 mod batch;
 mod catalogue;
 mod counters;
+mod errors;
 #[path = "../sql/incoming.rs"]
 mod incoming;
 #[path = "../sql.rs"]
@@ -37,6 +42,14 @@ const BEGIN: &str = "START TRANSACTION";
 
 /// MariaDB has no lateral joins, so each list is read by a statement of its own.
 const LISTS: Option<ListsQuery<Database>> = None;
+
+/// Where a row stands in lists whose time is none.
+const UNTIMED: Option<DateTime<Utc>> = None;
+
+/// A time, as lists are sorted.
+fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
+    time.naive_utc()
+}
 
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
@@ -85,6 +98,12 @@ pub(crate) struct Database {
     url: String,
 }
 
+impl Database {
+    fn new(url: &str, _: Option<&str>) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
 impl Connect for Database {
     type Connection = Connection;
 
@@ -104,7 +123,7 @@ impl Connect for Database {
 /// Adapts and migrates; several processes at once take turns.
 pub(crate) async fn migrate(
     url: &str,
-    decimals: u32,
+    needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
@@ -118,7 +137,7 @@ pub(crate) async fn migrate(
         }
     });
     let mut connection = connection.await??;
-    let mut done = adoption::adapt(&mut connection, decimals, extent).await?;
+    let mut done = adoption::adapt(&mut connection, needs, extent).await?;
     done.extend(crate::migrate::run(connection, MIGRATIONS)?);
     Ok(done)
 }

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
+use crate::adopt::Needs;
 use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
+// What lists are sorted by.
+use crate::schema::orders::created_at as listed_by;
 
 mod batch;
 mod catalogue;
 mod counters;
+mod errors;
 mod incoming;
 mod lists;
 #[path = "../sql.rs"]
@@ -35,6 +40,14 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// How several lists are read by one statement.
 const LISTS: Option<ListsQuery<Database>> = Some(lists::newest);
+
+/// Where a row stands in lists whose time is none.
+const UNTIMED: Option<DateTime<Utc>> = None;
+
+/// A time, as lists are sorted.
+fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
+    time.naive_utc()
+}
 
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
@@ -71,9 +84,23 @@ const SETUP: &str = "
     SET jit = off;
     SET timezone = 'UTC';";
 
-/// A PostgreSQL server, by its URL.
+/// A PostgreSQL server, by its URL, and the schema of its database.
 pub(crate) struct Database {
     url: String,
+    /// Makes a session work in the schema; empty when that is the server's matter.
+    place: String,
+}
+
+impl Database {
+    fn new(url: &str, schema: Option<&str>) -> Self {
+        let place = |schema: &str| format!("SET search_path = {};", quoted(schema));
+        Self { url: url.to_owned(), place: schema.map(place).unwrap_or_default() }
+    }
+}
+
+/// A name in a statement.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Connect for Database {
@@ -83,7 +110,7 @@ impl Connect for Database {
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let mut connection = AsyncPgConnection::establish(&self.url).await?;
-        connection.batch_execute(SETUP).await?;
+        connection.batch_execute(&format!("{}{SETUP}", self.place)).await?;
         Ok(connection)
     }
 
@@ -94,18 +121,19 @@ impl Connect for Database {
 
 /// Adapts and migrates; several processes at once take turns.
 pub(crate) async fn migrate(
-    url: &str,
-    decimals: u32,
+    database: &Database,
+    needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
-        let mut connection = AsyncPgConnection::establish(url).await?;
+        let mut connection = AsyncPgConnection::establish(&database.url).await?;
         // Held by the session, so it ends with the connection, whatever happens.
-        connection.batch_execute("SELECT pg_advisory_lock(8082, 1)").await?;
+        let lock = "SELECT pg_advisory_lock(8082, 1)";
+        connection.batch_execute(&format!("{}{lock}", database.place)).await?;
         Ok::<_, BoxError>(connection)
     });
     let mut connection = connection.await??;
-    let mut done = adoption::adapt(&mut connection, decimals, extent).await?;
+    let mut done = adoption::adapt(&mut connection, needs, extent).await?;
     done.extend(crate::migrate::run(connection, MIGRATIONS)?);
     Ok(done)
 }

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection as _;
 use diesel::result::{Error, QueryResult};
 use diesel::{Connection as _, SqliteConnection};
@@ -11,13 +12,17 @@ use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use order_app::ports::{BoxError, Extent};
 
+use crate::adopt::Needs;
 use crate::backend::ListsQuery;
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
+// What lists are sorted by: texts of other programs do not sort as times.
+use crate::schema::orders::created_at_micros as listed_by;
 
 mod batch;
 mod catalogue;
 mod counters;
+mod errors;
 #[path = "../sql/incoming.rs"]
 mod incoming;
 #[path = "../sql.rs"]
@@ -39,6 +44,15 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// No statement is sent anywhere, so one statement for several lists would save nothing.
 const LISTS: Option<ListsQuery<Database>> = None;
+
+/// Where a row stands in lists whose time is none.
+const UNTIMED: Option<DateTime<Utc>> = Some(DateTime::UNIX_EPOCH);
+
+/// A time, as lists are sorted: the first microsecond that is not before it.
+fn list_key(time: DateTime<Utc>) -> i64 {
+    let is_between = !time.timestamp_subsec_nanos().is_multiple_of(1_000);
+    time.timestamp_micros().saturating_add(is_between.into())
+}
 
 /// Ends a read whose rows are locked until the end of the transaction: all rows are.
 const LOCKING: &str = "";
@@ -71,6 +85,12 @@ pub(crate) struct Database {
     url: String,
 }
 
+impl Database {
+    fn new(url: &str, _: Option<&str>) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
 impl Connect for Database {
     type Connection = Connection;
 
@@ -93,12 +113,12 @@ const REST: Duration = Duration::from_millis(10);
 /// Adapts and migrates; several processes at once take turns.
 pub(crate) async fn migrate(
     url: &str,
-    decimals: u32,
+    needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let mut done = {
         let mut connection = Connection::establish(url).await?;
-        adoption::adapt(&mut connection, decimals, extent).await?
+        adoption::adapt(&mut connection, needs, extent).await?
     };
     let url = url.to_owned();
     let migrating = tokio::task::spawn_blocking(move || {

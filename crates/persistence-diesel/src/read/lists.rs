@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use order_app::ports::{CustomerOrders, OrderPage, PagePosition, UnreadableOrder};
 use order_domain::OrderId;
 
@@ -44,14 +45,20 @@ pub(crate) fn one_more(query: &CustomerOrders) -> i64 {
     i64::from(query.limit).saturating_add(1)
 }
 
-/// The page that these rows make. Rows that cannot be read are logged, left out and counted.
-pub(crate) fn page(mut rows: Vec<OrderRow>, limit: u32, versions_from: i64) -> OrderPage {
+/// The page that these rows make. Rows that cannot be read are logged, left out and counted. `untimed` is the place of rows
+/// whose time is none, where they have one.
+pub(crate) fn page(
+    mut rows: Vec<OrderRow>,
+    limit: u32,
+    versions_from: i64,
+    untimed: Option<DateTime<Utc>>,
+) -> OrderPage {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let position = |row: &OrderRow| {
         let id = OrderId::new(row.id).ok()?;
-        Some(PagePosition { created_at: time(row.created_at)?, id })
+        Some(PagePosition { created_at: time(row.created_at).or(untimed)?, id })
     };
     // The next page starts after the last row that has a position: this repeats a row rather than
     // skipping one.

@@ -6,23 +6,33 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{BoxError, CheckedOrders, Extent, Finding, Remedy, Unsuitable};
 use order_domain::{OrderStatus, Version};
 
-use super::catalogue::{CHECKS, COLUMNS, ENGINE, KEY, MIGRATED, ONE, RULES, SESSION};
+use super::catalogue::{
+    CHECKS, COLUMNS, ENGINE, KEY, MAKING, MIGRATED, ONE, PLACE, RULES, SESSION,
+};
+use super::errors::named;
 use super::{BEGIN, Connection, counters};
-use crate::adopt::{Column, Existing, Facts, Name, refused};
+use crate::adopt::{
+    Column, Existing, Facts, Misplaced, Name, Needs, foreign_values, in_a_new_table, refused,
+};
 use crate::backend::Running;
 use crate::rows::{OrderRow, SevenColumns};
 use crate::schema::orders;
 
 /// What the table has that is not as the service needs it; `None` when there is no table. It changes nothing: the rows of its
-/// trials are rolled back. `decimals` is the most that amounts have.
+/// trials are rolled back.
 pub(crate) async fn look(
     connection: &mut Connection,
-    decimals: u32,
+    needs: &Needs,
 ) -> QueryResult<Option<Vec<Finding>>> {
     connection.batch_execute(SESSION).await?;
+    let misplaced = misplaced(connection, PLACE).await?;
+    if !misplaced.is_empty() {
+        return Ok(Some(misplaced));
+    }
     let columns: Vec<Column> = diesel::sql_query(COLUMNS).load(connection).await?;
     if columns.is_empty() {
-        return Ok(None);
+        let findings = in_a_new_table(&RULES, needs);
+        return Ok((!findings.is_empty()).then_some(findings));
     }
     let engine = match ENGINE {
         Some(query) => names(connection, query).await?.pop(),
@@ -39,7 +49,10 @@ pub(crate) async fn look(
         engine: engine.map(|engine| engine.name),
         columns,
     };
-    let mut findings = existing.findings(&RULES, decimals.into());
+    let mut findings = existing.findings(&RULES, needs);
+    if findings.is_empty() && !existing.is_migrated {
+        findings = foreign(connection, &existing).await?;
+    }
     if findings.is_empty() {
         let checks = names(connection, CHECKS).await?;
         let mut refusals: Vec<(String, Vec<OrderStatus>)> = Vec::new();
@@ -63,6 +76,39 @@ pub(crate) fn facts<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'
     })
 }
 
+/// Why the tables have no place.
+async fn misplaced(connection: &mut Connection, query: Option<&str>) -> QueryResult<Vec<Finding>> {
+    let Some(query) = query else { return Ok(vec![]) };
+    let found: Vec<Misplaced> = diesel::sql_query(query).load(connection).await?;
+    Ok(found.into_iter().map(Misplaced::finding).collect())
+}
+
+/// The values of columns of another service that the migration keeps, by queries that find few.
+const VALUES: [(&str, &str); 3] = [
+    ("currency", "SELECT DISTINCT currency AS name FROM orders"),
+    (
+        "cancel_reason",
+        "SELECT DISTINCT cancel_reason AS name FROM orders WHERE cancel_reason IS NOT NULL",
+    ),
+    (
+        "client_reference",
+        "SELECT client_reference AS name FROM orders WHERE client_reference IS NOT NULL \
+         GROUP BY customer_id, client_reference HAVING COUNT(*) > 1 LIMIT 1",
+    ),
+];
+
+/// What is wrong with the values of columns that the migration keeps.
+async fn foreign(connection: &mut Connection, existing: &Existing) -> QueryResult<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (column, query) in VALUES {
+        if existing.columns.iter().any(|one| one.name == column) {
+            let values = names(connection, query).await?;
+            findings.extend(foreign_values(column, &values, &RULES));
+        }
+    }
+    Ok(findings)
+}
+
 async fn names(connection: &mut Connection, query: &str) -> QueryResult<Vec<Name>> {
     diesel::sql_query(query).load(connection).await
 }
@@ -80,46 +126,40 @@ async fn trial(
     existing: &Existing,
 ) -> QueryResult<Option<String>> {
     connection.batch_execute(BEGIN).await?;
-    let has_version = existing.columns.iter().any(|column| column.name == "version");
-    let (version, one) = if has_version { (", version", ", 1") } else { ("", "") };
+    let has = |name: &str| existing.columns.iter().any(|column| column.name == name);
+    let (version, one) = if has("version") { (", version", ", 1") } else { ("", "") };
+    let (currency, usd) = if has("currency") { (", currency", ", 'USD'") } else { ("", "") };
     let insert = format!(
         "INSERT INTO orders \
-         (id, customer_id, items, total_amount, status, created_at, updated_at{version}) \
+         (id, customer_id, items, total_amount, status, created_at, updated_at{version}{currency}) \
          SELECT -8082, COALESCE((SELECT customer_id FROM orders WHERE customer_id > 0 LIMIT 1), 1), \
          '[{{\"productId\":1,\"quantity\":1,\"unitPrice\":\"1.00\"}}]', {ONE}, '{status}', \
-         '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000001'{one}"
+         '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000001'{one}{usd}"
     );
-    let done = connection.batch_execute(&insert).await;
+    let error = match connection.batch_execute(&insert).await {
+        Ok(()) => None,
+        Err(error) => Some(named(connection, error).await),
+    };
     connection.batch_execute("ROLLBACK").await?;
-    match done {
-        Ok(()) => Ok(None),
-        Err(Error::DatabaseError(kind, told)) if !passes(kind, told.message()) => {
+    match error {
+        None => Ok(None),
+        Some(Error::DatabaseError(kind, told)) if !passes(kind) => {
             Ok(Some(told.message().to_owned()))
         }
-        Err(error) => Err(error),
+        Some(error) => Err(error),
     }
 }
 
 /// Whether an error says nothing of the table: the connection is lost, or other transactions are in the way.
-fn passes(kind: DatabaseErrorKind, message: &str) -> bool {
+const fn passes(kind: DatabaseErrorKind) -> bool {
     use DatabaseErrorKind::{ClosedConnection, SerializationFailure, UnableToSendCommand};
     matches!(kind, ClosedConnection | SerializationFailure | UnableToSendCommand)
-        || [
-            "database is locked",
-            "Lock wait timeout",
-            "Deadlock",
-            "deadlock",
-            "lock timeout",
-            "Input/output",
-        ]
-        .iter()
-        .any(|part| message.contains(part))
 }
 
 /// Changes what may be changed, and says what it did; nothing at all when something must not be changed.
 pub(crate) async fn adapt(
     connection: &mut Connection,
-    decimals: u32,
+    needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let is_allowed = |finding: &Finding| match finding.remedy {
@@ -127,7 +167,10 @@ pub(crate) async fn adapt(
         Remedy::Rewrite => extent == Extent::Whole,
         Remedy::Operator => false,
     };
-    let findings = look(connection, decimals).await?.unwrap_or_default();
+    let mut findings = look(connection, needs).await?.unwrap_or_default();
+    if findings.is_empty() {
+        findings = misplaced(connection, MAKING).await?;
+    }
     if !findings.iter().all(is_allowed) {
         return Err(Unsuitable(findings).into());
     }
@@ -140,28 +183,36 @@ pub(crate) async fn adapt(
         return Ok(done);
     }
     // What the changes have uncovered, such as checks, which are tried last.
-    let left = look(connection, decimals).await?.unwrap_or_default();
+    let left = look(connection, needs).await?.unwrap_or_default();
     if left.is_empty() { Ok(done) } else { Err(Unsuitable(left).into()) }
 }
 
-/// Reads orders one by one, as requests would.
+/// Reads all orders, as requests would, `at_a_time` by one statement.
 pub(crate) async fn check_orders(
     connection: &mut Connection,
-    above: i64,
-    limit: u32,
-) -> QueryResult<CheckedOrders> {
-    let some = orders::table.filter(orders::id.gt(above)).order(orders::id.asc());
-    let mut versions_from = Version::FIRST.get();
-    let rows: Vec<OrderRow> = if is_migrated(connection).await? {
-        versions_from = facts(connection, &()).await?.versions_from;
-        some.limit(limit.into()).select(OrderRow::as_select()).load(connection).await?
-    } else {
-        let seven = some.limit(limit.into()).select(SevenColumns::as_select());
-        seven.load(connection).await?.into_iter().map(SevenColumns::row).collect()
+    at_a_time: u32,
+    tell: &mut (dyn FnMut(CheckedOrders) + Send),
+) -> QueryResult<()> {
+    let versions_from = match is_migrated(connection).await? {
+        true => Some(facts(connection, &()).await?.versions_from),
+        false => None,
     };
-    Ok(CheckedOrders {
-        count: u32::try_from(rows.len()).unwrap_or(u32::MAX),
-        last: rows.last().map(|row| row.id),
-        unreadable: rows.iter().filter_map(|row| row.order(versions_from).err()).collect(),
-    })
+    let mut above = i64::MIN;
+    loop {
+        let some = orders::table.filter(orders::id.gt(above)).order(orders::id.asc());
+        let some = some.limit(at_a_time.into());
+        let rows: Vec<OrderRow> = if versions_from.is_some() {
+            some.select(OrderRow::as_select()).load(connection).await?
+        } else {
+            let seven = some.select(SevenColumns::as_select());
+            seven.load(connection).await?.into_iter().map(SevenColumns::row).collect()
+        };
+        let Some(last) = rows.last() else { return Ok(()) };
+        above = last.id;
+        let versions_from = versions_from.unwrap_or(Version::FIRST.get());
+        tell(CheckedOrders {
+            count: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+            unreadable: rows.iter().filter_map(|row| row.order(versions_from).err()).collect(),
+        });
+    }
 }

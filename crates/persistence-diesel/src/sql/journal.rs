@@ -13,7 +13,9 @@ use order_app::ports::{
 use order_domain::{OrderId, Version};
 use uuid::Uuid;
 
-use super::{Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming, statements};
+use super::{
+    Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming, listed_by, statements,
+};
 use crate::executor::Executor;
 use crate::types::Guid;
 

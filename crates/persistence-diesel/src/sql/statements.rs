@@ -12,7 +12,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
-use super::{Connection, Dialect, counters};
+use super::{Connection, Dialect, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::{is_plain, one_more};
 use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
@@ -117,10 +117,10 @@ pub(in super::super) fn list_orders<'c>(
     let theirs = orders::table
         .filter(orders::customer_id.eq(query.customer_id.get()))
         // Rows that other programs wrote without a time or with an invalid id are not listed.
-        .filter(orders::created_at.is_not_null())
+        .filter(listed_by.is_not_null())
         .filter(orders::id.between(1, MAX_ID))
         .select(OrderRow::as_select());
-    let newest_first = (orders::created_at.desc(), orders::id.desc());
+    let newest_first = (listed_by.desc(), orders::id.desc());
     let limit = one_more(query);
     if is_plain(query) {
         // The most frequent query is always the same prepared statement.
@@ -133,17 +133,16 @@ pub(in super::super) fn list_orders<'c>(
         rows = rows.filter(replace(words, " ", "").eq_any(spellings(&query.statuses)));
     }
     if let Some(from) = query.created_from {
-        rows = rows.filter(orders::created_at.ge(from.naive_utc()));
+        rows = rows.filter(listed_by.ge(list_key(from)));
     }
     if let Some(to) = query.created_to {
-        rows = rows.filter(orders::created_at.lt(to.naive_utc()));
+        rows = rows.filter(listed_by.lt(list_key(to)));
     }
     if let Some(last) = query.after {
         // The first condition bounds the range of the index, the second one decides ties.
-        let at = last.created_at.naive_utc();
-        rows = rows
-            .filter(orders::created_at.le(at))
-            .filter(orders::created_at.lt(at).or(orders::id.lt(last.id.get())));
+        let at = list_key(last.created_at);
+        rows =
+            rows.filter(listed_by.le(at)).filter(listed_by.lt(at).or(orders::id.lt(last.id.get())));
     }
     Box::pin(rows.order(newest_first).limit(limit).load(connection))
 }

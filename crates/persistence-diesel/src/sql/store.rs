@@ -12,7 +12,8 @@ use order_app::ports::{
 use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
-use super::{Database, adoption, statements};
+use super::{Database, UNTIMED, adoption, statements};
+use crate::adopt::Facts;
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
@@ -34,15 +35,19 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// What the column `version` counts from. It is looked up once.
-    async fn versions_from(&self, deadline: Deadline) -> Result<i64, StoreError> {
-        let executor = &self.executor;
-        if let Some(facts) = executor.facts.get() {
-            return Ok(facts.versions_from);
+    /// What was learned about the table; it is looked up once. The lookup has a future of its own, because each call would
+    /// carry its room otherwise.
+    async fn facts(&self, deadline: Deadline) -> Result<Facts, StoreError> {
+        match self.executor.facts.get() {
+            Some(facts) => Ok(*facts),
+            None => Box::pin(self.learn(deadline)).await,
         }
-        let learn = || executor.read(deadline, adoption::facts, ());
-        match timeout_at(deadline, executor.facts.get_or_try_init(learn)).await {
-            Ok(facts) => Ok(facts?.versions_from),
+    }
+
+    async fn learn(&self, deadline: Deadline) -> Result<Facts, StoreError> {
+        let learn = || self.executor.read(deadline, adoption::facts, ());
+        match timeout_at(deadline, self.executor.facts.get_or_try_init(learn)).await {
+            Ok(facts) => Ok(*facts?),
             Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
         }
     }
@@ -82,15 +87,15 @@ impl OrderStore for Store {
     }
 
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError> {
-        let versions_from = self.versions_from(deadline).await?;
-        let rows = ChangeRows::of(change, versions_from).map_err(StoreError::Corrupt)?;
+        let facts = self.facts(deadline).await?;
+        let rows = ChangeRows::of(change, facts.versions_from).map_err(StoreError::Corrupt)?;
         self.queue.commit(rows, deadline).await
     }
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let versions_from = self.versions_from(deadline).await?;
+        let facts = self.facts(deadline).await?;
         let row = self.by_id.find(id.get(), deadline).await?;
-        Ok(row.map(|row| row.order(versions_from)).transpose()?)
+        Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
     }
 
     async fn customer_orders(
@@ -98,14 +103,14 @@ impl OrderStore for Store {
         query: &CustomerOrders,
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
-        let versions_from = self.versions_from(deadline).await?;
+        let facts = self.facts(deadline).await?;
         let rows = match &self.lists {
             Some(lookups) if lists::is_plain(query) => {
                 lookups.find(query.clone(), deadline).await?
             }
             _ => self.executor.read(deadline, statements::list_orders, query.clone()).await?,
         };
-        Ok(lists::page(rows, query.limit, versions_from))
+        Ok(lists::page(rows, query.limit, facts.versions_from, UNTIMED))
     }
 
     async fn events(

@@ -154,6 +154,52 @@ async fn place(store: Arc<dyn OrderStore>, count: u32) {
     }
 }
 
+/// Hibernate's counter that the service's user may see and not move is named with the statement that grants it.
+pub(crate) fn a_counter_that_may_not_be_moved_is_named(database: Database) {
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let name = url.rsplit('/').next().expect("a name");
+    let user = format!("u{}", name.get(name.len() - 20..).expect("a long name"));
+    let (server, rest) = url.split_once('@').expect("a user");
+    let serving =
+        format!("{}://{user}:secret@{rest}", server.split("://").next().expect("a scheme"));
+    let counters: &[&str] = match database {
+        Database::Mariadb => &[
+            "CREATE SEQUENCE orders_seq START WITH 1 INCREMENT BY 50",
+            "CREATE TABLE hibernate_sequence (next_val BIGINT); INSERT INTO hibernate_sequence VALUES (1)",
+        ],
+        _ => &["CREATE TABLE orders_seq (next_val BIGINT); INSERT INTO orders_seq VALUES (1)"],
+    };
+    Runtime::new().expect("a runtime starts").block_on(async {
+        let run = async |statements: &str| {
+            let done = databases::execute(url, statements).await;
+            done.unwrap_or_else(|error| panic!("{statements}: {error}"));
+        };
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
+        run(&format!("CREATE USER {user}@'%' IDENTIFIED BY 'secret'")).await;
+        for counter in counters {
+            run(counter).await;
+            let made = counter.split(' ').nth(2).expect("a name");
+            for table in
+                ["orders", "outbox", "outbox_incoming", "id_blocks", "idempotency_keys", made]
+            {
+                let right = if table == made { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };
+                run(&format!("GRANT {right} ON {name}.{table} TO {user}@'%'")).await;
+            }
+            let found = stores(&serving).database.inspect().await.expect("it is looked at");
+            let found = found.expect("a table");
+            let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+            assert_eq!(finding.is, format!("is given from {made}"));
+            run(finding.statement.as_ref().expect("a statement")).await;
+            let found = stores(&serving).database.inspect().await.expect("it is looked at");
+            assert_eq!(found, Some(vec![]), "{counter}");
+            place(store(&serving), 3).await;
+            run(&format!("DROP {} {made}", counter.split(' ').nth(1).expect("a kind"))).await;
+        }
+        run(&format!("DROP USER {user}@'%'")).await;
+    });
+}
+
 /// A sequence that the service's user may not use is named with the statement that grants it, before an order needs an id.
 pub(crate) fn a_sequence_that_may_not_be_used_is_named(database: Database) {
     let scratch = database.scratch();

@@ -16,7 +16,9 @@ mod connections;
 mod counters;
 mod journal;
 mod rig;
+mod schemas;
 mod suitability;
+mod times;
 mod unreadable;
 
 use std::process::ExitCode;
@@ -37,6 +39,15 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     (
         "a_change_that_the_table_forbids_is_refused_for_good",
         suitability::a_change_that_the_table_forbids_is_refused_for_good,
+    ),
+    (
+        "a_trigger_of_another_service_refuses_for_good",
+        suitability::a_trigger_of_another_service_refuses_for_good,
+    ),
+    ("times_of_another_zone_are_refused_by_name", times::times_of_another_zone_are_refused_by_name),
+    (
+        "a_new_table_is_not_made_for_times_of_another_zone",
+        times::a_new_table_is_not_made_for_times_of_another_zone,
     ),
     (
         "each_table_is_used_adapted_or_refused_by_name",
@@ -72,7 +83,29 @@ const ON_POSTGRES: &[(&str, PlainCheck)] = &[
         "a_sequence_that_may_not_be_used_is_named",
         counters::a_sequence_that_may_not_be_used_is_named,
     ),
+    (
+        "all_tables_are_in_the_schema_of_the_settings",
+        schemas::all_tables_are_in_the_schema_of_the_settings,
+    ),
+    ("a_schema_that_is_not_granted_is_named", schemas::a_schema_that_is_not_granted_is_named),
+    (
+        "the_search_path_of_the_user_says_where_the_tables_are",
+        schemas::the_search_path_of_the_user_says_where_the_tables_are,
+    ),
+    ("the_first_host_that_answers_is_used", schemas::the_first_host_that_answers_is_used),
 ];
+
+/// The checks of what MySQL and MariaDB alone have.
+const ON_MYSQL: &[(&str, PlainCheck)] = &[(
+    "a_counter_that_may_not_be_moved_is_named",
+    counters::a_counter_that_may_not_be_moved_is_named,
+)];
+
+/// The checks of what SQLite alone has.
+const ON_SQLITE: &[(&str, PlainCheck)] = &[(
+    "each_text_of_a_time_has_one_place_in_lists",
+    times::each_text_of_a_time_has_one_place_in_lists,
+)];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -119,13 +152,16 @@ fn main() -> ExitCode {
                 Ok(())
             }));
         }
-        if database == Database::Postgres {
-            for (name, check) in ON_POSTGRES {
-                trials.push(Trial::test(format!("postgres::{name}"), move || {
-                    check(database);
-                    Ok(())
-                }));
-            }
+        let alone = match database {
+            Database::Postgres => ON_POSTGRES,
+            Database::Mariadb | Database::Mysql => ON_MYSQL,
+            Database::Sqlite => ON_SQLITE,
+        };
+        for (name, check) in alone {
+            trials.push(Trial::test(format!("{}::{name}", database.name()), move || {
+                check(database);
+                Ok(())
+            }));
         }
         if database == Database::Sqlite {
             // A store on a file has no connection for a proxy.

@@ -95,7 +95,36 @@ const ON_POSTGRES: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN version INTEGER NOT NULL DEFAULT 0"),
     usable("ALTER TABLE orders ADD COLUMN version BIGINT NOT NULL"),
     found("ALTER TABLE orders ADD COLUMN version TIMESTAMP", "version", Operator),
+    usable("ALTER TABLE orders ADD COLUMN currency VARCHAR(3) NOT NULL"),
+    usable("ALTER TABLE orders ADD COLUMN currency CHAR(3) NOT NULL DEFAULT 'USD'"),
+    usable(
+        "ALTER TABLE orders ADD COLUMN client_reference TEXT, ADD COLUMN cancel_reason VARCHAR(100)",
+    ),
     found("ALTER TABLE orders ADD COLUMN currency VARCHAR(3)", "currency", Operator),
+    found("ALTER TABLE orders ADD COLUMN currency SMALLINT NOT NULL", "currency", Operator),
+    found("ALTER TABLE orders ADD COLUMN currency VARCHAR(2) NOT NULL", "currency", Quick),
+    found(
+        "ALTER TABLE orders ADD COLUMN currency VARCHAR(10) NOT NULL DEFAULT 'Dollar';; {row}",
+        "currency",
+        Operator,
+    ),
+    found("ALTER TABLE orders ADD COLUMN client_reference BIGINT", "client_reference", Operator),
+    found("ALTER TABLE orders ADD COLUMN client_reference CHAR(64)", "client_reference", Operator),
+    found(
+        "ALTER TABLE orders ADD COLUMN client_reference TEXT DEFAULT 'one';; {row}",
+        "client_reference",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN cancel_reason VARCHAR(40) NOT NULL",
+        "cancel_reason",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN cancel_reason VARCHAR(40) DEFAULT 'no longer wanted';; {row}",
+        "cancel_reason",
+        Operator,
+    ),
     found("ALTER TABLE orders DROP CONSTRAINT orders_pkey", "id", Operator),
 ];
 
@@ -161,6 +190,45 @@ const ON_MYSQL: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN version INT NOT NULL DEFAULT 0"),
     usable("ALTER TABLE orders ADD COLUMN version BIGINT NOT NULL"),
     found("ALTER TABLE orders ADD COLUMN version DATETIME NULL", "version", Operator),
+    usable("ALTER TABLE orders ADD COLUMN currency VARCHAR(3) NOT NULL"),
+    usable("ALTER TABLE orders ADD COLUMN currency CHAR(3) NOT NULL DEFAULT 'USD'"),
+    usable(
+        "ALTER TABLE orders ADD COLUMN client_reference VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, \
+         ADD COLUMN cancel_reason VARCHAR(100) NULL",
+    ),
+    found("ALTER TABLE orders ADD COLUMN currency VARCHAR(3) NULL", "currency", Operator),
+    found("ALTER TABLE orders ADD COLUMN currency SMALLINT NOT NULL", "currency", Operator),
+    found("ALTER TABLE orders ADD COLUMN currency VARCHAR(2) NOT NULL", "currency", Rewrite),
+    found(
+        "ALTER TABLE orders ADD COLUMN currency VARCHAR(10) NOT NULL DEFAULT 'Dollar';; {row}",
+        "currency",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN client_reference BIGINT NULL",
+        "client_reference",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN client_reference VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL",
+        "client_reference",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN client_reference VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL DEFAULT 'one';; {row}",
+        "client_reference",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN cancel_reason VARCHAR(40) NOT NULL",
+        "cancel_reason",
+        Operator,
+    ),
+    found(
+        "ALTER TABLE orders ADD COLUMN cancel_reason VARCHAR(40) NULL DEFAULT 'no longer wanted';; {row}",
+        "cancel_reason",
+        Operator,
+    ),
     found("ALTER TABLE orders DROP PRIMARY KEY", "id", Operator),
     found("ALTER TABLE orders ENGINE = MyISAM", "", Operator),
 ];
@@ -169,6 +237,7 @@ const ON_SQLITE: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN tenant TEXT"),
     usable("ALTER TABLE orders ADD COLUMN tenant TEXT NOT NULL DEFAULT 'x'"),
     found("ALTER TABLE orders ADD COLUMN version INTEGER NOT NULL DEFAULT 0", "version", Operator),
+    found("ALTER TABLE orders ADD COLUMN currency TEXT", "currency", Operator),
     found(
         "ALTER TABLE orders DROP COLUMN total_amount;; \
                  ALTER TABLE orders ADD COLUMN total_amount DECIMAL(19, 4)",
@@ -209,8 +278,18 @@ pub(crate) fn each_table_is_used_adapted_or_refused_by_name(database: Database) 
 
 async fn one(database: Database, sample: &Sample, url: &str) {
     execute(url, &usual(database)).await;
+    let total = if database == Database::Sqlite { "1499700" } else { "149.97" };
+    let rows = ["90", "91"].map(|id| {
+        format!(
+            "({id}, 7, '[{{\"productId\":1,\"quantity\":3,\"unitPrice\":49.99}}]', {total}, 'PENDING')"
+        )
+    });
+    let rows = format!(
+        "INSERT INTO orders (id, customer_id, items, total_amount, status) VALUES {}",
+        rows.join(", ")
+    );
     for statement in sample.change.split(";;") {
-        execute(url, statement).await;
+        execute(url, &statement.replace("{row}", &rows)).await;
     }
     let change = sample.change;
     let before = inspect(url).await;
@@ -299,6 +378,61 @@ pub(crate) fn a_change_that_the_table_forbids_is_refused_for_good(database: Data
                 }
             }
         });
+    }
+}
+
+/// A trigger of another service speaks its own words: what it refuses is refused for good, and other orders are written. What
+/// it does not let in at all is found before the service is ready.
+pub(crate) fn a_trigger_of_another_service_refuses_for_good(database: Database) {
+    let raise: &[&str] = match database {
+        Database::Postgres => {
+            &["CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.customer_id = {customer} THEN RAISE EXCEPTION 'Kunde gesperrt'; END IF; RETURN NEW; END $$;; \
+             CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()"]
+        }
+        Database::Mariadb | Database::Mysql => &[
+            "CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.customer_id = {customer} THEN \
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Kunde gesperrt'; END IF; END",
+            "CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.customer_id = {customer} THEN \
+             SIGNAL SQLSTATE '45001' SET MYSQL_ERRNO = 31001, MESSAGE_TEXT = 'Kunde gesperrt'; END IF; END",
+        ],
+        Database::Sqlite => &[
+            "CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.customer_id = {customer} \
+             BEGIN SELECT RAISE(ABORT, 'Kunde gesperrt'); END",
+            "CREATE TRIGGER refuse AFTER INSERT ON orders WHEN NEW.customer_id = {customer} \
+             BEGIN SELECT RAISE(ROLLBACK, 'Kunde gesperrt'); END",
+        ],
+    };
+    for trigger in raise {
+        for (customer, is_found) in [("8", false), ("1", true)] {
+            let scratch = database.scratch();
+            let url = &scratch.url;
+            Runtime::new().expect("a runtime starts").block_on(async {
+                execute(url, &usual(database)).await;
+                migrate(&settings(url), Extent::Quick).await.expect("it migrates");
+                let stores = stores(url);
+                let place = async |id, customer| {
+                    let change = a_change_placing(a_new_order(id, customer));
+                    stores.orders.commit(change, soon()).await
+                };
+                if !is_found {
+                    place(1, 7).await.expect("it is placed");
+                }
+                for statement in trigger.replace("{customer}", customer).split(";;") {
+                    execute(url, statement).await;
+                }
+                let found = inspect(url).await;
+                if is_found {
+                    let [finding] = &found[..] else { panic!("{found:?}") };
+                    assert!(finding.is.contains("Kunde gesperrt"), "{finding}");
+                    return;
+                }
+                assert_eq!(found, []);
+                let refused = place(2, 8).await;
+                assert!(matches!(refused, Err(StoreError::Refused(_))), "{trigger}: {refused:?}");
+                place(3, 7).await.expect("others are placed");
+            });
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 
+use super::errors::named;
 use super::{BEGIN, Connection};
 use crate::backend::BatchOutcome;
 use crate::pool::Guarded;
@@ -31,6 +32,7 @@ pub(super) async fn write(
             Ok(BatchOutcome::Written { stale })
         }
         Err(error) => {
+            let error = named(connection, error).await;
             if connection.batch_execute("ROLLBACK").await.is_err() {
                 return Err(error);
             }

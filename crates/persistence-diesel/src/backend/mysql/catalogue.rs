@@ -3,7 +3,7 @@
 use order_app::ports::Remedy;
 use order_domain::OrderStatus;
 
-use crate::adopt::{Column, Misfit, Rules};
+use crate::adopt::{Column, Misfit, Needs, Rules, zoned};
 
 /// The columns of the table `orders` in the database of this connection.
 pub(super) const COLUMNS: &str = "
@@ -14,9 +14,15 @@ pub(super) const COLUMNS: &str = "
         CAST(IF(column_default = 'NULL', NULL, column_default) AS CHAR) AS preset,
         CAST(LOWER(IF(COALESCE(generation_expression, '') <> '', 'computed', TRIM(REPLACE(extra, 'DEFAULT_GENERATED', ''))))
             AS CHAR) AS extra,
-        IF(data_type = 'json', NULL, CAST(character_set_name AS CHAR)) AS charset
+        IF(data_type = 'json', NULL, CAST(collation_name AS CHAR)) AS collation
     FROM information_schema.columns
     WHERE table_schema = DATABASE() AND table_name = 'orders' ORDER BY ordinal_position";
+
+/// A row if the tables have no place.
+pub(super) const PLACE: Option<&str> = None;
+
+/// A row if this user may not make the tables that are missing.
+pub(super) const MAKING: Option<&str> = None;
 
 /// The checks of the table.
 pub(super) const CHECKS: &str = "
@@ -44,14 +50,16 @@ pub(super) const ENGINE: Option<&str> = Some("
 
 /// The set-up of a connection that looks at tables and changes them. It waits for a short time for locks, because others wait
 /// behind it.
-pub(super) const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE', SESSION lock_wait_timeout = 5";
+pub(super) const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE', SESSION lock_wait_timeout = 5 \
+     /*M! , SESSION max_statement_time = 0 */ /*!80000 , SESSION max_execution_time = 0 */";
 
 /// The amount 1.00 in a statement.
 pub(super) const ONE: &str = "1.00";
 
 pub(super) const RULES: Rules = Rules {
     judge,
-    reuses_version: true,
+    reuses: true,
+    own_time: "timestamp",
     make_optional: |column| {
         Some(format!(
             "ALTER TABLE orders MODIFY {} {} NULL",
@@ -67,7 +75,7 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-fn judge(column: &Column, decimals: i64) -> Vec<Misfit> {
+fn judge(column: &Column, needs: &Needs) -> Vec<Misfit> {
     let kind = &*column.kind;
     let null = if column.nullable == 1 { "NULL" } else { "NOT NULL" };
     let change = |to: &str| format!("ALTER TABLE orders MODIFY {} {to} {null}", column.name);
@@ -97,8 +105,13 @@ fn judge(column: &Column, decimals: i64) -> Vec<Misfit> {
             }
         }
         "items" => document(column, &change),
-        "total_amount" => amount(column, decimals, &change),
+        "total_amount" => amount(column, needs.decimals, &change),
         "created_at" | "updated_at" => match kind {
+            "datetime" if needs.time_zone.is_some() => zoned(needs, |zone| {
+                let to = change("timestamp(6)");
+                let zone = zone.replace('\'', "''");
+                Some(format!("SET time_zone = '{zone}'; {to} DEFAULT CURRENT_TIMESTAMP(6)"))
+            }),
             "timestamp" | "datetime" => None,
             _ => Some(Misfit::new(
                 "must be datetime(6), in UTC",
@@ -109,11 +122,17 @@ fn judge(column: &Column, decimals: i64) -> Vec<Misfit> {
         "status" if kind == "enum" => enumeration(column, null),
         "status" => text(11, "varchar(20)"),
         "currency" => text(3, "varchar(3)"),
-        "client_reference" => text(64, "varchar(64)"),
+        "client_reference" => text(64, EXACT).or_else(|| exact(column, &change)),
         "cancel_reason" => text(20, "varchar(20)"),
         _ => None,
     };
-    misfit.into_iter().chain(moving(column, null)).collect()
+    let null_misfit = column.refused_null().map(|must_be| {
+        let other = if column.nullable == 1 { "NOT NULL" } else { "NULL" };
+        let statement =
+            format!("ALTER TABLE orders MODIFY {} {} {other}", column.name, column.full_type);
+        Misfit::new(must_be, Remedy::Operator, statement)
+    });
+    misfit.into_iter().chain(null_misfit).chain(moving(column, null)).collect()
 }
 
 /// An amount needs fifteen digits before the point, and the decimals of its currency.
@@ -129,12 +148,24 @@ fn amount(column: &Column, decimals: i64, change: &dyn Fn(&str) -> String) -> Op
     (!fits).then(|| Misfit::new(format!("must be {wider}"), Remedy::Rewrite, change(&wider)))
 }
 
+/// The type of references, which are different ones when they differ in capitals.
+const EXACT: &str = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// References must tell capitals from small letters.
+fn exact(column: &Column, change: &dyn Fn(&str) -> String) -> Option<Misfit> {
+    let collation = column.collation.as_deref().unwrap_or_default();
+    let is_exact = collation.ends_with("_bin") || collation.contains("_cs");
+    let must_be = "must tell capitals from small letters";
+    (!is_exact).then(|| Misfit::new(must_be, Remedy::Operator, change(EXACT)))
+}
+
 /// A document of 200 lines has up to 200 KiB, in UTF-8.
 fn document(column: &Column, change: &dyn Fn(&str) -> String) -> Option<Misfit> {
     let to = "longtext CHARACTER SET utf8mb4";
-    match (&*column.kind, column.charset.as_deref()) {
-        ("json", _) | ("mediumtext" | "longtext", Some("utf8mb4")) => None,
-        ("text" | "varchar" | "tinytext", Some("utf8mb4")) => {
+    match (&*column.kind, column.collation.as_deref().is_some_and(|set| set.starts_with("utf8mb4")))
+    {
+        ("json", _) | ("mediumtext" | "longtext", true) => None,
+        ("text" | "varchar" | "tinytext", true) => {
             Some(Misfit::new("must be json or longtext", Remedy::Rewrite, change(to)))
         }
         ("longtext" | "mediumtext" | "text" | "varchar" | "tinytext", _) => {

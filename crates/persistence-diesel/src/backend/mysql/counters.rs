@@ -9,19 +9,18 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_domain::MAX_ID;
 
 use super::{BEGIN, Connection};
-use crate::adopt::Counter;
+use crate::adopt::{Counter, Name};
 use crate::schema::orders;
 
 /// The counter of the table, if there is one: Hibernate's own first, then that of the column.
 const FIND: &str = "
-    SELECT name, kind, step, is_granted, CAST(CURRENT_USER() AS CHAR) AS user FROM (
-        SELECT 'AUTO_INCREMENT' AS name, 'column' AS kind, CAST(@@auto_increment_increment AS SIGNED) AS step,
-            CAST(1 AS SIGNED) AS is_granted, 1 AS place
+    SELECT name, kind, step, CAST(NULL AS CHAR) AS `grant` FROM (
+        SELECT 'AUTO_INCREMENT' AS name, 'column' AS kind, CAST(@@auto_increment_increment AS SIGNED) AS step, 1 AS place
         FROM information_schema.columns
         WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'id'
             AND extra LIKE '%auto_increment%'
         UNION ALL
-        SELECT table_name, CAST(LOWER(table_type) AS CHAR), CAST(1 AS SIGNED), CAST(1 AS SIGNED),
+        SELECT table_name, CAST(LOWER(table_type) AS CHAR), CAST(1 AS SIGNED),
             IF(table_name = 'orders_seq', 0, 2)
         FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_name IN ('orders_seq', 'hibernate_sequence')
@@ -43,8 +42,28 @@ struct Number {
     id: i64,
 }
 
-/// The counter from which another service gives ids to the table.
+/// The counter from which another service gives ids to the table, and whether this user may draw from it.
 pub(super) async fn find(connection: &mut Connection) -> QueryResult<Option<Counter>> {
+    let Some(mut counter) = found(connection).await? else { return Ok(None) };
+    let name = &counter.name;
+    // The server looks at the rights before it looks for rows, of which there are none here.
+    let (trial, rights) = match &*counter.kind {
+        "column" => return Ok(Some(counter)),
+        "sequence" => (
+            format!("SELECT NEXTVAL({name}) FROM (SELECT 1 AS one) AS none WHERE one = 0"),
+            "SELECT, INSERT",
+        ),
+        _ => (format!("UPDATE {name} SET next_val = next_val WHERE 1 = 0"), "SELECT, UPDATE"),
+    };
+    if connection.batch_execute(&trial).await.is_err() {
+        let user = "SELECT CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''') AS name";
+        let user: Name = diesel::sql_query(user).get_result(connection).await?;
+        counter.grant = Some(format!("GRANT {rights} ON {name} TO {}", user.name));
+    }
+    Ok(Some(counter))
+}
+
+async fn found(connection: &mut Connection) -> QueryResult<Option<Counter>> {
     diesel::sql_query(FIND).get_result(connection).await.optional()
 }
 
@@ -54,7 +73,7 @@ pub(super) async fn draw(
     connection: &mut Connection,
     count: i64,
 ) -> QueryResult<Option<Range<i64>>> {
-    let Some(counter) = find(connection).await? else { return Ok(None) };
+    let Some(counter) = found(connection).await? else { return Ok(None) };
     let count = count.min(MOST);
     let drawn = match &*counter.kind {
         "column" => of_column(connection, &counter, count).await?,
@@ -77,10 +96,10 @@ async fn of_column(
     let customer =
         "SELECT COALESCE((SELECT customer_id FROM orders WHERE customer_id > 0 LIMIT 1), 1) AS id";
     let customer = number(connection, customer).await?;
-    let row = format!("({customer}, '[]', 0, 'PENDING', '2026-01-01', '2026-01-01', 0)");
+    let row = format!("({customer}, '[]', 0, 'PENDING', '2026-01-01', '2026-01-01', 0, 'USD')");
     let rows = vec![row; usize::try_from(count).unwrap_or(1)].join(", ");
     let insert = format!(
-        "INSERT INTO orders (customer_id, items, total_amount, status, created_at, updated_at, version) \
+        "INSERT INTO orders (customer_id, items, total_amount, status, created_at, updated_at, version, currency) \
          VALUES {rows}"
     );
     connection.batch_execute(BEGIN).await?;

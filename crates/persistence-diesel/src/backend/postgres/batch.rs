@@ -15,6 +15,7 @@ use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use order_domain::{CancelReason, Currency, OrderStatus};
 
 use super::Connection;
+use super::errors::named;
 use crate::backend::BatchOutcome;
 use crate::pool::Guarded;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
@@ -29,10 +30,13 @@ pub(super) async fn write(
 ) -> QueryResult<BatchOutcome> {
     let connection = guarded.begin();
     let doubted = std::mem::replace(in_doubt, true);
-    let written = Batch::of(changes).load::<i64>(connection).await;
-    // When the server refuses a statement and still answers, it has undone it.
-    if written.is_err() && connection.batch_execute("SELECT").await.is_err() {
-        return written.map(|_| BatchOutcome::Excluded);
+    let mut written = Batch::of(changes).load::<i64>(connection).await;
+    if let Err(error) = written {
+        // When the server refuses a statement and still answers, it has undone it.
+        if connection.batch_execute("SELECT").await.is_err() {
+            return Err(error);
+        }
+        written = Err(named(connection, error).await);
     }
     guarded.finish();
     *in_doubt = doubted;

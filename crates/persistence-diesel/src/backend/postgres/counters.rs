@@ -15,8 +15,8 @@ use crate::schema::orders;
 /// The sequence of the table, if there is one: Hibernate's own first, then that of the column.
 const FIND: &str = "
     SELECT seqrelid::regclass::text AS name, 'sequence' AS kind, seqincrement AS step,
-        has_sequence_privilege(seqrelid, 'USAGE')::int::bigint AS is_granted,
-        quote_ident(current_user) AS \"user\"
+        CASE WHEN NOT has_sequence_privilege(seqrelid, 'USAGE') THEN
+            'GRANT USAGE ON SEQUENCE ' || seqrelid::regclass || ' TO ' || quote_ident(current_user) END AS \"grant\"
     FROM pg_sequence
     WHERE seqrelid IN (to_regclass('orders_seq'), to_regclass(pg_get_serial_sequence('orders', 'id')),
         to_regclass('hibernate_sequence'))

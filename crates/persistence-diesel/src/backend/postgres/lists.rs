@@ -2,6 +2,7 @@
 //! statement for each list, most of its cost would be the statement itself.
 
 use diesel::QueryResult;
+use diesel::dsl::{AsSelect, SqlTypeOf};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
@@ -16,7 +17,6 @@ use super::sql::statements::list_orders;
 use crate::backend::Running;
 use crate::read::lists::one_more;
 use crate::rows::OrderRow;
-use crate::schema::orders;
 
 /// The lists, in the order of the questions.
 pub(super) fn newest<'c>(
@@ -57,7 +57,7 @@ impl QueryFragment<Pg> for Lists {
         out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.most)?;
-        // The columns of the table's schema, in its order.
+        // The columns of a row, in its order.
         out.push_sql(
             ") WITH ORDINALITY AS asked (customer, most, number) CROSS JOIN LATERAL (\
              SELECT id, customer_id, items, total_amount, status, created_at, updated_at, version, \
@@ -77,5 +77,5 @@ impl QueryId for Lists {
 }
 
 impl Query for Lists {
-    type SqlType = (BigInt, orders::SqlType);
+    type SqlType = (BigInt, SqlTypeOf<AsSelect<OrderRow, Pg>>);
 }

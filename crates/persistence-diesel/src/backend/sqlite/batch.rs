@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
+use super::errors::of_orders;
 use super::{BEGIN, Connection};
 use crate::backend::BatchOutcome;
 use crate::pool::Guarded;
@@ -60,7 +61,11 @@ fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) 
             Err(error) => Ended::Doubtful(error),
         },
         Err(error) => match sqlite.batch_execute("ROLLBACK") {
-            Ok(()) => Ended::Undone(error),
+            Ok(()) => Ended::Undone(of_orders(sqlite, error)),
+            // The error has ended the transaction, as a trigger may.
+            Err(over) if over.to_string().contains("no transaction is active") => {
+                Ended::Undone(of_orders(sqlite, error))
+            }
             Err(_) => Ended::Unwritten(error),
         },
     }

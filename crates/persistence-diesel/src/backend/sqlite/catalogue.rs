@@ -2,14 +2,20 @@
 
 use order_app::ports::Remedy;
 
-use crate::adopt::{Column, Misfit, Rules};
+use crate::adopt::{Column, Misfit, Needs, Rules, zoned};
 
 /// The columns of the table `orders`.
 pub(super) const COLUMNS: &str = "
     SELECT name, lower(type) AS kind, type AS full_type, NULL AS length, NULL AS digits, NULL AS decimals,
         NULL AS fraction, \"notnull\" = 0 AS nullable, dflt_value AS preset,
-        CASE WHEN hidden IN (2, 3) THEN 'computed' WHEN pk = 1 THEN 'identity' ELSE '' END AS extra, NULL AS charset
+        CASE WHEN hidden IN (2, 3) THEN 'computed' WHEN pk = 1 THEN 'identity' ELSE '' END AS extra, NULL AS collation
     FROM pragma_table_xinfo('orders') ORDER BY cid";
+
+/// A row if the tables have no place.
+pub(super) const PLACE: Option<&str> = None;
+
+/// A row if this user may not make the tables that are missing.
+pub(super) const MAKING: Option<&str> = None;
 
 /// The checks of a table stand in its statement alone.
 pub(super) const CHECKS: &str = "SELECT name FROM sqlite_master WHERE 0";
@@ -40,18 +46,20 @@ pub(super) const ONE: &str = "10000";
 /// SQLite changes no type of a column, and no NOT NULL.
 pub(super) const RULES: Rules = Rules {
     judge,
-    reuses_version: false,
+    reuses: false,
+    own_time: "timestamp",
     make_optional: |_| None,
     drop_check: |_| None,
     rename: |from, to| format!("ALTER TABLE orders RENAME COLUMN {from} TO {to}"),
 };
 
-fn judge(column: &Column, _decimals: i64) -> Vec<Misfit> {
+fn judge(column: &Column, needs: &Needs) -> Vec<Misfit> {
     let must_be = match &*column.name {
         "id" | "customer_id" | "version" if !column.kind.contains("int") => "must be BIGINT",
         "total_amount" if !column.kind.contains("int") => {
             "must be BIGINT, with whole ten-thousandths"
         }
+        "created_at" | "updated_at" => return zoned(needs, |_| None).into_iter().collect(),
         _ => return vec![],
     };
     vec![Misfit { must_be: must_be.into(), remedy: Remedy::Operator, statement: None }]

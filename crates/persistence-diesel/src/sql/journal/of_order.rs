@@ -10,7 +10,7 @@ use order_domain::{MAX_ID, OrderId};
 use super::leases::name;
 use super::positions::in_shard;
 use super::statements::stored_event;
-use super::{Connection, incoming};
+use super::{Connection, incoming, listed_by};
 use crate::backend::Running;
 use crate::rows::JournalRow;
 use crate::schema::{journal, leases, orders, outbox, parked_orders, skipped_events};
@@ -33,7 +33,7 @@ pub(super) fn orders_of<'c>(
 ) -> Running<'c, Vec<i64>> {
     let theirs = orders::table
         .filter(orders::customer_id.eq(*customer))
-        .order((orders::created_at.asc(), orders::id.asc()))
+        .order((listed_by.asc(), orders::id.asc()))
         .limit(i64::from(*limit));
     Box::pin(theirs.select(orders::id).load(connection))
 }
