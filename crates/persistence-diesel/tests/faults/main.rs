@@ -15,6 +15,7 @@ mod commits;
 mod connections;
 mod counters;
 mod journal;
+mod releases;
 mod rig;
 mod schemas;
 mod suitability;
@@ -52,6 +53,10 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     (
         "each_table_is_used_adapted_or_refused_by_name",
         suitability::each_table_is_used_adapted_or_refused_by_name,
+    ),
+    (
+        "a_database_of_release_0_1_0_is_migrated_and_read",
+        releases::a_database_of_release_0_1_0_is_migrated_and_read,
     ),
     ("another_service_goes_on_inserting", counters::another_service_goes_on_inserting),
     ("a_version_that_jpa_made_is_reused", adoption::a_version_that_jpa_made_is_reused),
