@@ -177,7 +177,6 @@ fn checked(url: &str) -> (String, String, u64) {
 /// A long table is read in one go, in memory that does not depend on its length.
 #[test]
 fn the_check_of_a_long_table_names_ten_orders_in_the_memory_of_a_short_one() {
-    #[expect(clippy::disallowed_methods, reason = "the size of the test")]
     let is_full_size = std::env::var_os("FULL_SIZE_TESTS").is_some();
     let (databases, count) = if is_full_size {
         (&Database::ALL[..], 1_000_000)

@@ -9,7 +9,7 @@ use order_app::ports::{BoxError, PoolReport};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// The longest time that opening one connection may take. A stopped server still accepts connections
+/// The longest time that opening one connection may take, for each host. A stopped server still accepts connections
 /// and then sends nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -21,6 +21,11 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// How long an idle connection is kept. It is clearly shorter than the time after which the server,
     /// by our set-up, closes an idle connection.
     const IDLE: Duration;
+
+    /// How many hosts are tried, one after the other.
+    fn hosts(&self) -> u32 {
+        1
+    }
 
     /// Opens a connection and sets it up: isolation level, time-outs, time zone.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
@@ -82,9 +87,10 @@ impl<B: Connect> ManageConnection for Manager<B> {
 
     async fn connect(&self) -> Result<Self::Connection, BoxError> {
         let backend = Arc::clone(&self.backend);
+        let patience = CONNECT_TIMEOUT.saturating_mul(backend.hosts());
         let opening = self
             .runtime
-            .spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, backend.connect()).await });
+            .spawn(async move { tokio::time::timeout(patience, backend.connect()).await });
         let connection = opening.await???;
         Ok(Guarded::new(connection))
     }

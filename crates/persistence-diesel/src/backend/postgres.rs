@@ -87,6 +87,8 @@ const SETUP: &str = "
 /// A PostgreSQL server, by its URL, and the schema of its database.
 pub(crate) struct Database {
     url: String,
+    /// How many hosts it names.
+    hosts: u32,
     /// Makes a session work in the schema; empty when that is the server's matter.
     place: String,
 }
@@ -94,8 +96,26 @@ pub(crate) struct Database {
 impl Database {
     fn new(url: &str, schema: Option<&str>) -> Self {
         let place = |schema: &str| format!("SET search_path = {};", quoted(schema));
-        Self { url: url.to_owned(), place: schema.map(place).unwrap_or_default() }
+        let mut url = url.to_owned();
+        let hosts = hosts(&url);
+        if hosts > 1 && !url.contains("connect_timeout=") {
+            // A host that is gone, and answers nothing, must leave time for the next one.
+            url.push_str(if url.contains('?') {
+                "&connect_timeout=1"
+            } else {
+                "?connect_timeout=1"
+            });
+        }
+        Self { url, hosts, place: schema.map(place).unwrap_or_default() }
     }
+}
+
+/// How many hosts a URL names.
+fn hosts(url: &str) -> u32 {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    u32::try_from(hosts.split(',').count()).unwrap_or(u32::MAX)
 }
 
 /// A name in a statement.
@@ -107,6 +127,10 @@ impl Connect for Database {
     type Connection = Connection;
 
     const IDLE: Duration = Duration::from_secs(30);
+
+    fn hosts(&self) -> u32 {
+        self.hosts
+    }
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let mut connection = AsyncPgConnection::establish(&self.url).await?;

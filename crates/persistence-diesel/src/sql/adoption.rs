@@ -193,9 +193,10 @@ pub(crate) async fn check_orders(
     at_a_time: u32,
     tell: &mut (dyn FnMut(CheckedOrders) + Send),
 ) -> QueryResult<()> {
-    let versions_from = match is_migrated(connection).await? {
-        true => Some(facts(connection, &()).await?.versions_from),
-        false => None,
+    let versions_from = if is_migrated(connection).await? {
+        Some(facts(connection, &()).await?.versions_from)
+    } else {
+        None
     };
     let mut above = i64::MIN;
     loop {

@@ -54,7 +54,8 @@ async fn read_orders(store: &dyn OrderStore) {
         let order = store.order(an_order_id(id), soon()).await.expect("readable").expect("there");
         assert_eq!(order.status(), status);
         let events = store.events(an_order_id(id), 0, 10, soon()).await.expect("readable");
-        assert_eq!(events.len() as i64, order.version().get(), "order {id}");
+        let count = i64::try_from(events.len()).expect("a few");
+        assert_eq!(count, order.version().get(), "order {id}");
         assert_eq!(events.last().expect("one").occurred_at, order.snapshot().updated_at);
         let order = order.into_snapshot();
         assert_eq!(order.lines.total(), an_amount("150.07"));

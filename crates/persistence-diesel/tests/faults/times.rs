@@ -79,7 +79,7 @@ async fn listed(store: &Arc<dyn OrderStore>, query: &CustomerOrders) -> (Vec<(i6
         if page.next.is_none() {
             return (found, left_out);
         }
-        assert!(found.len() + left_out as usize <= TIMES.len() + OTHERS.len(), "pages repeat");
+        assert!(found.len() <= TIMES.len() && left_out <= 12, "pages repeat");
     }
 }
 
