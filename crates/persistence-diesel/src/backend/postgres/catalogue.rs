@@ -138,21 +138,7 @@ fn judge(column: &Column, needs: &Needs) -> Vec<Misfit> {
                 Some(Misfit::new(must, Remedy::Operator, convert("numeric(19,4)")))
             }
         },
-        "created_at" | "updated_at" => match (kind, column.fraction) {
-            ("timestamp without time zone", _) if needs.time_zone.is_some() => {
-                zoned(needs, |zone| {
-                    let (to, zone) = (change("timestamptz(6)"), literal(zone));
-                    Some(format!("{to} USING {} AT TIME ZONE {zone}", column.name))
-                })
-            }
-            ("timestamp without time zone" | "timestamp with time zone", None | Some(6)) => None,
-            ("timestamp without time zone", _) => Some(fine(change("timestamp(6)"))),
-            ("timestamp with time zone", _) => Some(fine(change("timestamptz(6)"))),
-            _ => {
-                let must = "must be timestamp(6), in UTC";
-                Some(Misfit::new(must, Remedy::Operator, change("timestamp(6)")))
-            }
-        },
+        "created_at" | "updated_at" => time(column, needs, &change),
         "status" => text(11, "varchar(20)"),
         "currency" => text(3, "varchar(3)"),
         // Of a text of fixed length, the spaces at the end would be part of the reference.
@@ -179,6 +165,23 @@ fn judge(column: &Column, needs: &Needs) -> Vec<Misfit> {
         )
     });
     misfit.into_iter().chain(null).chain(always).collect()
+}
+
+/// A time needs microseconds, and must be UTC where it has no zone.
+fn time(column: &Column, needs: &Needs, change: &dyn Fn(&str) -> String) -> Option<Misfit> {
+    match (&*column.kind, column.fraction) {
+        ("timestamp without time zone", _) if needs.time_zone.is_some() => zoned(needs, |zone| {
+            let (to, zone) = (change("timestamptz(6)"), literal(zone));
+            Some(format!("{to} USING {} AT TIME ZONE {zone}", column.name))
+        }),
+        ("timestamp without time zone" | "timestamp with time zone", None | Some(6)) => None,
+        ("timestamp without time zone", _) => Some(fine(change("timestamp(6)"))),
+        ("timestamp with time zone", _) => Some(fine(change("timestamptz(6)"))),
+        _ => {
+            let must = "must be timestamp(6), in UTC";
+            Some(Misfit::new(must, Remedy::Operator, change("timestamp(6)")))
+        }
+    }
 }
 
 /// A time zone in a statement. An offset is an interval: in a name, PostgreSQL reads its sign the other way round.
