@@ -90,13 +90,18 @@ mod tests {
         let case = Case::new()
             .option("server.port", "8082")
             .option("order.max-in-flight", "7")
+            .option("spring.datasource.url", "postgresql://orders@db/o")
             .option("spring.datasource.password", "pl4nted")
             .option("logging.level.order_app", "debug");
         let changed = case.loaded().effective.into_iter().filter(is_changed);
         let mut keys: Vec<_> = changed.map(|setting| setting.key).collect();
         keys.sort_unstable();
-        let expected =
-            ["logging.level.order_app", "order.max-in-flight", "spring.datasource.password"];
+        let expected = [
+            "logging.level.order_app",
+            "order.max-in-flight",
+            "spring.datasource.password",
+            "spring.datasource.url",
+        ];
         assert_eq!(keys, expected);
     }
 
