@@ -56,7 +56,9 @@ async fn read_orders(store: &dyn OrderStore) {
         let events = store.events(an_order_id(id), 0, 10, soon()).await.expect("readable");
         let count = i64::try_from(events.len()).expect("a few");
         assert_eq!(count, order.version().get(), "order {id}");
-        assert_eq!(events.last().expect("one").occurred_at, order.snapshot().updated_at);
+        let (_, last) = events.last().expect("one");
+        let last = last.as_ref().expect("readable");
+        assert_eq!(last.occurred_at, order.snapshot().updated_at);
         let order = order.into_snapshot();
         assert_eq!(order.lines.total(), an_amount("150.07"));
         let reference = order.client_reference.map(|reference| reference.to_string());
