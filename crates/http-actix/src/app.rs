@@ -16,7 +16,36 @@ use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::site::Site;
 
-/// Limits of the server.
+/// Whether a list is an object with its cursor, or a bare array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListForm {
+    /// An object: the orders, and the cursor of the next page.
+    #[default]
+    Page,
+    /// An array of orders; the next page is in the header `Link` alone.
+    List,
+}
+
+/// How amounts are written in answers about orders. Events are not concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AmountForm {
+    /// As JSON strings.
+    #[default]
+    Text,
+    /// As JSON numbers with the same digits.
+    Number,
+}
+
+/// The forms of answers, and of the document that describes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forms {
+    /// A customer's orders.
+    pub customer_orders: ListForm,
+    /// Amounts.
+    pub amounts: AmountForm,
+}
+
+/// Limits of the server, and the forms of its answers.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// The most requests that are worked on at once; the next one is answered 503 `overloaded`.
@@ -41,6 +70,8 @@ pub struct HttpSettings {
     /// The share, 0 to 1, of the traces that begin here and are recorded. A client's trace is recorded
     /// when the client says so. `None`: no trace is recorded.
     pub sampling: Option<f64>,
+    /// The forms of answers. Recorded answers stay in the form in which they were first given.
+    pub forms: Forms,
 }
 
 impl Default for HttpSettings {
@@ -56,6 +87,7 @@ impl Default for HttpSettings {
             proxies: Proxies::Ignored,
             compression: None,
             sampling: None,
+            forms: Forms::default(),
         }
     }
 }

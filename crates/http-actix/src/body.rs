@@ -3,10 +3,12 @@
 //! the domain's.
 
 mod change_status;
+mod claims;
 mod declaration;
 mod digest;
 mod events;
 mod lines;
+mod malformed;
 pub mod operations;
 mod order;
 mod place;
@@ -33,13 +35,15 @@ pub(crate) use values::time;
 
 /// The schemas of the bodies that the main port reads.
 pub(crate) fn schemas() -> Map<String, Value> {
-    let mut all = change_status::schemas();
-    for (name, schema) in [
-        (PlaceOrder::NAME, PlaceOrder::schema()),
-        (OrderLine::NAME, OrderLine::schema()),
-        (NewLines::NAME, NewLines::schema()),
-    ] {
-        all.insert(name.to_owned(), schema);
-    }
-    all
+    let mut line = OrderLine::schema();
+    claims::describe_line(&mut line);
+    [
+        ("ChangeStatus", change_status::schema()),
+        (OrderLine::NAME, line),
+        (PlaceOrder::NAME, place::schema()),
+        (NewLines::NAME, replace_lines::schema()),
+    ]
+    .map(|(name, schema)| (name.to_owned(), schema))
+    .into_iter()
+    .collect()
 }

@@ -179,7 +179,7 @@ impl Exchange {
         if problem.code().status().is_server_error() {
             record::failure(problem);
         }
-        let response = problem.render(&self.path, &self.trace.id);
+        let response = problem.render(&self.path, &self.trace.id, app.http.settings.forms.amounts);
         let mut response = self.complete(response, Some(problem.code()));
         if app.http.lifecycle.is_draining() {
             response.head_mut().set_connection_type(ConnectionType::Close);

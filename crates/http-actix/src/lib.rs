@@ -7,9 +7,9 @@
 //! `body`, and the use case. It leaves as a body or as a
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! The files import one way. At the bottom are `app`, `health`, `lifecycle`, `management` (state), `site` (paths) and
-//! `schema` (values and parameters in the OpenAPI document); then `problem`, `body`, `edge`, `request`,
-//! `endpoints`; on top `document`, `routes` and `server`.
+//! The files import one way. At the bottom are `app`, `amount`, `health`, `lifecycle`, `management` (state),
+//! `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
+//! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
 //! Operators have a port of their own ([`serve_management`]), behind the same edge.
 //!
@@ -17,6 +17,7 @@
 //! (400), a head that is too slow (408) or above 128 KiB (431) get a bare status and a closed
 //! connection.
 
+mod amount;
 mod app;
 mod body;
 mod document;
@@ -35,7 +36,7 @@ mod server;
 mod site;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use app::{About, Compression, Http, HttpSettings, Proxies};
+pub use app::{About, AmountForm, Compression, Forms, Http, HttpSettings, ListForm, Proxies};
 pub use body::operations;
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};

@@ -5,6 +5,7 @@ use order_app::idempotency::Answer;
 use order_app::orders::PlaceOrder;
 use order_domain::Order;
 
+use crate::app::AmountForm;
 use crate::{body, endpoints};
 
 /// The command in the body of `POST /orders`.
@@ -18,5 +19,5 @@ pub fn read_place_order(bytes: &[u8], currencies: &Currencies) -> Result<PlaceOr
 /// The answer to a placed order.
 #[must_use]
 pub fn render_order(order: &Order) -> Answer {
-    endpoints::orders::created(order)
+    endpoints::orders::created(AmountForm::Text)(order)
 }

@@ -3,13 +3,15 @@
 //! `problem/refusals.rs`.
 
 mod code;
+mod mismatch;
 mod refusals;
 
-pub(crate) use code::Code;
 use code::TYPE_PREFIX;
+pub(crate) use code::{Code, FIELD_MISMATCH};
 pub(crate) use refusals::amount_overflow;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
@@ -17,8 +19,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use order_app::errors::chain;
+use order_domain::AmountText;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::amount::Spelled;
+use crate::app::AmountForm;
 
 /// Where in the request an error is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,6 +77,7 @@ struct Parts {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     members: Map<String, Value>,
+    amounts: Vec<(&'static str, AmountText)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
@@ -89,6 +96,8 @@ struct ProblemBody<'a> {
     errors: &'a [FieldError],
     #[serde(flatten)]
     members: &'a Map<String, Value>,
+    #[serde(flatten)]
+    amounts: BTreeMap<&'static str, Spelled>,
 }
 
 impl Problem {
@@ -98,6 +107,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             members: Map::new(),
+            amounts: Vec::new(),
             headers: Vec::new(),
             cause: None,
         }))
@@ -132,6 +142,12 @@ impl Problem {
         self
     }
 
+    /// Adds an extension member that is an amount.
+    pub(crate) fn amount(mut self, name: &'static str, value: AmountText) -> Self {
+        self.0.amounts.push((name, value));
+        self
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
@@ -152,9 +168,9 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
-    /// Writes the answer.
-    pub(crate) fn render(&self, instance: &str, trace_id: &str) -> HttpResponse {
-        let Parts { code, detail, errors, members, headers, .. } = &*self.0;
+    /// Writes the answer, with amounts in a form.
+    pub(crate) fn render(&self, instance: &str, trace_id: &str, form: AmountForm) -> HttpResponse {
+        let Parts { code, detail, errors, members, amounts, headers, .. } = &*self.0;
         let body = ProblemBody {
             r#type: format!("{TYPE_PREFIX}{}", code.as_str()),
             title: code.title(),
@@ -165,6 +181,7 @@ impl Problem {
             trace_id,
             errors,
             members,
+            amounts: amounts.iter().map(|(name, text)| (*name, Spelled(*text, form))).collect(),
         };
         let mut response = HttpResponse::build(code.status());
         for (name, value) in headers {

@@ -49,7 +49,9 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<Server> {
-    let documents = web::Data::new(Documents::new(document::of_orders, &http.events_topic));
+    let forms = http.settings.forms;
+    let render = move |currencies: &_| document::of_orders(currencies, forms);
+    let documents = web::Data::new(Documents::new(render, &http.events_topic));
     let app = App::new(http, site, metrics::gauge!("http_server_requests_in_flight"));
     run(&app, listener, move |site, config| {
         config.app_data(documents.clone());

@@ -3,6 +3,7 @@
 
 mod change;
 mod change_status;
+mod claims;
 mod place;
 mod read;
 mod replace_lines;
@@ -26,6 +27,7 @@ use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
+pub use claims::Claim;
 pub use place::{PlaceError, PlaceOrder};
 pub use read::{FindError, History};
 pub use replace_lines::{LinesRefused, ReplaceLines};

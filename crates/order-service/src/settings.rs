@@ -1,6 +1,7 @@
 //! The settings of the service: its keys, one file per topic, and their order in docs/settings.md,
 //! which operators read. Sources, names and config servers are the work of `settings-spring`.
 
+mod api;
 mod config;
 mod currencies;
 mod endpoints;
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use http_actix::Forms;
 use order_app::currencies::Currencies;
 use settings_spring::{
     CONFIG_SERVER, Catalogue, ConfigServer, FILES, PROFILE, PROFILES, Reader, Service, complete,
@@ -60,6 +62,8 @@ pub struct Settings {
     pub storage: Storage,
     /// Which currencies are accepted.
     pub currencies: Currencies,
+    /// The forms of answers about orders.
+    pub forms: Forms,
     /// The topic of the events; `{type}` stands for the event's type.
     pub events_topic: String,
     /// What is logged, and how.
@@ -110,6 +114,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         storage::KEPT,
         server::STREAMS,
         currencies::ROWS,
+        api::ROWS,
         server::REQUESTS,
         stop::ROWS,
         storage::UPKEEP,
@@ -169,6 +174,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         web: server::web(from),
         storage: storage::read(from, requests),
         currencies: currencies::read(from),
+        forms: api::read(from),
         events_topic: from.read(&events::TOPIC),
         logging: logging::read(from),
         kafka: kafka::read(from, events_topic.as_deref()),

@@ -207,13 +207,13 @@ pub fn a_place_command() -> PlaceOrder {
 /// A command to change the status of an order, whatever its version.
 #[must_use]
 pub fn a_status_command(id: OrderId, to: OrderStatus) -> ChangeStatus {
-    ChangeStatus { id, change: a_status_change(to), expected: None }
+    ChangeStatus { id, change: a_status_change(to), expected: None, claims: Vec::new() }
 }
 
 /// A command to replace the lines of an order, whatever its version.
 #[must_use]
 pub const fn a_lines_command(id: OrderId, lines: Vec<OrderLine>) -> ReplaceLines {
-    ReplaceLines { id, lines, claimed_total: None, expected: None }
+    ReplaceLines { id, lines, claimed_total: None, expected: None, claims: Vec::new() }
 }
 
 /// A write without an idempotency key.

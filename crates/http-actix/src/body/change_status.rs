@@ -1,13 +1,16 @@
 //! The body of `PUT /orders/{id}/status`.
 
+use order_app::orders::Claim;
 use order_domain::{CancelReason, Note, OrderStatus, StatusChange};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
+use super::claims;
 use super::declaration::{Body as _, body};
 use super::digest::{Digest, Digested};
 use super::reader::{At, Fields, Reading, Wrong};
 use super::values::reference;
 use crate::problem::Problem;
+use crate::schema::{also, spellings};
 
 struct ChangeStatus {
     to: OrderStatus,
@@ -27,17 +30,18 @@ body! { ChangeStatus as "ChangeStatus", digested:
     }
 }
 
-/// Reads the body, telling everything that is wrong with it at once.
-pub(crate) fn read(bytes: &[u8]) -> Result<StatusChange, Problem> {
+/// Reads the body, and what it says of the order as it stands, telling everything that is wrong at
+/// once.
+pub(crate) fn read(bytes: &[u8]) -> Result<(StatusChange, Vec<Claim>), Problem> {
     let mut reading = Reading::default();
-    let body = ChangeStatus::read(Fields::of_body(bytes)?, &mut reading);
+    let (body, claims) = claims::read(Fields::of_body(bytes)?, claims::OF_STATUS, &mut reading);
     let change = body.and_then(|ChangeStatus { to, reason, note }| {
         StatusChange::new(to, reason, note).map_err(|error| {
             let at = At::Field(&At::Body, "reason");
             reading.note(at, Wrong::new("not_allowed", error.to_string()))
         })
     });
-    reading.end(change)
+    Ok((reading.end(change)?, claims))
 }
 
 impl Digested for StatusChange {
@@ -48,30 +52,16 @@ impl Digested for StatusChange {
     }
 }
 
-/// The schemas: a cancellation may have a reason, and nothing else may.
-pub(super) fn schemas() -> Map<String, Json> {
-    let narrowed = |about: &str, status: &str, reason: Json| {
-        let mut schema = ChangeStatus::schema();
-        for (at, value) in [
-            ("/description", about.into()),
-            ("/properties/status", reference(status)),
-            ("/properties/reason", reason),
-        ] {
-            if let Some(member) = schema.pointer_mut(at) {
-                *member = value;
-            }
-        }
-        schema
-    };
-    let reason = reference("CancelReasonOrNull");
-    let cancel = narrowed("The order is to be called off.", "CancelledStatusInput", reason);
-    let go_on = narrowed("The order is to move on.", "MovingStatusInput", json!({"type": "null"}));
-    let either = json!({
-        "description": "Where an order is to go.",
-        "oneOf": [reference("CancelOrder"), reference("MoveOrder")],
-    });
-    [(ChangeStatus::NAME, either), ("CancelOrder", cancel), ("MoveOrder", go_on)]
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .into_iter()
-        .collect()
+/// The schema: a cancellation may have a reason, and nothing else may.
+pub(super) fn schema() -> Json {
+    let mut schema = ChangeStatus::schema();
+    claims::describe_all(&mut schema, claims::OF_STATUS);
+    if let Some(members) = schema.as_object_mut() {
+        let cancelled = json!({"const": OrderStatus::Cancelled.as_str()});
+        let cancelled = also(cancelled, spellings(&["CANCELLED", "CANCELED"]));
+        members.insert("if".to_owned(), json!({"properties": {"status": cancelled}}));
+        let moving = json!({"status": reference("Status"), "reason": {"type": "null"}});
+        members.insert("else".to_owned(), json!({"properties": moving}));
+    }
+    schema
 }

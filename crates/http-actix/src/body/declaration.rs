@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::reader::{Fields, Noted, Reading, Value};
 use crate::problem::Problem;
+use crate::schema::also;
 
 /// A body, or an object inside one.
 pub(super) trait Body: Sized {
@@ -46,25 +47,18 @@ impl Schema {
         self.property(name, about, T::schema());
     }
 
-    /// A field that may also be null.
+    /// A field that may be left out, or be null, which generated clients need not know.
     pub(super) fn optional<B, T: Value>(
         &mut self,
         name: &'static str,
         about: &str,
         _: impl Fn(&B) -> &Option<T>,
     ) {
-        let mut schema = T::schema();
-        if let Some(kind) = schema.get_mut("type") {
-            *kind = json!([kind, "null"]);
-        }
-        self.property(name, about, schema);
+        self.property(name, about, or_null(T::schema()));
     }
 
-    /// A reference stands alone: its schema describes itself.
     fn property(&mut self, name: &str, about: &str, mut schema: Json) {
-        if let Some(members) = schema.as_object_mut()
-            && !members.contains_key("$ref")
-        {
+        if let Some(members) = schema.as_object_mut() {
             members.insert("description".to_owned(), text(about).into());
         }
         self.properties.insert(name.to_owned(), schema);
@@ -84,6 +78,23 @@ impl Schema {
         }
         schema
     }
+}
+
+/// Adds to the schema of a body a field that only answers need.
+pub(super) fn describe(body: &mut Json, name: &str, about: &str, value: Json) {
+    let mut schema = or_null(value);
+    if let (Some(members), Some(Json::Object(properties))) =
+        (schema.as_object_mut(), body.get_mut("properties"))
+    {
+        members.insert("description".to_owned(), about.into());
+        members.insert("readOnly".to_owned(), true.into());
+        properties.insert(name.to_owned(), schema);
+    }
+}
+
+/// Null is the same as absent.
+fn or_null(schema: Json) -> Json {
+    also(schema, json!({"type": "null"}))
 }
 
 /// The text of a doc comment.

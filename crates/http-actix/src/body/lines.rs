@@ -4,6 +4,7 @@ use order_domain::{OrderLine, OrderLines};
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
+use super::claims;
 use super::declaration::{Body, body};
 use super::reader::{At, Fields, Noted, Reading, Value};
 use super::values::{array, reference};
@@ -34,8 +35,8 @@ impl Value for Vec<OrderLine> {
         let mut all = Ok(());
         for (position, value) in values.into_iter().enumerate() {
             let at = At::Entry(&at, position);
-            let line = Fields::of_value(value, at, reading);
-            match line.and_then(|fields| OrderLine::read(fields, reading)) {
+            let fields = Fields::of_value(value, at, reading);
+            match fields.and_then(|fields| claims::line(fields, at, reading)) {
                 Ok(line) => lines.push(line),
                 Err(noted) => all = Err(noted),
             }

@@ -2,10 +2,13 @@
 
 use order_app::events::timestamp;
 use order_domain::{
-    AmountText, CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName, Version,
+    CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName, Version,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::amount::Spelled;
+use crate::app::{AmountForm, Forms, ListForm};
 
 /// Bytes reserved for each order, and once more: enough for an order of a few lines.
 const RESERVE: usize = 640;
@@ -16,7 +19,7 @@ const RESERVE: usize = 640;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrderBody<'a> {
     /// Given by the service; never reused.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 123)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
     id: i64,
     /// Who placed it.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 42)]
@@ -28,13 +31,13 @@ pub(crate) struct OrderBody<'a> {
     #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: &'static str,
     /// The exact sum of the lines, with the currency's decimals.
-    #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
+    #[schema(schema_with = crate::schema::amount_out)]
     total_amount: Spelled,
     /// Where it stands.
-    #[schema(schema_with = crate::schema::status_out)]
+    #[schema(schema_with = crate::schema::status)]
     status: &'static str,
     /// Where it may go from there.
-    #[schema(schema_with = crate::schema::statuses_out)]
+    #[schema(schema_with = crate::schema::statuses)]
     allowed_transitions: Transitions,
     /// 1 at creation, one more with every change; the `ETag`.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
@@ -71,10 +74,10 @@ pub(crate) struct LineOutBody<'a> {
     #[schema(minimum = 1, maximum = 9_999, example = 3)]
     quantity: u16,
     /// What one piece costs, with the currency's decimals.
-    #[schema(value_type = String, pattern = r"^[0-9]{1,7}(\.[0-9]{1,4})?$", example = "49.99")]
+    #[schema(schema_with = crate::schema::price_out)]
     unit_price: Spelled,
     /// Quantity times unit price.
-    #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "149.97")]
+    #[schema(schema_with = crate::schema::amount_out)]
     line_total: Spelled,
 }
 
@@ -91,36 +94,28 @@ pub(crate) struct OrderPageBody<'a> {
     next_cursor: Option<String>,
 }
 
-/// An amount, with its currency's decimals.
-pub(crate) struct Spelled(AmountText);
-
-impl Serialize for Spelled {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
-    }
-}
-
 /// A page of orders, written one by one.
-struct Orders<'a>(&'a [Order]);
+struct Orders<'a>(&'a [Order], AmountForm);
 
 impl Serialize for Orders<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(OrderBody::from))
+        serializer.collect_seq(self.0.iter().map(|order| OrderBody::of(order, self.1)))
     }
 }
 
 /// The lines of an order, written one by one, without a list of bodies in memory.
-struct Lines<'a>(&'a OrderLines);
+struct Lines<'a>(&'a OrderLines, AmountForm);
 
 impl Serialize for Lines<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let currency = self.0.currency();
-        serializer.collect_seq(self.0.iter().map(|line| LineOutBody {
+        let Self(lines, form) = self;
+        let currency = lines.currency();
+        serializer.collect_seq(lines.iter().map(|line| LineOutBody {
             product_id: line.product_id.get(),
             name: line.name.as_ref().map(ProductName::as_str),
             quantity: line.quantity.get(),
-            unit_price: Spelled(line.unit_price.get().display(currency)),
-            line_total: Spelled(line.total().display(currency)),
+            unit_price: Spelled(line.unit_price.get().display(currency), *form),
+            line_total: Spelled(line.total().display(currency), *form),
         }))
     }
 }
@@ -134,16 +129,16 @@ impl Serialize for Transitions {
     }
 }
 
-impl<'a> From<&'a Order> for OrderBody<'a> {
-    fn from(order: &'a Order) -> Self {
+impl<'a> OrderBody<'a> {
+    fn of(order: &'a Order, amounts: AmountForm) -> Self {
         let currency = order.currency();
         let snapshot = order.snapshot();
         Self {
             id: snapshot.id.get(),
             customer_id: snapshot.customer_id.get(),
-            items: Lines(&snapshot.lines),
+            items: Lines(&snapshot.lines, amounts),
             currency: currency.code(),
-            total_amount: Spelled(snapshot.lines.total().display(currency)),
+            total_amount: Spelled(snapshot.lines.total().display(currency), amounts),
             status: snapshot.status.as_str(),
             allowed_transitions: Transitions(snapshot.status),
             version: snapshot.version.get(),
@@ -156,8 +151,8 @@ impl<'a> From<&'a Order> for OrderBody<'a> {
 }
 
 /// An order.
-pub(crate) fn order(order: &Order) -> Vec<u8> {
-    json(&OrderBody::from(order), 1)
+pub(crate) fn order(order: &Order, amounts: AmountForm) -> Vec<u8> {
+    json(&OrderBody::of(order, amounts), 1)
 }
 
 /// The entity tag of a version.
@@ -166,9 +161,13 @@ pub(crate) fn etag(version: Version) -> String {
 }
 
 /// A page of orders.
-pub(crate) fn page(orders: &[Order], next_cursor: Option<String>) -> Vec<u8> {
-    let body = OrderPageBody { orders: Orders(orders), next_cursor };
-    json(&body, orders.len())
+pub(crate) fn page(orders: &[Order], next_cursor: Option<String>, forms: Forms) -> Vec<u8> {
+    let count = orders.len();
+    let orders = Orders(orders, forms.amounts);
+    match forms.customer_orders {
+        ListForm::Page => json(&OrderPageBody { orders, next_cursor }, count),
+        ListForm::List => json(&orders, count),
+    }
 }
 
 /// Writes a body to memory, which cannot fail: bodies are plain texts and numbers.

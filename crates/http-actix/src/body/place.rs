@@ -3,7 +3,9 @@
 use order_app::currencies::Currencies;
 use order_app::orders::PlaceOrder;
 use order_domain::Currency;
+use serde_json::Value as Json;
 
+use super::claims;
 use super::declaration::{Body as _, body};
 use super::reader::{At, Fields, Reading, Value as _};
 use crate::problem::Problem;
@@ -26,11 +28,19 @@ body! { PlaceOrder as "PlaceOrder", digested:
 
 /// Reads the body, telling everything that is wrong with it at once.
 pub(crate) fn read(bytes: &[u8], currencies: &Currencies) -> Result<PlaceOrder, Problem> {
-    let fields = Fields::of_body(bytes)?;
+    let mut fields = Fields::of_body(bytes)?;
     let mut reading = Reading::default();
     reading.currency = currency(&fields, currencies);
-    let command = PlaceOrder::read(fields, &mut reading);
+    claims::refuse_given(&mut fields, &mut reading);
+    let (command, _) = claims::read(fields, claims::OF_NEW, &mut reading);
     reading.end(command)
+}
+
+/// The schema.
+pub(super) fn schema() -> Json {
+    let mut schema = PlaceOrder::schema();
+    claims::describe_all(&mut schema, claims::OF_NEW);
+    schema
 }
 
 /// The currency that decides how many decimals the prices of the body may have.

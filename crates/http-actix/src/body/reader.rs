@@ -11,7 +11,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use crate::problem::{Code, FieldError, Problem, amount_overflow};
+use super::malformed::malformed;
+use crate::problem::{Code, FIELD_MISMATCH, FieldError, Problem, amount_overflow};
 
 /// The most errors that are told; an honest body with every field of every line wrong has fewer.
 const MOST_ERRORS: usize = 1_000;
@@ -78,6 +79,10 @@ impl Wrong {
     pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into() }
     }
+
+    fn doubled() -> Self {
+        Self::new("duplicate_field", "stands twice in this object")
+    }
 }
 
 impl Reading {
@@ -105,6 +110,8 @@ impl Reading {
             (Code::UnknownField, "The body has fields that nobody knows.")
         } else if all("unknown_status") {
             (Code::UnknownStatus, "There is no such status.")
+        } else if all(FIELD_MISMATCH) {
+            (Code::FieldMismatch, "The body says something of the order that is not so.")
         } else {
             (Code::ValidationFailed, "Fields of the body are wrong.")
         };
@@ -115,9 +122,8 @@ impl Reading {
 impl<'a> Fields<'a> {
     /// The fields of a whole body.
     pub(super) fn of_body(bytes: &'a [u8]) -> Result<Self, Problem> {
-        let malformed = || Problem::new(Code::MalformedJson, "The body must be one JSON object.");
-        let text = std::str::from_utf8(bytes).map_err(|_| malformed())?;
-        Self::of_text(text, At::Body).ok_or_else(malformed)
+        let text = std::str::from_utf8(bytes).map_err(|error| malformed(bytes, Err(error)))?;
+        Self::of_text(text, At::Body).map_err(|error| malformed(bytes, Ok(error)))
     }
 
     /// The fields of an object inside a body.
@@ -127,12 +133,12 @@ impl<'a> Fields<'a> {
         reading: &mut Reading,
     ) -> Result<Self, Noted> {
         let wrong = || Wrong::new("invalid_type", "must be an object");
-        Self::of_text(value.get(), at).ok_or_else(|| reading.note(at, wrong()))
+        Self::of_text(value.get(), at).map_err(|_| reading.note(at, wrong()))
     }
 
-    fn of_text(text: &'a str, at: At<'a>) -> Option<Self> {
-        let Object(left) = serde_json::from_str(text).ok()?;
-        Some(Self { at, left })
+    fn of_text(text: &'a str, at: At<'a>) -> Result<Self, serde_json::Error> {
+        let Object(left) = serde_json::from_str(text)?;
+        Ok(Self { at, left })
     }
 
     /// A field that must be there.
@@ -162,6 +168,24 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes a field that its object does not have on its own account; null is the same as absent.
+    pub(super) fn aside<T>(
+        &mut self,
+        name: &'static str,
+        reading: &mut Reading,
+        read: impl FnOnce(&RawValue, At<'_>, &mut Reading) -> Result<T, Noted>,
+    ) -> Result<Option<T>, Noted> {
+        let at = At::Field(&self.at, name);
+        let found = take(&mut self.left, name);
+        while take(&mut self.left, name).is_some() {
+            reading.note(at, Wrong::doubled());
+        }
+        match found {
+            Some(value) if value.get() != "null" => read(value, at, reading).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The first value under a name, which stays to be read.
     pub(super) fn peek(&self, name: &str) -> Option<&'a RawValue> {
         self.left.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
@@ -171,7 +195,7 @@ impl<'a> Fields<'a> {
     pub(super) fn finish(self, known: &[&str], reading: &mut Reading) {
         for (name, _) in &self.left {
             let wrong = if known.iter().any(|known| known == name) {
-                Wrong::new("duplicate_field", "stands twice in this object")
+                Wrong::doubled()
             } else {
                 Wrong::new("unknown_field", "is not a field of this object")
             };

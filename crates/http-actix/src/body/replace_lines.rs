@@ -1,8 +1,12 @@
 //! The body of `PUT /orders/{id}`.
 
+use order_app::orders::Claim;
 use order_domain::{Amount, OrderLine};
+use serde_json::Value as Json;
 
-use super::declaration::{self, body};
+use super::claims;
+use super::declaration::{Body as _, body};
+use super::reader::{Fields, Reading};
 use crate::problem::Problem;
 
 /// New lines. The order's currency is not known here, so how many decimals prices may have is the
@@ -22,7 +26,17 @@ body! { NewLines as "ReplaceLines", digested:
     }
 }
 
-/// Reads the body, telling everything that is wrong with it at once.
-pub(crate) fn read(bytes: &[u8]) -> Result<NewLines, Problem> {
-    declaration::read(bytes)
+/// Reads the body, and what it says of the order beside the new lines, telling everything that is
+/// wrong at once.
+pub(crate) fn read(bytes: &[u8]) -> Result<(NewLines, Vec<Claim>), Problem> {
+    let mut reading = Reading::default();
+    let (lines, claims) = claims::read(Fields::of_body(bytes)?, claims::OF_LINES, &mut reading);
+    Ok((reading.end(lines)?, claims))
+}
+
+/// The schema.
+pub(super) fn schema() -> Json {
+    let mut schema = NewLines::schema();
+    claims::describe_all(&mut schema, claims::OF_LINES);
+    schema
 }

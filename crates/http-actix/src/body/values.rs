@@ -54,17 +54,17 @@ values! {
         |id, digest| digest.number(id.get());
     Quantity: with_example(integer_schema(1, Self::MAX.into()), 3), quantity,
         |quantity, digest| digest.number(quantity.get().into());
-    Currency: reference("CurrencyOrNull"),
+    Currency: reference("EnabledCurrency"),
         |value| Self::from_code(&string(value)?).map_err(unknown_value),
         |currency, digest| digest.text(currency.code());
-    OrderStatus: reference("StatusInput"), |value| string(value)?.parse()
+    OrderStatus: reference("Status"), |value| string(value)?.parse()
         .map_err(|error: UnknownStatus| Wrong::new("unknown_status", error.to_string())),
         |status, digest| digest.text(status.as_str());
-    CancelReason: reference("CancelReasonOrNull"),
+    CancelReason: reference("CancelReason"),
         |value| string(value)?.parse().map_err(unknown_value),
         |reason, digest| digest.text(reason.as_str());
     ClientReference:
-        json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$", "example": "PO-2026-0815"}),
+        json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}),
         |value| Self::new(string(value)?).map_err(text_wrong),
         |reference, digest| digest.text(reference.as_str());
     ProductName: with_example(text_schema(Self::MAX), "Desk lamp"),
@@ -198,7 +198,7 @@ fn unknown_value(error: impl std::error::Error) -> Wrong {
 }
 
 /// A string and a number are read alike: from their text, so that no digit is lost.
-fn amount(value: &RawValue) -> Result<Result<Amount, AmountError>, Wrong> {
+pub(super) fn amount(value: &RawValue) -> Result<Result<Amount, AmountError>, Wrong> {
     let text = value.get();
     if text.starts_with('"') {
         Ok(Amount::parse(&string(value)?))
@@ -209,7 +209,7 @@ fn amount(value: &RawValue) -> Result<Result<Amount, AmountError>, Wrong> {
     }
 }
 
-fn amount_wrong(error: AmountError) -> Wrong {
+pub(super) fn amount_wrong(error: AmountError) -> Wrong {
     let code = match error {
         AmountError::NotANumber => INVALID_FORMAT,
         AmountError::Negative | AmountError::TooLarge => OUT_OF_RANGE,

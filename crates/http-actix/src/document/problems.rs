@@ -29,6 +29,7 @@ const BODY: &[Code] = &[
 ];
 /// What a write of an order may answer beside that.
 const WRITE: &[Code] = &[
+    Code::FieldMismatch,
     Code::InvalidIdempotencyKey,
     Code::IdempotencyInProgress,
     Code::IdempotencyKeyReused,
@@ -144,7 +145,7 @@ fn members_of_orders() -> Value {
         },
         "currentVersion": {"$ref": "#/components/schemas/Id"},
         "existingOrderId": {"$ref": "#/components/schemas/Id"},
-        "expectedTotalAmount": {"type": "string"},
+        "expectedTotalAmount": {"$ref": "#/components/schemas/Amount"},
         "enabledCurrencies": {"type": "array", "items": {"type": "string"}},
     })
 }
@@ -168,6 +169,8 @@ fn problem<'a>(codes: impl Iterator<Item = &'a Code>, more: Value) -> Value {
         "instance": {"type": "string", "description": "The path that was asked for."},
         "code": {"type": "string", "x-extensible-enum": codes},
         "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "line": {"type": "integer", "minimum": 1, "description": "Where the body is no JSON."},
+        "column": {"type": "integer", "minimum": 1, "description": "The character in that line."},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
     }));
     members.extend(object(more));

@@ -25,7 +25,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub(crate) struct Documents {
     /// The last OpenAPI document, and the currencies that it was made for.
     openapi: Mutex<Option<(Arc<Currencies>, Bytes)>>,
-    render: fn(&Currencies) -> String,
+    render: Box<dyn Fn(&Currencies) -> String + Send + Sync>,
     asyncapi: Bytes,
     event_schema: Bytes,
     cloud_event_schema: Bytes,
@@ -34,14 +34,17 @@ pub(crate) struct Documents {
 
 impl Documents {
     /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
-    pub(crate) fn new(render: fn(&Currencies) -> String, topic: &str) -> Self {
+    pub(crate) fn new(
+        render: impl Fn(&Currencies) -> String + Send + Sync + 'static,
+        topic: &str,
+    ) -> Self {
         // By default the page would send the document's address to a validator outside.
         // Relative, because a proxy may put a path in front of ours.
         let page = Config::from("../openapi.json").validator_url("none");
         let schema = |schema: &Value| Bytes::from(format!("{schema:#}"));
         Self {
             openapi: Mutex::default(),
-            render,
+            render: Box::new(render),
             asyncapi: asyncapi::json(topic).into(),
             event_schema: schema(&schema::event_data()),
             cloud_event_schema: schema(&schema::cloud_event()),

@@ -60,6 +60,7 @@ codes! {
     UriTooLong URI_TOO_LONG "uri_too_long" "The address is too long";
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body is not JSON";
     TotalMismatch UNPROCESSABLE_ENTITY "total_mismatch" "The total is another one";
+    FieldMismatch UNPROCESSABLE_ENTITY "field_mismatch" "The order is not as the body says";
     DuplicateProduct UNPROCESSABLE_ENTITY "duplicate_product" "A product stands in two lines";
     CurrencyNotEnabled UNPROCESSABLE_ENTITY "currency_not_enabled" "The currency is not accepted";
     AmountOverflow UNPROCESSABLE_ENTITY "amount_overflow" "The total is too large";
@@ -73,6 +74,9 @@ codes! {
     Draining SERVICE_UNAVAILABLE "draining" "The service is stopping";
     OutcomeUnknown SERVICE_UNAVAILABLE "outcome_unknown" "It is not known whether it happened";
 }
+
+/// The code of each field that says something else than the service.
+pub(crate) const FIELD_MISMATCH: &str = Code::FieldMismatch.as_str();
 
 impl Code {
     /// Those that only the management port answers.

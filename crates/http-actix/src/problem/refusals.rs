@@ -10,6 +10,7 @@ use order_domain::{
 };
 use serde_json::Value;
 
+use super::mismatch::contradicted;
 use super::{Code, FieldError, Problem};
 use crate::management::RefreshRefused;
 
@@ -40,6 +41,7 @@ where
                 Self::new(Code::VersionMismatch, format!("The order has version {current} now."))
                     .member("currentVersion", current.get())
             }
+            ChangeError::Contradicted { claims, order } => contradicted(&claims, &order),
             ChangeError::ConcurrentUpdate => Self::new(
                 Code::ConcurrentUpdate,
                 "Other changes came first. Nothing was changed by this request; try again.",
@@ -102,7 +104,7 @@ impl From<LinesError> for Problem {
 
 impl From<TotalMismatch> for Problem {
     fn from(error: TotalMismatch) -> Self {
-        let expected = error.expected.display(error.currency).to_string();
+        let expected = error.expected.display(error.currency);
         let message = format!("must be {expected}");
         let field = FieldError::pointer("/totalAmount", "total_mismatch", message);
         Self::new(
@@ -110,7 +112,7 @@ impl From<TotalMismatch> for Problem {
             format!("The total of the lines is {expected} {}.", error.currency),
         )
         .errors(vec![field])
-        .member("expectedTotalAmount", expected)
+        .amount("expectedTotalAmount", expected)
     }
 }
 

@@ -76,7 +76,7 @@ fn filters(asked: &CustomerOrders, limit: Option<i64>) -> Vec<(&'static str, Str
 
 fn statuses(query: &mut Query) -> Vec<OrderStatus> {
     let mut statuses = Vec::new();
-    for text in query.all("status") {
+    for text in query.list("status") {
         match text.parse() {
             Ok(status) if statuses.contains(&status) => {}
             Ok(status) => statuses.push(status),

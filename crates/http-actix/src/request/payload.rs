@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 
@@ -13,6 +15,10 @@ use crate::problem::{Code, Problem};
 
 /// The largest body.
 const LARGEST: usize = 256 * 1024;
+/// The names of UTF-8, and of ASCII, which is a part of it.
+const CHARSETS: &[&str] = &["utf-8", "utf8", "us-ascii", "ascii"];
+/// The longest word of a header that an answer repeats.
+const LONGEST_SHOWN: usize = 64;
 /// What is reserved before the client has sent anything.
 const FIRST_RESERVE: usize = 1024;
 
@@ -24,11 +30,8 @@ pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<
 }
 
 async fn read(request: &HttpRequest, deadline: Duration) -> Result<Vec<u8>, Problem> {
-    if !is_json(request.headers()) {
-        let detail =
-            "The body must have the content type application/json, in UTF-8, uncompressed.";
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
-    }
+    check_media(request.headers())
+        .map_err(|detail| Problem::new(Code::UnsupportedMediaType, detail))?;
     if announced(request.headers()).is_some_and(|length| length > LARGEST) {
         return Err(too_large());
     }
@@ -70,27 +73,45 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// `application/json` or `application/…+json`; with a charset, only UTF-8.
-fn is_json(headers: &HeaderMap) -> bool {
+/// `application/json` or `application/…+json`; with a charset, only UTF-8 or its part ASCII.
+fn check_media(headers: &HeaderMap) -> Result<(), String> {
     let mut types = headers.get_all(CONTENT_TYPE);
-    let (Some(value), None) = (types.next(), types.next()) else {
-        return false;
-    };
-    let Ok(text) = value.to_str() else {
-        return false;
+    let text = match (types.next().map(HeaderValue::to_str), types.next()) {
+        (Some(Ok(text)), None) => text,
+        (None, _) => {
+            return Err("The body has no content type; it must be application/json.".into());
+        }
+        _ => return Err("The body must have one content type, application/json.".into()),
     };
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
     let subtype = essence.strip_prefix("application/").unwrap_or_default();
-    let charset_fits = |parameter: &str| {
+    if subtype != "json" && (subtype.len() <= "+json".len() || !subtype.ends_with("+json")) {
+        let named = shown(&essence);
+        return Err(format!("The content type {named} is not taken; it must be application/json."));
+    }
+    let mut charsets = parts.filter_map(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-    };
-    let identity = |value: &actix_web::http::header::HeaderValue| {
-        value.as_bytes().eq_ignore_ascii_case(b"identity")
-    };
-    (subtype == "json" || subtype.len() > "+json".len() && subtype.ends_with("+json"))
-        && parts.all(charset_fits)
-        && headers.get_all(CONTENT_ENCODING).all(identity)
+        let is_charset = name.trim().eq_ignore_ascii_case("charset");
+        is_charset.then(|| value.trim().trim_matches('"'))
+    });
+    let is_known = |name: &&str| CHARSETS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if let Some(other) = charsets.find(|name| !is_known(name)) {
+        return Err(format!("The charset {} is not taken; it must be utf-8.", shown(other)));
+    }
+    let identity = |value: &&HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    match headers.get_all(CONTENT_ENCODING).find(|value| !identity(value)) {
+        None => Ok(()),
+        Some(other) => {
+            let named = shown(other.to_str().unwrap_or_default());
+            Err(format!("The content encoding {named} is not taken; send the body uncompressed."))
+        }
+    }
+}
+
+/// A word of a header as an answer may repeat it: only a token (RFC 9110, section 5.6.2) of usual length.
+fn shown(text: &str) -> String {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~/".contains(&b);
+    let fits = (1..=LONGEST_SHOWN).contains(&text.len()) && text.bytes().all(token);
+    if fits { format!("`{text}`") } else { "sent".to_owned() }
 }

@@ -25,12 +25,18 @@ impl Query {
         Self::of(request)?.finish()
     }
 
-    /// All values of a parameter that may be repeated.
+    /// All values of a parameter that may be repeated, as they are.
     pub(crate) fn all(&mut self, name: &'static str) -> Vec<String> {
         let (mine, left) =
             std::mem::take(&mut self.left).into_iter().partition(|(key, _)| key == name);
         self.left = left;
         mine.into_iter().map(|(_, value): (_, String)| value).collect()
+    }
+
+    /// All values of a list: a parameter that may be repeated, and may have commas between values.
+    pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
+        let values = self.all(name);
+        values.iter().flat_map(|text| text.split(',')).map(|text| text.trim().to_owned()).collect()
     }
 
     /// A parameter that may stand once, read by `read`, which says what it must be.

@@ -33,7 +33,7 @@ fn event_id(text: &str) -> Result<i64, String> {
 
 fn kinds(query: &mut Query) -> Vec<OrderEventKind> {
     let mut kinds = Vec::new();
-    for text in query.all("type") {
+    for text in query.list("type") {
         match text.parse() {
             Ok(kind) if kinds.contains(&kind) => {}
             Ok(kind) => kinds.push(kind),

@@ -7,7 +7,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterS
 use utoipa::openapi::schema::{Array, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::{cursor, entity_tags, id, idempotency_key, statuses_in, time_in, types_in};
+use super::{cursor, entity_tags, id, idempotency_key, statuses, time_in, types_in};
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $name:ident [$($parameter:expr),+];)+) => {$(
@@ -42,15 +42,16 @@ parameters! {
     /// The key under which a request is executed once.
     IdempotencyKey [header(
         "Idempotency-Key",
-        "Makes the request safe to repeat for 24 hours: it is executed once, and answered the same.",
+        "Makes the request safe to repeat for 24 hours: it is executed once, and answered the same. \
+         A new one for each request, such as a UUID.",
         idempotency_key(),
     )];
     /// Which of a customer's orders.
     ListQuery [
         repeated(
             "status",
-            "Only orders in one of these statuses; may be repeated.",
-            statuses_in(),
+            "Only orders in one of these statuses; may be repeated, or have commas between them.",
+            statuses(),
         ),
         query("createdFrom", "Only orders placed at this time or later.", time_in()),
         query("createdTo", "Only orders placed before this time.", time_in()),
@@ -91,7 +92,7 @@ parameters! {
     /// Which events of all orders.
     StreamQuery [
         query("lastEventId", "As `Last-Event-ID`, for clients that set no headers.", event_id()),
-        repeated("type", "Only events of these types; may be repeated.", types_in()),
+        repeated("type", "Only events of these types; may be repeated, or have commas between them.", types_in()),
         query("customerId", "Only events of this customer's orders.", id()),
         query("orderId", "Only events of this order.", id())
     ];

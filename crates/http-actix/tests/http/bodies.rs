@@ -100,6 +100,54 @@ async fn only_one_whole_object_is_a_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_no_json_is_told_where_and_what_was_expected() {
+    let service = Service::start();
+    let ends = "but the body ends here";
+    for (body, line, column, expected) in [
+        (&b""[..], 1, 1, "expected a JSON object, but the body is empty"),
+        (b" \n\t", 2, 2, "expected a JSON object, but the body is empty"),
+        (b"\xef\xbb\xbf{}", 1, 1, "expected a JSON object without a byte order mark before it"),
+        (b"\n [1]", 2, 2, "expected `{`: the body must be one JSON object"),
+        (b"\"secret\"", 1, 1, "expected `{`: the body must be one JSON object"),
+        (b"{}{}", 1, 3, "expected nothing after the object"),
+        (b"{'a':1}", 1, 2, "expected a name in double quotes"),
+        (b"{a:1}", 1, 2, "expected a name in double quotes"),
+        (b"{\"a\" 1}", 1, 6, "expected `:` after a name"),
+        (b"{\"a\":1 \"b\":2}", 1, 8, "expected `,` or `}`"),
+        (b"{\"a\":[1 2]}", 1, 9, "expected `,` or `]`"),
+        ("{\n\"ä\": 1,\n  \"ö\":,}".as_bytes(), 3, 7, "expected a value"),
+        (b"{\"a\":nul}", 1, 9, "expected true, false or null"),
+        (b"{\"a\":01}", 1, 7, "expected a number as JSON spells it"),
+        (b"{\"a\":1,}", 1, 8, "expected no comma before the end"),
+        (b"{\"a\":\"\\x\"}", 1, 8, "expected an escape of JSON, such as \\n or \\u00e4"),
+        (
+            b"{\"a\":\"\n\"}",
+            1,
+            7,
+            "expected no bare control character in a string; write \\n or \\u000a",
+        ),
+        (b"{\"a\":\"\xff\"}", 1, 7, "expected UTF-8"),
+        ("{\"ä\":\"ä".as_bytes(), 1, 8, &format!("expected the end of a string, {ends}")),
+        (b"{", 1, 2, &format!("expected `,` or `}}`, {ends}")),
+        (b"{\"a\":", 1, 6, &format!("expected a value, {ends}")),
+        (b"{\"a\":[1", 1, 8, &format!("expected `,` or `]`, {ends}")),
+        (b"{\"\\ud800\":1}", 1, 9, "expected the second half of a surrogate pair"),
+    ] {
+        let length = body.len().to_string();
+        let headers = [("content-type", "application/json"), ("content-length", &length)];
+        let mut connection = service.connect().await;
+        connection.send(&head("POST", "/orders", &headers)).await;
+        assert!(connection.try_send(body).await);
+        let problem = connection.reply("POST").await.json();
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(problem["code"], "malformed_json", "{text}");
+        let detail = format!("Line {line}, column {column}: {expected}.");
+        assert_eq!(problem["detail"], detail, "{text}");
+        assert_eq!((&problem["line"], &problem["column"]), (&line.into(), &column.into()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_body_costs_little() {
     let service = Service::start();
     let deep = format!("{{\"a\":{}{},", "[".repeat(100_000), "]".repeat(100_000));

@@ -1,8 +1,10 @@
 //! The OpenAPI document agrees with the routes, and its page loads nothing from outside.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde_json::Value;
+use http_actix::{AmountForm, Forms, ListForm};
+use serde_json::{Value, json};
 
 use crate::support::Service;
 
@@ -65,6 +67,80 @@ fn every_operation_documents_its_problems() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_example_of_a_body_works_again_and_again() {
+    let forms = Forms { customer_orders: ListForm::List, amounts: AmountForm::Number };
+    for forms in [Forms::default(), forms] {
+        let service = Service::in_forms(Arc::default(), forms);
+        let document = service.call("GET", "/openapi.json").await.json();
+        let mut tried = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let body = &operation["requestBody"]["content"]["application/json"];
+                let examples = body["examples"].as_object().into_iter().flatten();
+                for (name, example) in examples {
+                    let target = path.replace("{id}", &service.placed().await.to_string());
+                    let body = example["value"].to_string();
+                    for _ in 0..2 {
+                        let reply =
+                            service.write(&method.to_uppercase(), &target, &[], &body).await;
+                        assert!(reply.status < 300, "{name} of {path}: {}", reply.text());
+                    }
+                    tried += 1;
+                }
+            }
+        }
+        assert_eq!(tried, 4);
+        let confirm =
+            "/paths/~1orders~1{id}~1status/put/requestBody/content/application~1json/examples";
+        let first = document.pointer(confirm).unwrap().as_object().unwrap().values().next();
+        assert_eq!(first.unwrap()["value"], json!({"status": "CONFIRMED"}), "what a page fills in");
+    }
+}
+
+#[test]
+fn no_example_makes_a_second_request_a_repetition() {
+    let document = document().to_string();
+    let examples =
+        document.split("\"example").skip(1).map(|after| after.split('}').next().unwrap());
+    for example in examples {
+        assert!(!example.contains("clientReference") && !example.contains("key"), "{example}");
+    }
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let key = &document["components"]["schemas"]["IdempotencyKey"];
+    assert!(key.get("examples").or(key.get("example")).is_none(), "{key}");
+    let reference =
+        &document["components"]["schemas"]["PlaceOrder"]["properties"]["clientReference"];
+    assert!(reference.get("examples").or(reference.get("example")).is_none(), "{reference}");
+}
+
+/// What generators of clients stumble over.
+#[test]
+fn the_documents_are_plain_enough_for_generators() {
+    let management = serde_json::from_str(&http_actix::management_openapi_json()).unwrap();
+    for document in [document(), management] {
+        assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
+        assert_eq!(document["security"], json!([]), "it says that there is no login");
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let mut enums = BTreeSet::new();
+        // Events have a contract of their own.
+        for (name, schema) in schemas.iter().filter(|(name, _)| !name.starts_with("OrderEvent")) {
+            assert!(schema.get("oneOf").or(schema.get("anyOf")).is_none(), "{name} is a choice");
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            for (field, of) in properties.chain([(name, schema)]) {
+                assert_ne!(of["type"], "null", "{name}.{field}");
+                let values = of["enum"].as_array().into_iter().flatten();
+                assert!(values.clone().all(Value::is_string), "{name}.{field}");
+            }
+            if let Some(values) = schema.get("enum") {
+                assert!(enums.insert(values.to_string()), "{name} is there under another name");
+            }
+        }
+    }
+    let status = &document()["components"]["schemas"]["ChangeStatus"]["properties"]["status"];
+    assert_eq!(status["$ref"], "#/components/schemas/Status");
 }
 
 #[tokio::test(flavor = "multi_thread")]

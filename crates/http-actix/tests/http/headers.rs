@@ -20,6 +20,8 @@ async fn only_plain_json_in_utf_8_is_read() {
         (&[("content-type", "Application/JSON")], ok),
         (&[("content-type", "application/json; charset=utf-8")], ok),
         (&[("content-type", "application/json;charset=\"UTF-8\"")], ok),
+        (&[("content-type", "application/json;charset=utf8")], ok),
+        (&[("content-type", "application/json; charset=US-ASCII")], ok),
         (&[("content-type", "application/vnd.orders.v1+json")], ok),
         (&[("content-type", "application/json; profile=x")], ok),
         (&[], refused),
@@ -38,6 +40,28 @@ async fn only_plain_json_in_utf_8_is_read() {
         connection.send(&head("POST", "/orders", &headers)).await;
         connection.send(&body).await;
         assert_eq!(connection.reply("POST").await.status, status, "{headers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_medium_that_is_not_read_is_named() {
+    let service = Service::start();
+    for (headers, named) in [
+        (&[("content-type", "text/plain;charset=utf-8")][..], "content type `text/plain`"),
+        (&[("content-type", "application/json;charset=ISO-8859-1")], "charset `ISO-8859-1`"),
+        (&[("content-type", "application/json; charset=\"utf-16\"")], "charset `utf-16`"),
+        (&[("content-type", "application/json; charset=<b>")], "charset sent"),
+        (&[("content-type", "application/json"), ("content-encoding", "gzip")], "encoding `gzip`"),
+        (&[], "no content type"),
+    ] {
+        let headers = [headers, &[("content-length", "2")]].concat();
+        let mut connection = service.connect().await;
+        connection.send(&head("POST", "/orders", &headers)).await;
+        connection.send("{}").await;
+        let reply = connection.reply("POST").await;
+        assert_eq!((reply.status, reply.code().as_str()), (415, "unsupported_media_type"));
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{detail}");
     }
 }
 

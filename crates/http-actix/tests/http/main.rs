@@ -13,6 +13,8 @@ mod edge;
 #[cfg(test)]
 mod fingerprints;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod limits;
@@ -24,6 +26,8 @@ mod operations;
 mod orders;
 #[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod put_back;
 #[cfg(test)]
 mod resets;
 #[cfg(test)]

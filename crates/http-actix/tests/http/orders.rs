@@ -145,6 +145,30 @@ async fn pages_lead_from_one_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_words_may_have_commas_or_be_repeated() {
+    let service = Service::start();
+    for _ in 0..3 {
+        service.placed().await;
+    }
+    service.change_status(2, "CONFIRMED").await;
+    service.change_status(3, "CANCELLED").await;
+    for query in [
+        "status=PENDING,CONFIRMED",
+        "status=confirmed%2C%20pending",
+        "status=PENDING&status=CONFIRMED,PENDING",
+    ] {
+        let page = service.call("GET", &format!("/orders/customer/42?limit=1&{query}")).await;
+        assert_eq!(page.json()["orders"][0]["id"], 2, "{query}");
+        let link = page.header("link").unwrap();
+        let next = link.strip_prefix('<').unwrap().split('>').next().unwrap();
+        assert_eq!(service.call("GET", next).await.json()["orders"][0]["id"], 1, "{query}");
+    }
+    let types = "/events?type=order.created,order.confirmed";
+    assert_eq!(service.call("HEAD", types).await.status, 200);
+    assert_eq!(service.call("HEAD", "/events?type=order.created,x").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_parameters_are_named() {
     let service = Service::start();
     let id = service.placed().await;
@@ -166,6 +190,8 @@ async fn wrong_parameters_are_named() {
         assert_eq!((reply.status, reply.code().as_str()), (400, "invalid_parameter"), "{target}");
         assert_eq!(reply.json()["errors"][0]["parameter"], parameter, "{target}");
     }
+    let reply = service.call("GET", "/orders/customer/1?status=PENDING,GONE").await;
+    assert_eq!(reply.code(), "unknown_status");
     let reply = service.call("GET", "/orders/customer/1?status=GONE").await;
     assert_eq!(reply.code(), "unknown_status");
     let reply = service.call("GET", "/orders/customer/1?cursor=abc").await;

@@ -93,6 +93,7 @@ async fn head_has_no_stream() {
     let service = Service::start();
     let reply = service.call("HEAD", "/events").await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(reply.header("content-length"), None, "a stream has no length");
     let reply = service.call("HEAD", "/events?lastEventId=7").await;
     assert_eq!(reply.status, 400);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use http_actix::{
-    About, Actuator, Component, Endpoint, Http, HttpSettings, Lifecycle, Management, Phase, Site,
-    Status, serve, serve_management,
+    About, Actuator, Component, Endpoint, Forms, Http, HttpSettings, Lifecycle, Management, Phase,
+    Site, Status, serve, serve_management,
 };
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
@@ -53,6 +53,11 @@ impl Service {
     pub(crate) fn at(site: Site, settings: HttpSettings) -> Self {
         let serve = |http, listener| serve(http, site, listener);
         Self::serving(Arc::new(InMemoryStore::default()), settings, serve)
+    }
+
+    /// A service with such a store, that answers in other forms.
+    pub(crate) fn in_forms(store: Arc<InMemoryStore>, forms: Forms) -> Self {
+        Self::serving(store, HttpSettings { forms, ..HttpSettings::default() }, serve_usual)
     }
 
     /// The management port of a service with an empty store.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{Decision, Order, OrderId, Version};
 
 use super::write::{ATTEMPTS, Landed};
-use super::{Answered, Orders, WriteFailure, WriteRequest};
+use super::{Answered, Claim, Orders, WriteFailure, WriteRequest};
 
 /// Why an order was not changed; `R` is why the rules forbid it.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,14 @@ pub enum ChangeError<R: std::error::Error + 'static> {
     VersionMismatch {
         /// The stored version.
         current: Version,
+    },
+    /// The client says something of the order that is not true of the stored one.
+    #[error("the order is not what the client takes it for")]
+    Contradicted {
+        /// What is not true.
+        claims: Vec<Claim>,
+        /// The stored order.
+        order: Box<Order>,
     },
     /// Other changes came first at each attempt.
     #[error("the order is being changed by others; try again")]
@@ -32,10 +40,12 @@ pub enum ChangeError<R: std::error::Error + 'static> {
 
 impl Orders {
     /// `expected` are the versions that the client accepts as the stored one; any version when `None`.
+    /// `claims` must be true of the stored order.
     pub(super) async fn change<R: std::error::Error + 'static>(
         &self,
         id: OrderId,
         expected: Option<&[Version]>,
+        claims: &[Claim],
         request: &WriteRequest,
         decide: impl Fn(&Order, DateTime<Utc>) -> Result<Decision, R>,
     ) -> Result<Answered, ChangeError<R>> {
@@ -50,6 +60,11 @@ impl Orders {
             let order = found.ok_or(ChangeError::NotFound)?;
             if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
                 return Err(ChangeError::VersionMismatch { current: order.version() });
+            }
+            let untrue: Vec<_> = claims.iter().filter(|claim| !claim.holds(&order)).collect();
+            if !untrue.is_empty() {
+                let claims = untrue.into_iter().cloned().collect();
+                return Err(ChangeError::Contradicted { claims, order: Box::new(order) });
             }
             let decision =
                 decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;

@@ -2,7 +2,7 @@
 
 use order_domain::{InvalidTransition, OrderId, StatusChange, Version};
 
-use super::{Answered, ChangeError, Orders, WriteRequest};
+use super::{Answered, ChangeError, Claim, Orders, WriteRequest};
 use crate::traces;
 
 /// The command of a client.
@@ -14,6 +14,8 @@ pub struct ChangeStatus {
     pub change: StatusChange,
     /// The versions that the client accepts as the stored one; any when `None`.
     pub expected: Option<Vec<Version>>,
+    /// What else the client says of the stored order.
+    pub claims: Vec<Claim>,
 }
 
 impl Orders {
@@ -29,10 +31,10 @@ impl Orders {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "change status");
         Self::spawn_write(step, async move {
-            let ChangeStatus { id, change, expected } = command;
+            let ChangeStatus { id, change, expected, claims } = command;
             let decide =
                 |order: &order_domain::Order, now| order.change_status(change.clone(), now);
-            orders.change(id, expected.as_deref(), &request, decide).await
+            orders.change(id, expected.as_deref(), &claims, &request, decide).await
         })
         .await
     }

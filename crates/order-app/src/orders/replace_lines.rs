@@ -2,7 +2,7 @@
 
 use order_domain::{Amount, LinesError, Order, OrderId, OrderLine, OrderLines, Version};
 
-use super::{Answered, ChangeError, Orders, WriteRequest};
+use super::{Answered, ChangeError, Claim, Orders, WriteRequest};
 use crate::traces;
 
 /// The command of a client. The currency stays the order's.
@@ -16,6 +16,8 @@ pub struct ReplaceLines {
     pub claimed_total: Option<Amount>,
     /// The versions that the client accepts as the stored one; any when `None`.
     pub expected: Option<Vec<Version>>,
+    /// What else the client says of the stored order.
+    pub claims: Vec<Claim>,
 }
 
 /// Why the rules refuse the lines.
@@ -43,12 +45,12 @@ impl Orders {
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "replace lines");
         Self::spawn_write(step, async move {
-            let ReplaceLines { id, lines, claimed_total, expected } = command;
+            let ReplaceLines { id, lines, claimed_total, expected, claims } = command;
             let decide = |order: &Order, now| {
                 let lines = OrderLines::new(order.currency(), lines.clone())?;
                 Ok(order.replace_lines(lines, claimed_total, now)?)
             };
-            orders.change(id, expected.as_deref(), &request, decide).await
+            orders.change(id, expected.as_deref(), &claims, &request, decide).await
         })
         .await
     }

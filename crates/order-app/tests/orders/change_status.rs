@@ -103,7 +103,12 @@ async fn reason_and_note_reach_order_and_event() {
     put(&world.memory, 1, &[]).await;
     let note = Note::new("they said \"no\"").unwrap();
     let change = StatusChange::new(OrderStatus::Cancelled, Some(CancelReason::Fraud), Some(note));
-    let command = ChangeStatus { id: an_order_id(1), change: change.unwrap(), expected: None };
+    let command = ChangeStatus {
+        id: an_order_id(1),
+        change: change.unwrap(),
+        expected: None,
+        claims: Vec::new(),
+    };
     let request = a_write_request();
     world.orders.change_status(command, request).await.unwrap();
     let order = world.order(1).await.unwrap();

@@ -1,6 +1,6 @@
 //! Replacing the lines of a pending order.
 
-use order_app::orders::{ChangeError, LinesRefused, PlaceOrder, ReplaceLines};
+use order_app::orders::{ChangeError, Claim, LinesRefused, PlaceOrder, ReplaceLines};
 use order_domain::{LinesError, OrderStatus, Version};
 use order_testkit::examples::{
     a_currency, a_line, a_lines_command, a_place_command, a_write_request, an_amount, an_order_id,
@@ -101,4 +101,43 @@ async fn a_version_that_the_client_knows_must_be_the_stored_one() {
     let error = replace(&world, command(2)).await.unwrap_err();
     assert!(matches!(error, ChangeError::VersionMismatch { current } if current.get() == 1));
     assert_eq!(replace(&world, command(1)).await.unwrap(), "1 2 PENDING");
+}
+
+#[tokio::test]
+async fn what_the_client_says_of_the_stored_order_must_be_so() {
+    let world = World::new();
+    put(&world.memory, 1, &[]).await;
+    let stored = world.order(1).await.unwrap().into_snapshot();
+    let moved = [OrderStatus::Cancelled, OrderStatus::Confirmed].to_vec();
+    let claims = vec![
+        Claim::Id(stored.id),
+        Claim::Customer(stored.customer_id),
+        Claim::Currency(stored.lines.currency()),
+        Claim::Lines(stored.lines.as_slice().to_vec()),
+        Claim::Total(stored.lines.total()),
+        Claim::Status(stored.status),
+        Claim::Transitions(moved),
+        Claim::Version(stored.version),
+        Claim::CreatedAt(stored.created_at),
+        Claim::UpdatedAt(stored.updated_at),
+    ];
+    let untrue = vec![
+        Claim::Id(an_order_id(2)),
+        Claim::Total(an_amount("999999999999999.9999")),
+        Claim::Status(OrderStatus::Delivered),
+        Claim::Transitions(vec![OrderStatus::Confirmed]),
+        Claim::Transitions(OrderStatus::ALL.to_vec()),
+        Claim::Version(stored.version.next()),
+        Claim::CancelReason(order_domain::CancelReason::Other),
+        Claim::UpdatedAt(chrono::DateTime::UNIX_EPOCH),
+    ];
+    let command = |claims: &[Claim]| ReplaceLines {
+        claims: claims.to_vec(),
+        ..a_lines_command(an_order_id(1), vec![a_line(9, 3, "0.1")])
+    };
+    let error = replace(&world, command(&[&claims[..], &untrue].concat())).await.unwrap_err();
+    let ChangeError::Contradicted { claims: told, order } = error else { panic!("{error}") };
+    assert_eq!((told, order.version()), (untrue, stored.version));
+    assert_eq!(world.events(1).await.len(), 1);
+    assert_eq!(replace(&world, command(&claims)).await.unwrap(), "1 2 PENDING");
 }

@@ -137,6 +137,7 @@ pub(super) fn limits(settings: &Settings) -> HttpSettings {
         proxies: settings.web.proxies,
         compression: settings.web.compression.clone(),
         sampling: settings.tracing.sampling(),
+        forms: settings.forms,
         ..HttpSettings::default()
     }
 }

@@ -234,7 +234,7 @@ fn a_refresh_applies_what_it_can_and_a_broken_one_nothing() {
     assert_eq!(waiting, "order.events.topic, spring.datasource.password");
     assert_eq!((shop.order_in("EUR"), shop.order_in("USD")), (201, 422));
     let document: Value = shop.service.get("/openapi.json").json().unwrap();
-    let currencies = &document["components"]["schemas"]["CurrencyOrNull"]["enum"];
+    let currencies = &document["components"]["schemas"]["EnabledCurrency"]["enum"];
     assert!(currencies.as_array().unwrap().contains(&json!("JPY")), "{currencies}");
     assert!(eventually(|| shop.service.log().contains(r#""target":"access""#)));
     assert_eq!(shop.settings()["details"]["needsRestart"], json!([keys[3], keys[4]]));

@@ -72,6 +72,7 @@ fn the_document_knows_every_error_code(stage: &Stage) {
         "events_purged",
         "version_mismatch",
         "total_mismatch",
+        "field_mismatch",
         "duplicate_product",
         "currency_not_enabled",
         "amount_overflow",

@@ -71,7 +71,7 @@ fn an_id_is_given_by_the_service_and_exact_for_json_clients(stage: &Stage) {
     ids.dedup();
     assert_eq!(ids.len(), 10, "each order has its own");
     let reply = stage.place(&with(a_body(), "id", 5));
-    reply.problem(400, "unknown_field");
+    reply.problem(422, "field_mismatch");
     assert_eq!(reply.pointers(), ["/id"]);
 }
 
@@ -201,10 +201,29 @@ fn a_line_total_is_computed(stage: &Stage) {
     let totals: Vec<_> =
         order["items"].as_array().unwrap().iter().map(|line| &line["lineTotal"]).collect();
     assert_eq!(totals, ["149.97", "99989999900.01", "0.00"]);
-    let claimed = with(line(1, 1, "1.00"), "lineTotal", "1.00");
-    let reply = stage.place(&with(a_body(), "items", vec![claimed]));
-    reply.problem(400, "unknown_field");
-    assert_eq!(reply.pointers(), ["/items/0/lineTotal"]);
+    for (claim, is_right) in [
+        (json!("149.97"), true),
+        (json!("149.9700"), true),
+        (json!(149.97), true),
+        (json!(null), true),
+        (json!("149.98"), false),
+        (json!(0), false),
+        (json!(1e300), false),
+    ] {
+        let lines = json!([with(line(1, 3, "49.99"), "lineTotal", claim.clone())]);
+        let placed = stage.place(&with(a_body(), "items", lines.clone()));
+        let put = stage.replace(id_of(&order), &json!({"items": lines}));
+        if is_right {
+            assert_eq!(placed.order(201)["items"][0]["lineTotal"], "149.97", "{claim}");
+            assert_eq!(put.order(200)["items"][0]["lineTotal"], "149.97", "{claim}");
+        } else {
+            for reply in [placed, put] {
+                reply.problem(422, "field_mismatch");
+                assert_eq!(reply.pointers(), ["/items/0/lineTotal"], "{claim}");
+            }
+        }
+    }
+    refused(stage, "/items/0/lineTotal", &["true", "[]", "\"x\"", "\"\"", "-1", "0.00001"]);
 }
 
 fn a_currency_is_one_of_the_enabled_ones(stage: &Stage) {
@@ -220,10 +239,11 @@ fn a_currency_is_one_of_the_enabled_ones(stage: &Stage) {
     refused(stage, "/currency", &["\"ABC\"", "\"\"", "\"US\"", "\"USDT\"", "840", "[]", "true"]);
     // One per order: new lines are in the order's currency.
     let order = stage.place(&with(a_body(), "currency", "EUR")).order(201);
-    let lines = json!({"items": [line(1, 1, "2.00")], "currency": "USD"});
-    stage.replace(id_of(&order), &lines).problem(400, "unknown_field");
-    let lines = json!({"items": [line(1, 1, "2.00")]});
-    assert_eq!(stage.replace(id_of(&order), &lines).order(200)["currency"], "EUR");
+    let lines = |currency| json!({"items": [line(1, 1, "2.00")], "currency": currency});
+    let reply = stage.replace(id_of(&order), &lines("USD"));
+    reply.problem(422, "field_mismatch");
+    assert_eq!(reply.pointers(), ["/currency"]);
+    assert_eq!(stage.replace(id_of(&order), &lines("EUR")).order(200)["currency"], "EUR");
 }
 
 fn a_total_is_computed_and_may_be_claimed(stage: &Stage) {
@@ -267,9 +287,16 @@ fn a_total_above_the_largest_amount_is_refused(stage: &Stage) {
 
 fn a_status_is_not_the_clients_to_give(stage: &Stage) {
     assert_eq!(stage.new_order()["status"], "PENDING");
-    for field in ["status", "version", "createdAt", "updatedAt", "cancelReason"] {
-        let reply = stage.place(&with(a_body(), field, "PENDING"));
-        reply.problem(400, "unknown_field");
+    for (field, value) in [
+        ("status", json!("CONFIRMED")),
+        ("version", json!(2)),
+        ("allowedTransitions", json!([])),
+        ("createdAt", json!("2026-11-22T12:00:00Z")),
+        ("updatedAt", json!("2026-11-22T12:00:00Z")),
+        ("cancelReason", json!("OTHER")),
+    ] {
+        let reply = stage.place(&with(a_body(), field, value));
+        reply.problem(422, "field_mismatch");
         assert_eq!(reply.pointers(), [format!("/{field}")]);
     }
 }

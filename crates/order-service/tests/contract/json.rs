@@ -56,11 +56,11 @@ fn unknown_fields_are_refused_wherever_they_stand(stage: &Stage) {
 
     let order = stage.new_order();
     let id = id_of(&order);
-    let reply = stage.replace(id, &json!({"items": lines, "customerId": 1}));
+    let reply = stage.replace(id, &json!({"items": lines, "custmerId": 1}));
     reply.problem(400, "unknown_field");
     let mut pointers = reply.pointers();
     pointers.sort_unstable();
-    assert_eq!(pointers, ["/customerId", "/items/1/colour"]);
+    assert_eq!(pointers, ["/custmerId", "/items/1/colour"]);
     let reply = stage.change(id, &json!({"status": "CONFIRMED", "reson": "OTHER"}));
     reply.problem(400, "unknown_field");
     assert_eq!(reply.pointers(), ["/reson"]);

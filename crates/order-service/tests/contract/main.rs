@@ -18,11 +18,13 @@ mod endpoints;
 mod errors;
 mod events;
 mod fields;
+mod forms;
 mod idempotency;
 mod json;
 mod listener;
 mod lists;
 mod money;
+mod put_back;
 mod recorded;
 mod stage;
 mod statuses;
@@ -73,6 +75,8 @@ fn cases() -> impl Iterator<Item = (&'static str, Case)> {
         ("stream", stream::cases()),
         ("streams", streams::cases()),
         ("actuator", actuator::cases()),
+        ("forms", forms::cases()),
+        ("put_back", put_back::cases()),
         ("documents", documents::cases()),
         ("errors", errors::cases()),
         ("idempotency", idempotency::cases()),

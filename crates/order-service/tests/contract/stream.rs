@@ -238,6 +238,7 @@ fn head_answers_without_a_stream(stage: &Stage) {
         assert_eq!((reply.status, reply.text.as_str()), (200, ""));
         assert_eq!(reply.header("content-type"), Some("text/event-stream"));
         assert_eq!(reply.header("x-accel-buffering"), Some("no"));
+        assert_eq!(reply.header("content-length"), None, "a stream has no length");
     }
     let reply = stage.ask("HEAD", "/events?lastEventId=x", &[], "");
     assert_eq!(reply.status, 400);

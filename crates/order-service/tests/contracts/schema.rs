@@ -1,5 +1,5 @@
 //! Compares a JSON Schema with an earlier one. Schemas of requests may only become wider, schemas of
-//! answers and events only narrower. A keyword that is not known here must not change.
+//! answers and events only narrower. In requests, a schema takes what its `x-also-accepts` takes, too. A keyword that is not known here must not change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,10 @@ const LOWER: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems"
 const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
 /// Keywords whose value is one restriction: it is there or not, never weaker or stronger.
 const EXACT: [&str; 5] = ["format", "pattern", "multipleOf", "uniqueItems", "allOf"];
+/// What requests may have beside what a schema says, as a schema of its own.
+const ALSO: &str = "x-also-accepts";
 /// Keywords that have their own functions here, or say nothing about values.
-const HANDLED: [&str; 21] = [
+const HANDLED: [&str; 23] = [
     "$ref",
     "type",
     "enum",
@@ -52,6 +54,8 @@ const HANDLED: [&str; 21] = [
     "$defs",
     "$comment",
     "nullable",
+    "readOnly",
+    ALSO,
 ];
 
 impl<'a> Comparison<'a> {
@@ -78,10 +82,10 @@ impl<'a> Comparison<'a> {
         {
             return;
         }
-        let (old, new) = (resolved(self.old, old), resolved(self.new, new));
-        if is_choice(old) || is_choice(new) {
+        if is_choice(self.old, old, flow) || is_choice(self.new, new, flow) {
             return self.choice(at, old, new, flow);
         }
+        let (old, new) = (resolved(self.old, old), resolved(self.new, new));
         self.types(at, old, new, flow);
         self.values(at, old, new, flow);
         self.limits(at, old, new, flow);
@@ -92,7 +96,8 @@ impl<'a> Comparison<'a> {
 
     /// Each alternative must be covered by one alternative of the other side.
     fn choice(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
-        let (olds, news) = (alternatives(old), alternatives(new));
+        let olds = alternatives(self.old, old, flow);
+        let news = alternatives(self.new, new, flow);
         let (needed, offered) = if flow == In { (&olds, &news) } else { (&news, &olds) };
         for (number, need) in needed.iter().enumerate() {
             let fits = offered.iter().any(|offer| {
@@ -159,7 +164,8 @@ impl<'a> Comparison<'a> {
             let (old, new) = (old.get(name), new.get(name));
             let dropped = new.is_none() && flow == In;
             let added = old.is_none() && flow == Out;
-            if old != new && !dropped && !added {
+            let wider = if flow == In { (old, new) } else { (new, old) };
+            if old != new && !dropped && !added && !is_among(wider) {
                 self.broken(at, format!("{name} changed"));
             }
         }
@@ -247,13 +253,73 @@ pub(crate) fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or(&NOTHING)
 }
 
-fn is_choice(schema: &Value) -> bool {
-    schema.get("anyOf").is_some() || schema.get("oneOf").is_some()
+fn is_choice(document: &Value, schema: &Value, flow: Flow) -> bool {
+    let target = resolved(document, schema);
+    let more = [schema, target].iter().any(|schema| schema.get(ALSO).is_some());
+    target.get("anyOf").is_some() || target.get("oneOf").is_some() || (more && flow == In)
 }
 
-fn alternatives(schema: &Value) -> Vec<&Value> {
-    let choice = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
-    choice.map_or_else(|| vec![schema], |choice| choice.iter().collect())
+/// The plain schemas that a schema is made of: it takes what any of them takes.
+fn alternatives<'a>(document: &'a Value, schema: &'a Value, flow: Flow) -> Vec<&'a Value> {
+    let target = resolved(document, schema);
+    let choice = target.get("anyOf").or_else(|| target.get("oneOf")).and_then(Value::as_array);
+    let mut all = match choice {
+        Some(choice) => choice.iter().flat_map(|one| alternatives(document, one, flow)).collect(),
+        None => plain(target),
+    };
+    // A reference may have more than its target.
+    let more = if reference(schema).is_some() { vec![schema, target] } else { vec![target] };
+    if flow == In {
+        let more = more.into_iter().filter_map(|schema| schema.get(ALSO));
+        all.extend(more.flat_map(|one| alternatives(document, one, flow)));
+    }
+    all
+}
+
+/// A schema without a choice as one schema for each type, and for each outcome of its `if`. They live
+/// as long as the test.
+fn plain(schema: &Value) -> Vec<&'static Value> {
+    let mut branches = vec![schema.clone()];
+    if let Some(Value::Object(other)) = schema.get("else").map(|other| &other["properties"]) {
+        let mut otherwise = schema.clone();
+        for (name, schema) in other {
+            otherwise["properties"][name] = schema.clone();
+        }
+        branches.push(otherwise);
+    }
+    let mut all = Vec::new();
+    for mut branch in branches {
+        for name in [ALSO, "if", "else"] {
+            branch.as_object_mut().unwrap().remove(name);
+        }
+        match branch["type"].as_array().cloned() {
+            None => all.push(branch),
+            Some(types) => all.extend(types.into_iter().map(|kind| of_type(&branch, kind))),
+        }
+    }
+    all.into_iter().map(|schema| &*Box::leak(Box::new(schema))).collect()
+}
+
+fn of_type(schema: &Value, kind: Value) -> Value {
+    if kind == "null" {
+        return json!({"type": kind});
+    }
+    let mut one = schema.clone();
+    one["type"] = kind;
+    if let Some(Value::Array(values)) = one.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    one
+}
+
+/// Whether all words of a pattern are among those of another one.
+fn is_among((inner, outer): (Option<&Value>, Option<&Value>)) -> bool {
+    let words = |pattern: Option<&Value>| -> Option<BTreeSet<String>> {
+        let words = pattern?.as_str()?.strip_prefix("^(")?.strip_suffix(")$")?;
+        let plain = !words.contains(['(', ')', '*', '+', '?', '{']);
+        plain.then(|| words.split('|').map(str::to_owned).collect())
+    };
+    words(inner).zip(words(outer)).is_some_and(|(inner, outer)| inner.is_subset(&outer))
 }
 
 fn types(schema: &Value) -> BTreeSet<String> {

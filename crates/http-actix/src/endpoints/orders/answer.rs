@@ -12,6 +12,7 @@ use order_app::orders::Answered;
 use order_domain::Order;
 use serde::{Deserialize, Serialize};
 
+use crate::app::AmountForm;
 use crate::body;
 use crate::problem::Problem;
 
@@ -20,23 +21,38 @@ use crate::problem::Problem;
 struct Header<'a>(&'a str, #[serde(borrow)] Cow<'a, str>);
 
 /// The answer to a placed order: 201.
-pub(crate) fn created(order: &Order) -> Answer {
-    let location = format!("/orders/{}", order.id());
-    encode(StatusCode::CREATED, order, Some(Header(LOCATION.as_str(), location.into())))
+pub(crate) fn created(amounts: AmountForm) -> fn(&Order) -> Answer {
+    fn created(order: &Order, amounts: AmountForm) -> Answer {
+        let location = format!("/orders/{}", order.id());
+        let location = Header(LOCATION.as_str(), location.into());
+        encode(StatusCode::CREATED, order, amounts, Some(location))
+    }
+    match amounts {
+        AmountForm::Text => |order| created(order, AmountForm::Text),
+        AmountForm::Number => |order| created(order, AmountForm::Number),
+    }
 }
 
 /// The answer to a changed order: 200.
-pub(super) fn changed(order: &Order) -> Answer {
-    encode(StatusCode::OK, order, None)
+pub(super) fn changed(amounts: AmountForm) -> fn(&Order) -> Answer {
+    match amounts {
+        AmountForm::Text => |order| encode(StatusCode::OK, order, AmountForm::Text, None),
+        AmountForm::Number => |order| encode(StatusCode::OK, order, AmountForm::Number, None),
+    }
 }
 
-fn encode(status: StatusCode, order: &Order, location: Option<Header<'_>>) -> Answer {
+fn encode(
+    status: StatusCode,
+    order: &Order,
+    amounts: AmountForm,
+    location: Option<Header<'_>>,
+) -> Answer {
     let content_type = Header(CONTENT_TYPE.as_str(), "application/json".into());
     let etag = Header(ETAG.as_str(), body::etag(order.version()).into());
     let headers: Vec<_> = [content_type, etag].into_iter().chain(location).collect();
     // Plain texts, so writing them cannot fail.
     let head = serde_json::to_string(&headers).unwrap_or_default();
-    Answer { tag: status.as_u16(), head, body: body::order(order) }
+    Answer { tag: status.as_u16(), head, body: body::order(order, amounts) }
 }
 
 /// Sends the answer to a write, and says so when it is a repetition.

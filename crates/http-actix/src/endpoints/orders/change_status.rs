@@ -40,9 +40,10 @@ pub(crate) async fn change_status(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let change = body::change_status(&bytes)?;
+    let (change, claims) = body::change_status(&bytes)?;
     let operation = Operation::ChangeStatus;
-    let write = write_request(&request, operation, Some(id), &change, answer::changed)?;
-    let command = ChangeStatus { id, change, expected };
+    let encode = answer::changed(app.http.settings.forms.amounts);
+    let write = write_request(&request, operation, Some(id), &change, encode)?;
+    let command = ChangeStatus { id, change, expected, claims };
     answer::send(app.http.orders.change_status(command, write).await?)
 }

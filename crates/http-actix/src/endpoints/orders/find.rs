@@ -44,5 +44,6 @@ pub(crate) async fn find(
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
     let mut response = HttpResponse::Ok();
-    Ok(response.content_type(ContentType::json()).insert_header(tag).body(body::order(&order)))
+    let body = body::order(&order, app.http.settings.forms.amounts);
+    Ok(response.content_type(ContentType::json()).insert_header(tag).body(body))
 }

@@ -48,5 +48,6 @@ pub(crate) async fn list(
     if found.left_out > 0 {
         response.insert_header((LEFT_OUT, found.left_out));
     }
-    Ok(response.content_type(ContentType::json()).body(body::order_page(&found.orders, next)))
+    let body = body::order_page(&found.orders, next, app.http.settings.forms);
+    Ok(response.content_type(ContentType::json()).body(body))
 }

@@ -45,6 +45,7 @@ pub(crate) async fn place(
     let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let command = body::place_order(&bytes, &app.http.orders.currencies())?;
-    let write = write_request(&request, Operation::Place, None, &command, answer::created)?;
+    let encode = answer::created(app.http.settings.forms.amounts);
+    let write = write_request(&request, Operation::Place, None, &command, encode)?;
     answer::send(app.http.orders.place(command, write).await?)
 }

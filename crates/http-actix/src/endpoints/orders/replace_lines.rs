@@ -39,10 +39,11 @@ pub(crate) async fn replace_lines(
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
-    let new = body::replace_lines(&bytes)?;
+    let (new, claims) = body::replace_lines(&bytes)?;
     let operation = Operation::ReplaceLines;
-    let write = write_request(&request, operation, Some(id), &new, answer::changed)?;
+    let encode = answer::changed(app.http.settings.forms.amounts);
+    let write = write_request(&request, operation, Some(id), &new, encode)?;
     let (lines, claimed_total) = (new.lines, new.claimed_total);
-    let command = ReplaceLines { id, lines, claimed_total, expected };
+    let command = ReplaceLines { id, lines, claimed_total, expected, claims };
     answer::send(app.http.orders.replace_lines(command, write).await?)
 }

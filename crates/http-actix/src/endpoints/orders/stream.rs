@@ -1,5 +1,6 @@
 //! `GET /events`.
 
+use actix_web::body;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
@@ -50,7 +51,8 @@ pub(crate) async fn stream(
         // A client whose stream has ended goes to another instance.
         .force_close();
     if request.method() == Method::HEAD {
-        return Ok(response.finish());
+        // The stream has no length, not the length 0.
+        return Ok(response.body(body::None::new()));
     }
     let trace = request.extensions().get::<Trace>().map(|trace| trace.id.clone());
     let stopped = app.http.lifecycle.clone().drained();
