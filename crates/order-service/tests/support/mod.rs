@@ -252,10 +252,15 @@ pub fn registered(app: &str) -> Vec<Value> {
 }
 
 /// Waits for a condition; returns whether it came true in time.
-pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+pub fn eventually(condition: impl FnMut() -> bool) -> bool {
+    within(PATIENCE, condition)
+}
+
+/// Like [`eventually`], for what takes longer.
+pub fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !condition() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > patience {
             return false;
         }
         std::thread::park_timeout(Duration::from_millis(5));

@@ -1,0 +1,5 @@
+package shop.client;
+
+public enum OrderStatus {
+    PENDING, CONFIRMED, IN_PROGRESS, DELIVERED, CANCELLED
+}

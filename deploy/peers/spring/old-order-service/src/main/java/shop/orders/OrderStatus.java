@@ -1,0 +1,5 @@
+package shop.orders;
+
+public enum OrderStatus {
+    PENDING, CONFIRMED, IN_PROGRESS, DELIVERED, CANCELLED
+}
