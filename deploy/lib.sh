@@ -50,6 +50,13 @@ install_packages() {
   export STACK_LISTS_FETCHED=1
 }
 
+# Prints the address of the Debian mirror that this machine takes its packages from; nothing when there is none.
+debian_mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' |
+    awk '/\/debian(\/[0-9TZ]+)?\/?$/ && !found++'
+}
+
 # Prints the Debian packages that running jars from Maven Central lacks.
 maven_packages() {
   command -v mvn >/dev/null || echo maven

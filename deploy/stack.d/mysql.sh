@@ -25,9 +25,7 @@ mysql_prepare() {
 # state of its own, and unpacks into FOLDER.
 mysql_unpack() { # FOLDER
   local folder=$1 apt=$1/apt keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror options packages
-  # shellcheck disable=SC2016
-  mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' |
-    awk '/\/debian(\/[0-9TZ]+)?\/?$/ && !found++')
+  mirror=$(debian_mirror)
   [ -n "$mirror" ] || die "mysql: no Debian mirror is among this machine's package sources"
   say "mysql: downloading"
   rm -rf "$folder"
