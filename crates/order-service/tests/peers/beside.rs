@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::spring::{Load, Program, Shop};
 use crate::support::{Service, an_order};
-use crate::{CUSTOMER, prepare};
+use crate::{CUSTOMER, table_is_accepted};
 
 /// As many as the old service's.
 const THREADS: usize = 4;
@@ -25,7 +25,7 @@ fn both_services_place_orders_side_by_side_and_read_all_of_them() {
         let old = Program::old_order_service(&shop, mapping.as_slice());
         old.wait_until_ready();
         let before = old.post("/orders", &an_order(CUSTOMER))["id"].as_i64().unwrap();
-        prepare(&shop);
+        table_is_accepted(&shop);
         let options = ["--eureka.client.enabled=false"];
         let service = Service::start_in(&shop.folder("new"), &options, &shop.credentials());
         service.wait_until_ready();

@@ -19,7 +19,7 @@ use std::process::Command;
 
 use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
-use order_testkit::databases::{Database, execute};
+use order_testkit::databases::Database;
 use serde_json::json;
 
 use crate::spring::{Program, Shop};
@@ -43,7 +43,7 @@ fn a_client_of_the_spring_service_does_not_notice_the_switch() {
     assert_eq!(load.failures, [""; 0]);
     old.stop();
 
-    prepare(&shop);
+    table_is_accepted(&shop);
     forget_instances();
     let topic = format!("peers-{:032x}", RandomEntropy.bits());
     let brokers = brokers();
@@ -76,29 +76,18 @@ fn a_client_of_the_spring_service_does_not_notice_the_switch() {
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
 }
 
-/// Does what an operator does: looks what stands in the way, and runs the statements that mend it.
-fn prepare(shop: &Shop) {
-    let checked = check(shop);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for line in checked.lines() {
-        let (_, statement) = line.rsplit_once("; ").unwrap_or_default();
-        if statement.starts_with("ALTER TABLE") {
-            runtime.block_on(execute(shop.url(), statement)).unwrap();
-        }
-    }
-    let left = check(shop);
-    let is_clean = left.lines().count() == 1 && left.contains(" 0 cannot be read");
-    assert!(is_clean, "of the table of Hibernate is left:\n{left}");
-}
-
-fn check(shop: &Shop) -> String {
+/// Asks `migrate --check`, as an operator does before the switch: nothing of Hibernate's table stands
+/// in the way.
+fn table_is_accepted(shop: &Shop) {
     let checked = Command::new(env!("CARGO_BIN_EXE_order-service"))
         .args(["migrate", "--check"])
         .envs(shop.credentials())
         .current_dir(shop.folder("check"))
         .output()
         .unwrap();
-    String::from_utf8(checked.stdout).unwrap()
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(said.ends_with(" orders checked, 0 cannot be read\n"), "{said}");
 }
 
 /// Takes what killed services of that name left behind out of the registry.

@@ -15,11 +15,11 @@ use serde_json::Value;
 use crate::support::{client, eureka, free_port, fresh_folder, send_signal, within};
 
 /// How long a virtual machine may take to start while others have the processors, or to end.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// A database of its own on a server, and how programs are told of it.
 pub(crate) struct Shop {
-    scratch: Scratch,
+    _database: Scratch,
     folder: PathBuf,
     user: String,
     password: String,
@@ -42,11 +42,7 @@ impl Shop {
             eureka()
         );
         let (user, password) = (user.to_owned(), password.to_owned());
-        Self { scratch, folder: fresh_folder(), user, password, properties }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.scratch.url
+        Self { _database: scratch, folder: fresh_folder(), user, password, properties }
     }
 
     /// The environment of the programs.
@@ -190,8 +186,8 @@ impl Drop for Program {
 fn jars() -> &'static Path {
     static JARS: OnceLock<PathBuf> = OnceLock::new();
     JARS.get_or_init(|| {
-        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/peers/build");
-        let built = Command::new(build).stdin(Stdio::null()).output().expect("a shell");
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/peers/build");
+        let built = Command::new(program).stdin(Stdio::null()).output().expect("a shell");
         assert!(
             built.status.success(),
             "deploy/peers/build failed: {}",
