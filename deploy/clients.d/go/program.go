@@ -12,8 +12,7 @@ import (
 )
 
 func order(quantity int64) openapi.PlaceOrder {
-	price := "49.99"
-	line := openapi.NewOrderLineInput(7, quantity, openapi.UnitPrice{String: &price})
+	line := openapi.NewOrderLineInput(7, quantity, "49.99")
 	return *openapi.NewPlaceOrder(42, []openapi.OrderLineInput{*line})
 }
 

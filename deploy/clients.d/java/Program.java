@@ -9,7 +9,6 @@ import org.openapitools.client.model.OrderPage;
 import org.openapitools.client.model.PlaceOrder;
 import org.openapitools.client.model.Problem;
 import org.openapitools.client.model.Status;
-import org.openapitools.client.model.UnitPrice;
 
 /** Places an order, confirms it, finds it in the customer's list, and is told what is wrong with another one. */
 public class Program {
@@ -43,8 +42,7 @@ public class Program {
     }
 
     private static PlaceOrder order(long quantity) {
-        UnitPrice price = new UnitPrice("49.99");
-        OrderLineInput line = new OrderLineInput().productId(7L).quantity(quantity).unitPrice(price);
+        OrderLineInput line = new OrderLineInput().productId(7L).quantity(quantity).unitPrice("49.99");
         return new PlaceOrder().customerId(42L).addItemsItem(line);
     }
 
