@@ -35,12 +35,13 @@ fn a_client_of_the_spring_service_does_not_notice_the_switch() {
     let shop = Shop::on(Database::Mysql);
     let old = Program::old_order_service(&shop, &[]);
     old.wait_until_ready();
+    let load = old.load(1, CUSTOMER);
+    assert_eq!(load.failures, [""; 0]);
+    // The newest of them, so that it is on the first page.
     let kept = old.post("/orders", &an_order(CUSTOMER));
     let confirmed =
         old.put(&format!("/orders/{}/status", kept["id"]), &json!({"status": "CONFIRMED"}));
     assert_eq!(confirmed["status"], "CONFIRMED");
-    let load = old.load(1, CUSTOMER);
-    assert_eq!(load.failures, [""; 0]);
     old.stop();
 
     table_is_accepted(&shop);
