@@ -92,9 +92,16 @@ pub(super) fn describe(body: &mut Json, name: &str, about: &str, value: Json) {
     }
 }
 
-/// Null is the same as absent.
-fn or_null(schema: Json) -> Json {
-    also(schema, json!({"type": "null"}))
+/// Null is the same as absent. A list says so by its type: clients that openapi-generator writes in
+/// Java send an empty list in place of an absent one, unless it may be null.
+fn or_null(mut schema: Json) -> Json {
+    match schema.get_mut("type") {
+        Some(kind) if *kind == "array" => {
+            *kind = json!(["array", "null"]);
+            schema
+        }
+        _ => also(schema, json!({"type": "null"})),
+    }
 }
 
 /// The text of a doc comment.

@@ -40,7 +40,7 @@ async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
         assert_eq!(line["status"], "499", "{line:?}");
         assert_eq!(line["route"], "/orders");
     }
-    let gone = r#"{method="POST",uri="/orders",status="499",outcome="UNKNOWN"}"#;
+    let gone = r#"{method="POST",uri="/orders",status="499",outcome="UNKNOWN",exception="none",error="none"}"#;
     assert!(heard.measured(gone));
 
     // All permits are held by writes whose clients are gone.
