@@ -233,6 +233,25 @@ fn one_instant_is_one_text() {
     }
 }
 
+/// Without leave to migrate, the service says what has not run, and changes nothing, until an operator runs it.
+#[test]
+fn migrations_that_have_not_run_are_named_where_the_start_may_not_run_them() {
+    for database in Database::ALL {
+        let scratch = database.scratch();
+        let url = &scratch.url;
+        run(url, &[table(database, "BIGINT"), order(database, 1, 14_997, "PENDING")]);
+        let at = format!("--spring.datasource.url={url}");
+        let service = Service::start(&[&at, "--order.migrate-at-start=false"]);
+        let named = "`order-service migrate` runs them: 0001, 0002, ";
+        assert!(eventually(|| service.log().contains(named)), "{}", service.log());
+        assert_eq!(service.get("/actuator/health/readiness").status(), 503);
+        let done = order_service(url, &["migrate"]);
+        assert!(done.status.success(), "{done:?}");
+        service.wait_until_ready();
+        assert_eq!(service.get("/orders/1").status(), 200);
+    }
+}
+
 /// A table that needs an operator: nothing is changed, and the log says what to do, until it is done.
 #[test]
 fn an_unsuitable_table_is_refused_until_it_is_mended() {

@@ -141,9 +141,7 @@ impl Database for Opened {
     }
 
     async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError> {
-        if matches!(Location::of(&self.settings.url)?, Location::Sqlite(path) if !Path::new(path).exists())
-        {
-            // Connecting would make the file.
+        if self.is_missing_file()? {
             return Ok(None);
         }
         let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
@@ -155,6 +153,16 @@ impl Database for Opened {
             let _ = self.learn().await;
         }
         Ok(found)
+    }
+
+    async fn pending(&self) -> Result<Vec<String>, BoxError> {
+        if self.is_missing_file()? {
+            let all = sqlite::adoption::migrations()?;
+            return Ok(all.into_iter().map(|(_, name)| name).collect());
+        }
+        on_connection!(self.settings, connection, adoption => {
+            adoption::pending(&mut connection).await
+        })
     }
 
     async fn check_orders(
@@ -178,6 +186,12 @@ impl Database for Opened {
 }
 
 impl Opened {
+    /// Whether the database is a file that is not there: connecting would make it.
+    fn is_missing_file(&self) -> Result<bool, UnknownDatabase> {
+        let location = Location::of(&self.settings.url)?;
+        Ok(matches!(location, Location::Sqlite(path) if !Path::new(path).exists()))
+    }
+
     /// Learns about the table, once.
     async fn learn(&self) -> Result<(), BoxError> {
         let learn = async || {

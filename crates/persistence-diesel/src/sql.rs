@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::QueryResult;
 
 use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, UNTIMED, WRITERS};
-use super::{Connection, Database, Dialect, batch, incoming};
+use super::{Connection, Database, Dialect, MIGRATIONS, batch, incoming};
 use super::{catalogue, counters, errors};
 use super::{list_key, listed_by};
 use crate::backend::{Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};

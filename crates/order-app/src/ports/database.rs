@@ -33,6 +33,10 @@ pub trait Database: Send + Sync {
     /// changes nothing.
     async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError>;
 
+    /// The migrations that have not run yet, by name. Law: it changes nothing. A user who may not read which have run gets
+    /// none of a database on which the first ones have.
+    async fn pending(&self) -> Result<Vec<String>, BoxError>;
+
     /// Reads all stored orders, in the order of their ids, and tells of each `at_a_time` of them what it found. Law: it
     /// changes nothing, works before the migration, too, and keeps no more of them in memory.
     async fn check_orders(

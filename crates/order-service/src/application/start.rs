@@ -61,10 +61,19 @@ impl Starting {
             }
         } else {
             let reached = until_done("reaching the database", || async {
-                let found = self.stores.database.inspect().await.map_err(|error| chain(&*error))?;
-                match found.unwrap_or_default() {
-                    wrong if !wrong.is_empty() => Err(Unsuitable(wrong).to_string()),
-                    _ => self.orders.ping().await.map_err(|error| chain(&error)),
+                let database = &self.stores.database;
+                let found = database.inspect().await.map_err(|error| chain(&*error))?;
+                let wrong = found.unwrap_or_default();
+                if !wrong.is_empty() {
+                    return Err(Unsuitable(wrong).to_string());
+                }
+                match &*database.pending().await.map_err(|error| chain(&*error))? {
+                    [] => self.orders.ping().await.map_err(|error| chain(&error)),
+                    pending => Err(format!(
+                        "migrations have not run, and order.migrate-at-start is false; \
+                         `order-service migrate` runs them: {}",
+                        pending.join(", ")
+                    )),
                 }
             });
             reached.await;
