@@ -242,7 +242,7 @@ fn migrations_that_have_not_run_are_named_where_the_start_may_not_run_them() {
         run(url, &[table(database, "BIGINT"), order(database, 1, 14_997, "PENDING")]);
         let at = format!("--spring.datasource.url={url}");
         let service = Service::start(&[&at, "--order.migrate-at-start=false"]);
-        let named = "`order-service migrate` runs them: 0001, 0002, ";
+        let named = "`order-service migrate` runs them: 0001_orders, 0002_";
         assert!(eventually(|| service.log().contains(named)), "{}", service.log());
         assert_eq!(service.get("/actuator/health/readiness").status(), 503);
         let done = order_service(url, &["migrate"]);
