@@ -50,7 +50,7 @@ fn with_every_peer_down_orders_are_taken_and_health_tells_so() {
     }
     assert!(!told.to_string().contains("s3cret"), "{told}");
 
-    // Nobody is sent away for it, and outsiders are told no more than that.
+    // Health stays UP without these peers, and shows clients no details of them.
     for path in ["", "/readiness", "/liveness"] {
         let answer = service.get(&format!("/actuator/health{path}"));
         assert_eq!(answer.status(), StatusCode::OK, "{path}");

@@ -120,8 +120,8 @@ fn the_check_names_the_orders_that_cannot_be_read() {
     }
 }
 
-/// Fills the table with so many orders, a power of ten, by one statement, and breaks ten: the first and the last one, and
-/// those around the borders of pages.
+/// Fills the table by one statement with `count` orders, a power of ten. Ten of them cannot be read: the first, the last, and
+/// those around the borders of pages. Answers with their ids.
 fn filled(database: Database, url: &str, count: i64) -> [i64; 10] {
     let digits: Vec<_> = (0..10).map(|digit| format!("SELECT {digit} AS n")).collect();
     let digits = format!("({})", digits.join(" UNION ALL "));

@@ -61,6 +61,7 @@ impl Local {
         now.profiles = Some(&local.profiles.accepted);
         local.found = Walk::new(scope, &places, now).run(problems);
         problems.extend(old_profiles(inputs));
+        problems.extend(bootstrap_files(inputs));
         local.warnings.append(&mut local.found.warnings);
         local.warnings.extend(misplaced(&local.found));
         local
@@ -164,4 +165,21 @@ fn old_profiles(inputs: &Inputs) -> Option<Problem> {
     };
     let complaint = "there is no such setting; did you mean spring.profiles.active?";
     Some(Problem::new("spring.profiles", Some(origin), complaint))
+}
+
+/// The files of Spring Cloud's old way to a config server. They say where settings come from and what the service is called, so
+/// that a start without them would be one with other settings.
+fn bootstrap_files(inputs: &Inputs) -> Vec<Problem> {
+    if inputs.config.is_some() {
+        return vec![];
+    }
+    let folders = ["", "config/"].into_iter();
+    let kinds = ["properties", "yml", "yaml"];
+    let files = folders.flat_map(|folder| kinds.map(|kind| format!("{folder}bootstrap.{kind}")));
+    let complaint = "is not read: move what it says into application.yml, with \
+                     spring.config.import=configserver: for a config server, and take it away";
+    files
+        .filter(|file| inputs.folder.join(file).exists())
+        .map(|file| Problem::new(file, None, complaint))
+        .collect()
 }

@@ -408,3 +408,15 @@ fn an_error_shows_a_placeholder_as_it_was_written() {
     let said = Case::new().option("spring.datasource.url", "mysql://${DB_HOST:h}/o x").wrong();
     assert!(said.contains("has a blank"), "{said}");
 }
+
+#[test]
+fn a_bootstrap_file_is_refused_unless_one_file_alone_is_read() {
+    for file in ["bootstrap.yml", "config/bootstrap.properties"] {
+        let said = Case::new().file(file, "spring.cloud.config.uri=http://config:8888").wrong();
+        assert!(said.contains(&format!("{file}: is not read")), "{said}");
+        assert!(said.contains("spring.config.import=configserver:"), "{said}");
+    }
+    let mut case = Case::new().file("bootstrap.yml", "").file("mine.yml", "server.port: 2\n");
+    case.inputs.config = Some("mine.yml".into());
+    assert_eq!(case.port(), 2);
+}

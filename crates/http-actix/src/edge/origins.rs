@@ -43,6 +43,6 @@ fn is_of_another_site(headers: &HeaderMap) -> bool {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    // What is no text is of nobody that this port knows.
+    // A value that is no text becomes one that is neither this port's own origin nor a site that is let in.
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }

@@ -49,7 +49,7 @@ fn of_number(number: i64) -> Option<NaiveDateTime> {
     time.map(|time| time.naive_utc())
 }
 
-/// A number of so many digits at the beginning, and what comes after it.
+/// Splits a number of exactly `count` digits off the beginning of a text, and answers with it and the rest.
 fn digits(text: &str, count: usize) -> Option<(u32, &str)> {
     let (number, rest) = text.split_at_checked(count)?;
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
