@@ -1,8 +1,9 @@
 //! The health of brokers and topics, and what of it is logged: each change once, and every other
 //! line of librdkafka at most once a minute for each kind.
 
+mod failure;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel as Level;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// The subject of a warning about a failure that no setting causes.
-const CONNECTION: &str = "connections";
+use failure::{Failure, Known};
+
 /// The least time between two lines of one kind.
 const AT_MOST_EVERY: Duration = Duration::from_mins(1);
 
@@ -49,7 +50,7 @@ pub enum TopicsState {
 }
 
 /// Shared by all clients of one publisher, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Monitor {
     /// Lets each delivery report do without the lock.
     reachable: AtomicBool,
@@ -59,54 +60,12 @@ pub(crate) struct Monitor {
 #[derive(Debug, Default)]
 struct State {
     health: KafkaHealth,
+    known: Known,
     last_failure: Option<Failure>,
     /// The subject of the last warning about unreachable brokers.
     warned_of: &'static str,
     /// When the last line of each kind was logged.
     logged: HashMap<String, Instant>,
-}
-
-/// Why a broker was not reached.
-#[derive(Debug, Clone)]
-struct Failure {
-    /// The settings to look at, if a setting may cause it.
-    advice: Option<&'static str>,
-    reason: String,
-}
-
-impl Failure {
-    fn of(code: Code, reason: &str) -> Self {
-        let advice = match code {
-            Code::Authentication => Some(
-                "look at sasl.mechanism, and at user and password in sasl.jaas.config (or \
-                 sasl.username and sasl.password)",
-            ),
-            _ if is_about_our_certificate(reason) => Some(
-                "look at the client's certificate in ssl.keystore.location (or \
-                 ssl.certificate.location): the brokers do not take it, or want one",
-            ),
-            Code::SSL => Some(
-                "look at security.protocol, and at the certificates in ssl.truststore.location (or \
-                 ssl.ca.location), which must be of the authority that signed the brokers' own",
-            ),
-            // The first is librdkafka's own suspicion.
-            _ if reason.contains("PLAINTEXT broker listener") || hangs_up_at_once(reason) => Some(
-                "look at security.protocol, which must be the listener's: a broker hangs up on a \
-                 client that speaks another",
-            ),
-            _ => None,
-        };
-        Self { advice, reason: reason.to_owned() }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.advice {
-            Some(advice) => write!(f, "{advice}: {}", self.reason),
-            None => f.write_str(&self.reason),
-        }
-    }
 }
 
 impl State {
@@ -123,17 +82,41 @@ impl State {
 }
 
 impl Monitor {
+    /// Of brokers that are asked first at these addresses (`bootstrap.servers`).
+    pub(crate) fn new(bootstrap: &str) -> Self {
+        let known = Known { bootstrap: failure::servers(bootstrap), ..Known::default() };
+        let state = State { known, ..State::default() };
+        Self { reachable: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
     pub(crate) fn health(&self) -> KafkaHealth {
         self.lock().health.clone()
     }
 
-    /// A broker has answered.
-    pub(crate) fn reached(&self) {
-        if self.reachable.swap(true, Ordering::Relaxed) {
+    /// A broker has answered. That is no reason to forget why another one does not.
+    pub(crate) fn answered(&self) {
+        let mut state = self.lock();
+        state.known.answered = true;
+        let given = state.last_failure.as_ref().is_some_and(Failure::is_of_given_address);
+        if !given {
+            Self::reached(state);
+        }
+    }
+
+    /// A broker has confirmed an event.
+    pub(crate) fn delivered(&self) {
+        if self.reachable.load(Ordering::Relaxed) {
             return;
         }
         let mut state = self.lock();
+        state.known.answered = true;
+        state.known.delivered = true;
         state.last_failure = None;
+        self.reachable.store(true, Ordering::Relaxed);
+        Self::reached(state);
+    }
+
+    fn reached(mut state: MutexGuard<'_, State>) {
         let before = std::mem::replace(&mut state.health.broker, BrokerState::Reachable);
         drop(state);
         if matches!(before, BrokerState::Unreachable(_)) {
@@ -148,14 +131,21 @@ impl Monitor {
         let mut state = self.lock();
         let was_down = matches!(state.health.broker, BrokerState::Unreachable(_));
         let are_down = code == Code::AllBrokersDown;
+        // The concrete reason stays: that all brokers are down says less.
         let failure = match state.last_failure.take_if(|_| are_down) {
-            Some(known) => known,
-            None => Failure::of(code, reason),
+            Some(concrete) => concrete,
+            None => Failure::of(code, reason, &state.known),
         };
-        let reason = failure.to_string();
-        let kind = failure.advice.unwrap_or(CONNECTION);
+        let (reason, kind) = (failure.to_string(), failure.kind());
+        let is_of_given_address = failure.is_of_given_address();
         state.last_failure = Some(failure);
         if !are_down && !was_down {
+            // Where the address of the settings answers, brokers are not all down.
+            let warns = is_of_given_address && state.is_due(kind);
+            drop(state);
+            if warns {
+                tracing::warn!(reason, "a Kafka broker is not reached");
+            }
             return;
         }
         self.reachable.store(false, Ordering::Relaxed);
@@ -191,7 +181,7 @@ impl Monitor {
         if kind == "FAIL" && matches!(level, Level::Info | Level::Notice | Level::Warning) {
             self.failed(Code::BrokerTransportFailure, without_thread(line));
         }
-        // `failed` and `reached` log what matters about connections.
+        // `failed`, `answered` and `delivered` log what matters about connections.
         let level = if matches!(kind, "FAIL" | "ERROR") { Level::Debug } else { level };
         match level {
             Level::Debug => tracing::debug!(target: "librdkafka", kind, "{line}"),
@@ -211,26 +201,6 @@ impl Monitor {
     }
 }
 
-/// Whether a broker has refused the client's certificate, or the lack of one. With TLS 1.3 it does so
-/// when the client already takes the connection to stand, so librdkafka reports no error of TLS.
-fn is_about_our_certificate(reason: &str) -> bool {
-    reason.contains("SSL alert number")
-        && ["bad certificate", "certificate", "unsupported certificate", "unknown ca"]
-            .iter()
-            .any(|alert| reason.contains(&format!("alert {alert}")))
-}
-
-/// Whether a broker has closed a connection at the first request, as one does that expects TLS, or at
-/// the next one, as one does that expects a password.
-fn hangs_up_at_once(reason: &str) -> bool {
-    let Some((what, when)) = reason.rsplit_once(" (after ") else { return false };
-    let is_soon = when.split_once("ms in state ").is_some_and(|(millis, state)| {
-        let millis: u32 = millis.parse().unwrap_or(u32::MAX);
-        state.starts_with("APIVERSION_QUERY") || (state.starts_with("UP") && millis < 2000)
-    });
-    is_soon && ["Disconnected", "reset by peer"].iter().any(|end| what.contains(end))
-}
-
 /// A line of librdkafka without the `[thrd:NAME]: ` that it begins with.
 fn without_thread(line: &str) -> &str {
     match line.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")) {
@@ -241,18 +211,19 @@ fn without_thread(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::failure::CONNECTION;
     use super::*;
 
     #[test]
     fn brokers_are_unreachable_from_the_loss_of_the_last_one_until_one_answers() {
-        let monitor = Monitor::default();
+        let monitor = Monitor::new("a:1,b:1");
         assert_eq!(monitor.health().broker, BrokerState::Unknown);
         monitor.failed(Code::BrokerTransportFailure, "a:1: Connection refused");
         assert_eq!(monitor.health().broker, BrokerState::Unknown);
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
         let refused = BrokerState::Unreachable("a:1: Connection refused".to_owned());
         assert_eq!(monitor.health().broker, refused);
-        monitor.reached();
+        monitor.delivered();
         assert_eq!(monitor.health().broker, BrokerState::Reachable);
         monitor.failed(Code::BrokerTransportFailure, "a:1: Connection refused");
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
@@ -261,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_new_cause_is_logged_while_brokers_are_unreachable_and_names_the_settings() {
-        let monitor = Monitor::default();
+        let monitor = Monitor::new("a:1,b:1");
         let warned_of = || monitor.lock().warned_of;
         let why = || match monitor.health().broker {
             BrokerState::Unreachable(why) => why,
@@ -284,45 +255,36 @@ mod tests {
         let hung_up = "a:1: Disconnected: closed by peer (after 2ms in state APIVERSION_QUERY)";
         monitor.failed(Code::BrokerTransportFailure, hung_up);
         assert!(why().starts_with("look at security.protocol"), "{}", why());
-        monitor.reached();
+        monitor.delivered();
         monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
         assert_eq!(why(), "1/1 brokers are down", "the earlier cause is forgotten");
     }
 
     #[test]
-    fn a_refusal_of_our_certificate_differs_from_our_refusal_of_the_brokers() {
-        let alert =
-            |what| format!("a:1: Receive failed: error:0A: SSL routines::{what}: SSL alert");
-        for (what, is_ours) in [
-            ("sslv3 alert bad certificate", true),
-            ("sslv3 alert certificate unknown", true),
-            ("tlsv1 alert unknown ca", true),
-            ("tlsv13 alert certificate required", true),
-            ("sslv3 alert unsupported certificate", true),
-            ("tlsv1 alert protocol version", false),
-        ] {
-            assert_eq!(is_about_our_certificate(&format!("{} number 1", alert(what))), is_ours);
+    fn the_last_concrete_reason_stays_when_the_servers_of_the_settings_answer() {
+        let monitor = Monitor::new("a:1");
+        let why = || match monitor.health().broker {
+            BrokerState::Unreachable(why) => why,
+            state => panic!("{state:?}"),
+        };
+        monitor.answered();
+        assert_eq!(monitor.health().broker, BrokerState::Reachable);
+        monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
+        assert_eq!(why(), "1/1 brokers are down");
+        let refused = "far:9/1: Connect to ipv4#10.0.0.9:9 failed: Connection refused";
+        for _ in 0..2 {
+            monitor.failed(Code::BrokerTransportFailure, refused);
+            monitor.failed(Code::AllBrokersDown, "1/1 brokers are down");
+            monitor.answered();
+            assert!(why().starts_with("look at advertised.listeners"), "{}", why());
+            assert!(why().ends_with(refused), "{}", why());
         }
-        // Our refusal of the broker's.
-        let verify = "a:1: SSL handshake failed: certificate verify failed, alert unknown ca";
-        assert!(!is_about_our_certificate(verify));
-    }
-
-    #[test]
-    fn a_connection_that_lasted_had_the_right_protocol() {
-        for reason in [
-            "a:1: Disconnected: closed by peer (after 51234ms in state UP)",
-            "a:1: Connect to 127.0.0.1:1 failed: Connection refused (after 1ms in state CONNECT)",
-            "a:1: ApiVersionRequest failed: Timed out (after 5000ms in state APIVERSION_QUERY)",
-            "1/1 brokers are down",
-        ] {
-            assert!(!hangs_up_at_once(reason), "{reason}");
-        }
+        assert!(monitor.lock().warned_of.contains("advertised.listeners"), "it is logged");
     }
 
     #[test]
     fn a_broker_that_hangs_up_shows_in_the_log_of_librdkafka_alone() {
-        let monitor = Monitor::default();
+        let monitor = Monitor::new("a:1,b:1");
         let line =
             "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected: by peer (after 3ms in state UP)";
         monitor.log(Level::Info, "FAIL", line);
@@ -338,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_line_of_one_kind_is_logged_once_a_minute() {
-        let monitor = Monitor::default();
+        let monitor = Monitor::new("a:1,b:1");
         assert!(monitor.is_due("FATAL"));
         assert!(!monitor.is_due("FATAL"));
         assert!(monitor.is_due("CONFWARN"));

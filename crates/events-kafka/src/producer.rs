@@ -60,7 +60,7 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
         match result {
             Ok(_) => {
-                self.monitor.reached();
+                self.monitor.delivered();
                 ticket.report(None);
             }
             Err((error, _)) => ticket.report(Some(code_of(error))),

@@ -60,7 +60,7 @@ impl KafkaPublisher {
     /// When the settings are wrong; all problems that can be found are reported at once.
     pub fn new(settings: &KafkaSettings) -> Result<Self, SettingsError> {
         let Prepared { client, producer, topics, delivery_timeout, .. } = settings.prepare()?;
-        let monitor = Arc::new(Monitor::default());
+        let monitor = Arc::new(Monitor::new(client.get("bootstrap.servers").unwrap_or_default()));
         let check = TopicCheck::new(client, &topics, settings.create_topics, Arc::clone(&monitor));
         let producers = Producers::start(producer, Arc::clone(&monitor))
             .map_err(|error| SettingsError::of_client(&error))?;

@@ -83,7 +83,7 @@ impl TopicCheck {
 
     async fn look_with(&self, admin: &Arc<Admin>) -> Result<TopicsState, BoxError> {
         let mut found = self.find(admin).await?;
-        self.monitor.reached();
+        self.monitor.answered();
         let is_missing =
             |partitions: &Result<usize, Code>| *partitions == Err(Code::UnknownTopicOrPartition);
         let missing: Vec<_> = found

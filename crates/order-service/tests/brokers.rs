@@ -12,7 +12,10 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use order_testkit::OwnBroker;
@@ -21,7 +24,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use serde_json::Value;
 
-use crate::support::{Service, client, eventually, fresh_folder};
+use crate::support::{Service, brokers, client, eventually, free_port, fresh_folder, within};
 
 /// How long the client may take to find a broker that came back, and its topics.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -312,4 +315,57 @@ fn a_setting_without_effect_is_named_once() {
     }
     let health = client().get(service.url("/actuator/health")).send().unwrap();
     assert!(health.status().is_success());
+}
+
+/// Forwards to a broker at an address of its own. In what the broker answers, its port is another one, as where
+/// `advertised.listeners` names an address that is not reached from here.
+fn giving_another_port(broker: &str, given: u16) -> String {
+    let (host, port) = broker.rsplit_once(':').unwrap();
+    let address = |port: u16| {
+        let length = i16::try_from(host.len()).unwrap();
+        [&length.to_be_bytes()[..], host.as_bytes(), &i32::from(port).to_be_bytes()].concat()
+    };
+    let (own, other) = (address(port.parse().unwrap()), address(given));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let broker = broker.to_owned();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&broker).unwrap());
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let (own, other) = (own.clone(), other.clone());
+            thread::spawn(move || {
+                let mut answers = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = server.read(&mut answers) {
+                    let answer = &mut answers[..length];
+                    let found = answer.windows(own.len()).position(|part| part == own);
+                    if let Some(begin) = found {
+                        answer[begin..begin + own.len()].copy_from_slice(&other);
+                    }
+                    if client.write_all(answer).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    at
+}
+
+#[test]
+fn a_broker_that_gives_an_address_that_is_not_reached_is_told_as_such() {
+    let given = free_port();
+    let broker = giving_another_port(&brokers(), given);
+    let service = instance(&[("spring.kafka.bootstrap-servers", &broker)]);
+    let order = place(&service);
+    let advice = format!(
+        "look at advertised.listeners of the brokers: a broker gives this address, \
+        and it is not reached from here: 127.0.0.1:{given}/"
+    );
+    let is_told = |text: &str| text.contains(&advice);
+    assert!(within(PATIENCE, || is_told(&service.log())), "order {order}: {}", service.log());
+    assert!(within(PATIENCE, || is_told(&kafka(&service))), "{}", kafka(&service));
+    let hint = "look at security.protocol";
+    assert!(!service.log().contains(hint) && !kafka(&service).contains(hint));
 }
