@@ -74,12 +74,14 @@ pub enum Measured {
     Counter(f64),
     /// It goes up and down.
     Gauge(f64),
-    /// Samples: how many there were, and what they come to.
+    /// Samples.
     Samples {
         /// How many there were.
         count: f64,
         /// What they come to.
         total: f64,
+        /// The largest one of late.
+        max: f64,
     },
 }
 

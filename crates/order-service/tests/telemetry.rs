@@ -102,6 +102,7 @@ fn every_series_has_the_tags_of_the_settings_and_no_tag_hides_a_label() {
     assert!(own.contains("uri") && own.contains("le"), "{own:?}");
     for label in own {
         let refused = Service::start(&[&format!("--management.metrics.tags.{label}=x")]);
+        assert!(eventually(|| refused.ended().is_some()), "{label} is taken");
         assert_eq!(refused.wait().code(), Some(2), "{label}: {}", refused.log());
     }
 }
@@ -152,6 +153,11 @@ fn transitions_of_orders_and_repeated_requests_are_counted() {
         let request = support::client().post(service.url("/orders")).json(&body);
         assert_eq!(request.header("idempotency-key", "k").send().unwrap().status(), 201);
     }
+    let created = r#"http_server_requests_seconds_max{method="POST",uri="/orders",status="201""#;
+    let scraped = service.get("/actuator/prometheus").text().unwrap();
+    let longest = scraped.lines().find(|line| line.starts_with(created)).unwrap();
+    assert!(longest.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() > 0.0, "{longest}");
+    assert!(service.metric(r#"logback_events_total{level="info"}"#) > Some(3.0));
     let order = service.placed(42);
     for status in ["CONFIRMED", "CONFIRMED", "CANCELLED"] {
         service.move_to(&order, status);

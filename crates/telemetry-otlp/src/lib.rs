@@ -12,7 +12,7 @@ mod metrics;
 mod traces;
 
 pub use ambient::{Ambient, Service};
-pub use logs::{Format, Levels, Log, LogError, LogSettings, Logger};
+pub use logs::{Format, Levels, Log, LogCounts, LogError, LogSettings, Logger};
 pub use metrics::{Family, Kind, METRICS, Measured, Metric, Metrics, MetricsError, Series};
 pub use traces::{
     ExportError, Exporter, Recorder, SpanContext, SpanCounts, TraceSettings, Unsent, record,

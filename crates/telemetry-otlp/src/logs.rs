@@ -3,6 +3,7 @@
 //! callers do not wait. `logs/lines.rs` gathers what is in a
 //! line, `logs/json.rs` and `logs/pretty.rs` write it, `logs/levels.rs` filters.
 
+mod counts;
 mod fields;
 mod json;
 mod levels;
@@ -18,11 +19,12 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, Registry};
 
+pub use counts::LogCounts;
 use json::Json;
 pub use levels::{Levels, Logger};
 use lines::{Form, Lines};
@@ -66,7 +68,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Log {
     levels: Levels,
-    lost: ErrorCounter,
+    counts: LogCounts,
     _flush: WorkerGuard,
 }
 
@@ -89,7 +91,7 @@ impl Log {
             .buffered_lines_limit(WAITING_LINES)
             .thread_name("log")
             .finish(Sink(BufWriter::new(sink)));
-        let lost = lines.error_counter();
+        let counts = LogCounts::of(Some(lines.error_counter()));
         let levels = Levels::new(settings, quiet, ambient.trace_target);
         let spans = TraceSpans(ambient.trace_target);
         let terminal = io::stdout().is_terminal();
@@ -99,10 +101,10 @@ impl Log {
         } else {
             Form::Json(Json::new(names::Names::of(settings.format), service))
         };
-        let layer = Lines::<NonBlocking>::new(form, ambient, lines);
+        let layer = Lines::<NonBlocking>::new(form, ambient, lines, counts.clone());
         let log = Registry::default().with(layer.with_filter(levels.clone()));
         log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
-        Ok(Self { levels, lost, _flush: flush })
+        Ok(Self { levels, counts, _flush: flush })
     }
 
     /// The levels in force.
@@ -111,10 +113,10 @@ impl Log {
         self.levels.clone()
     }
 
-    /// Counts the lines that were dropped so far, whenever it is called.
-    pub fn lost_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
-        let lost = self.lost.clone();
-        move || lost.dropped_lines().try_into().unwrap_or(u64::MAX)
+    /// How many lines there were so far.
+    #[must_use]
+    pub fn counts(&self) -> LogCounts {
+        self.counts.clone()
     }
 }
 

@@ -2,6 +2,7 @@
 //! collects and renders. Each metric is described by a [`Metric`]: ours here, those of the service
 //! in its own table.
 
+mod maxima;
 mod process;
 mod snapshot;
 
@@ -15,10 +16,18 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 pub use snapshot::{Family, Measured, Series};
 
+use maxima::{Maxima, WithMaxima};
 use process::Process;
+
+use crate::logs::LogCounts;
 
 /// How often samples are folded into their histograms between two scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// After how many times of that the next part of the two minutes of maxima begins.
+const UPKEEPS_OF_A_PART: u32 = 4;
+
+/// What a gauge `NAME_max` says.
+const MAXIMUM: &str = "the largest sample of the last two minutes";
 
 /// A metric: its name, its kind and what it says.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +49,7 @@ use Kind::{Counter, Gauge, Histogram};
 /// The metrics of this crate.
 pub const METRICS: &[Metric] = &[
     Metric("log_lines_lost_total", Counter, "lines of the log that found no room"),
+    Metric("logback_events_total", Counter, "lines of the log by `level`, lost ones included"),
     Metric("trace_spans_sent_total", Counter, "spans accepted; only with a collector"),
     Metric("trace_spans_lost_total", Counter, "spans without room or refused; likewise"),
     Metric("trace_exports_failed_total", Counter, "failed requests to the collector; likewise"),
@@ -61,28 +71,36 @@ pub const METRICS: &[Metric] = &[
 
 /// Why no metrics are collected.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct MetricsError(#[from] BuildError);
+pub enum MetricsError {
+    /// A histogram has no buckets.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Something collects already.
+    #[error("metrics are collected already")]
+    Twice,
+}
 
 /// The metrics of this process.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
-    lost_lines: Arc<dyn Fn() -> u64 + Send + Sync>,
+    maxima: Maxima,
+    log: LogCounts,
     process: Arc<Process>,
     now: fn() -> DateTime<Utc>,
 }
 
 impl Metrics {
     /// Collects from now on what the process measures, and describes the metrics of this crate and of
-    /// `own`. Each series gets the `tags` as labels. The age of the process counts from now.
+    /// `own`. Each series gets the `tags` as labels. The age of the process counts from now. Each histogram `NAME` has
+    /// a gauge `NAME_max` beside it: its largest sample of the last two minutes.
     ///
     /// # Errors
     /// When something collects already, or a histogram has no buckets.
     pub fn install(
         own: &[Metric],
         tags: &BTreeMap<String, String>,
-        lost_lines: impl Fn() -> u64 + Send + Sync + 'static,
+        log: LogCounts,
         now: fn() -> DateTime<Utc>,
     ) -> Result<Self, MetricsError> {
         let mut builder = PrometheusBuilder::new();
@@ -95,22 +113,29 @@ impl Metrics {
         for (name, value) in tags {
             builder = builder.add_global_label(name, value);
         }
-        let handle = builder.install_recorder()?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        let (recorder, maxima) = WithMaxima::new(recorder);
+        metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Twice)?;
         for Metric(name, kind, about) in own.iter().chain(METRICS) {
             match kind {
                 Counter => describe_counter!(*name, *about),
                 Gauge => describe_gauge!(*name, *about),
-                Histogram(_) => describe_histogram!(*name, *about),
+                Histogram(_) => {
+                    describe_histogram!(*name, *about);
+                    describe_gauge!(format!("{name}_max"), MAXIMUM);
+                }
             }
         }
-        let (lost_lines, process) = (Arc::new(lost_lines), Arc::new(Process::new(now())));
-        Ok(Self { handle, lost_lines, process, now })
+        let process = Arc::new(Process::new(now()));
+        Ok(Self { handle, maxima, log, process, now })
     }
 
     /// The text that a scraper reads.
     #[must_use]
     pub fn render(&self) -> String {
-        metrics::counter!("log_lines_lost_total").absolute((self.lost_lines)());
+        self.log.measure();
+        self.maxima.measure();
         self.process.measure((self.now)());
         self.handle.render()
     }
@@ -124,8 +149,11 @@ impl Metrics {
     /// Keeps samples from piling up between scrapes. Runs until it is dropped.
     pub async fn keep_up(self) {
         loop {
-            tokio::time::sleep(UPKEEP).await;
-            self.handle.run_upkeep();
+            for _ in 0..UPKEEPS_OF_A_PART {
+                tokio::time::sleep(UPKEEP).await;
+                self.handle.run_upkeep();
+            }
+            self.maxima.next_part();
         }
     }
 }

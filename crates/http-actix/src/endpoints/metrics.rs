@@ -71,14 +71,15 @@ fn shown(name: &str, meter: &Meter, wanted: &[(String, String)]) -> Value {
         let values = match series.value {
             Measured::Counter(value) => [("COUNT", value)].to_vec(),
             Measured::Gauge(value) => [("VALUE", value)].to_vec(),
-            Measured::Samples { count, total } => {
+            Measured::Samples { count, total, max } => {
                 let total_of =
                     if unit(&meter.name) == Some("seconds") { "TOTAL_TIME" } else { "TOTAL" };
-                [("COUNT", count), (total_of, total)].to_vec()
+                [("COUNT", count), (total_of, total), ("MAX", max)].to_vec()
             }
         };
         for (statistic, value) in values {
-            *measured.entry(statistic).or_default() += value;
+            let measured = measured.entry(statistic).or_default();
+            *measured = if statistic == "MAX" { measured.max(value) } else { *measured + value };
         }
         for (tag, value) in &series.tags {
             tags.entry(tag).or_default().insert(value);

@@ -236,12 +236,13 @@ struct Measurements;
 
 impl Meters for Measurements {
     fn all(&self) -> Vec<Meter> {
-        let series = |uri: &str, status: &str, count, total| Series {
+        let series = |uri: &str, status: &str, count, total, max| Series {
             tags: [("uri".to_owned(), uri.to_owned()), ("status".to_owned(), status.to_owned())]
                 .into(),
-            value: Measured::Samples { count, total },
+            value: Measured::Samples { count, total, max },
         };
-        let requests = vec![series("/a", "200", 2.0, 0.5), series("/b", "404", 1.0, 0.25)];
+        let requests =
+            vec![series("/a", "200", 2.0, 0.5, 0.375), series("/b", "404", 1.0, 0.25, 0.25)];
         let plain = |value| vec![Series { tags: [].into(), value }];
         let meter =
             |name: &str, series| Meter { name: name.to_owned(), about: "says".to_owned(), series };
@@ -267,6 +268,7 @@ async fn metrics_are_read_one_by_one_as_in_spring() {
         "baseUnit": "seconds",
         "measurements": [
             {"statistic": "COUNT", "value": 3.0},
+            {"statistic": "MAX", "value": 0.375},
             {"statistic": "TOTAL_TIME", "value": 0.75},
         ],
         "availableTags": [

@@ -39,8 +39,8 @@ impl<F: Fn() -> Vec<Family> + Send + Sync> http_actix::Meters for Meters<F> {
             value: match series.value {
                 telemetry_otlp::Measured::Counter(value) => Measured::Counter(value),
                 telemetry_otlp::Measured::Gauge(value) => Measured::Gauge(value),
-                telemetry_otlp::Measured::Histogram { count, sum } => {
-                    Measured::Samples { count, total: sum }
+                telemetry_otlp::Measured::Histogram { count, sum, max } => {
+                    Measured::Samples { count, total: sum, max }
                 }
             },
         };

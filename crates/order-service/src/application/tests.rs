@@ -7,7 +7,7 @@ use std::thread;
 use chrono::DateTime;
 
 use order_app::ports::Entropy as _;
-use telemetry_otlp::{Levels, Metrics};
+use telemetry_otlp::{Levels, LogCounts, Metrics};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -33,7 +33,8 @@ fn begun(folder: &std::path::Path, settings: &str) -> Begun {
     let loaded = thread::scope(|scope| scope.spawn(load).join()).unwrap().unwrap();
     let levels = Levels::new(&loaded.settings.logging, &[], "traces");
     let metrics =
-        Metrics::install(METRICS, &BTreeMap::new(), || 0, telemetry::AMBIENT.now).unwrap();
+        Metrics::install(METRICS, &BTreeMap::new(), LogCounts::default(), telemetry::AMBIENT.now)
+            .unwrap();
     let telemetry = Telemetry { levels, metrics, unsent: None };
     Begun { inputs, loaded, telemetry, started: Instant::now() }
 }

@@ -21,7 +21,7 @@ pub(super) fn run(
 ) -> anyhow::Result<u8> {
     panic::set_hook(Box::new(report_panic));
     let collected =
-        Metrics::install(METRICS, &loaded.settings.metric_tags, log.lost_lines(), AMBIENT.now)
+        Metrics::install(METRICS, &loaded.settings.metric_tags, log.counts(), AMBIENT.now)
             .context("the metrics cannot be collected")?;
     let instance = instance(&loaded.settings);
     metrics::gauge!("order_instance_info", "instance_id" => instance).set(1.0);

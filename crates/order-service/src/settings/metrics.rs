@@ -19,6 +19,7 @@ const LABELS: &[&str] = &[
     "from",
     "instance_id",
     "le",
+    "level",
     "method",
     "outcome",
     "pool",

@@ -86,6 +86,7 @@ mod tests {
     use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::counts::LogCounts;
     use super::super::lines::{Form, Lines};
     use super::super::names;
     use super::*;
@@ -118,7 +119,7 @@ mod tests {
             instance: "i".to_owned(),
         };
         let form = Form::Json(Json::new(names, &service));
-        let layer = Lines::new(form, FOR_TESTS, move || into.clone());
+        let layer = Lines::new(form, FOR_TESTS, move || into.clone(), LogCounts::default());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }

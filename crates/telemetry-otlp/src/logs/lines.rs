@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::counts::LogCounts;
 use super::fields::Fields;
 use super::json::Json;
 use super::pretty::Pretty;
@@ -21,6 +22,7 @@ pub(super) struct Lines<W> {
     form: Form,
     ambient: Ambient,
     out: W,
+    counts: LogCounts,
 }
 
 /// What a line looks like.
@@ -32,8 +34,8 @@ pub(super) enum Form {
 }
 
 impl<W> Lines<W> {
-    pub(super) fn new(form: Form, ambient: Ambient, out: W) -> Self {
-        Self { form, ambient, out }
+    pub(super) fn new(form: Form, ambient: Ambient, out: W, counts: LogCounts) -> Self {
+        Self { form, ambient, out, counts }
     }
 
     fn line(&self, metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {
@@ -67,6 +69,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        self.counts.count(*event.metadata().level());
         let mut fields = Fields::new(self.ambient);
         event.record(&mut fields);
         for span in context.event_scope(event).into_iter().flatten() {

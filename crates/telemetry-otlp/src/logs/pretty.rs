@@ -116,6 +116,7 @@ mod tests {
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::counts::LogCounts;
     use super::super::lines::{Form, Lines};
     use super::*;
     use crate::ambient::FOR_TESTS;
@@ -136,7 +137,12 @@ mod tests {
     fn logged(colours: bool, say: impl FnOnce()) -> String {
         let sink = Sink::default();
         let into = sink.clone();
-        let layer = Lines::new(Form::Pretty(Pretty { colours }), FOR_TESTS, move || into.clone());
+        let layer = Lines::new(
+            Form::Pretty(Pretty { colours }),
+            FOR_TESTS,
+            move || into.clone(),
+            LogCounts::default(),
+        );
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }

@@ -14,6 +14,12 @@ pub struct Family {
     pub series: Vec<Series>,
 }
 
+impl Family {
+    fn is_histogram(&self) -> bool {
+        self.series.iter().any(|series| matches!(series.value, Measured::Histogram { .. }))
+    }
+}
+
 /// The value of a metric for one set of labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -36,6 +42,8 @@ pub enum Measured {
         count: f64,
         /// What they come to.
         sum: f64,
+        /// The largest one of the last two minutes.
+        max: f64,
     },
 }
 
@@ -61,8 +69,32 @@ pub(super) fn families(text: &str) -> Vec<Family> {
         }
     }
     let mut found: Vec<Family> = found.into_iter().map(|(family, _)| family).collect();
+    take_maxima(&mut found);
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// Moves the values of each gauge `NAME_max` into the histogram `NAME`.
+fn take_maxima(found: &mut Vec<Family>) {
+    let is_maximum = |family: &mut Family| family.name.ends_with("_max");
+    for of_maxima in found.extract_if(.., is_maximum).collect::<Vec<_>>() {
+        let name = of_maxima.name.strip_suffix("_max").unwrap_or_default();
+        let histogram = found.iter_mut().find(|family| family.name == name);
+        let Some(histogram) = histogram.filter(|family| family.is_histogram()) else {
+            found.push(of_maxima);
+            continue;
+        };
+        for series in &mut histogram.series {
+            let maximum = of_maxima.series.iter().find(|one| one.labels == series.labels);
+            if let (
+                Measured::Histogram { max, .. },
+                Some(Series { value: Measured::Gauge(value), .. }),
+            ) = (&mut series.value, maximum)
+            {
+                *max = *value;
+            }
+        }
+    }
 }
 
 fn add(family: &mut Family, kind: &str, line: &str) -> Option<()> {
@@ -77,7 +109,7 @@ fn add(family: &mut Family, kind: &str, line: &str) -> Option<()> {
         ("gauge", "") => family.series.push(Series { labels, value: Measured::Gauge(value) }),
         // The exporter writes the sum of a series before its count.
         ("histogram", "_sum") => {
-            let value = Measured::Histogram { count: 0.0, sum: value };
+            let value = Measured::Histogram { count: 0.0, sum: value, max: 0.0 };
             family.series.push(Series { labels, value });
         }
         ("histogram", "_count") => {
@@ -129,7 +161,9 @@ mod tests {
             # TYPE g gauge\ng 0.25\n\n\
             # HELP a_seconds how long\n# TYPE a_seconds histogram\n\
             a_seconds_bucket{uri=\"x\",le=\"+Inf\"} 2\n\
-            a_seconds_sum{uri=\"x\"} 0.5\na_seconds_count{uri=\"x\"} 2\n";
+            a_seconds_sum{uri=\"x\"} 0.5\na_seconds_count{uri=\"x\"} 2\n\n\
+            # TYPE a_seconds_max gauge\na_seconds_max{uri=\"x\"} 0.375\n\
+            # TYPE pool_max gauge\npool_max 10\n";
         let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
@@ -139,11 +173,12 @@ mod tests {
             series: vec![Series { labels, value }],
         };
         let of_b = labels(&[("tag", "a \"b\", c=\\d\ne}"), ("uri", "/orders/{id}")]);
-        let of_a = Measured::Histogram { count: 2.0, sum: 0.5 };
+        let of_a = Measured::Histogram { count: 2.0, sum: 0.5, max: 0.375 };
         let expected = [
             family("a_seconds", "how long", labels(&[("uri", "x")]), of_a),
             family("b_total", "what \\ it says", of_b, Measured::Counter(7.0)),
             family("g", "", labels(&[]), Measured::Gauge(0.25)),
+            family("pool_max", "", labels(&[]), Measured::Gauge(10.0)),
         ];
         assert_eq!(families(text), expected);
     }
