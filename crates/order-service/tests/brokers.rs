@@ -131,7 +131,7 @@ fn topics_are_created_when_the_broker_comes(broker: &OwnBroker) {
         let start = Instant::now();
         while !present() {
             assert!(start.elapsed() < PATIENCE, "{}", kafka(service));
-            std::thread::park_timeout(Duration::from_millis(20));
+            thread::park_timeout(Duration::from_millis(20));
         }
         let another = service.placed(42);
         assert_published(&plain, "shop.order.created", &[order, another]);
@@ -321,10 +321,7 @@ fn a_setting_without_effect_is_named_once() {
 /// `advertised.listeners` names an address that is not reached from here.
 fn giving_another_port(broker: &str, given: u16) -> String {
     let (host, port) = broker.rsplit_once(':').unwrap();
-    let address = |port: u16| {
-        let length = i16::try_from(host.len()).unwrap();
-        [&length.to_be_bytes()[..], host.as_bytes(), &i32::from(port).to_be_bytes()].concat()
-    };
+    let address = |port: u16| [host.as_bytes(), &i32::from(port).to_be_bytes()].concat();
     let (own, other) = (address(port.parse().unwrap()), address(given));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap().to_string();
