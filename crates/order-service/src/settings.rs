@@ -110,6 +110,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         stop::PHASE,
         storage::DATASOURCE,
         storage::POOL,
+        storage::ACCESS,
         events::ROWS,
         storage::KEPT,
         server::STREAMS,

@@ -29,6 +29,30 @@ pub(crate) type Query<B, A, T> =
 /// Reads the newest orders of several customers by one statement, in the order of the questions.
 pub(crate) type ListsQuery<B> = Query<B, [CustomerOrders], Vec<Vec<OrderRow>>>;
 
+/// How a server is used, beside what its URL says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Access<'a> {
+    /// The schema that holds the tables, where databases have them; `None` is the server's choice.
+    pub(crate) schema: Option<&'a str>,
+    /// Whether the password may be sent unencrypted to a server that asks for it.
+    pub(crate) clear_text_password: bool,
+}
+
+/// The server asks for what it may not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the server asks for the password in clear text, and the connection is not encrypted: let its user log in by a method that \
+     proves the password (scram-sha-256 on PostgreSQL, caching_sha2_password on MySQL, ed25519 on MariaDB), or allow it by \
+     order.database.allow-cleartext-password=true"
+)]
+struct ClearTextPassword;
+
+/// A URL with one parameter more.
+fn with_parameter(url: &str, parameter: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameter}")
+}
+
 /// One kind of database.
 pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     /// The connections of a pool that is for writing alone; `None` where writers and readers share one.
@@ -49,8 +73,8 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     /// Finds out why a change was not written. Outside a transaction.
     const OBSTACLE: Query<Self, ChangeRows, Obstacle>;
 
-    /// The database at a URL, and in a schema, where databases have them.
-    fn at(url: &str, schema: Option<&str>) -> Self;
+    /// The database at a URL.
+    fn at(url: &str, access: Access<'_>) -> Self;
 
     /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is set: it
     /// stays set while the outcome of a COMMIT is unknown.

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::adopt::{Facts, Needs};
-use crate::backend::{Backend, Ports, mysql, postgres, sqlite};
+use crate::backend::{Access, Backend, Ports, mysql, postgres, sqlite};
 use crate::commit::limits::BatchLimits;
 use crate::commit::queue::CommitQueue;
 use crate::commit::writer::Writer;
@@ -45,11 +45,19 @@ pub struct StoreSettings {
     pub decimals: u32,
     /// The schema of PostgreSQL that holds the tables; `None`: the first of the server's search path. It must be there.
     pub schema: Option<String>,
+    /// Whether the password may be sent unencrypted to a server that asks for it.
+    pub clear_text_password: bool,
     /// The time zone in which another service stores times without zone; `None`: UTC.
     pub time_zone: Option<String>,
 }
 
 impl StoreSettings {
+    /// How the server is used, beside what the URL says.
+    fn access(&self) -> Access<'_> {
+        let schema = self.schema.as_deref();
+        Access { schema, clear_text_password: self.clear_text_password }
+    }
+
     /// What an existing table of orders must meet.
     fn needs(&self) -> Needs {
         Needs::new(self.decimals, self.time_zone.as_deref())
@@ -106,18 +114,20 @@ macro_rules! on_connection {
         match Location::of(&$settings.url)? {
             Location::Sqlite(path) => {
                 use sqlite::adoption as $adoption;
-                let mut $connection = sqlite::Database::at(path, None).connect().await?;
+                let mut $connection =
+                    sqlite::Database::at(path, Access::default()).connect().await?;
                 $work
             }
             Location::Postgres(url) => {
                 use postgres::adoption as $adoption;
                 let mut $connection =
-                    postgres::Database::at(url, $settings.schema.as_deref()).connect().await?;
+                    postgres::Database::at(url, $settings.access()).connect().await?;
                 $work
             }
             Location::MySql(url) => {
                 use mysql::adoption as $adoption;
-                let mut $connection = mysql::Database::at(url, None).connect().await?;
+                let mut $connection =
+                    mysql::Database::at(url, $settings.access()).connect().await?;
                 $work
             }
         }
@@ -236,10 +246,13 @@ pub async fn migrate(
     let done = match Location::of(&settings.url)? {
         Location::Sqlite(path) => sqlite::migrate(path, &needs, extent).await,
         Location::Postgres(url) => {
-            let database = postgres::Database::at(url, settings.schema.as_deref());
+            let database = postgres::Database::at(url, settings.access());
             postgres::migrate(&database, &needs, extent).await
         }
-        Location::MySql(url) => mysql::migrate(url, &needs, extent).await,
+        Location::MySql(url) => {
+            let database = mysql::Database::at(url, settings.access());
+            mysql::migrate(&database, &needs, extent).await
+        }
     };
     done.map_err(MigrateError::Failed)
 }
@@ -256,7 +269,7 @@ fn assemble<B: Backend>(
 ) -> Stores {
     let size = settings.pool_size.max(1);
     let pool = |size| {
-        let database = B::at(url, settings.schema.as_deref());
+        let database = B::at(url, settings.access());
         pool(database, size, settings.connection_timeout)
     };
     let readers = pool(size);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection, RunError};
+use order_app::errors::chain;
 use order_app::ports::{BoxError, PoolReport};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -30,6 +31,12 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// Opens a connection and sets it up: isolation level, time-outs, time zone.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
 
+    /// How often it came into doubt whether the connections are as they seemed. Those from before the last doubt are not
+    /// used again.
+    fn doubts(&self) -> u32 {
+        0
+    }
+
     /// Whether the server is known to have closed it. Cheap: it sends nothing.
     fn is_closed(connection: &mut Self::Connection) -> bool;
 }
@@ -39,13 +46,15 @@ pub(crate) struct Guarded<C> {
     /// The connection itself.
     pub(crate) connection: C,
     busy: bool,
+    /// The count of doubts when it was opened.
+    doubts: u32,
     /// When the last piece of work ended.
     idle_since: Instant,
 }
 
 impl<C> Guarded<C> {
-    fn new(connection: C) -> Self {
-        Self { connection, busy: false, idle_since: Instant::now() }
+    fn new(connection: C, doubts: u32) -> Self {
+        Self { connection, busy: false, doubts, idle_since: Instant::now() }
     }
 
     /// Begins a piece of work. Until [`Guarded::finish`] the connection is in an unknown state: dropping
@@ -87,12 +96,13 @@ impl<B: Connect> ManageConnection for Manager<B> {
 
     async fn connect(&self) -> Result<Self::Connection, BoxError> {
         let backend = Arc::clone(&self.backend);
+        let doubts = backend.doubts();
         let patience = CONNECT_TIMEOUT.saturating_mul(backend.hosts());
         let opening = self
             .runtime
             .spawn(async move { tokio::time::timeout(patience, backend.connect()).await });
         let connection = opening.await???;
-        Ok(Guarded::new(connection))
+        Ok(Guarded::new(connection, doubts))
     }
 
     async fn is_valid(&self, guarded: &mut Self::Connection) -> Result<(), BoxError> {
@@ -105,7 +115,9 @@ impl<B: Connect> ManageConnection for Manager<B> {
     }
 
     fn has_broken(&self, guarded: &mut Self::Connection) -> bool {
-        guarded.busy || B::is_closed(&mut guarded.connection)
+        guarded.busy
+            || guarded.doubts != self.backend.doubts()
+            || B::is_closed(&mut guarded.connection)
     }
 }
 
@@ -127,7 +139,7 @@ impl ErrorSink<BoxError> for Reporter {
         if error.is::<Stale>() {
             return;
         }
-        let cause = format!("{error:?}");
+        let cause = chain(&*error);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |(said, at): &(String, Instant)| *said == cause && at.elapsed() < REPORTED_FOR;
         if !last.as_ref().is_some_and(known) {
@@ -173,7 +185,10 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Numbering(AtomicU32);
+    struct Numbering {
+        opened: AtomicU32,
+        doubts: Arc<AtomicU32>,
+    }
 
     impl Connect for Numbering {
         type Connection = u32;
@@ -181,7 +196,11 @@ mod tests {
         const IDLE: Duration = Duration::from_secs(3);
 
         async fn connect(&self) -> Result<u32, BoxError> {
-            Ok(self.0.fetch_add(1, Ordering::Relaxed))
+            Ok(self.opened.fetch_add(1, Ordering::Relaxed))
+        }
+
+        fn doubts(&self) -> u32 {
+            self.doubts.load(Ordering::Relaxed)
         }
 
         fn is_closed(_: &mut u32) -> bool {
@@ -194,6 +213,17 @@ mod tests {
         let number = *guarded.begin();
         guarded.finish();
         number
+    }
+
+    #[tokio::test]
+    async fn connections_from_before_a_doubt_are_not_used_again() {
+        let backend = Numbering::default();
+        let doubts = Arc::clone(&backend.doubts);
+        let pool = Pool::builder().build_unchecked(Manager::new(backend));
+        assert_eq!(use_one(&pool).await, 0);
+        doubts.store(1, Ordering::Relaxed);
+        assert_eq!(use_one(&pool).await, 1);
+        assert_eq!(use_one(&pool).await, 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, UNTIMED, WRITERS};
 use super::{Connection, Database, Dialect, MIGRATIONS, batch, incoming};
 use super::{catalogue, counters, errors};
 use super::{list_key, listed_by};
-use crate::backend::{Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
+use crate::backend::{Access, Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
@@ -36,8 +36,8 @@ impl Backend for Database {
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
 
-    fn at(url: &str, schema: Option<&str>) -> Self {
-        Self::new(url, schema)
+    fn at(url: &str, access: Access<'_>) -> Self {
+        Self::new(url, access)
     }
 
     async fn write_batch(

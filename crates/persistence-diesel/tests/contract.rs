@@ -89,6 +89,7 @@ fn settings(scratch: &Scratch) -> StoreSettings {
         group_commit: true,
         decimals: 2,
         schema: None,
+        clear_text_password: false,
         time_zone: None,
     }
 }

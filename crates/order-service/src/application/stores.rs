@@ -22,6 +22,7 @@ fn store_settings(settings: &Settings) -> StoreSettings {
         group_commit: storage.group_commit,
         decimals: currencies.decimals(),
         schema: storage.schema.clone(),
+        clear_text_password: storage.clear_text_password,
         time_zone: storage.time_zone.clone(),
     }
 }

@@ -29,6 +29,16 @@ keys! {
 }
 
 keys! {
+    pub(super) ACCESS;
+    // Hidden as all names with `password` in them are.
+    CLEAR_TEXT_PASSWORD: bool = "order.database.allow-cleartext-password", "false", Secret,
+        "true or false",
+        "Whether a database server that asks for the password in clear text gets it. No connection to a \
+         database is encrypted, so whoever is on the way can read it, or ask for it in the server's name.",
+        values::flag;
+}
+
+keys! {
     pub(super) KEPT;
     RETENTION: Option<Duration> = "order.events.retention", "30d", Plain,
         "a duration from 1s to 36500d, or forever",
@@ -59,6 +69,8 @@ pub struct Storage {
     pub schema: Option<String>,
     /// The time zone in which another service stores times without zone; `None` is UTC.
     pub time_zone: Option<String>,
+    /// Whether a server that asks for the password in clear text gets it.
+    pub clear_text_password: bool,
     /// How many connections are open at most.
     pub pool_size: u32,
     /// How long to wait for a connection; never longer than a request may take.
@@ -177,6 +189,7 @@ pub(super) fn read(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<
         database: place.as_ref().map(|place| place.database.clone()),
         schema: place.as_ref().map(|place| place.schema.clone()),
         time_zone: place.as_ref().map(|place| place.time_zone.clone()),
+        clear_text_password: from.read(&CLEAR_TEXT_PASSWORD),
         pool_size: from.read(&POOL_SIZE),
         connection_timeout: from.read(&CONNECTION_TIMEOUT),
         migrate_at_start: from.read(&MIGRATE_AT_START),

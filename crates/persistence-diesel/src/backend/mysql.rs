@@ -12,7 +12,7 @@ use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
 use crate::adopt::Needs;
-use crate::backend::ListsQuery;
+use crate::backend::{Access, ClearTextPassword, ListsQuery, with_parameter};
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 // What lists are sorted by.
@@ -99,8 +99,22 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    fn new(url: &str, _: Option<&str>) -> Self {
-        Self { url: url.to_owned() }
+    fn new(url: &str, access: Access<'_>) -> Self {
+        // Off by default in the client.
+        let clear = "enable_cleartext_plugin=true";
+        let url = if access.clear_text_password { with_parameter(url, clear) } else { url.into() };
+        Self { url }
+    }
+
+    /// Opens a connection as the server sets it up.
+    async fn open(&self) -> Result<Connection, BoxError> {
+        AsyncMysqlConnection::establish(&self.url).await.map_err(|error| {
+            // The client keeps the text alone of its own errors.
+            if error.to_string().contains("mysql_clear_password") {
+                return ClearTextPassword.into();
+            }
+            error.into()
+        })
     }
 }
 
@@ -110,7 +124,7 @@ impl Connect for Database {
     const IDLE: Duration = Duration::from_secs(3);
 
     async fn connect(&self) -> Result<Connection, BoxError> {
-        let mut connection = AsyncMysqlConnection::establish(&self.url).await?;
+        let mut connection = self.open().await?;
         connection.batch_execute(SETUP).await?;
         Ok(connection)
     }
@@ -122,12 +136,12 @@ impl Connect for Database {
 
 /// Adapts and migrates; several processes at once take turns.
 pub(crate) async fn migrate(
-    url: &str,
+    database: &Database,
     needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
-        let mut connection = AsyncMysqlConnection::establish(url).await?;
+        let mut connection = database.open().await?;
         // Held by the session, so it ends with the connection, whatever happens.
         let lock = "SELECT GET_LOCK(CONCAT('order-', SHA2(DATABASE(), 224)), 3600) AS locked";
         let lock: Lock = diesel::sql_query(lock).get_result(&mut connection).await?;

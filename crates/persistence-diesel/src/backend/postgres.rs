@@ -1,8 +1,10 @@
 //! PostgreSQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::ConnectionError;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -10,7 +12,7 @@ use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
 use crate::adopt::Needs;
-use crate::backend::ListsQuery;
+use crate::backend::{Access, ListsQuery, with_parameter};
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 // What lists are sorted by.
@@ -18,13 +20,18 @@ use crate::schema::orders::created_at as listed_by;
 
 mod batch;
 mod catalogue;
+mod clear_text;
 mod counters;
 mod errors;
 mod incoming;
 mod lists;
+mod pooler;
+mod session;
 #[path = "../sql.rs"]
 mod sql;
 
+use pooler::{Doubting, Doubts};
+use session::Session;
 pub(crate) use sql::{adoption, ports};
 
 pub(crate) type Connection = AsyncPgConnection;
@@ -91,22 +98,37 @@ pub(crate) struct Database {
     hosts: u32,
     /// Makes a session work in the schema; empty when that is the server's matter.
     place: String,
+    clear_text_password: bool,
+    doubts: Arc<Doubts>,
 }
 
 impl Database {
-    fn new(url: &str, schema: Option<&str>) -> Self {
+    fn new(url: &str, access: Access<'_>) -> Self {
         let place = |schema: &str| format!("SET search_path = {};", quoted(schema));
         let mut url = url.to_owned();
         let hosts = hosts(&url);
         if hosts > 1 && !url.contains("connect_timeout=") {
             // A host that is gone, and answers nothing, must leave time for the next one.
-            url.push_str(if url.contains('?') {
-                "&connect_timeout=1"
-            } else {
-                "?connect_timeout=1"
-            });
+            url = with_parameter(&url, "connect_timeout=1");
         }
-        Self { url, hosts, place: schema.map(place).unwrap_or_default() }
+        let place = access.schema.map(place).unwrap_or_default();
+        let clear_text_password = access.clear_text_password;
+        Self { url, hosts, place, clear_text_password, doubts: Arc::default() }
+    }
+
+    /// Opens a connection with a session of its own, as the server sets it up. Before that is known, nothing is sent that
+    /// would outlive a transaction: it would reach other users of a pooler.
+    async fn open(&self) -> Result<Connection, BoxError> {
+        let open = || Session::open(&self.url, self.clear_text_password);
+        let mut session = open().await?;
+        self.doubts.settle(&mut session, open).await?;
+        let connection = session.into_connection().await;
+        if let Err(ConnectionError::CouldntSetupConfiguration(error)) = &connection {
+            self.doubts.weigh(error);
+        }
+        let mut connection = connection?;
+        connection.set_instrumentation(Doubting(Arc::clone(&self.doubts)));
+        Ok(connection)
     }
 }
 
@@ -133,9 +155,13 @@ impl Connect for Database {
     }
 
     async fn connect(&self) -> Result<Connection, BoxError> {
-        let mut connection = AsyncPgConnection::establish(&self.url).await?;
+        let mut connection = self.open().await?;
         connection.batch_execute(&format!("{}{SETUP}", self.place)).await?;
         Ok(connection)
+    }
+
+    fn doubts(&self) -> u32 {
+        self.doubts.count()
     }
 
     fn is_closed(connection: &mut Connection) -> bool {
@@ -150,7 +176,7 @@ pub(crate) async fn migrate(
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
     let connection = timeout(LOCK_TIMEOUT, async {
-        let mut connection = AsyncPgConnection::establish(&database.url).await?;
+        let mut connection = database.open().await?;
         // Held by the session, so it ends with the connection, whatever happens.
         let lock = "SELECT pg_advisory_lock(8082, 1)";
         connection.batch_execute(&format!("{}{lock}", database.place)).await?;

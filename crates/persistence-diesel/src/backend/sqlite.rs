@@ -13,7 +13,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrati
 use order_app::ports::{BoxError, Extent};
 
 use crate::adopt::Needs;
-use crate::backend::ListsQuery;
+use crate::backend::{Access, ListsQuery};
 use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 // What lists are sorted by: texts of other programs do not sort as times.
@@ -86,7 +86,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    fn new(url: &str, _: Option<&str>) -> Self {
+    fn new(url: &str, _: Access<'_>) -> Self {
         Self { url: url.to_owned() }
     }
 }

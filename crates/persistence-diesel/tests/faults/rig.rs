@@ -31,6 +31,7 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         group_commit: true,
         decimals: 2,
         schema: None,
+        clear_text_password: false,
         time_zone: None,
     }
 }
