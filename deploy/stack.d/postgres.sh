@@ -8,7 +8,11 @@ postgres_stop_signal=INT # roll back what is open and end; TERM would wait for e
 
 postgres_bin() { dirname "$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)"; }
 
-postgres_packages() { [ -x "$(postgres_bin)/postgres" ] || echo postgresql; }
+# pgbouncer is for tests, which put it before the server.
+postgres_packages() {
+  [ -x "$(postgres_bin)/postgres" ] || echo postgresql
+  command -v pgbouncer >/dev/null || echo pgbouncer
+}
 
 postgres_prepare() { :; }
 
