@@ -10,6 +10,15 @@ use order_app::ports::BoxError;
 /// server.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A newer release has run these migrations, and they say that older ones may not serve.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a newer release has changed the tables, and older ones may not serve beside that: {}; start \
+     the newer release, or restore the backup from before it",
+    .0.join(", ")
+)]
+pub(crate) struct TooOld(pub(crate) Vec<String>);
+
 /// Runs the pending migrations and names them. The caller holds the lock.
 pub(crate) fn run<C>(connection: C, migrations: EmbeddedMigrations) -> Result<Vec<String>, BoxError>
 where

@@ -110,22 +110,22 @@ impl<'a> Location<'a> {
 
 /// Opens one connection, and does the same on each kind of database with its own statements.
 macro_rules! on_connection {
-    ($settings:expr, $connection:ident, $adoption:ident => $work:expr) => {
+    ($settings:expr, $connection:ident, $backend:ident => $work:expr) => {
         match Location::of(&$settings.url)? {
             Location::Sqlite(path) => {
-                use sqlite::adoption as $adoption;
+                use sqlite as $backend;
                 let mut $connection =
                     sqlite::Database::at(path, Access::default()).connect().await?;
                 $work
             }
             Location::Postgres(url) => {
-                use postgres::adoption as $adoption;
+                use postgres as $backend;
                 let mut $connection =
                     postgres::Database::at(url, $settings.access()).connect().await?;
                 $work
             }
             Location::MySql(url) => {
-                use mysql::adoption as $adoption;
+                use mysql as $backend;
                 let mut $connection =
                     mysql::Database::at(url, $settings.access()).connect().await?;
                 $work
@@ -154,8 +154,8 @@ impl Database for Opened {
         if self.is_missing_file()? {
             return Ok(None);
         }
-        let found: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
-            adoption::look(&mut connection, &self.settings.needs()).await
+        let found: QueryResult<_> = on_connection!(self.settings, connection, backend => {
+            backend::adoption::look(&mut connection, &self.settings.needs()).await
         });
         let found = found?;
         if found.as_ref().is_some_and(Vec::is_empty) {
@@ -167,11 +167,20 @@ impl Database for Opened {
 
     async fn pending(&self) -> Result<Vec<String>, BoxError> {
         if self.is_missing_file()? {
-            let all = sqlite::adoption::migrations()?;
+            let all = sqlite::migrations::all()?;
             return Ok(all.into_iter().map(|(_, name)| name).collect());
         }
-        on_connection!(self.settings, connection, adoption => {
-            adoption::pending(&mut connection).await
+        on_connection!(self.settings, connection, backend => {
+            backend::migrations::pending(&mut connection).await
+        })
+    }
+
+    async fn cautions(&self) -> Result<Vec<String>, BoxError> {
+        if self.is_missing_file()? {
+            return Ok(vec![]);
+        }
+        on_connection!(self.settings, connection, backend => {
+            backend::adoption::cautions(&mut connection).await
         })
     }
 
@@ -180,8 +189,8 @@ impl Database for Opened {
         at_a_time: u32,
         tell: &mut (dyn FnMut(CheckedOrders) + Send),
     ) -> Result<(), BoxError> {
-        let checked: QueryResult<()> = on_connection!(self.settings, connection, adoption => {
-            adoption::check_orders(&mut connection, at_a_time, tell).await
+        let checked: QueryResult<()> = on_connection!(self.settings, connection, backend => {
+            backend::adoption::check_orders(&mut connection, at_a_time, tell).await
         });
         Ok(checked?)
     }
@@ -205,8 +214,8 @@ impl Opened {
     /// Learns about the table, once.
     async fn learn(&self) -> Result<(), BoxError> {
         let learn = async || {
-            let facts: QueryResult<_> = on_connection!(self.settings, connection, adoption => {
-                adoption::facts(&mut connection, &()).await
+            let facts: QueryResult<_> = on_connection!(self.settings, connection, backend => {
+                backend::adoption::facts(&mut connection, &()).await
             });
             Ok::<_, BoxError>(facts?)
         };

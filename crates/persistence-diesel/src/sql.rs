@@ -23,6 +23,8 @@ use crate::types::Guid;
 pub(crate) mod adoption;
 #[path = "sql/journal.rs"]
 mod journal;
+#[path = "sql/migrations.rs"]
+pub(crate) mod migrations;
 #[path = "sql/statements.rs"]
 pub(super) mod statements;
 #[path = "sql/store.rs"]

@@ -34,8 +34,13 @@ pub trait Database: Send + Sync {
     async fn inspect(&self) -> Result<Option<Vec<Finding>>, BoxError>;
 
     /// The migrations that have not run yet, by name. Law: it changes nothing. A user who may not read which have run gets
-    /// none of a database on which the first ones have.
+    /// none of a database on which the first ones have. A migration of a newer release that older ones may not serve beside
+    /// is an error, here and in [`Database::migrate`].
     async fn pending(&self) -> Result<Vec<String>, BoxError>;
+
+    /// What an operator should know, a sentence each: migrations of a newer release beside which this one may serve, and
+    /// settings of the server that weaken what the service promises. Law: it changes nothing.
+    async fn cautions(&self) -> Result<Vec<String>, BoxError>;
 
     /// Reads all stored orders, in the order of their ids, and tells of each `at_a_time` of them what it found. Law: it
     /// changes nothing, works before the migration, too, and keeps no more of them in memory.

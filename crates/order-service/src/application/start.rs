@@ -49,34 +49,47 @@ impl Starting {
     }
 
     async fn prepare(&self) {
-        let storage = &self.settings.storage;
-        if storage.migrate_at_start {
-            let migrated = until_done("the migration of the database", || async {
-                let migrating = self.stores.database.migrate(Extent::Quick);
-                migrating.await.map_err(|error| chain(&*error))
-            });
-            let migrations = migrated.await;
+        let cautions = if self.settings.storage.migrate_at_start {
+            let (migrations, cautions) =
+                until_done("the migration of the database", || self.migrate()).await;
             if !migrations.is_empty() {
                 tracing::info!(migrations = migrations.join(", "), "the database was migrated");
             }
+            cautions
         } else {
-            let reached = until_done("reaching the database", || async {
-                let database = &self.stores.database;
-                let found = database.inspect().await.map_err(|error| chain(&*error))?;
-                let wrong = found.unwrap_or_default();
-                if !wrong.is_empty() {
-                    return Err(Unsuitable(wrong).to_string());
-                }
-                match &*database.pending().await.map_err(|error| chain(&*error))? {
-                    [] => self.orders.ping().await.map_err(|error| chain(&error)),
-                    pending => Err(format!(
-                        "migrations have not run, and order.migrate-at-start is false; \
-                         `order-service migrate` runs them: {}",
-                        pending.join(", ")
-                    )),
-                }
-            });
-            reached.await;
+            until_done("reaching the database", || self.reach()).await
+        };
+        for caution in cautions {
+            tracing::warn!("{caution}");
         }
+    }
+
+    /// Names the migrations that it ran, and what an operator should know.
+    async fn migrate(&self) -> Result<(Vec<String>, Vec<String>), String> {
+        let database = &self.stores.database;
+        let done = database.migrate(Extent::Quick).await.map_err(|error| chain(&*error))?;
+        let cautions = database.cautions().await.map_err(|error| chain(&*error))?;
+        Ok((done, cautions))
+    }
+
+    /// Changes nothing, and answers with what an operator should know.
+    async fn reach(&self) -> Result<Vec<String>, String> {
+        let database = &self.stores.database;
+        // First of all: a newer release may have changed what the next step looks at.
+        let pending = database.pending().await.map_err(|error| chain(&*error))?;
+        let found = database.inspect().await.map_err(|error| chain(&*error))?;
+        let wrong = found.unwrap_or_default();
+        if !wrong.is_empty() {
+            return Err(Unsuitable(wrong).to_string());
+        }
+        if !pending.is_empty() {
+            return Err(format!(
+                "migrations have not run, and order.migrate-at-start is false; \
+                 `order-service migrate` runs them: {}",
+                pending.join(", ")
+            ));
+        }
+        self.orders.ping().await.map_err(|error| chain(&error))?;
+        database.cautions().await.map_err(|error| chain(&*error))
     }
 }

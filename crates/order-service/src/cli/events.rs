@@ -8,10 +8,13 @@ mod show;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use http_actix::operations::{EventsOverview, ParkedOrderDetails, ParkedOrders, SkippedEvents};
 use order_app::operations::{Operations, RedriveError, SkipError};
 use order_domain::OrderId;
+use tokio::time::timeout;
 use tracing::Level;
 
 use crate::application::{stores, use_cases};
@@ -34,6 +37,9 @@ Exit codes:
 
 /// The exit code when the state of the order or of another replay forbids it.
 const REFUSED: u8 = 3;
+
+/// How long the database may take to say which migrations have run.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does what was asked; answers with the exit code.
 ///
@@ -62,6 +68,9 @@ pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<E
 
 async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
     let stores = stores::open(settings)?;
+    // An error when a newer release has changed what the operations read and write.
+    let asked_first = timeout(PATIENCE, stores.database.pending()).await;
+    asked_first.context("the database does not answer")?.map_err(anyhow::Error::from_boxed)?;
     let ports = use_cases::operations(settings, &stores);
     match asked {
         EventsCommand::Backlog { json } => {

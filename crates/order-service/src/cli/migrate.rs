@@ -19,7 +19,12 @@ const TOLD_AFTER: u64 = 10_000;
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u8> {
     let migrate = async {
         let stores = stores::open(settings)?;
-        stores.database.migrate(Extent::Whole).await.map_err(anyhow::Error::from_boxed)
+        let done =
+            stores.database.migrate(Extent::Whole).await.map_err(anyhow::Error::from_boxed)?;
+        for caution in stores.database.cautions().await.map_err(anyhow::Error::from_boxed)? {
+            tracing::warn!("{caution}");
+        }
+        Ok::<_, anyhow::Error>(done)
     };
     let done = runtimes::main()?.block_on(migrate)?;
     let database = &settings.storage.database;
@@ -31,6 +36,9 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<u8> {
 pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     let checking = async {
         let stores = stores::open(settings)?;
+        for caution in stores.database.cautions().await.map_err(anyhow::Error::from_boxed)? {
+            print(&format!("{caution}\n"));
+        }
         let found = stores.database.inspect().await.map_err(anyhow::Error::from_boxed)?;
         let Some(findings) = found else {
             print("there is no table orders yet; the migration makes it\n");

@@ -27,7 +27,7 @@ mod incoming;
 #[path = "../sql.rs"]
 mod sql;
 
-pub(crate) use sql::{adoption, ports};
+pub(crate) use sql::{adoption, migrations, ports};
 
 pub(crate) type Connection = AsyncMysqlConnection;
 pub(crate) type Dialect = diesel::mysql::Mysql;

@@ -32,7 +32,7 @@ mod sql;
 
 use pooler::{Doubting, Doubts};
 use session::Session;
-pub(crate) use sql::{adoption, ports};
+pub(crate) use sql::{adoption, migrations, ports};
 
 pub(crate) type Connection = AsyncPgConnection;
 pub(crate) type Dialect = diesel::pg::Pg;

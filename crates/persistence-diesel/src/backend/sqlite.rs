@@ -28,7 +28,7 @@ mod incoming;
 #[path = "../sql.rs"]
 mod sql;
 
-pub(crate) use sql::{adoption, ports};
+pub(crate) use sql::{adoption, migrations, ports};
 
 pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Dialect = diesel::sqlite::Sqlite;

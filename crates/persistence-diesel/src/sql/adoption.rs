@@ -1,19 +1,17 @@
 //! Looks at an existing table of orders, and adapts it. The rules are in `adopt.rs` and in the backend's `catalogue.rs`.
 
-use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel_async::{AsyncConnectionCore, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{BoxError, CheckedOrders, Extent, Finding, Remedy, Unsuitable};
 use order_domain::{OrderStatus, Version};
 
-use super::catalogue::{
-    CHECKS, COLUMNS, ENGINE, KEY, MAKING, MIGRATED, ONE, PLACE, RULES, SESSION,
-};
+use super::catalogue::{CHECKS, COLUMNS, ENGINE, KEY, MAKING, ONE, PLACE, RULES, SESSION};
 use super::errors::named;
-use super::{BEGIN, Connection, MIGRATIONS, counters};
+use super::migrations::{is_migrated, names, newer};
+use super::{BEGIN, Connection, counters};
 use crate::adopt::{
-    Column, Existing, Facts, Misplaced, Name, Needs, foreign_values, in_a_new_table, refused,
+    Column, Existing, Facts, Misplaced, Needs, foreign_values, in_a_new_table, refused,
 };
 use crate::backend::Running;
 use crate::rows::{OrderRow, SevenColumns};
@@ -77,6 +75,11 @@ pub(crate) fn facts<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'
     })
 }
 
+/// What an operator should know: migrations of a newer release.
+pub(crate) async fn cautions(connection: &mut Connection) -> Result<Vec<String>, BoxError> {
+    newer(connection).await
+}
+
 /// Why the tables have no place.
 async fn misplaced(connection: &mut Connection, query: Option<&str>) -> QueryResult<Vec<Finding>> {
     let Some(query) = query else { return Ok(vec![]) };
@@ -108,35 +111,6 @@ async fn foreign(connection: &mut Connection, existing: &Existing) -> QueryResul
         }
     }
     Ok(findings)
-}
-
-async fn names(connection: &mut Connection, query: &str) -> QueryResult<Vec<Name>> {
-    diesel::sql_query(query).load(connection).await
-}
-
-/// Whether the table has the columns that a migration adds. The user may have no right to look into the list of migrations.
-async fn is_migrated(connection: &mut Connection) -> QueryResult<bool> {
-    Ok(!names(connection, MIGRATED).await?.is_empty())
-}
-
-/// Every migration, by its version and its name.
-pub(crate) fn migrations() -> Result<Vec<(String, String)>, BoxError> {
-    let all =
-        MigrationSource::<<Connection as AsyncConnectionCore>::Backend>::migrations(&MIGRATIONS)?;
-    Ok(all.iter().map(|one| (one.name().version().to_string(), one.name().to_string())).collect())
-}
-
-/// The names of the migrations that have not run. It changes nothing, where diesel would make its list of those that have.
-pub(crate) async fn pending(connection: &mut Connection) -> Result<Vec<String>, BoxError> {
-    let run =
-        match names(connection, "SELECT version AS name FROM __diesel_schema_migrations").await {
-            Ok(run) => run,
-            Err(_) if is_migrated(connection).await? => return Ok(vec![]),
-            Err(_) => vec![],
-        };
-    let has_run = |version: &str| run.iter().any(|one| one.name == version);
-    let pending = migrations()?.into_iter().filter(|(version, _)| !has_run(version));
-    Ok(pending.map(|(_, name)| name).collect())
 }
 
 /// Why the database refuses an order of this status; `None` if it takes one. Only the database knows all of its checks and
@@ -184,6 +158,9 @@ pub(crate) async fn adapt(
     needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
+    connection.batch_execute(SESSION).await?;
+    // Tables that a newer release has changed are none of ours to adapt.
+    newer(connection).await?;
     let is_allowed = |finding: &Finding| match finding.remedy {
         Remedy::Quick => true,
         Remedy::Rewrite => extent == Extent::Whole,

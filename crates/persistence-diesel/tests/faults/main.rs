@@ -15,6 +15,7 @@ mod commits;
 mod connections;
 mod counters;
 mod journal;
+mod newer;
 mod releases;
 mod rig;
 mod schemas;
@@ -75,6 +76,14 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     ("an_unreadable_event_is_named", unreadable::an_unreadable_event_is_named),
     ("an_unreadable_event_is_purged", unreadable::an_unreadable_event_is_purged),
     ("events_from_before_the_journal_get_positions", journal::events_from_before_the_journal),
+    (
+        "each_migration_says_whether_older_releases_may_serve",
+        newer::each_migration_says_whether_older_releases_may_serve,
+    ),
+    (
+        "a_newer_migration_is_told_or_refused_by_name",
+        newer::a_newer_migration_is_told_or_refused_by_name,
+    ),
     ("a_caller_on_one_thread_may_go_away", adoption::a_caller_on_one_thread_may_go_away),
 ];
 
@@ -97,14 +106,18 @@ const ON_POSTGRES: &[(&str, PlainCheck)] = &[
         "the_search_path_of_the_user_says_where_the_tables_are",
         schemas::the_search_path_of_the_user_says_where_the_tables_are,
     ),
+    ("marks_that_may_not_be_read_are_named", newer::marks_that_may_not_be_read_are_named),
     ("the_first_host_that_answers_is_used", schemas::the_first_host_that_answers_is_used),
 ];
 
 /// The checks of what MySQL and MariaDB alone have.
-const ON_MYSQL: &[(&str, PlainCheck)] = &[(
-    "a_counter_that_may_not_be_moved_is_named",
-    counters::a_counter_that_may_not_be_moved_is_named,
-)];
+const ON_MYSQL: &[(&str, PlainCheck)] = &[
+    (
+        "a_counter_that_may_not_be_moved_is_named",
+        counters::a_counter_that_may_not_be_moved_is_named,
+    ),
+    ("marks_that_may_not_be_read_are_named", newer::marks_that_may_not_be_read_are_named),
+];
 
 /// The checks of what SQLite alone has.
 const ON_SQLITE: &[(&str, PlainCheck)] = &[(

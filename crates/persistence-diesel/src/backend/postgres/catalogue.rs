@@ -72,6 +72,12 @@ pub(super) const MIGRATED: &str = "
     WHERE oid = to_regclass('id_blocks') OR relname = 'orders_by_customer' AND oid IN
         (SELECT indexrelid FROM pg_index WHERE indrelid = to_regclass('orders'))";
 
+/// A row if the migrations say of themselves whether older releases may serve; `None` where the catalogue hides what is not granted.
+pub(super) const MARKS: Option<&str> = Some(
+    "
+    SELECT relname::text AS name FROM pg_class WHERE oid = to_regclass('schema_compatibility')",
+);
+
 /// One row if the engine has no transactions.
 pub(super) const ENGINE: Option<&str> = None;
 

@@ -33,6 +33,10 @@ pub(super) const KEY: &str = "
 pub(super) const MIGRATED: &str =
     "SELECT name FROM sqlite_master WHERE name IN ('orders_by_customer', 'id_blocks')";
 
+/// A row if the migrations say of themselves whether older releases may serve; `None` where the catalogue hides what is not granted.
+pub(super) const MARKS: Option<&str> =
+    Some("SELECT name FROM sqlite_master WHERE name = 'schema_compatibility'");
+
 /// One row if the engine has no transactions.
 pub(super) const ENGINE: Option<&str> = None;
 
