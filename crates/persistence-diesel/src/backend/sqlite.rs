@@ -23,6 +23,7 @@ mod batch;
 mod catalogue;
 mod counters;
 mod errors;
+mod file;
 #[path = "../sql/incoming.rs"]
 mod incoming;
 #[path = "../sql.rs"]
@@ -97,6 +98,7 @@ impl Connect for Database {
     const IDLE: Duration = Duration::from_secs(30);
 
     async fn connect(&self) -> Result<Connection, BoxError> {
+        file::close_to_others(&self.url);
         let mut connection = Connection::establish(&self.url).await?;
         connection.batch_execute(SETUP).await?;
         Ok(connection)
@@ -116,6 +118,7 @@ pub(crate) async fn migrate(
     needs: &Needs,
     extent: Extent,
 ) -> Result<Vec<String>, BoxError> {
+    file::close_to_others(url);
     let mut done = {
         let mut connection = Connection::establish(url).await?;
         adoption::adapt(&mut connection, needs, extent).await?
