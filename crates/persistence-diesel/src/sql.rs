@@ -7,7 +7,7 @@ use diesel::QueryResult;
 
 use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, UNTIMED, WRITERS};
 use super::{Connection, Database, Dialect, MIGRATIONS, batch, incoming};
-use super::{catalogue, counters, errors};
+use super::{catalogue, counters, errors, moods};
 use super::{list_key, listed_by};
 use crate::backend::{Access, Backend, BatchOutcome, ListsQuery, Obstacle, Ports, Query};
 use crate::commit::queue::CommitQueue;

@@ -24,6 +24,7 @@ mod counters;
 mod errors;
 #[path = "../sql/incoming.rs"]
 mod incoming;
+mod moods;
 #[path = "../sql.rs"]
 mod sql;
 
@@ -80,9 +81,10 @@ const JOIN_EVENTS: &str = "STRAIGHT_JOIN outbox AS event FORCE INDEX (outbox_by_
 /// and of half-sent messages (`net_read_timeout`, `net_write_timeout`) end the transaction of a halted
 /// client, and its locks. They are shorter than the lease of the relay, which is taken over under those
 /// locks, and longer than [`Connect::IDLE`].
-const SETUP: &str = "
-    SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION autocommit = 1
+const SETUP: &str = concat!(
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET ",
+    moods::meaning!(),
+    "
         , SESSION innodb_lock_wait_timeout = 1
         , SESSION lock_wait_timeout = 2
         , SESSION wait_timeout = 5
@@ -90,8 +92,8 @@ const SETUP: &str = "
         , SESSION net_write_timeout = 5
         /*M! , SESSION max_statement_time = 1.5 */
         /*M! , SESSION idle_transaction_timeout = 3 */
-        /*!80000 , SESSION max_execution_time = 1500 */
-        , SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO'";
+        /*!80000 , SESSION max_execution_time = 1500 */"
+);
 
 /// A MySQL or MariaDB server, by its URL.
 pub(crate) struct Database {
@@ -152,6 +154,7 @@ pub(crate) async fn migrate(
     });
     let mut connection = connection.await??;
     let mut done = adoption::adapt(&mut connection, needs, extent).await?;
+    done.extend(moods::mend_list(&mut connection).await?);
     done.extend(crate::migrate::run(connection, MIGRATIONS)?);
     Ok(done)
 }

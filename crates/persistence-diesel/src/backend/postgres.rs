@@ -25,6 +25,7 @@ mod counters;
 mod errors;
 mod incoming;
 mod lists;
+mod moods;
 mod pooler;
 mod session;
 #[path = "../sql.rs"]

@@ -26,6 +26,7 @@ mod errors;
 mod file;
 #[path = "../sql/incoming.rs"]
 mod incoming;
+mod moods;
 #[path = "../sql.rs"]
 mod sql;
 

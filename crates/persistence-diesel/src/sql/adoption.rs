@@ -9,6 +9,7 @@ use order_domain::{OrderStatus, Version};
 use super::catalogue::{CHECKS, COLUMNS, ENGINE, KEY, MAKING, ONE, PLACE, RULES, SESSION};
 use super::errors::named;
 use super::migrations::{is_migrated, names, newer};
+use super::moods::{REFUSED, TOLD};
 use super::{BEGIN, Connection, counters};
 use crate::adopt::{
     Column, Existing, Facts, Misplaced, Needs, foreign_values, in_a_new_table, refused,
@@ -24,9 +25,11 @@ pub(crate) async fn look(
     needs: &Needs,
 ) -> QueryResult<Option<Vec<Finding>>> {
     connection.batch_execute(SESSION).await?;
-    let misplaced = misplaced(connection, PLACE).await?;
-    if !misplaced.is_empty() {
-        return Ok(Some(misplaced));
+    for query in [REFUSED, PLACE] {
+        let misplaced = misplaced(connection, query).await?;
+        if !misplaced.is_empty() {
+            return Ok(Some(misplaced));
+        }
     }
     let columns: Vec<Column> = diesel::sql_query(COLUMNS).load(connection).await?;
     if columns.is_empty() {
@@ -75,12 +78,16 @@ pub(crate) fn facts<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'
     })
 }
 
-/// What an operator should know: migrations of a newer release.
+/// What an operator should know: migrations of a newer release, and settings of the server that weaken what the service promises.
 pub(crate) async fn cautions(connection: &mut Connection) -> Result<Vec<String>, BoxError> {
-    newer(connection).await
+    let mut cautions = newer(connection).await?;
+    if let Some(query) = TOLD {
+        cautions.extend(names(connection, query).await?.into_iter().map(|told| told.name));
+    }
+    Ok(cautions)
 }
 
-/// Why the tables have no place.
+/// Why the tables have no place, or not here.
 async fn misplaced(connection: &mut Connection, query: Option<&str>) -> QueryResult<Vec<Finding>> {
     let Some(query) = query else { return Ok(vec![]) };
     let found: Vec<Misplaced> = diesel::sql_query(query).load(connection).await?;

@@ -15,6 +15,7 @@ mod commits;
 mod connections;
 mod counters;
 mod journal;
+mod moods;
 mod newer;
 mod releases;
 mod rig;
@@ -106,6 +107,15 @@ const ON_POSTGRES: &[(&str, PlainCheck)] = &[
         "the_search_path_of_the_user_says_where_the_tables_are",
         schemas::the_search_path_of_the_user_says_where_the_tables_are,
     ),
+    (
+        "a_database_of_another_encoding_is_refused_by_name",
+        moods::a_database_of_another_encoding_is_refused_by_name,
+    ),
+    ("settings_of_a_database_change_nothing", moods::settings_of_a_database_change_nothing),
+    (
+        "settings_of_a_database_are_refused_or_told",
+        moods::settings_of_a_database_are_refused_or_told,
+    ),
     ("marks_that_may_not_be_read_are_named", newer::marks_that_may_not_be_read_are_named),
     ("the_first_host_that_answers_is_used", schemas::the_first_host_that_answers_is_used),
 ];
@@ -116,6 +126,8 @@ const ON_MYSQL: &[(&str, PlainCheck)] = &[
         "a_counter_that_may_not_be_moved_is_named",
         counters::a_counter_that_may_not_be_moved_is_named,
     ),
+    ("settings_of_a_server_change_nothing", moods::settings_of_a_server_change_nothing),
+    ("settings_of_a_server_are_refused_or_told", moods::settings_of_a_server_are_refused_or_told),
     ("marks_that_may_not_be_read_are_named", newer::marks_that_may_not_be_read_are_named),
 ];
 

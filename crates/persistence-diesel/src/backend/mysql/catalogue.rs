@@ -53,8 +53,11 @@ pub(super) const ENGINE: Option<&str> = Some("
 
 /// The set-up of a connection that looks at tables and changes them. It waits for a short time for locks, because others wait
 /// behind it.
-pub(super) const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE', SESSION lock_wait_timeout = 5 \
-     /*M! , SESSION max_statement_time = 0 */ /*!80000 , SESSION max_execution_time = 0 */";
+pub(super) const SESSION: &str = concat!(
+    "SET ",
+    super::moods::meaning!(),
+    ", SESSION lock_wait_timeout = 5 /*M! , SESSION max_statement_time = 0 */ /*!80000 , SESSION max_execution_time = 0 */"
+);
 
 /// The amount 1.00 in a statement.
 pub(super) const ONE: &str = "1.00";

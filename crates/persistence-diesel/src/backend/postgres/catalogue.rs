@@ -83,8 +83,7 @@ pub(super) const ENGINE: Option<&str> = None;
 
 /// The set-up of a connection that looks at tables and changes them. It waits for a short time for locks, because others wait
 /// behind it.
-pub(super) const SESSION: &str =
-    "SET timezone = 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = 0";
+pub(super) const SESSION: &str = "SET timezone = 'UTC'; SET quote_all_identifiers = off; SET lock_timeout = '5s'; SET statement_timeout = 0";
 
 /// The amount 1.00 in a statement.
 pub(super) const ONE: &str = "1.00";
