@@ -8,11 +8,12 @@ pub(crate) mod sqlite;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bb8::Pool;
 use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
 use order_app::ports::{Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore};
 
-use crate::pool::{Connect, Guarded};
+use crate::pool::{Connect, Guarded, Manager};
 use crate::rows::{ChangeRows, OrderRow};
 use crate::types::Guid;
 
@@ -54,7 +55,7 @@ fn with_parameter(url: &str, parameter: &str) -> String {
 }
 
 /// One kind of database.
-pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
+pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
     /// The connections of a pool that is for writing alone; `None` where writers and readers share one.
     const WRITERS: Option<u32>;
 
@@ -70,6 +71,9 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     /// Which of these events are stored.
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>>;
 
+    /// Which of these orders no other session has locked. The others are locked, or not there.
+    const UNLOCKED: Query<Self, [i64], Vec<i64>>;
+
     /// Finds out why a change was not written. Outside a transaction.
     const OBSTACLE: Query<Self, ChangeRows, Obstacle>;
 
@@ -77,11 +81,13 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> {
     fn at(url: &str, access: Access<'_>) -> Self;
 
     /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is set: it
-    /// stays set while the outcome of a COMMIT is unknown.
+    /// stays set while the outcome of a COMMIT is unknown. A lock of another session is waited for a moment only;
+    /// where a server has no time-out that is short enough, a connection of the pool stops the statement.
     fn write_batch(
         guarded: &mut Guarded<Self::Connection>,
         changes: &[Arc<ChangeRows>],
         in_doubt: &mut bool,
+        pool: &Pool<Manager<Self>>,
     ) -> impl Future<Output = QueryResult<BatchOutcome>> + Send;
 }
 
@@ -95,6 +101,8 @@ pub(crate) enum BatchOutcome {
     },
     /// Nothing was written: something excludes at least one of the changes.
     Excluded,
+    /// Nothing was written: another session holds a lock that at least one of the changes needs.
+    Held,
 }
 
 /// Why a change was not written.

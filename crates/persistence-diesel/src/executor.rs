@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::adopt::Facts;
 use crate::backend::{Backend, Query};
 use crate::pool::{Manager, connection};
-use crate::retry::{Retry, is_permanent};
+use crate::retry::{Retry, is_permanent, writes_nothing};
 
 /// Access to one database.
 pub(crate) struct Executor<B: Backend> {
@@ -126,8 +126,13 @@ impl<B: Backend> Executor<B> {
         let result = match query(connection, about).await? {
             Ending::Keep(result) => {
                 let doubted = std::mem::replace(in_doubt, true);
-                connection.batch_execute("COMMIT").await?;
-                *in_doubt = doubted;
+                let committed = connection.batch_execute("COMMIT").await;
+                // A database that takes no writes now has not taken these. The connection is closed after any error.
+                *in_doubt = match &committed {
+                    Ok(()) => doubted,
+                    Err(error) => doubted || !writes_nothing(error),
+                };
+                committed?;
                 Some(result)
             }
             Ending::Undo(result) => {

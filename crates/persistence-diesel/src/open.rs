@@ -305,7 +305,8 @@ fn assemble<B: Backend>(
     } else {
         BatchLimits::up_to(settings.pool_size.div_euclid(2))
     };
-    tokio::spawn(Writer::new(Arc::clone(&executor), Arc::clone(&ids)).run(reader, limits));
+    let (writer, lane) = Writer::new(Arc::clone(&executor), Arc::clone(&ids), settings.pool_size);
+    tokio::spawn(writer.run(reader, lane, limits));
     let by_id = OrderLookups::of_orders(Arc::clone(&executor), settings.pool_size.div_euclid(4));
     let lists = ListLookups::of_lists(Arc::clone(&executor), settings.pool_size.div_euclid(2));
     let (orders, journal, inspection) = ports(executor, queue, ids, by_id, lists);

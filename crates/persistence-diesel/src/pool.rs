@@ -37,14 +37,32 @@ pub(crate) trait Connect: Send + Sync + 'static {
         0
     }
 
+    /// Asks the server about a new connection.
+    fn introduce(
+        _connection: &mut Self::Connection,
+    ) -> impl Future<Output = Result<Introduction, BoxError>> + Send {
+        std::future::ready(Ok(Introduction::default()))
+    }
+
     /// Whether the server is known to have closed it. Cheap: it sends nothing.
     fn is_closed(connection: &mut Self::Connection) -> bool;
+}
+
+/// What a server says of a new connection; nothing where that makes no difference.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Introduction {
+    /// Its number, by which another connection may stop its statement.
+    pub(crate) number: Option<i64>,
+    /// The most bytes of one statement, with its values.
+    pub(crate) most_bytes: Option<usize>,
 }
 
 /// A connection, and whether a piece of work on it has not ended.
 pub(crate) struct Guarded<C> {
     /// The connection itself.
     pub(crate) connection: C,
+    /// What the server said of it.
+    pub(crate) introduction: Introduction,
     busy: bool,
     /// The count of doubts when it was opened.
     doubts: u32,
@@ -53,8 +71,8 @@ pub(crate) struct Guarded<C> {
 }
 
 impl<C> Guarded<C> {
-    fn new(connection: C, doubts: u32) -> Self {
-        Self { connection, busy: false, doubts, idle_since: Instant::now() }
+    fn new(connection: C, introduction: Introduction, doubts: u32) -> Self {
+        Self { connection, introduction, busy: false, doubts, idle_since: Instant::now() }
     }
 
     /// Begins a piece of work. Until [`Guarded::finish`] the connection is in an unknown state: dropping
@@ -98,11 +116,13 @@ impl<B: Connect> ManageConnection for Manager<B> {
         let backend = Arc::clone(&self.backend);
         let doubts = backend.doubts();
         let patience = CONNECT_TIMEOUT.saturating_mul(backend.hosts());
-        let opening = self
-            .runtime
-            .spawn(async move { tokio::time::timeout(patience, backend.connect()).await });
-        let connection = opening.await???;
-        Ok(Guarded::new(connection, doubts))
+        let open = async move {
+            let mut connection = backend.connect().await?;
+            let introduction = B::introduce(&mut connection).await?;
+            Ok::<_, BoxError>(Guarded::new(connection, introduction, doubts))
+        };
+        let opening = self.runtime.spawn(async move { tokio::time::timeout(patience, open).await });
+        opening.await??
     }
 
     async fn is_valid(&self, guarded: &mut Self::Connection) -> Result<(), BoxError> {

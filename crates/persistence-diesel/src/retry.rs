@@ -29,8 +29,15 @@ impl Retry {
 
     /// Begins a piece of work that must end by the deadline.
     pub(crate) fn tries(&self, deadline: Deadline) -> Tries<'_> {
+        self.tries_until(deadline, deadline)
+    }
+
+    /// Begins a piece of work that must end by the deadline, and of which no attempt begins after the
+    /// `last` moment.
+    pub(crate) fn tries_until(&self, last: Deadline, deadline: Deadline) -> Tries<'_> {
         Tries {
             retry: self,
+            last,
             deadline,
             number: 0,
             refusals: 0,
@@ -42,6 +49,7 @@ impl Retry {
 /// The attempts at one piece of work.
 pub(crate) struct Tries<'r> {
     retry: &'r Retry,
+    last: Deadline,
     deadline: Deadline,
     number: u32,
     refusals: u32,
@@ -68,8 +76,9 @@ impl Tries<'_> {
         }
         let pause = PAUSES.pause(self.number, &*self.retry.entropy);
         self.number = self.number.saturating_add(1);
-        self.refusals = self.refusals.saturating_add(u32::from(is_refusal(&*self.failure)));
-        let in_time = Deadline::now().checked_add(pause).is_some_and(|end| end < self.deadline);
+        let refused = is_refusal(&*self.failure) && !is_held(&*self.failure);
+        self.refusals = self.refusals.saturating_add(u32::from(refused));
+        let in_time = Deadline::now().checked_add(pause).is_some_and(|end| end < self.last);
         let enough = self.refusals >= ATTEMPTS || self.number >= self.retry.attempts;
         if enough || !in_time {
             return Err(std::mem::replace(&mut self.failure, "".into()));
@@ -95,6 +104,44 @@ pub(crate) fn is_permanent(failure: &(dyn std::error::Error + 'static)) -> bool 
             | NotNullViolation
             | RestrictViolation
     )
+}
+
+/// How the error of a statement begins that gave up waiting for a lock, and how PostgreSQL, MySQL and MariaDB say it.
+const HELD: [&str; 3] = [
+    "another session holds a lock",
+    "canceling statement due to lock timeout",
+    "Lock wait timeout",
+];
+
+/// The error of a statement that gave up waiting for a lock of another session.
+pub(crate) fn held(told: &str) -> Error {
+    let [begin, ..] = HELD;
+    Error::DatabaseError(
+        DatabaseErrorKind::SerializationFailure,
+        Box::new(format!("{begin}: {told}")),
+    )
+}
+
+/// Whether a statement gave up waiting for a lock of another session. It has changed nothing, and may succeed when it is
+/// tried again.
+pub(crate) fn is_held(failure: &(dyn std::error::Error + 'static)) -> bool {
+    let Some(Error::DatabaseError(_, said)) = failure.downcast_ref() else { return false };
+    HELD.iter().any(|begin| said.message().starts_with(begin))
+}
+
+/// How servers and SQLite say that they write nothing now, whatever it is.
+const WRITES_NOTHING: [&str; 4] =
+    ["read-only option", "disk is full", "readonly database", "No space left on device"];
+
+/// Whether the database would refuse every other change as well.
+pub(crate) fn writes_nothing(failure: &Error) -> bool {
+    match failure {
+        Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => true,
+        Error::DatabaseError(_, said) => {
+            WRITES_NOTHING.iter().any(|text| said.message().contains(text))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the database refused the statement, as it does with a transaction that it gives up. A lost

@@ -162,6 +162,12 @@ impl ChangeRows {
         })
     }
 
+    /// Whether it writes a key that another session may have written: a client reference or an idempotency key.
+    pub(crate) fn has_keys(&self) -> bool {
+        let places = self.replaces.is_none() && self.order.client_reference.is_some();
+        places || self.answer.is_some()
+    }
+
     /// The bytes of its documents; the rest is small.
     pub(crate) fn bytes(&self) -> usize {
         let answer = self.answer.as_ref().map_or(0, |answer| answer.body.len());

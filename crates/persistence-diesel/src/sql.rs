@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use bb8::Pool;
 use diesel::QueryResult;
 
-use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, UNTIMED, WRITERS};
+use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, SKIPPING, UNTIMED, WRITERS};
 use super::{Connection, Database, Dialect, MIGRATIONS, batch, incoming};
 use super::{catalogue, counters, errors, moods};
 use super::{list_key, listed_by};
@@ -13,7 +14,7 @@ use crate::backend::{Access, Backend, BatchOutcome, ListsQuery, Obstacle, Ports,
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
-use crate::pool::Guarded;
+use crate::pool::{Guarded, Manager};
 use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
 use crate::rows::{ChangeRows, OrderRow};
@@ -36,6 +37,7 @@ impl Backend for Database {
     const LISTS: Option<ListsQuery<Self>> = LISTS;
     const ORDERS: Query<Self, [i64], Vec<Option<Arc<OrderRow>>>> = statements::find_orders;
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
+    const UNLOCKED: Query<Self, [i64], Vec<i64>> = statements::unlocked_orders;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
 
     fn at(url: &str, access: Access<'_>) -> Self {
@@ -46,8 +48,9 @@ impl Backend for Database {
         guarded: &mut Guarded<Connection>,
         changes: &[Arc<ChangeRows>],
         in_doubt: &mut bool,
+        pool: &Pool<Manager<Self>>,
     ) -> QueryResult<BatchOutcome> {
-        batch::write(guarded, changes, in_doubt).await
+        batch::write(guarded, changes, in_doubt, pool).await
     }
 }
 

@@ -35,7 +35,10 @@ pub(crate) struct Tally {
 /// Lets this number of honest clients write for a time.
 pub(crate) fn write_for(lasting: Duration, base: &str, clients: usize) -> Tally {
     let honest = Honest::start(base, clients);
-    std::thread::park_timeout(lasting);
+    // It may return early, above all after threads of a scope have ended.
+    while let Some(left) = lasting.checked_sub(honest.since.elapsed()) {
+        std::thread::park_timeout(left);
+    }
     honest.stop()
 }
 

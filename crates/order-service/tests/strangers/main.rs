@@ -24,6 +24,7 @@ mod packets;
 mod pooler;
 mod process;
 mod proxies;
+mod refused;
 mod sockets;
 mod stop;
 #[path = "../support/mod.rs"]
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         truth::trials(),
         moods::trials(),
         proxies::trials(),
+        refused::trials(),
         files::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::adopt::Needs;
 use crate::backend::{Access, ClearTextPassword, ListsQuery, with_parameter};
 use crate::migrate::LOCK_TIMEOUT;
-use crate::pool::Connect;
+use crate::pool::{Connect, Introduction};
 // What lists are sorted by.
 use crate::schema::orders::created_at as listed_by;
 
@@ -54,6 +54,9 @@ fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
 
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
+
+/// Ends a read that leaves out the rows that others have locked, and locks the rest until the end of the transaction.
+const SKIPPING: &str = " FOR UPDATE SKIP LOCKED";
 
 /// A time from now: the SQL before and after the number of microseconds.
 const FROM_NOW: (&str, &str) = ("(CURRENT_TIMESTAMP(6) + INTERVAL ", " MICROSECOND)");
@@ -131,9 +134,26 @@ impl Connect for Database {
         Ok(connection)
     }
 
+    async fn introduce(connection: &mut Connection) -> Result<Introduction, BoxError> {
+        let ask = "SELECT CAST(CONNECTION_ID() AS SIGNED) AS number, \
+             CAST(@@max_allowed_packet AS SIGNED) AS most_bytes";
+        let told: Told = diesel::sql_query(ask).get_result(connection).await?;
+        let most_bytes = usize::try_from(told.most_bytes).ok();
+        Ok(Introduction { number: Some(told.number), most_bytes })
+    }
+
     fn is_closed(connection: &mut Connection) -> bool {
         connection.is_broken()
     }
+}
+
+/// What the server says of a connection.
+#[derive(diesel::QueryableByName)]
+struct Told {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    number: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    most_bytes: i64,
 }
 
 /// Adapts and migrates; several processes at once take turns.

@@ -43,8 +43,9 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 /// Readers and writers share their connections.
 const WRITERS: Option<u32> = None;
 
-/// Starts a transaction that will write.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Starts a transaction that will write. It may wait for a lock for longer than a statement by itself: the locks
+/// of the journal are those of other instances alone.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1200ms'";
 
 /// How several lists are read by one statement.
 const LISTS: Option<ListsQuery<Database>> = Some(lists::newest);
@@ -60,6 +61,9 @@ fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
 
+/// Ends a read that leaves out the rows that others have locked, and locks the rest until the end of the transaction.
+const SKIPPING: &str = " FOR NO KEY UPDATE SKIP LOCKED";
+
 /// A time from now: the SQL before and after the number of microseconds. `now()` would be the time at which
 /// the transaction began, and it may have waited since.
 const FROM_NOW: (&str, &str) =
@@ -71,6 +75,9 @@ const JOIN_EVENTS: &str = "JOIN outbox AS event";
 /// The set-up of every connection. The server gives up a little later than the client does: its time-outs
 /// are for clients that are gone. No statement of ours is large enough for parallel workers.
 ///
+/// A statement by itself, as a batch of changes is one, waits for a lock of another session for a moment only: what
+/// the batch needs beside it must not wait.
+///
 /// Every plan is made once, without looking at the values: each statement is an insert, or a range of one
 /// index, and planning takes longer than most of them run. The other kinds of plans are disabled: on tables
 /// without statistics, as after a start with an empty database, the planner took the whole backlog of events
@@ -79,7 +86,7 @@ const JOIN_EVENTS: &str = "JOIN outbox AS event";
 const SETUP: &str = "
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET statement_timeout = '1500ms';
-    SET lock_timeout = '1200ms';
+    SET lock_timeout = '50ms';
     SET idle_in_transaction_session_timeout = '3s';
     SET max_parallel_workers_per_gather = 0;
     SET plan_cache_mode = force_generic_plan;
@@ -91,6 +98,9 @@ const SETUP: &str = "
     SET enable_material = off;
     SET jit = off;
     SET timezone = 'UTC';";
+
+/// How long a statement by itself waits for a lock of another session (`lock_timeout`).
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A PostgreSQL server, by its URL, and the schema of its database.
 pub(crate) struct Database {

@@ -59,6 +59,9 @@ fn list_key(time: DateTime<Utc>) -> i64 {
 /// Ends a read whose rows are locked until the end of the transaction: all rows are.
 const LOCKING: &str = "";
 
+/// Ends a read that leaves out the rows that others have locked: there are no locks of rows.
+const SKIPPING: &str = "";
+
 /// A time from now: the SQL before and after the number of microseconds.
 const FROM_NOW: (&str, &str) =
     ("strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.6f seconds', ", " / 1000000.0))");

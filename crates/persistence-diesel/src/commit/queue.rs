@@ -17,8 +17,11 @@ const MOST_CHANGES: usize = 128;
 /// The most bytes of documents in a batch: far below what any server takes in one statement.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The writer tries a change no more when its deadline is nearer than this; the caller waits for its reply
-/// this long after the deadline.
+/// What an attempt takes at most, with a moment for a lock, unless the database is slow. The writer tries a change no
+/// more when its deadline is nearer than this, or than a quarter of its time.
+const ATTEMPT: Duration = Duration::from_millis(200);
+
+/// The caller waits for its reply this long after the deadline.
 const HASTE: Duration = Duration::from_millis(100);
 
 /// Where changes wait. This end takes them from callers.
@@ -37,8 +40,12 @@ pub(crate) struct QueueReader {
 pub(crate) struct QueuedChange {
     pub(crate) rows: Arc<ChangeRows>,
     pub(crate) deadline: Deadline,
+    /// No attempt to write it begins after this moment, so that its outcome is known by the deadline.
+    pub(crate) last: Deadline,
     /// Whether it is taken or withdrawn.
     decided: Arc<AtomicBool>,
+    /// Whether it is taken.
+    taken: bool,
     reply_to: ReplyTo<Result<(), StoreError>>,
 }
 
@@ -56,10 +63,14 @@ impl CommitQueue {
         rows: ChangeRows,
         deadline: Deadline,
     ) -> Result<(), StoreError> {
-        let decided = Arc::new(AtomicBool::new(false));
         let (reply_to, reply) = reply_channel();
         let rows = Arc::new(rows);
-        let change = QueuedChange { rows, deadline, decided: Arc::clone(&decided), reply_to };
+        // A short time is not used up by haste.
+        let haste = deadline.saturating_duration_since(Deadline::now()).div_f32(4.0).min(ATTEMPT);
+        let last = deadline.checked_sub(haste).unwrap_or(deadline);
+        let decided = Arc::new(AtomicBool::new(false));
+        let ours = Arc::clone(&decided);
+        let change = QueuedChange { rows, deadline, last, decided: ours, taken: false, reply_to };
         if self.0.send(change).is_err() {
             return Err(StoreError::Unavailable("the writer is gone".into()));
         }
@@ -89,22 +100,31 @@ impl QueuedChange {
 
     /// Whether there is no time left to write it.
     pub(crate) fn is_late(&self) -> bool {
-        Deadline::now().checked_add(HASTE).is_none_or(|soon| soon >= self.deadline)
+        Deadline::now() >= self.last
     }
 
     /// Takes it for writing, unless its caller has withdrawn it or is gone, or it is too late.
-    fn take(self) -> Option<Self> {
-        if self.reply_to.is_gone() {
+    pub(crate) fn take(mut self) -> Option<Self> {
+        if self.taken {
+            Some(self)
+        } else if self.reply_to.is_gone() {
             None
-        } else if self.deadline <= Deadline::now() {
+        } else if self.is_late() {
             // Not decided: its caller may give up at this very moment, and then gets the same result.
-            self.reply(Err(StoreError::Unavailable("its turn came after its deadline".into())));
+            self.reply(Err(StoreError::Unavailable("its turn came too late".into())));
             None
         } else if self.decided.swap(true, Ordering::AcqRel) {
             None
         } else {
+            self.taken = true;
             Some(self)
         }
+    }
+
+    /// Lets its caller withdraw it again, because nothing of it is being written.
+    pub(crate) fn release(&mut self) {
+        self.taken = false;
+        self.decided.store(false, Ordering::Release);
     }
 }
 

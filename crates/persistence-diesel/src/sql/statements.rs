@@ -12,7 +12,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use order_app::ports::{Conflict, CustomerOrders};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
-use super::{Connection, Dialect, counters, list_key, listed_by};
+use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::{is_plain, one_more};
 use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
@@ -60,12 +60,38 @@ async fn has_event(connection: &mut Connection, id: Guid) -> QueryResult<bool> {
 }
 
 /// Which of these events are stored.
-pub(super) fn stored_events<'c>(
+pub(in super::super) fn stored_events<'c>(
     connection: &'c mut Connection,
     ids: &'c Vec<Guid>,
 ) -> Running<'c, Vec<Guid>> {
     let found = outbox::table.filter(outbox::event_id.eq_any(ids)).select(outbox::event_id);
     Box::pin(found.load(connection))
+}
+
+/// The id of an order.
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Which of these orders no other session has locked; all of them when the server does not tell, as one without SKIP LOCKED,
+/// or one with a lock of the whole table.
+pub(super) fn unlocked_orders<'c>(
+    connection: &'c mut Connection,
+    ids: &'c [i64],
+) -> Running<'c, Vec<i64>> {
+    Box::pin(async move {
+        let each: Vec<_> = ids.iter().map(i64::to_string).collect();
+        let select = format!("SELECT id FROM orders WHERE id IN ({}){SKIPPING}", each.join(", "));
+        connection.batch_execute("BEGIN").await?;
+        let unlocked = diesel::sql_query(select).load::<Id>(connection).await;
+        connection.batch_execute("ROLLBACK").await?;
+        Ok(unlocked.map_or_else(
+            |_| ids.to_vec(),
+            |unlocked| unlocked.into_iter().map(|Id { id }| id).collect(),
+        ))
+    })
 }
 
 /// The orders with these ids, in the order of the ids.
@@ -204,6 +230,9 @@ pub(super) fn ping<'c>(connection: &'c mut Connection, (): &'c ()) -> Running<'c
     Box::pin(connection.batch_execute("SELECT next_id FROM id_blocks WHERE name = 'orders'"))
 }
 
+/// How many scopes, of 350 bytes at most, one statement names: as many as the smallest servers take in one.
+const SCOPES: usize = 100;
+
 /// Deletes the oldest answers recorded before a time and returns their number. Their keys are read
 /// first, because each database bounds a delete in its own way.
 pub(super) fn purge_answers<'c>(
@@ -218,10 +247,14 @@ pub(super) fn purge_answers<'c>(
             .limit(i64::from(*limit))
             .load(connection)
             .await?;
-        let expired = idempotency_keys::table
-            .filter(idempotency_keys::scope.eq_any(scopes))
-            .filter(idempotency_keys::recorded_at.lt(before));
-        diesel::delete(expired).execute(connection).await
+        let mut deleted = 0_usize;
+        for scopes in scopes.chunks(SCOPES) {
+            let expired = idempotency_keys::table
+                .filter(idempotency_keys::scope.eq_any(scopes))
+                .filter(idempotency_keys::recorded_at.lt(before));
+            deleted = deleted.saturating_add(diesel::delete(expired).execute(connection).await?);
+        }
+        Ok(deleted)
     })
 }
 

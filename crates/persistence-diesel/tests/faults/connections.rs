@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use order_app::ports::{Conflict, StoreError};
+use futures_util::StreamExt as _;
+use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
+use order_app::ports::{Change, Conflict, StoreError};
 use order_domain::{OrderId, OrderStatus};
 use order_testkit::Conduct;
 use order_testkit::examples::{
@@ -138,33 +140,84 @@ pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
     assert_eq!((rig.count("orders").await, rig.count("outbox").await), (ORDERS, ORDERS - 1));
 }
 
-/// A batch that waits for the lock of another session lets the next batch run beside it.
+/// Orders that are placed, and the change that confirms each.
+async fn confirmations(rig: &Rig, orders: i64) -> Vec<Change> {
+    let ids: Vec<OrderId> = (1..=orders).map(an_order_id).collect();
+    let placed = join_all(ids.iter().map(|id| place_as(rig, *id))).await;
+    assert!(placed.iter().all(Result::is_ok), "{placed:?}");
+    let mut changes = Vec::new();
+    for id in ids {
+        let order = rig.store.order(id, soon()).await.expect("it reads").expect("it is there");
+        changes.push(a_change(moved(&order, OrderStatus::Confirmed, noon())));
+    }
+    changes
+}
+
+/// A batch does not wait for the lock of another session: the change that needs it is tried again by itself, and the
+/// others are written.
 pub(crate) async fn a_lock_is_held(rig: Rig) {
     const ORDERS: i64 = 30;
-    let ids: Vec<OrderId> = (1..=ORDERS).map(an_order_id).collect();
-    let placed = join_all(ids.iter().map(|id| place_as(&rig, *id))).await;
-    assert!(placed.iter().all(Result::is_ok), "{placed:?}");
+    let mut changes = confirmations(&rig, ORDERS).await;
     let mut holder = rig.session().await;
     holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
     // The locked one last: the first may be written alone, the others share a batch.
-    let mut changes = Vec::new();
-    for id in ids.iter().rev() {
-        let order = rig.store.order(*id, soon()).await.expect("it reads").expect("it is there");
-        changes.push(a_change(moved(&order, OrderStatus::Confirmed, noon())));
+    changes.reverse();
+    let mut commits: FuturesUnordered<_> = changes
+        .into_iter()
+        .map(|change| async {
+            let id = change.order.id();
+            (id, rig.store.commit(change, soon()).await)
+        })
+        .collect();
+    for _ in 1..ORDERS {
+        let (id, result) = commits.next().await.expect("one of each");
+        assert!(id != an_order_id(1) && result.is_ok(), "{id}: {result:?}");
     }
-    let store = Arc::clone(&rig.store);
-    let changing = tokio::spawn(async move {
-        join_all(changes.into_iter().map(|change| store.commit(change, soon()))).await
-    });
-    while rig.lock_waits().await == 0 {
-        assert!(!changing.is_finished(), "no transaction waits for the lock");
-        tokio::task::yield_now().await;
-    }
-    let beside = a_change_placing(a_new_order(ORDERS + 1, 7));
-    rig.store.commit(beside, within(2 * HASTE)).await.expect("it is not held up");
-    assert!(!changing.is_finished(), "the others wait on");
     holder.run("ROLLBACK").await.expect("the lock is given back");
-    let results = changing.await.expect("no panic");
-    assert!(results.iter().all(Result::is_ok), "{results:?}");
-    assert_eq!(rig.count("outbox").await, 2 * ORDERS + 1);
+    let (_, last) = commits.next().await.expect("one of each");
+    last.expect("the lock is gone");
+    assert_eq!(rig.count("outbox").await, 2 * ORDERS);
+}
+
+/// Many changes that need one lock are refused by their deadline, and nothing of them is written. Others go on.
+pub(crate) async fn a_lock_outlasts_requests(rig: Rig) {
+    let changes = confirmations(&rig, 20).await;
+    let mut holder = rig.session().await;
+    holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
+    let (locked, others) = changes.split_first().expect("several");
+    let start = Instant::now();
+    let stuck = join_all((0..60).map(|_| rig.store.commit(locked.clone(), within(BUDGET))));
+    let beside = async {
+        for change in others {
+            rig.store.commit(change.clone(), within(BUDGET)).await.expect("it is not held up");
+        }
+    };
+    let (stuck, ()) = join(stuck, beside).await;
+    let patience = BUDGET + HASTE;
+    assert!(start.elapsed() < patience, "answered after {:?}", start.elapsed());
+    let refused =
+        |answer: &Result<(), StoreError>| matches!(answer, Err(StoreError::Unavailable(_)));
+    assert!(stuck.iter().all(refused), "{stuck:?}");
+    let connections = rig.connections().await;
+    assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
+    holder.run("ROLLBACK").await.expect("the lock is given back");
+    assert_eq!(rig.count("outbox").await, 39, "nothing was written");
+    rig.store.commit(locked.clone(), soon()).await.expect("the lock is gone");
+}
+
+/// The same for the key of a new order, which another session has written and not committed.
+pub(crate) async fn a_key_is_held(rig: Rig) {
+    let theirs = adoption::insert(1, "\"49.99\"", 3, "149.97", "PENDING");
+    let mut holder = rig.session().await;
+    holder.run(&format!("BEGIN; {theirs}")).await.expect("a row that is not visible yet");
+    let place = |id: i64| {
+        let change = a_change_placing(a_new_order(id, id));
+        rig.store.commit(change, within(BUDGET))
+    };
+    let mut placed = join_all((1..=30).rev().map(place)).await;
+    let last = placed.pop().expect("one of each");
+    assert!(matches!(last, Err(StoreError::Unavailable(_))), "{last:?}");
+    assert!(placed.iter().all(Result::is_ok), "{placed:?}");
+    holder.run("ROLLBACK").await.expect("the lock is given back");
+    assert_eq!((rig.count("orders").await, rig.count("outbox").await), (29, 29));
 }

@@ -171,6 +171,8 @@ fn main() -> ExitCode {
             Box::pin(connections::a_batch_in_doubt_meets_another_row(rig))
         }),
         ("a_lock_is_held", |rig| Box::pin(connections::a_lock_is_held(rig))),
+        ("a_lock_outlasts_requests", |rig| Box::pin(connections::a_lock_outlasts_requests(rig))),
+        ("a_key_is_held", |rig| Box::pin(connections::a_key_is_held(rig))),
         ("a_database_hangs", |rig| Box::pin(connections::hung(rig))),
         ("a_database_is_down_at_first", |rig| Box::pin(connections::down_at_first(rig))),
     ];

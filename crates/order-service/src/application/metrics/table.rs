@@ -40,6 +40,11 @@ pub(crate) const METRICS: &[Metric] = &[
         "changes in a transaction of this instance: 1 while changes do not wait for each other, up to 128 under load",
     ),
     Metric(
+        "order_commit_held_total",
+        Counter,
+        "how often a change met a lock of another session, and was tried again by itself",
+    ),
+    Metric(
         "order_rows_unreadable_total",
         Counter,
         "how often a stored order could not be read: 500 `order_unreadable`, or left out of a list",

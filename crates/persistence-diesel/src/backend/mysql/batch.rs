@@ -1,36 +1,60 @@
-//! Writes a batch of changes: one statement with several lists of values for each table that gets new rows,
-//! and one statement for each order that changes.
+//! Writes a batch of changes: statements with several lists of values for each table that gets new rows, each as
+//! large as the server takes, and one statement for each order that changes.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bb8::Pool;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use tokio::time::timeout;
 
 use super::errors::named;
-use super::{BEGIN, Connection};
+use super::sql::statements::stored_events;
+use super::{BEGIN, Connection, Database};
 use crate::backend::BatchOutcome;
-use crate::pool::Guarded;
+use crate::pool::{Guarded, Manager, connection};
+use crate::retry::is_held;
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
+
+/// How long the statements of one change may take, before its COMMIT. The server's own time-out for locks is a second
+/// at least, so another connection stops them.
+const MOMENT: Duration = Duration::from_millis(300);
+/// The same for several changes, which others wait for: the least, and more for each change.
+const SHORT_MOMENT: Duration = Duration::from_millis(100);
+const FOR_EACH: Duration = Duration::from_millis(1);
+
+/// What a row takes in a statement beside its texts, in its values and in the text of the statement, and what the
+/// statement takes beside its rows.
+const ROW_BYTES: usize = 512;
 
 /// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
 pub(super) async fn write(
     guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
+    pool: &Pool<Manager<Database>>,
 ) -> QueryResult<BatchOutcome> {
+    let introduction = guarded.introduction;
+    let most_bytes = introduction.most_bytes.unwrap_or(usize::MAX);
     let connection = guarded.begin();
     connection.batch_execute(BEGIN).await?;
-    match write_rows(connection, changes).await {
-        Ok(stale) => {
-            // Whatever error a COMMIT returns, only the rows themselves show its outcome.
-            let doubted = std::mem::replace(in_doubt, true);
-            connection.batch_execute("COMMIT").await?;
-            *in_doubt = doubted;
-            guarded.finish();
-            Ok(BatchOutcome::Written { stale })
+    let written = {
+        let mut writing = pin!(write_rows(connection, changes, most_bytes));
+        match timeout(moment(changes.len()), &mut writing).await {
+            Ok(written) => written,
+            Err(_) => {
+                // Until it ends, the statement of the other connection must not meet the COMMIT.
+                stop(pool, introduction.number).await;
+                writing.await
+            }
         }
+    };
+    match written {
+        Ok(stale) => commit(guarded, changes, stale, in_doubt).await,
         Err(error) => {
             let error = named(connection, error).await;
             if connection.batch_execute("ROLLBACK").await.is_err() {
@@ -41,10 +65,54 @@ pub(super) async fn write(
                 Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
                     Ok(BatchOutcome::Excluded)
                 }
+                error if changes.len() > 1 && is_held(&error) => Ok(BatchOutcome::Held),
                 error => Err(error),
             }
         }
     }
+}
+
+fn moment(changes: usize) -> Duration {
+    match u32::try_from(changes) {
+        Ok(0 | 1) => MOMENT,
+        several => {
+            SHORT_MOMENT.saturating_add(FOR_EACH.saturating_mul(several.unwrap_or(u32::MAX)))
+        }
+    }
+}
+
+/// Stops the statement of a connection, which most likely waits for a lock. A server that does not do it gives the
+/// statement up a second after its begin.
+async fn stop(pool: &Pool<Manager<Database>>, number: Option<i64>) {
+    let Some(number) = number else { return };
+    let Ok(mut other) = connection(pool).await else { return };
+    if other.begin().batch_execute(&format!("KILL QUERY {number}")).await.is_ok() {
+        other.finish();
+    }
+}
+
+/// Commits. Whatever error a COMMIT returns, only the rows themselves show its outcome. While the connection works, they
+/// are looked for at once: a server that refuses a COMMIT has ended the transaction.
+async fn commit(
+    guarded: &mut Guarded<Connection>,
+    changes: &[Arc<ChangeRows>],
+    stale: Vec<i64>,
+    in_doubt: &mut bool,
+) -> QueryResult<BatchOutcome> {
+    let connection = &mut guarded.connection;
+    let doubted = std::mem::replace(in_doubt, true);
+    if let Err(error) = connection.batch_execute("COMMIT").await {
+        connection.batch_execute("ROLLBACK").await?;
+        let events = changes.iter().map(|change| change.event.event_id).collect();
+        if stored_events(connection, &events).await?.is_empty() {
+            *in_doubt = doubted;
+            guarded.finish();
+            return Err(error);
+        }
+    }
+    *in_doubt = doubted;
+    guarded.finish();
+    Ok(BatchOutcome::Written { stale })
 }
 
 /// Writes the tables in a fixed order, and the rows of each table in the order of the keys on which writers
@@ -52,6 +120,7 @@ pub(super) async fn write(
 async fn write_rows(
     connection: &mut Connection,
     changes: &[Arc<ChangeRows>],
+    most_bytes: usize,
 ) -> QueryResult<Vec<i64>> {
     let mut placed: Vec<&OrderRow> = Vec::new();
     let mut updates: Vec<(&OrderRow, i64)> = Vec::new();
@@ -63,11 +132,12 @@ async fn write_rows(
     }
     placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
     updates.sort_by_key(|(row, _)| row.id);
-    if !placed.is_empty() {
+    for placed in parts(placed, order_bytes, most_bytes)? {
         diesel::insert_into(orders::table).values(placed).execute(connection).await?;
     }
     let mut stale = Vec::new();
     for (row, version) in updates {
+        fits(order_bytes(&row), most_bytes)?;
         let stored = orders::table.filter(orders::id.eq(row.id).and(orders::version.eq(version)));
         if diesel::update(stored).set(row.columns()).execute(connection).await? == 0 {
             stale.push(row.id);
@@ -75,16 +145,92 @@ async fn write_rows(
     }
     let written = || changes.iter().filter(|change| !stale.contains(&change.order.id));
     let events: Vec<&EventRow> = written().map(|change| &change.event).collect();
-    if !events.is_empty() {
-        let incoming: Vec<_> = events.iter().map(|event| event.incoming()).collect();
+    let incoming: Vec<_> = events.iter().map(|event| event.incoming()).collect();
+    for events in parts(events, event_bytes, most_bytes)? {
         diesel::insert_into(outbox::table).values(events).execute(connection).await?;
+    }
+    for incoming in parts(incoming, |_| 0, most_bytes)? {
         diesel::insert_into(outbox_incoming::table).values(incoming).execute(connection).await?;
     }
     let mut answers: Vec<&AnswerRow> =
         written().filter_map(|change| change.answer.as_ref()).collect();
-    if !answers.is_empty() {
-        answers.sort_by_key(|row| row.scope.as_str());
+    answers.sort_by_key(|row| row.scope.as_str());
+    for answers in parts(answers, answer_bytes, most_bytes)? {
         diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
     }
     Ok(stale)
+}
+
+fn order_bytes(row: &&OrderRow) -> usize {
+    let reference = row.client_reference.as_ref().map_or(0, String::len);
+    row.items.as_ref().map_or(0, |items| items.0.len()).saturating_add(reference)
+}
+
+fn event_bytes(row: &&EventRow) -> usize {
+    row.context.len().saturating_add(row.data.len())
+}
+
+fn answer_bytes(row: &&AnswerRow) -> usize {
+    let AnswerRow { scope, headers, body, .. } = row;
+    scope.len().saturating_add(headers.len()).saturating_add(body.len())
+}
+
+/// Rows in parts that one statement may hold each, in their order. A server closes the connection of a statement that
+/// is too large for it.
+fn parts<R>(
+    rows: Vec<R>,
+    bytes: impl Fn(&R) -> usize,
+    most_bytes: usize,
+) -> QueryResult<Vec<Vec<R>>> {
+    let mut parts: Vec<Vec<R>> = Vec::new();
+    let mut room = 0_usize;
+    for row in rows {
+        let needs = fits(bytes(&row), most_bytes)?;
+        match parts.last_mut() {
+            Some(part) if needs <= room => part.push(row),
+            _ => {
+                room = most_bytes.saturating_sub(ROW_BYTES);
+                parts.push(vec![row]);
+            }
+        }
+        room = room.saturating_sub(needs);
+    }
+    Ok(parts)
+}
+
+/// What a row with this many bytes of texts takes in a statement; an error if the server takes no such statement. It
+/// will not, however often it is tried.
+fn fits(bytes: usize, most_bytes: usize) -> QueryResult<usize> {
+    let needs = bytes.saturating_add(ROW_BYTES);
+    // The server spells JSON with more spaces than we do, and the row must be readable, too.
+    let room = most_bytes.saturating_sub(most_bytes.div_euclid(4)).saturating_sub(ROW_BYTES);
+    if needs <= room {
+        return Ok(needs);
+    }
+    let told = format!(
+        "a row of about {needs} bytes is too large for the server, whose max_allowed_packet is {most_bytes}"
+    );
+    Err(Error::DatabaseError(DatabaseErrorKind::CheckViolation, Box::new(told)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_written_in_as_few_statements_as_the_server_takes() {
+        let of = |rows: &[usize]| parts(rows.to_vec(), |bytes| *bytes, 65_536).unwrap();
+        assert!(of(&[]).is_empty());
+        assert_eq!(of(&[10, 20]), [[10, 20]]);
+        assert_eq!(of(&[40_000, 10_000, 30_000, 1]), [vec![40_000, 10_000], vec![30_000, 1]]);
+        let many = of(&[100; 128]);
+        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [106, 22]);
+    }
+
+    #[test]
+    fn a_row_that_no_statement_can_hold_is_refused_for_ever() {
+        let refused = parts(vec![10, 60_000], |bytes| *bytes, 65_536).unwrap_err();
+        assert!(crate::retry::is_permanent(&refused), "{refused}");
+        assert!(refused.to_string().contains("max_allowed_packet is 65536"), "{refused}");
+    }
 }

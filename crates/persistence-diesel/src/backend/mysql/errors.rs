@@ -9,13 +9,17 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use super::Connection;
+use crate::retry::held;
 
 /// Values that a column or a check does not take: too large, too long, of another character set, of another type, no JSON,
 /// and a check of MariaDB.
 const FORBIDDEN: [i64; 7] = [1_264, 1_406, 1_366, 1_265, 3_140, 4_025, 1_690];
 
-/// Locks that others hold, and statements that took too long.
-const PASSING: [i64; 7] = [1_205, 1_213, 1_317, 1_969, 3_024, 3_572, 1_159];
+/// Locks that others hold, and statements that were stopped because they waited for one.
+const HELD: [i64; 4] = [1_205, 1_317, 1_969, 3_572];
+
+/// Deadlocks, and statements that took too long.
+const PASSING: [i64; 3] = [1_213, 3_024, 1_159];
 
 /// What the server says of the statement before.
 #[derive(QueryableByName)]
@@ -36,6 +40,7 @@ pub(super) async fn named(connection: &mut Connection, error: Error) -> Error {
             // A class that the server leaves to triggers (SIGNAL SQLSTATE '45000').
             Ok(Diagnosis { state, .. }) if state.starts_with("45") => CheckViolation,
             Ok(Diagnosis { code, .. }) if FORBIDDEN.contains(&code) => CheckViolation,
+            Ok(Diagnosis { code, .. }) if HELD.contains(&code) => return held(told.message()),
             Ok(Diagnosis { code, .. }) if PASSING.contains(&code) => SerializationFailure,
             _ => Unknown,
         }

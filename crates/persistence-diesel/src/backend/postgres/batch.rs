@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bb8::Pool;
 use chrono::NaiveDateTime;
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -13,11 +14,13 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamp};
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use order_domain::{CancelReason, Currency, OrderStatus};
+use tokio::time::Instant;
 
-use super::Connection;
-use super::errors::named;
+use super::errors::{is_english, named};
+use super::{Connection, Database, MOMENT};
 use crate::backend::BatchOutcome;
-use crate::pool::Guarded;
+use crate::pool::{Guarded, Manager};
+use crate::retry::{held, is_held};
 use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
 use crate::schema::sql_types;
 use crate::types::{Document, Guid, Money, Time, Whole, Word};
@@ -27,8 +30,10 @@ pub(super) async fn write(
     guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
+    _: &Pool<Manager<Database>>,
 ) -> QueryResult<BatchOutcome> {
     let connection = guarded.begin();
+    let begin = Instant::now();
     let doubted = std::mem::replace(in_doubt, true);
     let mut written = Batch::of(changes).load::<i64>(connection).await;
     if let Err(error) = written {
@@ -36,7 +41,14 @@ pub(super) async fn write(
         if connection.batch_execute("SELECT").await.is_err() {
             return Err(error);
         }
-        written = Err(named(connection, error).await);
+        written = Err(match error {
+            Error::DatabaseError(DatabaseErrorKind::Unknown, told)
+                if begin.elapsed() >= MOMENT && !is_english(told.message()) =>
+            {
+                held(told.message())
+            }
+            error => named(connection, error).await,
+        });
     }
     guarded.finish();
     *in_doubt = doubted;
@@ -49,6 +61,7 @@ pub(super) async fn write(
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             Ok(BatchOutcome::Excluded)
         }
+        Err(error) if changes.len() > 1 && is_held(&error) => Ok(BatchOutcome::Held),
         Err(error) => Err(error),
     }
 }

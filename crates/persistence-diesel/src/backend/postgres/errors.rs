@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl as _;
 
 use super::Connection;
 use crate::adopt::Name;
+use crate::retry::is_held;
 
 /// Values that a column does not take.
 const FORBIDDEN: [&str; 3] =
@@ -33,10 +34,18 @@ const PASSING: [&str; 12] = [
 const TRIGGERS: &str = "SELECT tgname::text AS name FROM pg_trigger \
      WHERE tgrelid = to_regclass('orders') AND NOT tgisinternal AND tgenabled <> 'D' LIMIT 1";
 
+/// Whether the text of an error says in English what it is about. A server says it in the language of its operators.
+pub(super) fn is_english(told: &str) -> bool {
+    FORBIDDEN.iter().chain(&PASSING).any(|text| told.contains(text))
+}
+
 /// The error of the statement before, by the kind that it has. A trigger that refuses a row is like a check, and says so in
 /// words of its own, in any language: so what is none of the server's passing errors is taken for a refusal where there is a
 /// trigger.
 pub(super) async fn named(connection: &mut Connection, error: Error) -> Error {
+    if is_held(&error) {
+        return error;
+    }
     let Error::DatabaseError(Unknown, told) = error else { return error };
     let says = |texts: &[&str]| texts.iter().any(|text| told.message().contains(text));
     let kind = if says(&FORBIDDEN) {

@@ -2,16 +2,19 @@
 //! with several rows would gain nothing, because no statement is sent anywhere.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bb8::Pool;
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::errors::of_orders;
-use super::{BEGIN, Connection};
+use super::{BEGIN, Connection, Database};
 use crate::backend::BatchOutcome;
-use crate::pool::Guarded;
+use crate::pool::{Guarded, Manager};
+use crate::retry::writes_nothing;
 use crate::rows::ChangeRows;
 use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
@@ -20,11 +23,16 @@ pub(super) async fn write(
     guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
     in_doubt: &mut bool,
+    _: &Pool<Manager<Database>>,
 ) -> QueryResult<BatchOutcome> {
     let changes = changes.to_vec();
-    let doubted = std::mem::replace(in_doubt, true);
-    let transaction = move |sqlite: &mut SqliteConnection| Ok(write_and_commit(sqlite, &changes));
+    let doubted = *in_doubt;
+    let doubt = Doubt::of(in_doubt);
+    let decided = Arc::clone(&doubt.decided);
+    let transaction =
+        move |sqlite: &mut SqliteConnection| Ok(write_and_commit(sqlite, &changes, &decided));
     let ended = guarded.begin().spawn_blocking(transaction).await?;
+    drop(doubt);
     if let Ended::Landed(_) | Ended::Undone(_) = ended {
         guarded.finish();
     }
@@ -35,6 +43,30 @@ pub(super) async fn write(
             Ok(BatchOutcome::Excluded)
         }
         Ended::Unwritten(error) | Ended::Undone(error) | Ended::Doubtful(error) => Err(error),
+    }
+}
+
+/// Whether the transaction of another thread may commit: either it has begun to, or its caller has gone away
+/// first, and then it does not.
+struct Doubt<'d> {
+    in_doubt: &'d mut bool,
+    before: bool,
+    /// Set by the one that comes first.
+    decided: Arc<AtomicBool>,
+}
+
+impl<'d> Doubt<'d> {
+    fn of(in_doubt: &'d mut bool) -> Self {
+        let before = std::mem::replace(in_doubt, true);
+        Self { in_doubt, before, decided: Arc::default() }
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if !self.decided.swap(true, Ordering::AcqRel) {
+            *self.in_doubt = self.before;
+        }
     }
 }
 
@@ -51,23 +83,33 @@ enum Ended {
     Doubtful(Error),
 }
 
-fn write_and_commit(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> Ended {
+fn write_and_commit(
+    sqlite: &mut SqliteConnection,
+    changes: &[Arc<ChangeRows>],
+    decided: &AtomicBool,
+) -> Ended {
     if let Err(error) = sqlite.batch_execute(BEGIN) {
         return Ended::Unwritten(error);
     }
     match write_rows(sqlite, changes) {
+        Ok(_) if decided.swap(true, Ordering::AcqRel) => undone(sqlite, Error::RollbackTransaction),
         Ok(stale) => match sqlite.batch_execute("COMMIT") {
             Ok(()) => Ended::Landed(stale),
+            // The page that makes the transaction valid is the last one that is written.
+            Err(error) if writes_nothing(&error) => undone(sqlite, error),
             Err(error) => Ended::Doubtful(error),
         },
-        Err(error) => match sqlite.batch_execute("ROLLBACK") {
-            Ok(()) => Ended::Undone(of_orders(sqlite, error)),
-            // The error has ended the transaction, as a trigger may.
-            Err(over) if over.to_string().contains("no transaction is active") => {
-                Ended::Undone(of_orders(sqlite, error))
-            }
-            Err(_) => Ended::Unwritten(error),
-        },
+        Err(error) => undone(sqlite, error),
+    }
+}
+
+/// Rolls back. The error may have ended the transaction, as that of a trigger or of a full disk.
+fn undone(sqlite: &mut SqliteConnection, error: Error) -> Ended {
+    match sqlite.batch_execute("ROLLBACK") {
+        Err(over) if !over.to_string().contains("no transaction is active") => {
+            Ended::Unwritten(error)
+        }
+        _ => Ended::Undone(of_orders(sqlite, error)),
     }
 }
 
