@@ -63,6 +63,12 @@ maven_packages() {
   command -v java >/dev/null || echo default-jre-headless
 }
 
+# Prints the Debian packages that running deploy/proxies lacks.
+proxy_packages() {
+  [ -x /usr/sbin/nginx ] || echo nginx
+  [ -x /usr/sbin/haproxy ] || echo haproxy
+}
+
 # Prints the folder with the jars that a POM names and all that those need. They are fetched once for each text of the POM.
 maven_jars() { # POM_FILE
   local pom hash folder output
