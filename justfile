@@ -49,6 +49,10 @@ semver *options:
 bench *options:
     deploy/bench {{ options }}
 
+# Measure what strangers cost honest clients: just soak --minutes 2
+soak *options:
+    deploy/soak {{ options }}
+
 # Play requests made up from the OpenAPI document against the service.
 schemathesis *options:
     deploy/schemathesis {{ options }}
