@@ -23,6 +23,7 @@ class Server:
 
     def __enter__(self):
         if self.name == "sqlite":
+            os.makedirs(self.folder)
             return self
         try:
             subprocess.run([STACK, "up", self.name], stdout=sys.stderr, env=self.environment, check=True)

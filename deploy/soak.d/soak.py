@@ -261,6 +261,8 @@ class Report:
         failed = sum((phase.failed for phase in (*controls, beside)), collections.Counter())
         named = "".join(f"; {name} × {count:,}" for name, count in failed.most_common(8))
         self.judge(f"Honest requests that failed: {failed.total():,}{named}", "none", not failed)
+        if any(control.failed for control in controls):
+            self.verdicts.append("- Some failed in the control, too: the machine was too busy, and the figures mean little.")
 
     def flat(self, beside):
         yield ["the service holds", "second tenth", "last tenth", "at most"]

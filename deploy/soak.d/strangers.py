@@ -97,7 +97,7 @@ class Stranger:
 async def locks(me):
     """A row of the database: a session holds one order's row for 20 s, again and again."""
     if not me.world["session"]:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(3600)  # SQLite has no locks of rows
     quiet = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
     session = await asyncio.create_subprocess_exec(*me.world["session"], stdin=asyncio.subprocess.PIPE, **quiet)
     # It ends with its standard input.
