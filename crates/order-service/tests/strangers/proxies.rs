@@ -38,7 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             move || links_streams_and_the_end(kind),
         ));
         trials.push(trial(format!("{name}::an_instance_that_hangs_costs_time_alone"), move || {
-            one_hangs(kind)
+            one_hangs(kind);
         }));
     }
     trials
