@@ -296,6 +296,7 @@ class Report:
 def publish(options, report, tables, version):
     """Prints the summary, and writes the page where results go, if anywhere."""
     command = f"deploy/soak --minutes {options.minutes:g} --database {options.database}"
+    command += f" --only {','.join(options.only)}" if options.only else ""
     command += "".join(f" --set {setting}" for setting in options.set)
     ran = list(common.computer(argparse.Namespace(rounds=0, seconds=0, set=options.set)))[0]
     print("\n\n".join("\n".join(common.plain(table)) for table in tables))

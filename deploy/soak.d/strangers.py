@@ -212,7 +212,8 @@ async def listeners(me):
     async with me.connected(buffer=4096) as connection:
         await me.send(connection, request("GET", "/events?lastEventId=0"))
         for _ in range(60):
-            if not await me.read(connection, most=1024):
+            # There is a sign of life every 15 s.
+            if not await me.read(connection, seconds=20, most=1024):
                 me.got["closed by the service"] += 1
                 return
             await asyncio.sleep(1)
