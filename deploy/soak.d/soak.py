@@ -289,7 +289,7 @@ class Report:
         yield ["orders placed in a second", "median", "min – max"]
         for count, found in rates.items():
             yield [f"{count:,} connections", f"{statistics.median(found):,.0f}", f"{min(found):,.0f} – {max(found):,.0f}"]
-        ratio = statistics.median(many / few for few, many in zip(rates[FEW], rates[MANY]))
+        ratio = statistics.median(many / max(few, 1) for few, many in zip(rates[FEW], rates[MANY]))
         self.judge(f"Goodput with {MANY:,} connections to that with {FEW}: {ratio:.2f}", f"at least {ENOUGH}", ratio >= ENOUGH)
 
 
