@@ -249,7 +249,7 @@ async def again_and_again(stranger, me):
         try:
             await stranger(me)
         except (OSError, TimeoutError) as error:
-            me.got[f"no connection: {type(error).__name__}"] += 1
+            me.got[f"refused or cut ({type(error).__name__})"] += 1
             await asyncio.sleep(1)
         await asyncio.sleep(0.05)
 
