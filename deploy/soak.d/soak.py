@@ -350,6 +350,8 @@ def names(text):
 
 
 def main():
+    if sys.version_info < (3, 11):
+        sys.exit("error: this needs Python 3.11, for the time-outs of asyncio")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--binary", required=True, type=os.path.abspath, help="the service's program; deploy/soak gives it")
