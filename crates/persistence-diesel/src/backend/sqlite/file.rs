@@ -67,7 +67,8 @@ fn tighten(file: &Path) {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
+
+    use tempfile::tempdir;
 
     use super::*;
 
@@ -75,16 +76,10 @@ mod tests {
         fs::metadata(file).unwrap().permissions().mode() & 0o777
     }
 
-    fn folder(name: &str) -> PathBuf {
-        let folder = format!("order-files-{}-{name}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        fs::create_dir(&folder).unwrap();
-        folder
-    }
-
     #[test]
     fn a_new_file_is_its_owners_alone_and_an_old_one_becomes_it() {
-        let folder = folder("own");
+        let folder = tempdir().unwrap();
+        let folder = folder.path();
         let (file, wal) = (folder.join("orders.db"), folder.join("orders.db-wal"));
         close_to_others(file.to_str().unwrap());
         assert_eq!(mode(&file), 0o600);
@@ -95,12 +90,12 @@ mod tests {
             close_to_others(file.to_str().unwrap());
             assert_eq!(mode(one), new);
         }
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn the_target_of_a_link_is_closed_and_so_are_the_files_beside_it() {
-        let folder = folder("link");
+        let folder = tempdir().unwrap();
+        let folder = folder.path();
         let (link, target) = (folder.join("orders.db"), folder.join("elsewhere.db"));
         symlink(&target, &link).unwrap();
         close_to_others(link.to_str().unwrap());
@@ -112,16 +107,15 @@ mod tests {
         }
         close_to_others(link.to_str().unwrap());
         assert_eq!((mode(&target), mode(&wal)), (0o600, 0o600));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn what_is_no_file_stays_as_it_is() {
-        let folder = folder("none");
-        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        let folder = tempdir().unwrap();
+        let folder = folder.path();
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
         close_to_others(folder.to_str().unwrap());
-        assert_eq!(mode(&folder), 0o755);
+        assert_eq!(mode(folder), 0o755);
         close_to_others(folder.join("missing/orders.db").to_str().unwrap());
-        fs::remove_dir_all(folder).unwrap();
     }
 }
