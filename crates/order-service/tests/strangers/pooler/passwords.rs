@@ -16,7 +16,7 @@ const PASSWORD: &str = "pl4nted-password";
 const SETTING: &str = "order.database.allow-cleartext-password";
 
 pub(super) fn trials() -> Vec<Trial> {
-    let protocols: [(&str, &str, fn(TcpStream) -> Vec<u8>); 2] =
+    let protocols: [(&str, &str, Asks); 2] =
         [("postgres", "postgresql", asks_as_postgres), ("mysql", "mysql", asks_as_mysql)];
     let check = |scheme: &str, asks| {
         not_given(scheme, asks);
@@ -28,11 +28,14 @@ pub(super) fn trials() -> Vec<Trial> {
     protocols.map(named).into()
 }
 
+/// Asks a client for its password, and returns what it answers.
+type Asks = fn(TcpStream) -> Vec<u8>;
+
 /// What the clients of a server have answered.
 type Answers = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// A server that asks each of its clients, in a thread that lives as long as the tests. Returns its port.
-fn server(asks: fn(TcpStream) -> Vec<u8>) -> (u16, Answers) {
+fn server(asks: Asks) -> (u16, Answers) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let answers = Answers::default();
@@ -46,7 +49,7 @@ fn server(asks: fn(TcpStream) -> Vec<u8>) -> (u16, Answers) {
     (port, answers)
 }
 
-fn not_given(scheme: &str, asks: fn(TcpStream) -> Vec<u8>) {
+fn not_given(scheme: &str, asks: Asks) {
     let (port, answers) = server(asks);
     let url =
         format!("--spring.datasource.url={scheme}://someone:{PASSWORD}@127.0.0.1:{port}/orders");
@@ -60,7 +63,7 @@ fn not_given(scheme: &str, asks: fn(TcpStream) -> Vec<u8>) {
     assert!(answers.iter().all(Vec::is_empty), "{answers:?}");
 }
 
-fn given_where_allowed(scheme: &str, asks: fn(TcpStream) -> Vec<u8>) {
+fn given_where_allowed(scheme: &str, asks: Asks) {
     let (port, answers) = server(asks);
     let url =
         format!("--spring.datasource.url={scheme}://someone:{PASSWORD}@127.0.0.1:{port}/orders");

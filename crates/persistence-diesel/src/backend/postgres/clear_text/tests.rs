@@ -13,7 +13,7 @@ async fn answered(request: &'static [u8], allowed: bool) -> (String, Vec<u8>) {
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a client");
         let greeting = stream.read_u32().await.expect("a greeting");
-        let mut rest = vec![0; usize::try_from(greeting - 4).expect("short")];
+        let mut rest = vec![0; usize::try_from(greeting.saturating_sub(4)).expect("short")];
         stream.read_exact(&mut rest).await.expect("a greeting");
         for byte in request {
             // Byte by byte: the look must not depend on how they arrive.
