@@ -26,7 +26,7 @@ const EXPECTED: Duration = Duration::from_secs(1);
 /// The most keys that are remembered.
 const MOST_KEYS: usize = 8_192;
 /// The pause of a change between two attempts.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How often the lane looks whether a change is due, or late.
 const TICK: Duration = Duration::from_millis(5);
 

@@ -72,7 +72,7 @@ impl<B: Backend> Writer<B> {
             let writer = again.upgrade();
             async move {
                 if let Some(writer) = writer {
-                    writer.write_one(held.change, held.in_doubt).await;
+                    writer.try_again(held).await;
                 }
             }
         }));
@@ -226,6 +226,14 @@ impl<B: Backend> Writer<B> {
     fn hold(&self, change: QueuedChange, failure: BoxError, in_doubt: bool) {
         self.held.increment(1);
         self.lane.hold(change, failure, in_doubt);
+    }
+
+    /// Tries a change of the lane again, unless its order is still locked: then no connection waits for it.
+    async fn try_again(&self, held: HeldChange) {
+        let mut parts = Parts { in_doubt: held.in_doubt, ..Parts::of(vec![]) };
+        for change in self.without_locked(vec![held.change], &mut parts).await {
+            self.write_one(change, parts.in_doubt).await;
+        }
     }
 
     /// Writes one change and replies, or puts it into the lane.

@@ -22,7 +22,7 @@ use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
 
 /// How long the statements of one change may take, before its COMMIT. The server's own time-out for locks is a second
 /// at least, so another connection stops them.
-const MOMENT: Duration = Duration::from_millis(300);
+const MOMENT: Duration = Duration::from_millis(200);
 /// The same for several changes, which others wait for: the least, and more for each change.
 const SHORT_MOMENT: Duration = Duration::from_millis(100);
 const FOR_EACH: Duration = Duration::from_millis(1);
@@ -44,13 +44,12 @@ pub(super) async fn write(
     connection.batch_execute(BEGIN).await?;
     let written = {
         let mut writing = pin!(write_rows(connection, changes, most_bytes));
-        match timeout(moment(changes.len()), &mut writing).await {
-            Ok(written) => written,
-            Err(_) => {
-                // Until it ends, the statement of the other connection must not meet the COMMIT.
-                stop(pool, introduction.number).await;
-                writing.await
-            }
+        if let Ok(written) = timeout(moment(changes.len()), &mut writing).await {
+            written
+        } else {
+            // Until it ends, the statement of the other connection must not meet the COMMIT.
+            stop(pool, introduction.number).await;
+            writing.await
         }
     };
     match written {
@@ -132,12 +131,12 @@ async fn write_rows(
     }
     placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
     updates.sort_by_key(|(row, _)| row.id);
-    for placed in parts(placed, order_bytes, most_bytes)? {
+    for placed in parts(placed, |row| order_bytes(row), most_bytes)? {
         diesel::insert_into(orders::table).values(placed).execute(connection).await?;
     }
     let mut stale = Vec::new();
     for (row, version) in updates {
-        fits(order_bytes(&row), most_bytes)?;
+        fits(order_bytes(row), most_bytes)?;
         let stored = orders::table.filter(orders::id.eq(row.id).and(orders::version.eq(version)));
         if diesel::update(stored).set(row.columns()).execute(connection).await? == 0 {
             stale.push(row.id);
@@ -146,7 +145,7 @@ async fn write_rows(
     let written = || changes.iter().filter(|change| !stale.contains(&change.order.id));
     let events: Vec<&EventRow> = written().map(|change| &change.event).collect();
     let incoming: Vec<_> = events.iter().map(|event| event.incoming()).collect();
-    for events in parts(events, event_bytes, most_bytes)? {
+    for events in parts(events, |row| event_bytes(row), most_bytes)? {
         diesel::insert_into(outbox::table).values(events).execute(connection).await?;
     }
     for incoming in parts(incoming, |_| 0, most_bytes)? {
@@ -155,22 +154,22 @@ async fn write_rows(
     let mut answers: Vec<&AnswerRow> =
         written().filter_map(|change| change.answer.as_ref()).collect();
     answers.sort_by_key(|row| row.scope.as_str());
-    for answers in parts(answers, answer_bytes, most_bytes)? {
+    for answers in parts(answers, |row| answer_bytes(row), most_bytes)? {
         diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
     }
     Ok(stale)
 }
 
-fn order_bytes(row: &&OrderRow) -> usize {
+fn order_bytes(row: &OrderRow) -> usize {
     let reference = row.client_reference.as_ref().map_or(0, String::len);
     row.items.as_ref().map_or(0, |items| items.0.len()).saturating_add(reference)
 }
 
-fn event_bytes(row: &&EventRow) -> usize {
+fn event_bytes(row: &EventRow) -> usize {
     row.context.len().saturating_add(row.data.len())
 }
 
-fn answer_bytes(row: &&AnswerRow) -> usize {
+fn answer_bytes(row: &AnswerRow) -> usize {
     let AnswerRow { scope, headers, body, .. } = row;
     scope.len().saturating_add(headers.len()).saturating_add(body.len())
 }

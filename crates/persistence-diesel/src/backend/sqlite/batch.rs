@@ -49,7 +49,7 @@ pub(super) async fn write(
 /// Whether the transaction of another thread may commit: either it has begun to, or its caller has gone away
 /// first, and then it does not.
 struct Doubt<'d> {
-    in_doubt: &'d mut bool,
+    flag: &'d mut bool,
     before: bool,
     /// Set by the one that comes first.
     decided: Arc<AtomicBool>,
@@ -58,14 +58,14 @@ struct Doubt<'d> {
 impl<'d> Doubt<'d> {
     fn of(in_doubt: &'d mut bool) -> Self {
         let before = std::mem::replace(in_doubt, true);
-        Self { in_doubt, before, decided: Arc::default() }
+        Self { flag: in_doubt, before, decided: Arc::default() }
     }
 }
 
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
         if !self.decided.swap(true, Ordering::AcqRel) {
-            *self.in_doubt = self.before;
+            *self.flag = self.before;
         }
     }
 }
