@@ -20,7 +20,7 @@ use crate::settings::{self, Inputs, Loaded};
 use crate::system::{OF_CLIENT, OsEntropy, SystemClock};
 use crate::{report, telemetry};
 use events::EventsCommand;
-use output::{complain, print};
+use output::{complain, complain_of, print, usage};
 
 /// The exit code for wrong settings or arguments.
 const WRONG: u8 = 2;
@@ -109,7 +109,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(WRONG);
-            return error.print().map_or(ExitCode::FAILURE, |()| code.into());
+            return usage(&error, code);
         }
     };
     match command {
@@ -136,7 +136,7 @@ pub fn main() -> ExitCode {
         },
     };
     match settings::load(&inputs, Occasion::Start) {
-        Err(error @ LoadError::Wrong(_)) => complain(&error.to_string(), WRONG),
+        Err(LoadError::Wrong(problems)) => complain_of(&problems, WRONG),
         Err(error) => complain(&error.to_string(), 1),
         Ok(loaded) => execute(command.unwrap_or(Command::Serve), inputs, loaded, started),
     }
@@ -184,9 +184,11 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         Ok(code) => code.into(),
         Err(error) => {
             tracing::error!(cause = chain(&*error), "order-service failed");
-            let code = if error.is::<Problems>() { WRONG } else { 1 };
             // Also on standard error: the log goes to standard output.
-            complain(&chain(&*error), code)
+            match error.downcast_ref::<Problems>() {
+                Some(problems) => complain_of(problems, WRONG),
+                None => complain(&chain(&*error), 1),
+            }
         }
     }
 }

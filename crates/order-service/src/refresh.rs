@@ -36,6 +36,9 @@ pub(crate) const LIVE: &[&str] = &[
     "spring.lifecycle.timeout-per-shutdown-phase",
 ];
 
+/// How many characters of a message health shows: health is asked for often.
+const LONGEST_REASON: usize = 2_000;
+
 /// The parts of the service that hold a live setting.
 pub(crate) struct Holders {
     pub(crate) levels: Levels,
@@ -269,7 +272,8 @@ impl Refresher {
         let since = state.since.to_rfc3339_opts(SecondsFormat::Secs, true);
         details.insert("since".to_owned(), since.into());
         if let Some(refused) = &state.refused {
-            details.insert("notRefreshed".to_owned(), refused.as_str().into());
+            let beginning: String = refused.chars().take(LONGEST_REASON).collect();
+            details.insert("notRefreshed".to_owned(), beginning.into());
         }
         if !state.waiting.is_empty() {
             let keys: Vec<_> = state.waiting.keys().map(String::as_str).collect();

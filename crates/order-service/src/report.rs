@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 use settings_spring::{Effective, Origin};
+use telemetry_otlp::escaped;
 
 /// Whether a setting has another value than its default, wherever that was written.
 pub(crate) fn is_changed(setting: &Effective) -> bool {
@@ -17,11 +18,12 @@ pub(crate) fn table(effective: &[Effective]) -> String {
     aligned(["key", "value", "source"], rows)
 }
 
-/// A table with a head. Each column is as wide as its widest cell.
+/// A table with a head. Each column is as wide as its widest cell, and each row is one line.
 pub(crate) fn aligned<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    let rows = rows.into_iter().map(|row| row.map(|cell| escaped(&cell).into_owned()));
     let all: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
     let mut widths = [0; N];
     for row in &all {
@@ -59,7 +61,7 @@ pub(crate) fn json(effective: &[Effective]) -> String {
 pub(crate) fn shown(value: &str) -> String {
     match value {
         "" => "-".to_owned(),
-        value => value.replace(|c: char| c.is_control(), " "),
+        value => escaped(value).into_owned(),
     }
 }
 

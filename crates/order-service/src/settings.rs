@@ -138,10 +138,14 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
     .alias("DATABASE_URL", "spring.datasource.url")
     .unread(unread::ROWS)
     .answering_for(unread::ROOTS)
-    .showing_parameters(storage::is_harmless),
+    .showing_parameters(storage::is_harmless)
+    .sending(config::is_address)
+    .reading_files(config::is_path),
     config_server: Some(ConfigServer {
         name: &server::NAME,
         copies: &config::COPIES,
+        remote_files: &config::REMOTE_FILES,
+        remote_environment: &config::REMOTE_ENVIRONMENT,
         user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
         registry: eureka::look_up,
     }),

@@ -113,6 +113,8 @@ pub struct Catalogue {
     patterns: Vec<Pattern>,
     roots: &'static [&'static str],
     is_harmless: fn(&str) -> bool,
+    is_address: fn(&str) -> bool,
+    is_path: fn(&str) -> bool,
 }
 
 /// What a service does with a key.
@@ -150,6 +152,8 @@ impl Catalogue {
             patterns: Vec::new(),
             roots: &[],
             is_harmless: |_| false,
+            is_address: |_| false,
+            is_path: |_| false,
         }
     }
 
@@ -193,6 +197,20 @@ impl Catalogue {
     #[must_use]
     pub fn showing_parameters(self, is_harmless: fn(&str) -> bool) -> Self {
         Self { is_harmless, ..self }
+    }
+
+    /// Says by the names of keys which ones, beside those that hold URLs and headers, say where something is sent. In
+    /// these a config server cannot use what is set on this machine.
+    #[must_use]
+    pub fn sending(self, is_address: fn(&str) -> bool) -> Self {
+        Self { is_address, ..self }
+    }
+
+    /// Says by the names of keys which ones hold the path of a file that the service reads. A config server can name
+    /// only files that it is allowed to.
+    #[must_use]
+    pub fn reading_files(self, is_path: fn(&str) -> bool) -> Self {
+        Self { is_path, ..self }
     }
 
     /// All rows, in the order of the documentation.
@@ -311,6 +329,16 @@ impl Catalogue {
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         let row = self.row(&self.canonical(name));
         sounds_secret(name) || row.is_some_and(|row| row.exposure == Exposure::Secret)
+    }
+
+    /// Whether a key says where something is sent, or is a header that goes there.
+    pub(crate) fn is_address(&self, row: &Row, name: &str) -> bool {
+        row.exposure == Exposure::Url || row.name.ends_with(".headers.*") || (self.is_address)(name)
+    }
+
+    /// Whether a key holds the path of a file that the service reads.
+    pub(crate) fn is_path(&self, name: &str) -> bool {
+        (self.is_path)(name)
     }
 
     /// A text with the credentials hidden that a URL in it carries.

@@ -22,6 +22,7 @@ pub use server::Server;
 pub use source::{ConfigServer, LookUp, ROWS};
 pub(crate) use source::{Source, URI, Wanted};
 
+use crate::bounds::listed;
 use crate::catalogue::Catalogue;
 use crate::files::Expression;
 use crate::inputs::Inputs;
@@ -263,13 +264,13 @@ impl Importer<'_> {
                 let is_local = self.catalogue.is_local(&name);
                 // The server has already applied these conditions itself.
                 if is_local && !name.starts_with("spring.config.activate.") {
-                    refused.push(format!("{} ({})", entry.name, entry.origin));
+                    refused.push((entry.name.clone(), entry.origin.clone()));
                 }
                 !is_local && name != OLD_CONDITION
             });
         }
         if !refused.is_empty() {
-            let refused = refused.join(", ");
+            let refused = listed(refused, |(name, origin)| format!("{name} ({origin})"));
             imports
                 .warnings
                 .push(format!("a config server cannot set these, only local settings: {refused}"));

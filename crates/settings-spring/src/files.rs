@@ -12,7 +12,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::bounds::LARGEST_FILE;
 use crate::problems::Problem;
+use crate::regular;
 pub(crate) use conditions::Expression;
 pub(crate) use documents::{Circumstances, Document, Malformed};
 pub(crate) use tree::Tree;
@@ -64,7 +66,7 @@ impl SettingsFile {
     /// The documents in it, the weakest first; `None` if there is no such file.
     pub(crate) fn read(&self, root: &Path) -> Result<Option<Vec<Document>>, Problem> {
         let name = self.path.display().to_string();
-        match fs::read(root.join(&self.path)) {
+        match regular::read(&root.join(&self.path), LARGEST_FILE) {
             Ok(bytes) => documents(&text(&bytes), &name, self.parse).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Problem::new(name, None, format!("cannot be read: {error}"))),

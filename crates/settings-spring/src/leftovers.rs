@@ -1,39 +1,42 @@
 //! What was set and is not read: unknown names, keys that are ignored or refused, and values that a
 //! config server could not decrypt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::bounds::{MOST_LISTED, listed};
 use crate::catalogue::{Catalogue, Use};
 use crate::environment::is_slip;
 use crate::layers::{Entry, Merged, Origin};
 use crate::names::squashed;
-use crate::placeholders;
 use crate::problems::Problem;
-use crate::reader::{Scope, UNREADABLE};
+use crate::scope::{Scope, UNREADABLE};
 use crate::unread::{Unread, Verdict};
 
-/// The unknown names under the service's own prefix, each with the key that was probably meant.
+/// The unknown names under the service's own prefix, each with the key that was probably meant: no more than a message
+/// lists, and one.
 pub(crate) fn unknown(merged: &Merged, catalogue: &Catalogue) -> Vec<Problem> {
+    let placeholders = Placeholders::of(merged);
     let is_unknown = |(canonical, entry): &(&str, &Entry)| {
         catalogue.owns(canonical)
             && catalogue.row(canonical).is_none()
-            && !(matches!(entry.origin, Origin::Environment(_))
-                && stands_in_a_placeholder(merged, entry))
+            && !(matches!(entry.origin, Origin::Environment(_)) && placeholders.name(entry))
             && !is_of_others(entry, catalogue)
     };
     let problem = |(_, Entry { name, origin, .. }): (&str, &Entry)| {
         let complaint = format!("there is no such setting; {}", what_there_is(name, catalogue));
         Problem::new(name, Some(origin.clone()), complaint)
     };
-    merged.iter().filter(is_unknown).map(problem).collect()
+    let most = MOST_LISTED.saturating_add(1);
+    merged.iter().filter(is_unknown).take(most).map(problem).collect()
 }
 
 /// One warning that names the variables under the service's own prefix that resemble no key.
 pub(crate) fn strange_variables(merged: &Merged, catalogue: &Catalogue) -> Option<String> {
+    let placeholders = Placeholders::of(merged);
     let is_strange = |(canonical, entry): &(&str, &Entry)| {
         catalogue.owns(canonical)
             && catalogue.row(canonical).is_none()
-            && !stands_in_a_placeholder(merged, entry)
+            && !placeholders.name(entry)
             && is_of_others(entry, catalogue)
     };
     let strange: Vec<_> =
@@ -46,19 +49,24 @@ fn is_of_others(entry: &Entry, catalogue: &Catalogue) -> bool {
     matches!(entry.origin, Origin::Environment(_)) && !is_slip(&entry.name, catalogue)
 }
 
-/// Whether a placeholder names this entry or its variable: then it may be meant for the placeholder
-/// alone.
-fn stands_in_a_placeholder(merged: &Merged, entry: &Entry) -> bool {
-    let variable = match &entry.origin {
-        Origin::Environment(variable) => variable,
-        _ => &entry.name,
-    };
-    let variable = squashed(variable);
-    merged.iter().any(|(_, entry)| {
-        let named =
-            entry.value.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next());
-        named.map(squashed).any(|name| name == variable)
-    })
+/// The names in all placeholders, in the form in which variables are compared.
+struct Placeholders(BTreeSet<String>);
+
+impl Placeholders {
+    fn of(merged: &Merged) -> Self {
+        let values = merged.iter().map(|(_, entry)| entry.value.as_str());
+        let behind = values.flat_map(|value| value.split("${").skip(1));
+        Self(behind.filter_map(|rest| rest.split(['}', ':']).next()).map(squashed).collect())
+    }
+
+    /// Whether one of them names this entry or its variable: then it may be meant for the placeholder alone.
+    fn name(&self, entry: &Entry) -> bool {
+        let variable = match &entry.origin {
+            Origin::Environment(variable) => variable,
+            _ => &entry.name,
+        };
+        self.0.contains(&squashed(variable))
+    }
 }
 
 fn what_there_is(name: &str, catalogue: &Catalogue) -> String {
@@ -95,13 +103,13 @@ pub(crate) fn refused(scope: Scope<'_>) -> Vec<Problem> {
 
 /// One warning that names every key that is ignored, with its source.
 pub(crate) fn ignored(scope: Scope<'_>) -> Option<String> {
-    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for (entry, row) in unread(scope, Verdict::Ignored) {
-        by_reason.entry(row.instead).or_default().push(named(entry));
+        by_reason.entry(row.instead).or_default().push(entry);
     }
     let parts: Vec<_> = by_reason
         .into_iter()
-        .map(|(reason, keys)| format!("{}: {reason}", keys.join(", ")))
+        .map(|(reason, keys)| format!("{}: {reason}", listed(keys, named)))
         .collect();
     (!parts.is_empty()).then(|| format!("settings without effect: {}", parts.join("; ")))
 }
@@ -110,20 +118,22 @@ pub(crate) fn ignored(scope: Scope<'_>) -> Option<String> {
 /// a service like this one. Other names are meant for other programs, or for placeholders.
 pub(crate) fn unknown_names(scope: Scope<'_>) -> Option<String> {
     let Scope { merged, catalogue, .. } = scope;
+    let placeholders = Placeholders::of(merged);
     let is_unknown = |(canonical, entry): &(&str, &Entry)| {
         let is_option = entry.origin == Origin::CommandLine;
         (is_option || catalogue.answers_for(canonical))
             && !catalogue.owns(canonical)
             && matches!(catalogue.use_of(canonical), Use::Unknown)
-            && (is_option || !stands_in_a_placeholder(merged, entry))
+            && (is_option || !placeholders.name(entry))
     };
     let hint = |(_, entry): (&str, &Entry)| {
         let nearest = catalogue.nearest(&entry.name);
         let hint = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         format!("{}{hint}", named(entry))
     };
-    let unknown: Vec<_> = merged.iter().filter(is_unknown).map(hint).collect();
-    (!unknown.is_empty()).then(|| format!("unknown settings are ignored: {}", unknown.join(", ")))
+    let mut unknown = merged.iter().filter(is_unknown).peekable();
+    unknown.peek()?;
+    Some(format!("unknown settings are ignored: {}", listed(unknown, hint)))
 }
 
 fn named(Entry { name, origin, .. }: &Entry) -> String {
@@ -137,18 +147,18 @@ fn named(Entry { name, origin, .. }: &Entry) -> String {
 fn unread(scope: Scope<'_>, verdict: Verdict) -> impl Iterator<Item = (&Entry, &'static Unread)> {
     let is_off = move |(switch, off): (&str, &str)| {
         let entry = scope.merged.get(&scope.catalogue.canonical(switch));
-        entry.is_some_and(|ranked| resolved(scope, &ranked.entry.value).as_deref() == Some(off))
+        entry.is_some_and(|ranked| resolved(scope, &ranked.entry).as_deref() == Some(off))
     };
     scope.merged.iter().filter_map(move |(canonical, entry)| {
         let Use::Unread(row) = scope.catalogue.use_of(canonical) else { return None };
         // What cannot be resolved asks for something.
-        let is_neutral = resolved(scope, &entry.value).is_some_and(|value| row.is_neutral(&value));
+        let is_neutral = resolved(scope, entry).is_some_and(|value| row.is_neutral(&value));
         let counts = row.verdict == verdict && !is_neutral && !row.off.is_some_and(is_off);
         counts.then_some((entry, row))
     })
 }
 
 /// A value with its placeholders replaced.
-fn resolved(scope: Scope<'_>, value: &str) -> Option<String> {
-    Some(placeholders::resolve(value, &scope).ok()?.text)
+fn resolved(scope: Scope<'_>, entry: &Entry) -> Option<String> {
+    Some(scope.resolved(&entry.value, &entry.origin).ok()?.text)
 }

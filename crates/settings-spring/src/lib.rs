@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod bounds;
 mod catalogue;
 mod changes;
 mod command_line;
@@ -24,6 +25,9 @@ mod problems;
 mod profiles;
 mod random;
 mod reader;
+mod regular;
+mod remote;
+mod scope;
 mod unread;
 pub mod values;
 

@@ -1,5 +1,6 @@
 //! Loads the settings of a service: reads the sources, ranks them, and has the service read its keys.
 
+use crate::bounds::Work;
 use crate::catalogue::Catalogue;
 use crate::config_server::{
     self, ConfigServer, Copies, Imported, Imports, Occasion, Source, URI, Wanted,
@@ -10,7 +11,9 @@ use crate::local::Local;
 use crate::locations::{IMPORT, PLATFORM};
 use crate::problems::{Problem, Problems};
 use crate::profiles::{DEFAULT, GROUP, INCLUDE};
-use crate::reader::{Effective, Reader, Scope};
+use crate::reader::{Effective, Reader};
+use crate::remote::Remote;
+use crate::scope::Scope;
 
 /// What the engine must know of a service whose settings are a `T`.
 #[derive(Debug, Clone)]
@@ -68,11 +71,14 @@ pub fn load<T>(
 ) -> Result<Loaded<T>, LoadError> {
     let catalogue = &service.catalogue;
     let mut problems = Vec::new();
+    let (work, nothing) = (Work::default(), Remote::default());
     let mut local = Local::read(catalogue, inputs, &mut problems);
     let of_machine = local.merged(&[], catalogue);
-    let scope = Scope { merged: &of_machine, catalogue, inputs };
+    let scope = Scope { merged: &of_machine, catalogue, inputs, remote: &nothing, work: &work };
     let mut own = Reader::new(scope, &of_machine);
     read_own(&mut own);
+    let remote = service.config_server.as_ref().and_then(|with| with.remote(&mut own));
+    let remote = remote.unwrap_or_default();
     problems.append(&mut own.problems);
     let imports = if let Some(with) = &service.config_server {
         import(with, &mut own, scope, &local, occasion, &mut problems)?
@@ -83,7 +89,7 @@ pub fn load<T>(
     let is_idle = own.is_set(&URI) && local.servers().is_empty() && service.config_server.is_some();
 
     let merged = local.merged(&imports.layers, catalogue);
-    let all = Scope { merged: &merged, ..scope };
+    let all = Scope { merged: &merged, remote: &remote, ..scope };
     let mut reader = Reader::new(all, &of_machine);
     let read = (service.read)(&mut reader);
     let Reader { problems: wrong, mut effective, mut warnings, .. } = reader;
@@ -92,7 +98,7 @@ pub fn load<T>(
     problems.extend(leftovers::unreadable(&merged, catalogue));
     problems.extend(leftovers::refused(all));
     let Some(settings) = read.filter(|_| problems.is_empty()) else {
-        return Err(Problems(problems).into());
+        return Err(Problems::listed(problems).into());
     };
     insert(&mut effective, local.effective.into_iter().chain(own.effective), catalogue);
     warnings.append(&mut local.warnings);
@@ -139,7 +145,7 @@ fn import(
         None if !local.servers().is_empty() => {
             // The other settings cannot be judged without those of the config server.
             problems.append(&mut beside.problems);
-            Err(Problems(std::mem::take(problems)).into())
+            Err(Problems::listed(std::mem::take(problems)).into())
         }
         _ => Ok(Imports::default()),
     }

@@ -4,6 +4,7 @@
 
 mod walk;
 
+use crate::bounds::Work;
 use crate::catalogue::Catalogue;
 use crate::files::Circumstances;
 use crate::inputs::Inputs;
@@ -12,7 +13,9 @@ use crate::locations::{ADDITIONAL, IMPORT, LOCATION, NAME, ON_NOT_FOUND, PLATFOR
 use crate::names::folded;
 use crate::problems::Problem;
 use crate::profiles::{INCLUDE, PROFILES, Profiles};
-use crate::reader::{Effective, Reader, Scope};
+use crate::reader::{Effective, Reader};
+use crate::remote::Remote;
+use crate::scope::Scope;
 use crate::{command_line, environment, json, platform};
 use walk::{Found, Places, Raised, Walk};
 
@@ -43,7 +46,8 @@ impl Local {
             ..Self::default()
         };
         let above = local.merged(&[], catalogue);
-        let scope = Scope { merged: &above, catalogue, inputs };
+        let (work, remote) = (Work::default(), Remote::default());
+        let scope = Scope { merged: &above, catalogue, inputs, remote: &remote, work: &work };
         let mut reader = Reader::new(scope, &above);
         let places = places(&mut reader, inputs);
         problems.append(&mut reader.problems);

@@ -45,13 +45,16 @@ fn without_userinfo(text: &str) -> String {
 /// elsewhere a parameter whose name sounds secret.
 fn secret_parameter(text: &str, is_harmless: IsHarmless) -> Option<usize> {
     let is_url = text.contains("//") || text.contains('?') || text.contains("jdbc:");
-    text.match_indices('=').find_map(|(equals, _)| {
-        let (before, _) = text.split_at(equals);
-        let name = before.rsplit(['?', '&', ';', ',']).next()?;
-        let is_parameter = name.len() < before.len();
+    let mut start = None;
+    text.char_indices().find_map(|(at, c)| {
+        let name = start.and_then(|start| text.get(start..at));
+        if matches!(c, '?' | '&' | ';' | ',') || c == '=' && start.is_some() {
+            start = Some(at.saturating_add(1));
+        }
+        let name = name.filter(|_| c == '=')?;
         let is_known = is_harmless(name) || OF_IMPORTS.contains(&name);
         let is_secret = if is_url { !is_known } else { sounds_secret(name) };
-        (is_parameter && is_secret).then(|| equals.saturating_add(1))
+        is_secret.then(|| at.saturating_add(1))
     })
 }
 
@@ -103,6 +106,7 @@ mod tests {
             ("http://e/eureka?sig=x", "http://e/eureka?sig=******"),
             ("a;b=c", "a;b=c"),
             ("a;db.pw=c", "a;db.pw=******"),
+            ("a;b=db.pw=c", "a;b=db.pw=******"),
         ] {
             assert_eq!(masked(text, is_harmless), expected, "{text}");
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::bounds::{MOST_LISTED, shortened};
 use crate::layers::Origin;
 
 /// One wrong setting, or one file that cannot be read.
@@ -37,7 +38,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.subject)?;
         if let Some(value) = &self.value {
-            write!(f, " = {value:?}")?;
+            write!(f, " = {:?}", shortened(value))?;
         }
         if let Some(origin) = &self.origin {
             write!(f, " ({origin})")?;
@@ -46,14 +47,37 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Problems {
+    /// As many as a message lists, and whether there are more.
+    pub(crate) fn listed(mut all: Vec<Problem>) -> Self {
+        let is_whole = all.len() <= MOST_LISTED;
+        all.truncate(MOST_LISTED);
+        if !is_whole {
+            all.push(Problem::new(
+                "others",
+                None,
+                "there are more wrong settings, which are not listed",
+            ));
+        }
+        Self(all)
+    }
+
+    /// The message, line by line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
         match self.0.as_slice() {
-            [one] => write!(f, "the settings are wrong: {one}"),
+            [one] => vec![format!("the settings are wrong: {one}")],
             several => {
-                write!(f, "the settings are wrong in {} places:", several.len())?;
-                several.iter().try_for_each(|one| write!(f, "\n  {one}"))
+                let heading = format!("the settings are wrong in {} places:", several.len());
+                let each = several.iter().map(|one| format!("  {one}"));
+                std::iter::once(heading).chain(each).collect()
             }
         }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
     }
 }

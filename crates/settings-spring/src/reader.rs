@@ -1,29 +1,25 @@
-//! Reads the values of keys from the merged layers: placeholders, values in files, parsing. It
+//! Reads the values of keys from the merged layers: values in files, parsing. It
 //! collects everything that is wrong, and records each value that it read.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::bounds::{LARGEST_VALUE, MOST_MEMBERS};
 use crate::catalogue::{Catalogue, Exposure, Key, Row};
-use crate::environment;
-use crate::inputs::Inputs;
 use crate::layers::{Merged, Origin, Ranked};
 use crate::mask::{HIDDEN, sounds_secret};
 use crate::names::folded;
-use crate::placeholders::{self, Names};
 use crate::problems::Problem;
-use crate::random;
+use crate::regular;
+use crate::scope::Scope;
 use crate::values::Fault;
 
-/// The largest file that is read as a value, in bytes.
-const LARGEST_FILE: u64 = 64 * 1024;
 /// Spring's mark of an encrypted value.
 const ENCRYPTED: &str = "{cipher}";
-/// A config server puts this before the key of a value that it could not decrypt.
-pub(crate) const UNREADABLE: &str = "invalid.";
 
 /// One setting as it applies.
 #[derive(Debug, Clone)]
@@ -48,14 +44,6 @@ pub struct Reader<'a> {
     pub(crate) problems: Vec<Problem>,
     pub(crate) effective: Vec<Effective>,
     pub(crate) warnings: Vec<String>,
-}
-
-/// The layers that a value and its placeholders are looked up in.
-#[derive(Clone, Copy)]
-pub(crate) struct Scope<'a> {
-    pub(crate) merged: &'a Merged,
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) inputs: &'a Inputs,
 }
 
 /// A value as text, ready to be parsed.
@@ -104,7 +92,14 @@ impl<'a> Reader<'a> {
         let members = scope.merged.iter().filter_map(|(canonical, entry)| {
             Some((canonical.strip_prefix(prefix.as_str())?, entry))
         });
+        let members: Vec<_> = members.collect();
+        if let Some((_, entry)) = members.get(MOST_MEMBERS) {
+            let complaint = format!("has more than {MOST_MEMBERS} members");
+            self.problems.push(Problem::new(row.name, Some(entry.origin.clone()), complaint));
+            return None;
+        }
         let values: Vec<_> = members
+            .into_iter()
             .map(|(member, entry)| {
                 let name = row.name.replace('*', member);
                 let found = scope.found(row, name, &entry.value, entry.origin.clone());
@@ -181,27 +176,68 @@ impl<'a> Reader<'a> {
 impl Scope<'_> {
     fn found(self, row: &Row, name: String, raw: &str, origin: Origin) -> Result<Found, Problem> {
         let wrong = |complaint: String| Problem::new(&name, Some(origin.clone()), complaint);
-        let resolved =
-            placeholders::resolve(raw, &self).map_err(|error| wrong(error.to_string()))?;
+        let resolved = self.resolved(raw, &origin).map_err(|error| wrong(error.to_string()))?;
+        self.remote.check(row, &name, &resolved, self.catalogue).map_err(wrong)?;
         let names = &resolved.names;
         let hidden =
             sounds_secret(&name) || names.iter().any(|name| self.catalogue.is_secret(name));
         let exposure = if hidden { Exposure::Secret } else { row.exposure };
         let is_random = names.iter().any(|name| folded(name).starts_with("random."));
         let written = self.with_placeholder(raw);
-        let text = match resolved.text.strip_prefix("file:") {
-            // In a location, `file:` is a part of the value.
-            Some(path) if (row.may_be_in_file() || hidden) && !is_location(row) => {
-                let shown = written.as_deref().unwrap_or(path);
-                let shown = shown.strip_prefix("file:").unwrap_or(shown);
-                from_file(&self.inputs.folder, path, shown).map_err(wrong)?
-            }
-            _ => resolved.text,
-        };
+        let may_be_in_file = (row.may_be_in_file() || hidden) && !is_location(row);
+        let text = self.content(&name, resolved.text, may_be_in_file, resolved.is_remote).map_err(
+            |(path, why)| {
+                let shown = written.as_deref().unwrap_or(&path);
+                wrong(format!("the file {} {why}", shown.strip_prefix("file:").unwrap_or(shown)))
+            },
+        )?;
         if text.starts_with(ENCRYPTED) {
             return Err(wrong("is encrypted, and only a config server decrypts".to_owned()));
         }
         Ok(Found { name, text, written, origin, exposure, is_random })
+    }
+
+    /// The text of a value, or the content of the file that it names. An error is a path, and in words why it cannot be
+    /// used.
+    fn content(
+        self,
+        name: &str,
+        text: String,
+        may_be_in_file: bool,
+        is_remote: bool,
+    ) -> Result<String, (String, String)> {
+        let named = text.strip_prefix("file:");
+        // In a location, `file:` is a part of the value.
+        if let Some(path) = named.filter(|_| may_be_in_file) {
+            return self.from_file(path, is_remote).map_err(|why| (path.to_owned(), why));
+        }
+        let location = named.unwrap_or(&text).trim();
+        if is_remote && self.catalogue.is_path(name) && !location.is_empty() {
+            let opened = self.remote.open(&self.inputs.folder, path(location));
+            opened.map_err(|why| (location.to_owned(), why))?;
+        }
+        Ok(text)
+    }
+
+    /// The content of a file without its last line end. An error says in words what is wrong with the file, and never
+    /// what is in it.
+    fn from_file(self, name: &str, is_remote: bool) -> Result<String, String> {
+        let (root, path) = (&self.inputs.folder, path(name));
+        let unreadable = |error: std::io::Error| match error.kind() {
+            ErrorKind::FileTooLarge => "is too large for a value".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        let file = if is_remote {
+            self.remote.open(root, path)?
+        } else {
+            regular::open(&root.join(path)).map_err(unreadable)?
+        };
+        let largest = u64::try_from(LARGEST_VALUE).unwrap_or(u64::MAX);
+        let bytes = regular::content(&file, largest).map_err(unreadable)?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| "cannot be read: it is no text".to_owned())?;
+        let trimmed = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())
     }
 
     /// The text as it was written, if it has a placeholder. A credential beside it is hidden.
@@ -257,59 +293,16 @@ impl Found {
     }
 }
 
-impl Names for Scope<'_> {
-    fn text(&self, name: &str, has_default: bool) -> Option<String> {
-        let Inputs { environment, random, .. } = self.inputs;
-        let canonical = self.catalogue.canonical(name);
-        let exact =
-            environment.get(name).map(String::as_str).filter(|text| !text.trim().is_empty());
-        let entry = self.merged.get(&canonical).map(|ranked| ranked.entry.value.as_str());
-        let variable = || environment::variable(environment, name).map(|(_, text)| text);
-        if let Some(found) = exact.or(entry).or_else(variable) {
-            return Some(found.to_owned());
-        }
-        if let Some(form) = random::form(name) {
-            return random::value(form, random());
-        }
-        // As in Spring, the placeholder's own default goes before the key's.
-        let default = self.catalogue.row(&canonical).map_or("", |row| row.default);
-        let last = || (!default.is_empty()).then(|| default.to_owned());
-        // A blank variable is unset, but where nothing else can stand for it, it is the empty text.
-        let blank = || environment.contains_key(name).then(String::new);
-        let offered = self.inputs.offer(name);
-        offered.or_else(|| if has_default { None } else { last().or_else(blank) })
-    }
-
-    fn refused(&self, name: &str) -> Option<&'static str> {
-        if random::form(name).is_some() {
-            return Some(random::MALFORMED);
-        }
-        let name = format!("{UNREADABLE}{}", self.catalogue.canonical(name));
-        let is_unreadable = self.merged.get(&name).is_some_and(Ranked::is_from_server);
-        is_unreadable.then_some("which the config server could not decrypt")
-    }
-}
-
 fn is_location(row: &Row) -> bool {
     row.name.starts_with("spring.config.")
 }
 
-/// The content of a file without its last line end. An error shows the path as it was written, and
-/// never the content.
-fn from_file(folder: &Path, path: &str, shown: &str) -> Result<String, String> {
-    let path = match path.strip_prefix("//") {
+/// The path behind `file:`, with or without the `//` of a URL.
+fn path(name: &str) -> &Path {
+    Path::new(match name.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
-        _ => path,
-    };
-    let full = folder.join(path);
-    let unreadable = |error: std::io::Error| format!("the file {shown} cannot be read: {error}");
-    let size = std::fs::metadata(&full).map_err(unreadable)?.len();
-    if size > LARGEST_FILE {
-        return Err(format!("the file {shown} is too large for a value"));
-    }
-    let content = std::fs::read_to_string(&full).map_err(unreadable)?;
-    let trimmed = content.strip_suffix('\n').unwrap_or(&content);
-    Ok(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())
+        _ => name,
+    })
 }
 
 /// Reads all fields of a struct, each exactly once, and then builds it: `None` if any field is `None`.

@@ -141,7 +141,10 @@ fn a_placeholder_that_cannot_be_replaced_is_a_problem() {
             "refers to ${chained}, which refers to a name that is set nowhere and has no default",
         ),
         ("${${plain}}", "refers to ${${plain}}, which is set nowhere and has no default"),
-        ("${d3}${d3}", "becomes too long when its placeholders are replaced"),
+        (
+            "${d3}${d3}",
+            "is longer than 65536 bytes, or becomes so when its placeholders are replaced",
+        ),
     ] {
         let case = names.iter().fold(Case::new(), |case, (name, value)| case.env(name, value));
         let case = case.env("d0", &"x".repeat(100));

@@ -6,7 +6,6 @@ mod arguments;
 mod replay;
 mod show;
 
-use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tokio::time::timeout;
 use tracing::Level;
 
 use crate::application::{stores, use_cases};
-use crate::cli::output::{complain, print};
+use crate::cli::output::{Messages, complain, print};
 use crate::runtimes;
 use crate::settings::{Database, Settings};
 use arguments::{Page, ParkedCommand};
@@ -54,8 +53,8 @@ pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<E
     }
     // Results go to standard output, everything else to standard error.
     tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_writer(|| Messages)
+        .with_ansi(false)
         .with_max_level(Level::WARN)
         .with_target(false)
         .without_time()

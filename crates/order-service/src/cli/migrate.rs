@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use order_app::errors::chain;
 use order_app::ports::{CheckedOrders, Database, Extent, Remedy};
 
-use super::output::{complain, print};
+use super::output::{complain, print_line};
 use crate::application::stores;
 use crate::runtimes;
 use crate::settings::Settings;
@@ -41,18 +41,18 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
         }
         let found = stores.database.inspect().await.map_err(anyhow::Error::from_boxed)?;
         let Some(findings) = found else {
-            print("there is no table orders yet; the migration makes it\n");
+            print_line("there is no table orders yet; the migration makes it");
             return Ok(true);
         };
         for finding in &findings {
-            print(&format!("{finding}\n"));
+            print_line(&finding.to_string());
         }
         let is_usable = findings.iter().all(|finding| finding.remedy == Remedy::Quick);
         match check_orders(&*stores.database).await {
             Ok(unreadable) => Ok(is_usable && unreadable == 0),
             // The types of the columns may be in the way.
             Err(error) if !is_usable => {
-                print(&format!("the orders could not be checked: {}\n", chain(&*error)));
+                print_line(&format!("the orders could not be checked: {}", chain(&*error)));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -68,7 +68,7 @@ async fn check_orders(database: &dyn Database) -> anyhow::Result<u64> {
     let mut tell = |page: CheckedOrders| {
         for order in page.unreadable {
             unreadable = unreadable.saturating_add(1);
-            print(&format!("{order}\n"));
+            print_line(&order.to_string());
         }
         count = count.saturating_add(page.count.into());
         if count >= next {
@@ -78,6 +78,6 @@ async fn check_orders(database: &dyn Database) -> anyhow::Result<u64> {
         }
     };
     database.check_orders(PAGE, &mut tell).await.map_err(anyhow::Error::from_boxed)?;
-    print(&format!("{count} orders checked, {unreadable} cannot be read\n"));
+    print_line(&format!("{count} orders checked, {unreadable} cannot be read"));
     Ok(unreadable)
 }

@@ -1,4 +1,5 @@
-//! The service's own settings of the config servers; Spring's are in `settings-spring`.
+//! The service's own settings of the config servers; Spring's are in `settings-spring`. Beside them, which keys a config
+//! server may not make of what is set on this machine.
 
 use std::time::Duration;
 
@@ -16,4 +17,30 @@ keys! {
         |text| values::optional(text, |text| {
             values::duration(text, Duration::from_secs(1)..=Duration::from_hours(24))
         });
+    pub(super) REMOTE_FILES: Vec<String> = "order.config.remote-files", "", Plain,
+        "paths of folders with commas between them",
+        "The folders whose files a config server's document may name, as file:PATH for a secret or as the location of a \
+         certificate; none unless set. Only this machine can say so.",
+        |text| values::list(text, values::text);
+    pub(super) REMOTE_ENVIRONMENT: Option<bool> = "order.config.remote-environment", "", Plain,
+        "true or false",
+        "Whether placeholders of a config server's document may name what is set on this machine: true, everywhere; \
+         false, nowhere; unless set, not in an address, in a header, or in a value that others see. Only this machine can \
+         say so.",
+        |text| values::optional(text, values::flag);
+}
+
+/// Whether a key says where something is sent, beside those that hold URLs and headers.
+pub(super) fn is_address(key: &str) -> bool {
+    let name = key.to_ascii_lowercase();
+    let is_kafka = name.starts_with("spring.kafka.");
+    is_kafka
+        && ["bootstrap-servers", "bootstrap.servers", ".url"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a key holds the path of a file that the Kafka client reads.
+pub(super) fn is_path(key: &str) -> bool {
+    let name = key.to_ascii_lowercase();
+    let ends = ["-location", ".location", ".file", ".keytab"];
+    name.starts_with("spring.kafka.") && ends.iter().any(|end| name.ends_with(end))
 }

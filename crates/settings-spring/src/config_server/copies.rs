@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::Document;
 use super::source::Question;
+use crate::regular;
 
 /// The largest file that is read, in bytes: more than any copy of a document.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -116,14 +117,13 @@ impl CopyFile {
     /// cannot be used.
     pub(super) fn read(&self) -> Result<Option<(Document, DateTime<Utc>)>, String> {
         let unusable = |why: &str| format!("the copy {self} cannot be used: {why}");
-        let file = match File::open(self.path()) {
+        let file = match regular::open(&self.path()) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(&error.to_string())),
         };
-        let mut bytes = Vec::new();
-        let read = file.take(LARGEST).read_to_end(&mut bytes);
-        read.map_err(|error| unusable(&error.to_string()))?;
+        let read = regular::content(&file, LARGEST);
+        let bytes = read.map_err(|error| unusable(&error.to_string()))?;
         // Without the parser's words: they may repeat a secret.
         let damaged = || unusable("it is damaged");
         let content: Content = serde_json::from_slice(&bytes).map_err(|_| damaged())?;

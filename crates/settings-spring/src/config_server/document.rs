@@ -7,9 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::server::Failure;
+use crate::bounds::{Room, shortened};
 use crate::catalogue::Catalogue;
 use crate::json;
 use crate::layers::{Entry, Layer, Origin};
+
+/// The most values that an answer may have: settings, and what is around them.
+const MOST_VALUES: usize = 50_000;
 
 /// The settings of an application under its profiles.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,17 +57,26 @@ struct AnsweredSource {
 
 impl Document {
     /// Reads an answer. An error does not repeat any part of it.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        if json::values_in(bytes) > MOST_VALUES {
+            return Err(Failure::Excessive("it has more than 50000 values"));
+        }
         let answer: Answer = serde_json::from_slice(bytes).map_err(|error| {
             let (what, line, column) = (error.classify(), error.line(), error.column());
-            format!("{what:?} error in line {line}, column {column}")
+            Failure::Garbage(format!("{what:?} error in line {line}, column {column}"))
         })?;
-        let sources = answer.property_sources.into_iter().map(|AnsweredSource { name, source }| {
-            let entries = source.unwrap_or_default().into_iter().flat_map(properties).collect();
-            Source { name: name.as_str().unwrap_or("a source without a name").to_owned(), entries }
-        });
-        let version = answer.version.as_str().map(str::to_owned);
-        Ok(Self { version, sources: sources.collect() })
+        let mut room = Room::default();
+        let mut sources = Vec::new();
+        for AnsweredSource { name, source } in answer.property_sources {
+            let mut entries = BTreeMap::new();
+            for member in source.unwrap_or_default() {
+                entries.extend(properties(member, &mut room).map_err(Failure::Excessive)?);
+            }
+            let name = shortened(name.as_str().unwrap_or("a source without a name"));
+            sources.push(Source { name, entries });
+        }
+        let version = answer.version.as_str().map(shortened);
+        Ok(Self { version, sources })
     }
 
     /// Whether the server has no settings of the application.
@@ -91,7 +105,10 @@ impl Source {
 
 /// The properties of a member: a value, or an object of a value and its origin (`line:column`). A list
 /// or another object has several; a null has none, so that a lower source counts.
-fn properties((name, value): (String, Value)) -> Vec<(String, Property)> {
+fn properties(
+    (name, value): (String, Value),
+    room: &mut Room,
+) -> Result<Vec<(String, Property)>, &'static str> {
     let (value, line) = match value {
         Value::Object(mut members) if members.len() == 2 && members.contains_key("origin") => {
             let origin = members.get("origin").and_then(Value::as_str);
@@ -104,8 +121,8 @@ fn properties((name, value): (String, Value)) -> Vec<(String, Property)> {
         value => (value, None),
     };
     let mut values = Vec::new();
-    json::flatten(name, value, &mut values);
-    values.into_iter().map(|(name, text)| (name, Property { text, line })).collect()
+    json::flatten(name, value, room, &mut values)?;
+    Ok(values.into_iter().map(|(name, text)| (name, Property { text, line })).collect())
 }
 
 #[cfg(test)]
@@ -162,7 +179,7 @@ mod tests {
             r#"{"propertySources": [{"name": "n", "source": {"a": "pl4nted"#,
         ] {
             let Err(said) = Document::parse(wrong.as_bytes()) else { panic!("{wrong}") };
-            assert!(!said.contains("pl4nted"), "{said}");
+            assert!(!said.to_string().contains("pl4nted"), "{said}");
         }
     }
 
@@ -179,6 +196,34 @@ mod tests {
         let entries = entries.replace(" config server: a source without a name", "");
         assert_eq!(entries, "a[0]=1; a[1].c=x; d.e.f=true; h[0]=y:3; i.k=2; i.origin=1:1; l=");
         assert_eq!(document.version, None);
+    }
+
+    #[test]
+    fn a_document_that_would_grow_is_refused_before_it_does() {
+        let around =
+            |source: &str| format!(r#"{{"propertySources":[{{"name":"n","source":{source}}}]}}"#);
+        let many = |text: &str, times: usize| vec![text; times].join(",");
+        let long = "k".repeat(1_001);
+        let halves = format!(
+            r#"{{"{0}":{{{1}}}}}"#,
+            "k".repeat(990),
+            (0..5_000).map(|at| format!(r#""{at}":0"#)).collect::<Vec<_>>().join(",")
+        );
+        let deep =
+            format!(r#"{{"a":{}0{}}}"#, r#"{"kkkkkkkkkkkkkkkk":"#.repeat(100), "}".repeat(100));
+        for (source, why) in [
+            (format!(r#"{{"a":[{}]}}"#, many("{}", 60_000)), "more than 50000 values"),
+            (format!(r#"{{"{long}":1}}"#), "a name has more than 1000 bytes"),
+            (format!(r#"{{"a":{{"{long}":[1]}}}}"#), "a name has more than 1000 bytes"),
+            (deep, "a name has more than 1000 bytes"),
+            (halves, "more than 4 MiB"),
+            (format!(r#"{{"a":{}{}}}"#, "[".repeat(40_000), "]".repeat(40_000)), "Syntax error"),
+        ] {
+            let Err(said) = Document::parse(around(&source).as_bytes()) else { panic!("{why}") };
+            assert!(said.to_string().contains(why), "{said}");
+        }
+        let flat = r#"{"a[999999999]":1,"a[0][0][0]":2,"[":3,"]]":4,"":5}"#;
+        assert!(Document::parse(around(flat).as_bytes()).is_ok());
     }
 
     #[test]

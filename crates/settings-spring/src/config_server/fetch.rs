@@ -93,7 +93,7 @@ impl<'a> Fetcher<'a> {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Document::parse(&bytes).map_err(Failure::Garbage)
+        Document::parse(&bytes)
     }
 
     fn answered(&self, answer: Result<Response, reqwest::Error>) -> Result<Response, Failure> {

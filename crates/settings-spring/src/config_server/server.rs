@@ -49,6 +49,9 @@ pub(super) enum Failure {
     /// The answer is not a document, for this reason.
     #[error("its answer is not that of a config server ({0})")]
     Garbage(String),
+    /// The document is too large for settings, for this reason.
+    #[error("its document is not taken: {0}")]
+    Excessive(&'static str),
 }
 
 /// Why no server gave settings.
@@ -126,7 +129,14 @@ impl fmt::Debug for Server {
 impl Failure {
     /// Whether asking again may help.
     fn may_pass(&self) -> bool {
-        !matches!(self, Self::Unauthorized | Self::Forbidden | Self::NotFound | Self::TooLarge(_))
+        !matches!(
+            self,
+            Self::Unauthorized
+                | Self::Forbidden
+                | Self::NotFound
+                | Self::TooLarge(_)
+                | Self::Excessive(_)
+        )
     }
 }
 

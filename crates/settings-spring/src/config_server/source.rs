@@ -15,7 +15,9 @@ use super::server::Server;
 use crate::catalogue::{Key, keys};
 use crate::inputs::Inputs;
 use crate::locations::ServerImport;
-use crate::reader::{Reader, Scope, complete};
+use crate::reader::{Reader, complete};
+use crate::remote::Remote;
+use crate::scope::Scope;
 use crate::values::{self, list, optional};
 
 keys! {
@@ -97,11 +99,26 @@ pub struct ConfigServer {
     pub name: &'static Key<String>,
     /// The key of the folder that holds the last good copies. They may hold secrets.
     pub copies: &'static Key<String>,
+    /// The key of the folders whose files a document may name (`file:…`).
+    pub remote_files: &'static Key<Vec<String>>,
+    /// The key that says whether the placeholders of a document may name what is set on this machine. `None` allows
+    /// it, but not in an address or a header.
+    pub remote_environment: &'static Key<Option<bool>>,
     /// Sent as `user-agent` with each request: `name/version`.
     pub user_agent: &'static str,
     /// Where servers are looked up if `spring.cloud.config.discovery.enabled` asks for it. The function
     /// reads the registry's settings: `None` if they are wrong; or in words why there is no registry.
     pub registry: fn(&mut Reader<'_>, &Inputs) -> Option<Result<LookUp, String>>,
+}
+
+impl ConfigServer {
+    /// What the local settings allow to documents; `None` if one is wrong.
+    pub(crate) fn remote(&self, own: &mut Reader<'_>) -> Option<Remote> {
+        let keys = [self.remote_environment.row.name, self.remote_files.row.name];
+        let (environment, files) = (own.read(self.remote_environment), own.read(self.remote_files));
+        let folders = files?.into_iter().map(PathBuf::from).collect();
+        Some(Remote { environment: environment?, folders, keys })
+    }
 }
 
 /// Looks up config servers by the name under which they are registered. It returns at least one, or

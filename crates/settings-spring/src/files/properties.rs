@@ -18,11 +18,12 @@ pub(super) fn parse(text: &str, path: &str) -> Result<Vec<Document>, Malformed> 
             }
             continue;
         }
-        let mut logical = start.to_owned();
-        while continues(&logical) {
+        let (mut logical, mut last) = (start.to_owned(), start);
+        // The last line alone is looked at: what was joined before ends in no backslash, or in pairs of them.
+        while continues(last) {
             logical.pop();
-            let next = lines.next().map_or("", |(_, next)| next);
-            logical.push_str(next.trim_start_matches(BLANK));
+            last = lines.next().map_or("", |(_, next)| next.trim_start_matches(BLANK));
+            logical.push_str(last);
         }
         if logical.is_empty() {
             continue;
@@ -122,6 +123,7 @@ mod tests {
             ("a=b\\\n   c", "a", "bc"),
             ("a=b\\\r\n   c\r\n", "a", "bc"),
             ("a=b\\", "a", "b"),
+            ("a=b\\\\\\\n\\\nc", "a", r"b\c"),
         ] {
             assert_eq!(entries(text), [(name.into(), value.into(), 1)], "{text}");
         }

@@ -3,69 +3,86 @@
 use ::toml::de::{DeTable, DeValue};
 
 use super::{Document, Malformed};
+use crate::bounds::Room;
 use crate::layers::{Entry, Layer, Origin};
 
 /// Reads a file's text.
 pub(super) fn parse(text: &str, path: &str) -> Result<Vec<Document>, Malformed> {
+    let lines = Lines::of(text);
     let table = DeTable::parse(text).map_err(|error| Malformed {
-        line: line(text, error.span().map_or(0, |span| span.start)),
+        line: lines.at(error.span().map_or(0, |span| span.start)),
         reason: error.message().to_owned(),
     })?;
-    let mut flat = Flat { text, path, entries: Layer::new() };
-    flat.table("", table.get_ref());
+    let mut flat = Flat { lines, path, room: Room::default(), entries: Layer::new() };
+    flat.table("", table.get_ref())?;
     Ok(vec![Document::new(flat.entries)?])
 }
 
 struct Flat<'a> {
-    text: &'a str,
+    lines: Lines,
     path: &'a str,
+    room: Room,
     entries: Layer,
 }
 
 impl Flat<'_> {
-    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
-        for (key, value) in table {
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) -> Result<(), Malformed> {
+        table.iter().try_for_each(|(key, value)| {
             let key = key.get_ref();
             let name = match prefix {
                 "" => key.to_string(),
                 _ => format!("{prefix}.{key}"),
             };
-            self.value(name, value.get_ref(), value.span().start);
-        }
+            self.value(name, value.get_ref(), value.span().start)
+        })
     }
 
-    fn value(&mut self, name: String, value: &DeValue<'_>, at: usize) {
-        match value {
-            DeValue::Table(table) => self.table(&name, table),
-            DeValue::Array(elements) if elements.is_empty() => self.push(name, String::new(), at),
-            DeValue::Array(elements) => {
-                for (index, element) in elements.iter().enumerate() {
-                    let at = element.span().start;
-                    self.value(format!("{name}[{index}]"), element.get_ref(), at);
-                }
+    fn value(&mut self, name: String, value: &DeValue<'_>, at: usize) -> Result<(), Malformed> {
+        let text = match value {
+            DeValue::Table(table) => {
+                self.take(&name, "", at)?;
+                return self.table(&name, table);
             }
-            DeValue::String(text) => self.push(name, text.to_string(), at),
+            DeValue::Array(elements) if elements.is_empty() => String::new(),
+            DeValue::Array(elements) => {
+                return elements.iter().enumerate().try_for_each(|(index, element)| {
+                    let at = element.span().start;
+                    self.value(format!("{name}[{index}]"), element.get_ref(), at)
+                });
+            }
+            DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => {
                 let decimal = i64::from_str_radix(number.as_str(), number.radix());
-                let text = decimal.map_or_else(|_| number.as_str().to_owned(), |n| n.to_string());
-                self.push(name, text, at);
+                decimal.map_or_else(|_| number.as_str().to_owned(), |n| n.to_string())
             }
-            DeValue::Float(number) => self.push(name, number.as_str().to_owned(), at),
-            DeValue::Boolean(truth) => self.push(name, truth.to_string(), at),
-            DeValue::Datetime(time) => self.push(name, time.to_string(), at),
-        }
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Boolean(truth) => truth.to_string(),
+            DeValue::Datetime(time) => time.to_string(),
+        };
+        self.take(&name, &text, at)?;
+        let origin = Origin::File { path: self.path.to_owned(), line: self.lines.at(at) };
+        self.entries.push(Entry::new(name, text, origin));
+        Ok(())
     }
 
-    fn push(&mut self, name: String, value: String, at: usize) {
-        let origin = Origin::File { path: self.path.to_owned(), line: line(self.text, at) };
-        self.entries.push(Entry::new(name, value, origin));
+    fn take(&mut self, name: &str, text: &str, at: usize) -> Result<(), Malformed> {
+        let taken = self.room.take(name, text);
+        taken.map_err(|reason| Malformed { line: self.lines.at(at), reason: reason.to_owned() })
     }
 }
 
-/// The line that holds the byte at this offset, from 1.
-fn line(text: &str, at: usize) -> usize {
-    let before = text.bytes().take(at);
-    before.filter(|b| *b == b'\n').count().saturating_add(1)
+/// Where the lines of a text end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line that holds the byte at this offset, from 1.
+    fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset).saturating_add(1)
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +113,19 @@ mod tests {
     #[test]
     fn an_error_names_its_line() {
         assert_eq!(parse("a = 1\nb = \n", "f").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_or_would_grow_is_refused() {
+        let long = "k".repeat(990);
+        let wide: String = (0..5_000).map(|at| format!("{at} = 1\n")).collect();
+        for (text, why) in [
+            (format!("a = {}", "[".repeat(100_000)), "recursion"),
+            (format!("[{long}]\n{wide}"), "more than 4 MiB"),
+            (format!("{long}.{long} = 1"), "a name has more than 1000 bytes"),
+        ] {
+            let said = parse(&text, "f").unwrap_err().reason;
+            assert!(said.contains(why), "{said}");
+        }
     }
 }

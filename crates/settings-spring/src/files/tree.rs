@@ -6,10 +6,13 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use crate::bounds::Room;
 use crate::layers::{Entry, Layer, Origin};
 use crate::problems::Problem;
+use crate::regular;
 
-/// The largest file that is read, in bytes: what Kubernetes keeps in a secret at most.
+/// The largest file that is read, in bytes: what Kubernetes keeps in a secret at most. All of a tree have room for four
+/// times as much.
 const LARGEST: u64 = 1024 * 1024;
 /// The deepest folders that are read: links may form a circle.
 const MAX_DEPTH: u8 = 16;
@@ -20,6 +23,7 @@ pub(crate) struct Tree {
     pub(crate) entries: Layer,
     /// The files that are too large for a value.
     pub(crate) too_large: Vec<String>,
+    room: Room,
 }
 
 impl Tree {
@@ -59,11 +63,18 @@ impl Tree {
             };
             if metadata.is_dir() {
                 self.folder(&full, &shown, &key, depth)?;
-            } else if metadata.len() > LARGEST {
-                self.too_large.push(shown.display().to_string());
             } else if metadata.is_file() {
-                let bytes = fs::read(&full).map_err(|error| unreadable(&shown, &error))?;
+                let bytes = match regular::read(&full, LARGEST) {
+                    Ok(bytes) => bytes,
+                    Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                        self.too_large.push(shown.display().to_string());
+                        continue;
+                    }
+                    Err(error) => return Err(unreadable(&shown, &error)),
+                };
                 let value = without_line_end(super::text(&bytes)).replace("${", "\\${");
+                let taken = self.room.take(&key, &value);
+                taken.map_err(|why| Problem::new(shown.display().to_string(), None, why))?;
                 let origin = Origin::File { path: shown.display().to_string(), line: 1 };
                 self.entries.push(Entry { name: key, value, origin });
             }

@@ -8,14 +8,20 @@ use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::{Marker, ScanError, TScalarStyle};
 
 use super::{Document, Malformed};
+use crate::bounds::Room;
 use crate::layers::{Entry, Layer, Origin};
 
 /// The deepest nesting that is read: more than settings need, and little enough for the stack.
 const MAX_DEPTH: u8 = 32;
+/// The most nodes that a text may have, those that aliases repeat included: each alias may double all that stands before
+/// it.
+const MOST_NODES: usize = 50_000;
 
 /// Reads a file's text.
 pub(super) fn parse(text: &str, path: &str) -> Result<Vec<Document>, Malformed> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: BTreeMap::new() };
+    let parser = Parser::new_from_str(text);
+    let mut reader = Reader { parser, anchors: BTreeMap::new(), nodes: 0 };
+    let mut room = Room::default();
     let mut documents = Vec::new();
     loop {
         let (event, marker) = reader.next()?;
@@ -26,7 +32,7 @@ pub(super) fn parse(text: &str, path: &str) -> Result<Vec<Document>, Malformed> 
                 let root = reader.node(content, marker, MAX_DEPTH)?;
                 let mut entries = Layer::new();
                 match root {
-                    Node::Mapping(_) => flatten("", &root, path, &mut entries),
+                    Node::Mapping(_) => flatten("", &root, path, &mut room, &mut entries)?,
                     // The document holds comments only.
                     Node::Scalar { ref text, .. } if text.is_empty() => {}
                     _ => return Err(malformed(marker, "must consist of keys and values")),
@@ -46,7 +52,9 @@ enum Node {
 
 struct Reader<'a> {
     parser: Parser<Chars<'a>>,
-    anchors: BTreeMap<usize, Node>,
+    /// Each with the number of its nodes.
+    anchors: BTreeMap<usize, (Node, usize)>,
+    nodes: usize,
 }
 
 impl Reader<'_> {
@@ -58,20 +66,35 @@ impl Reader<'_> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(malformed(marker, "is nested too deeply"));
         };
+        let before = self.nodes;
+        self.count(1, marker)?;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => (scalar(text, style, marker), anchor),
             Event::SequenceStart(anchor, _) => (self.sequence(marker, depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
             Event::Alias(anchor) => {
-                let known = self.anchors.get(&anchor).cloned();
+                let known = self.anchors.get(&anchor).map(|(_, nodes)| *nodes);
+                self.count(known.unwrap_or_default(), marker)?;
+                let known = self.anchors.get(&anchor).map(|(node, _)| node.clone());
                 return known.ok_or_else(|| malformed(marker, "refers to an unknown anchor"));
             }
             _ => return Err(malformed(marker, "ends too early")),
         };
         if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+            let nodes = self.nodes.saturating_sub(before);
+            self.count(nodes, marker)?;
+            self.anchors.insert(anchor, (node.clone(), nodes));
         }
         Ok(node)
+    }
+
+    /// Counts nodes before they are made.
+    fn count(&mut self, nodes: usize, marker: Marker) -> Result<(), Malformed> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MOST_NODES {
+            return Err(malformed(marker, "has more than 50000 values, those of aliases included"));
+        }
+        Ok(())
     }
 
     fn sequence(&mut self, start: Marker, depth: u8) -> Result<Node, Malformed> {
@@ -104,17 +127,25 @@ fn scalar(text: String, style: TScalarStyle, marker: Marker) -> Node {
     Node::Scalar { text: if is_null { String::new() } else { text }, line: marker.line() }
 }
 
-fn flatten(name: &str, node: &Node, path: &str, entries: &mut Layer) {
-    let mut push = |value: &str, line: usize| {
+fn flatten(
+    name: &str,
+    node: &Node,
+    path: &str,
+    room: &mut Room,
+    entries: &mut Layer,
+) -> Result<(), Malformed> {
+    let mut push = |value: &str, line: usize, room: &mut Room| {
+        room.take(name, value).map_err(|reason| Malformed { line, reason: reason.to_owned() })?;
         entries.push(Entry::new(name, value, Origin::File { path: path.to_owned(), line }));
+        Ok(())
     };
     match node {
-        Node::Scalar { text, line } => push(text, *line),
-        Node::Sequence(elements, line) if elements.is_empty() => push("", *line),
+        Node::Scalar { text, line } => push(text, *line, room),
+        Node::Sequence(elements, line) if elements.is_empty() => push("", *line, room),
         Node::Sequence(elements, _) => {
-            for (index, element) in elements.iter().enumerate() {
-                flatten(&format!("{name}[{index}]"), element, path, entries);
-            }
+            elements.iter().enumerate().try_for_each(|(index, element)| {
+                flatten(&format!("{name}[{index}]"), element, path, room, entries)
+            })
         }
         Node::Mapping(members) => {
             // In one layer the later entry wins: what is merged in comes first.
@@ -123,19 +154,19 @@ fn flatten(name: &str, node: &Node, path: &str, entries: &mut Layer) {
                 match node {
                     Node::Sequence(nodes, _) => {
                         for node in nodes.iter().rev() {
-                            flatten(name, node, path, entries);
+                            flatten(name, node, path, room, entries)?;
                         }
                     }
-                    node => flatten(name, node, path, entries),
+                    node => flatten(name, node, path, room, entries)?,
                 }
             }
-            for (key, node) in own {
+            own.into_iter().try_for_each(|(key, node)| {
                 let member = match name {
                     "" => key.clone(),
                     prefix => format!("{prefix}.{key}"),
                 };
-                flatten(&member, node, path, entries);
-            }
+                flatten(&member, node, path, room, entries)
+            })
         }
     }
 }
@@ -207,7 +238,29 @@ mod tests {
         {
             assert_eq!(parse(text, "f").unwrap_err().line, line, "{text}");
         }
-        let deep = "[".repeat(100);
-        assert!(parse(&format!("a: {deep}"), "f").is_err());
+        for deep in
+            ["[".repeat(100), "[".repeat(500_000), "{a: ".repeat(100_000), "- ".repeat(100_000)]
+        {
+            assert!(parse(&format!("a:\n  {deep}"), "f").is_err());
+        }
+    }
+
+    #[test]
+    fn aliases_that_double_at_each_level_are_refused_before_they_do() {
+        let mut laughs = "a0: &a0 x\n".to_owned();
+        for at in 1..64 {
+            let before = format!("*a{}", at - 1);
+            laughs += &format!("a{at}: &a{at} [{before},{before},{before}]\n");
+        }
+        let long = "k".repeat(800);
+        let wide = vec!["*n"; 6_000].join(",");
+        for (text, why) in [
+            (laughs, "has more than 50000 values"),
+            (format!("n: &n 1\n{long}: [{wide}]\n"), "more than 4 MiB"),
+            (format!("? {0}\n: {0}: 1\n", "k".repeat(600)), "a name has more than 1000 bytes"),
+        ] {
+            let said = parse(&text, "f").unwrap_err().reason;
+            assert!(said.contains(why), "{said}");
+        }
     }
 }

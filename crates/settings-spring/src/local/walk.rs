@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use crate::files::{Circumstances, Document, SettingsFile};
 use crate::layers::{Layer, Merged, Origin};
 use crate::locations::{self, At, DEFAULT, IMPORT, LOCATION, Part, ServerImport};
-use crate::placeholders;
 use crate::problems::Problem;
 use crate::profiles;
-use crate::reader::Scope;
+use crate::scope::Scope;
 use crate::values::Fault;
 
+/// How many files may import one another in a chain: more than settings need, and little enough for the stack.
+const MAX_DEPTH: u8 = 32;
 /// What a file must be.
 const KINDS: &str = "must be a .properties, .yml, .yaml or .toml file";
 
@@ -101,13 +102,16 @@ pub(super) struct Walk<'a> {
     so_far: Vec<Layer>,
     found: Found,
     problems: Vec<Problem>,
+    /// How many imports may still name one another.
+    depth: u8,
 }
 
 impl<'a> Walk<'a> {
     /// A walk below the layers of `scope`.
     pub(super) fn new(scope: Scope<'a>, places: &'a Places, now: Circumstances<'a>) -> Self {
         let (seen, so_far) = (BTreeSet::new(), Vec::new());
-        Self { scope, places, now, seen, so_far, found: Found::default(), problems: Vec::new() }
+        let (found, problems) = (Found::default(), Vec::new());
+        Self { scope, places, now, seen, so_far, found, problems, depth: MAX_DEPTH }
     }
 
     pub(super) fn run(mut self, problems: &mut Vec<Problem>) -> Found {
@@ -243,7 +247,13 @@ impl<'a> Walk<'a> {
                 is_raised = true;
                 continue;
             }
+            let Some(depth) = self.depth.checked_sub(1) else {
+                self.wrong(&asked, "imports import one another too deeply");
+                continue;
+            };
+            let before = std::mem::replace(&mut self.depth, depth);
             let Layers { plain, specific } = self.location(&parts, &asked);
+            self.depth = before;
             if is_raised {
                 let both = plain.into_iter().chain(specific).collect();
                 self.found.raised.push(Raised::Files(both));
@@ -276,7 +286,7 @@ impl<'a> Walk<'a> {
         let above = self.scope.merged.iter().map(|(_, entry)| entry.clone()).collect();
         let layers = self.so_far.iter().cloned().chain([above]);
         let merged = Merged::new(layers, self.scope.catalogue);
-        match placeholders::resolve(written, &Scope { merged: &merged, ..self.scope }) {
+        match (Scope { merged: &merged, ..self.scope }).resolved(written, origin) {
             Ok(resolved) => Some(resolved.text),
             Err(error) => {
                 let origin = Some(origin.clone());

@@ -42,6 +42,16 @@ keys! {
     LABELS: String = "shop.labels.*", "", Plain, "a text", "Labels.", values::any;
     COPIES: String = "shop.config.cache-dir", "config-cache", Plain, "a folder",
         "Where the last good copies are.", values::text;
+    REMOTE_FILES: Vec<String> = "shop.config.remote-files", "", Plain, "folders with commas between them",
+        "The folders whose files a config server may name.", |text| list(text, values::text);
+    REMOTE_ENVIRONMENT: Option<bool> = "shop.config.remote-environment", "", Plain, "true or false",
+        "Whether a config server may use what is set here.", |text| optional(text, values::flag);
+    CA: Option<String> = "shop.ca-location", "", Plain, "a path", "Whose signature is trusted.",
+        |text| optional(text, values::text);
+    BROKERS: Option<String> = "shop.brokers", "", Plain, "host:port", "Where events go.",
+        |text| optional(text, values::text);
+    USERNAME: Option<String> = "spring.datasource.username", "", Plain, "a user", "The database's user.",
+        |text| optional(text, values::text);
     REGISTRY: Option<String> = "shop.registry", "", Url, "the URL of the one config server",
         "Where config servers are looked up.", |text| optional(text, values::text);
 }
@@ -65,6 +75,9 @@ pub(crate) struct Shop {
     pub(crate) currencies: Vec<String>,
     pub(crate) default_currency: String,
     pub(crate) topic: String,
+    pub(crate) ca: Option<String>,
+    pub(crate) brokers: Option<String>,
+    pub(crate) username: Option<String>,
     pub(crate) budget: Duration,
     pub(crate) max_in_flight: u32,
     pub(crate) levels: BTreeMap<String, String>,
@@ -82,10 +95,14 @@ pub(crate) static SERVICE: LazyLock<Service<Shop>> = LazyLock::new(|| Service {
         .alias("DATABASE_URL", "spring.datasource.url")
         .unread(&[UNREAD])
         .answering_for(&["spring.", "server."])
+        .sending(|name| name == "shop.brokers")
+        .reading_files(|name| name == "shop.ca-location")
         .showing_parameters(|name| name == "user"),
     config_server: Some(ConfigServer {
         name: &NAME,
         copies: &COPIES,
+        remote_files: &REMOTE_FILES,
+        remote_environment: &REMOTE_ENVIRONMENT,
         user_agent: "shop/1.0",
         registry,
     }),
@@ -102,6 +119,9 @@ fn read(from: &mut Reader<'_>) -> Option<Shop> {
         currencies: from.read(&CURRENCIES),
         default_currency: from.read(&DEFAULT_CURRENCY),
         topic: from.read(&TOPIC),
+        ca: from.read(&CA),
+        brokers: from.read(&BROKERS),
+        username: from.read(&USERNAME),
         budget: from.read(&BUDGET),
         max_in_flight: from.read(&MAX_IN_FLIGHT),
         levels: from.family(&LEVELS),

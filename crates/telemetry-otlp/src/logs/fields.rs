@@ -3,12 +3,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::ops::Range;
 
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use tracing::field::{Field, Visit};
 
 use crate::ambient::Ambient;
+use crate::escape::escaped;
 
 /// The parts of one that a fraction is rounded to.
 const THOUSANDTHS: f64 = 1_000.0;
@@ -89,7 +93,20 @@ impl Visit for Fields {
     }
 }
 
-/// Writes a text or a number, which cannot fail: the writer is memory.
+/// Writes a text or a number, which cannot fail: the writer is memory. Lines may be read on a terminal, so that what JSON
+/// leaves as it is and a terminal obeys is escaped, too.
 pub(super) fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    let _ = serde_json::to_writer(out, value);
+    let _ = value.serialize(&mut Serializer::with_formatter(out, Escaping));
+}
+
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        out.write_all(escaped(fragment).as_bytes())
+    }
 }

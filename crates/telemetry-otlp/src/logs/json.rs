@@ -21,7 +21,11 @@ pub(super) struct Json {
 
 impl Json {
     pub(super) fn new(names: &'static Names, service: &Service) -> Self {
-        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let json = |text: &str| {
+            let mut json = Vec::new();
+            write_json(&mut json, text);
+            String::from_utf8_lossy(&json).into_owned()
+        };
         let (service, instance) = (json(&service.name), json(&service.instance));
         let Names { service: of_service, instance: of_instance, same, .. } = names;
         let same = format!(r#","{of_service}":{service},"{of_instance}":{instance}{same}"#);

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::{Level, Metadata};
 
 use super::fields::Fields;
+use crate::escape::escaped;
 
 /// Fields with a shorter name here.
 const SHORT: &[(&str, &str)] =
@@ -51,7 +52,7 @@ impl Pretty {
         }
         if let Some(message) = fields.get("message") {
             line.push(' ');
-            line.push_str(&without_control(&text(message)));
+            line.push_str(&escaped(&text(message)));
         }
         for (name, value) in fields.iter().filter(|(name, _)| is_shown(name, fields, is_request)) {
             let short = SHORT.iter().find(|(known, _)| *known == name).map(|(_, short)| short);
@@ -64,7 +65,7 @@ impl Pretty {
     /// Adds a text in a colour.
     fn push(&self, line: &mut String, colour: &str, text: &str) {
         let (before, after) = if self.colours { (colour, RESET) } else { ("", "") };
-        for part in [before, &without_control(text), after] {
+        for part in [before, &escaped(text), after] {
             line.push_str(part);
         }
     }
@@ -101,12 +102,8 @@ fn shown(json: &[u8]) -> String {
     let text = text(json);
     let is_clear = !text.is_empty()
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '='));
-    without_control(&if is_clear { text } else { String::from_utf8_lossy(json).into_owned() })
-}
-
-/// A terminal obeys control characters, and a log may have a client's.
-fn without_control(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
+    let shown = if is_clear { text } else { String::from_utf8_lossy(json).into_owned() };
+    escaped(&shown).into_owned()
 }
 
 #[cfg(test)]
@@ -188,8 +185,11 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_colours_and_no_control_character_of_a_value() {
-        let line = logged(true, || tracing::error!(target: "t", code = "\x1b[2J", "a\nb\u{9b}c"));
+        let line = logged(
+            true,
+            || tracing::error!(target: "t", code = "\x1b[2J", name = "a\u{202e}b", "a\nb\u{9b}c"),
+        );
         let said = "\x1b[2m1970-01-01T00:00:00.000Z\x1b[0m \x1b[31mERROR\x1b[0m \x1b[2mt:\x1b[0m";
-        assert_eq!(line, format!("{said} a b c code=\"\\u001b[2J\"\n"));
+        assert_eq!(line, format!("{said} a\\nb\\u009bc code=\"\\u001b[2J\" name=a\\u202eb\n"));
     }
 }

@@ -92,7 +92,7 @@ impl Walk<'_> {
         let is_new = self.seen.insert(full.canonicalize().unwrap_or(full));
         is_new.then_some(())?;
         let tree = Tree::read(&self.scope.inputs.folder, folder);
-        let documents = tree.and_then(|Tree { entries, too_large }| {
+        let documents = tree.and_then(|Tree { entries, too_large, .. }| {
             let left_out = too_large
                 .iter()
                 .map(|file| format!("{file} is too large for a value, and left out"));
