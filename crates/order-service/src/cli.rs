@@ -15,6 +15,7 @@ use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
 use settings_spring::{LoadError, Occasion, Problems, split};
+use telemetry_otlp::escaped;
 
 use crate::settings::{self, Inputs, Loaded};
 use crate::system::{OF_CLIENT, OsEntropy, SystemClock};
@@ -105,11 +106,14 @@ pub fn main() -> ExitCode {
         Ok(parts) => parts,
         Err(error) => return complain(&error.to_string(), WRONG),
     };
-    let Arguments { config, command } = match Arguments::try_parse_from(others) {
+    let Arguments { config, command } = match Arguments::try_parse_from(&others) {
         Ok(arguments) => arguments,
         Err(error) => {
+            // An error repeats arguments: it is made once more, of what may be shown of them.
+            let shown =
+                Arguments::try_parse_from(others.iter().map(|other| escaped(other).into_owned()));
             let code = u8::try_from(error.exit_code()).unwrap_or(WRONG);
-            return usage(&error, code);
+            return usage(&shown.err().unwrap_or(error), code);
         }
     };
     match command {
