@@ -253,7 +253,7 @@ mod tests {
         let work = Work::default();
         let before = work.in_all();
         let resolved = resolve(text, Place::Remote, names, &work);
-        (resolved, before - work.in_all())
+        (resolved, before.abs_diff(work.in_all()))
     }
 
     fn none() -> Known {

@@ -209,7 +209,7 @@ impl Scope<'_> {
         let named = text.strip_prefix("file:");
         // In a location, `file:` is a part of the value.
         if let Some(path) = named.filter(|_| may_be_in_file) {
-            return self.from_file(path, is_remote).map_err(|why| (path.to_owned(), why));
+            return self.in_file(path, is_remote).map_err(|why| (path.to_owned(), why));
         }
         let location = named.unwrap_or(&text).trim();
         if is_remote && self.catalogue.is_path(name) && !location.is_empty() {
@@ -221,7 +221,7 @@ impl Scope<'_> {
 
     /// The content of a file without its last line end. An error says in words what is wrong with the file, and never
     /// what is in it.
-    fn from_file(self, name: &str, is_remote: bool) -> Result<String, String> {
+    fn in_file(self, name: &str, is_remote: bool) -> Result<String, String> {
         let (root, path) = (&self.inputs.folder, path(name));
         let unreadable = |error: std::io::Error| match error.kind() {
             ErrorKind::FileTooLarge => "is too large for a value".to_owned(),

@@ -39,7 +39,6 @@ impl Remote {
         let is_told = resolved.names.iter().any(|name| catalogue.is_secret(name))
             && !may_be_secret(row, name);
         let into = match self.environment {
-            Some(true) => return Ok(()),
             Some(false) => {
                 return Err(format!(
                     "takes ${{{taken}}} from this machine, which {key}=false forbids to config servers"
@@ -47,7 +46,7 @@ impl Remote {
             }
             None if catalogue.is_address(row, name) => "an address or a header",
             None if is_told => "what others can see, and it is a secret",
-            None => return Ok(()),
+            Some(true) | None => return Ok(()),
         };
         Err(format!(
             "takes ${{{taken}}} from this machine into {into}; a config server may do so only where \

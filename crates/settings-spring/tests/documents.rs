@@ -1,7 +1,12 @@
 //! Documents of config servers that want more than to be settings: files of the machine, what is set on it, all of its
 //! memory or time. Each is refused by name, and what applied still does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken expectation ends a test")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken expectation ends a test"
+)]
 
 mod shop;
 #[expect(dead_code, reason = "these tests use a part of it")]
@@ -172,7 +177,7 @@ fn a_document_cannot_allow_itself_anything() {
 
 /// Documents that want all of the stack, the memory or the time, and what is said of each.
 fn bombs() -> Vec<(&'static str, String, &'static str)> {
-    let quoted = |key: &str, value: &str| format!("{:?}: {:?}", key, value);
+    let quoted = |key: &str, value: &str| format!("{key:?}: {value:?}");
     let laughs = |leaf: &str| {
         let each = (0..40).map(|at| match at {
             39 => quoted("k39", leaf),

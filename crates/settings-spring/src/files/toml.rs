@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn what_is_nested_too_deeply_or_would_grow_is_refused() {
         let long = "k".repeat(990);
-        let wide: String = (0..5_000).map(|at| format!("{at} = 1\n")).collect();
+        let wide: Vec<_> = (0..5_000).map(|at| format!("{at} = 1")).collect();
+        let wide = wide.join("\n");
         for (text, why) in [
             (format!("a = {}", "[".repeat(100_000)), "recursion"),
             (format!("[{long}]\n{wide}"), "more than 4 MiB"),

@@ -29,10 +29,10 @@ pub(super) fn parse(text: &str, path: &str) -> Result<Vec<Document>, Malformed> 
             Event::StreamEnd => return Ok(documents),
             Event::StreamStart | Event::DocumentStart | Event::DocumentEnd | Event::Nothing => {}
             content => {
-                let root = reader.node(content, marker, MAX_DEPTH)?;
+                let whole = reader.node(content, marker, MAX_DEPTH)?;
                 let mut entries = Layer::new();
-                match root {
-                    Node::Mapping(_) => flatten("", &root, path, &mut room, &mut entries)?,
+                match whole {
+                    Node::Mapping(_) => flatten("", &whole, path, &mut room, &mut entries)?,
                     // The document holds comments only.
                     Node::Scalar { ref text, .. } if text.is_empty() => {}
                     _ => return Err(malformed(marker, "must consist of keys and values")),
@@ -181,6 +181,8 @@ fn scan_error(error: &ScanError) -> Malformed {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn entries(text: &str) -> Vec<String> {
@@ -250,7 +252,7 @@ mod tests {
         let mut laughs = "a0: &a0 x\n".to_owned();
         for at in 1..64 {
             let before = format!("*a{}", at - 1);
-            laughs += &format!("a{at}: &a{at} [{before},{before},{before}]\n");
+            let _ = writeln!(laughs, "a{at}: &a{at} [{before},{before},{before}]");
         }
         let long = "k".repeat(800);
         let wide = vec!["*n"; 6_000].join(",");
