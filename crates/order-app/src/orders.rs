@@ -4,6 +4,7 @@
 mod change;
 mod change_status;
 mod claims;
+mod pages;
 mod place;
 mod read;
 mod replace_lines;
@@ -24,6 +25,7 @@ use crate::ports::{
     BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, UnreadableOrder, later,
 };
 use crate::wake_up::WakeUp;
+use pages::PagesUnderWay;
 
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
@@ -46,6 +48,7 @@ struct Inner {
     in_flight: InFlight,
     commits: WakeUp,
     stats: Arc<OrderStats>,
+    pages: PagesUnderWay,
 }
 
 /// The settings that change while the service runs: one value, so that a request never sees the old
@@ -129,7 +132,8 @@ impl Orders {
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let (in_flight, commits) = (InFlight::default(), WakeUp::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        Self(Arc::new(Inner { ports, policy, in_flight, commits, stats: Arc::default() }))
+        let pages = PagesUnderWay::default();
+        Self(Arc::new(Inner { ports, policy, in_flight, commits, stats: Arc::default(), pages }))
     }
 
     /// Changes the accepted currencies and the time that a request may take, for later requests.

@@ -5,6 +5,7 @@ mod ambient;
 mod database;
 mod inspection;
 mod journal;
+mod page;
 mod publisher;
 mod store;
 
@@ -19,6 +20,7 @@ pub use journal::{
     Backlog, Duty, EntryKey, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,
     Purged, ReadEntry, SHARDS, Unreadable, shard,
 };
+pub use page::{JOURNAL_PAGE_BYTES, PAGE_BYTES, Page, fitting};
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
 pub use store::{
     Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError, StoredEvent,

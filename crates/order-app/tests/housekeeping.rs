@@ -100,7 +100,7 @@ async fn a_published_event_is_kept_for_its_retention_and_then_purged() {
     let (store, clock) = (published(1).await, Arc::new(FixedClock::default()));
     let retention = Some(TimeDelta::days(30));
     let housekeeping = Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
-    let events = async || store.events(an_order_id(1), 0, 10, soon()).await.unwrap().len();
+    let events = async || store.events(an_order_id(1), 0, 10, soon()).await.unwrap().items.len();
 
     clock.set(noon() + TimeDelta::days(30));
     assert!(!housekeeping.step(Chore::Events).await.unwrap());

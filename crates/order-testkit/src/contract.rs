@@ -101,6 +101,7 @@ pub fn cases() -> Vec<Case> {
         }
         events {
             events_come_in_sequence_from_where_they_are_asked,
+            a_page_of_large_events_ends_by_its_bytes,
             event_bytes_are_never_rewritten,
             an_event_whose_texts_are_broken_is_named_and_the_others_are_read,
             an_event_of_another_order_is_not_taken_for_one,
@@ -111,6 +112,8 @@ pub fn cases() -> Vec<Case> {
             the_newest_order_comes_first,
             equal_times_are_ordered_by_id,
             pages_join_without_gap_or_repeat,
+            a_page_of_large_orders_ends_by_its_bytes,
+            large_and_small_orders_make_one_list,
             an_exactly_full_last_page_is_the_last,
             newer_orders_do_not_disturb_the_pages_that_follow,
             a_list_is_filtered_by_status,
@@ -127,6 +130,7 @@ pub fn cases() -> Vec<Case> {
             order_ids_are_never_given_twice,
             orders_read_at_the_same_time_are_the_ones_asked_for,
             lists_read_at_the_same_time_are_the_ones_asked_for,
+            large_lists_read_at_the_same_time_are_the_ones_asked_for,
             a_bad_change_among_good_ones_fails_alone,
             a_bad_change_fails_alone_wherever_it_stands_in_a_batch,
             changes_of_one_order_sent_together_land_in_their_order,

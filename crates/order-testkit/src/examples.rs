@@ -81,6 +81,15 @@ pub fn a_line(product: i64, quantity: i64, unit_price: &str) -> OrderLine {
     }
 }
 
+/// As many lines as an order may have, with the longest names: about 180 KB.
+#[must_use]
+pub fn large_lines(unit_price: &str) -> Vec<OrderLine> {
+    let name = "\u{1d11e}".repeat(ProductName::MAX);
+    let name = ProductName::new(name).expect("a name");
+    let line = |product| OrderLine { name: Some(name.clone()), ..a_line(product, 1, unit_price) };
+    (1..=200).map(line).collect()
+}
+
 /// Three pieces at 49.99 and one at 0.10.
 #[must_use]
 pub fn some_lines() -> Vec<OrderLine> {

@@ -12,10 +12,10 @@ use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PagePosition,
-    StoreError, StoredEvent,
+    Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PAGE_BYTES,
+    Page, PagePosition, StoreError, StoredEvent, fitting,
 };
-use order_domain::{Order, OrderId};
+use order_domain::{Order, OrderId, OrderLine};
 
 use crate::faults::{Call, Faults, Method, Moment};
 use journal::Journal;
@@ -152,8 +152,10 @@ impl Tables {
         let mut found: Vec<_> =
             self.orders.values().filter(|order| matches(query, order)).collect();
         found.sort_unstable_by_key(|order| std::cmp::Reverse(position(order)));
-        let more = found.len() > rows(query.limit);
-        found.truncate(rows(query.limit));
+        let sizes = found.iter().take(rows(query.limit)).map(|order| size(order));
+        let fitting = fitting(sizes, PAGE_BYTES);
+        let more = found.len() > fitting;
+        found.truncate(fitting);
         let last = found.last().map(|order| position(order));
         let orders = found.into_iter().cloned().collect();
         OrderPage { next: last.filter(|_| more), orders, left_out: 0 }
@@ -226,10 +228,11 @@ impl OrderStore for InMemoryStore {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
+    ) -> Result<Page<StoredEvent>, StoreError> {
         let call = Call::new(Method::Events, deadline);
-        let events =
-            |tables: &mut Tables| tables.events_above(id, after).take(rows(limit)).collect();
+        let events = |tables: &mut Tables| {
+            one_page(tables.events_above(id, after), limit, PAGE_BYTES, |event| data(&event.1))
+        };
         self.call(call, events).await
     }
 
@@ -255,6 +258,32 @@ impl OrderStore for InMemoryStore {
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.call(Call::new(Method::Ping, deadline), |_| ()).await
     }
+}
+
+/// The first of some items, each with a size in bytes, as a page of at most `limit`.
+fn one_page<T>(
+    items: impl Iterator<Item = T>,
+    limit: u32,
+    most: usize,
+    size: impl Fn(&T) -> usize,
+) -> Page<T> {
+    let mut items: Vec<T> = items.take(rows(limit).saturating_add(1)).collect();
+    let fitting = fitting(items.iter().take(rows(limit)).map(size), most);
+    let more = items.len() > fitting;
+    items.truncate(fitting);
+    Page { items, more }
+}
+
+/// The bytes of an event's data.
+fn data<E>(event: &Result<EventRecord, E>) -> usize {
+    event.as_ref().map_or(0, |event| event.data.len())
+}
+
+/// About the bytes of an order's lines.
+fn size(order: &Order) -> usize {
+    const NUMBERS: usize = 60;
+    let name = |line: &OrderLine| line.name.as_ref().map_or(0, |name| name.as_str().len());
+    order.snapshot().lines.iter().map(|line| name(line).saturating_add(NUMBERS)).sum()
 }
 
 fn position(order: &Order) -> PagePosition {

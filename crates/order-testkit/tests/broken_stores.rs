@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, PagePosition, StoreError,
-    StoredEvent,
+    Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, Page, PagePosition,
+    StoreError, StoredEvent,
 };
 use order_domain::{Order, OrderId};
 use order_testkit::{InMemoryStore, contract};
@@ -35,6 +35,8 @@ enum Flaw {
     FoldsTheCaseOfKeys,
     TidiesEvents,
     IgnoresWhereEventsStart,
+    EndsPagesAtTheLimitAlone,
+    SaysThatNoEventsFollow,
     PromisesAnotherPage,
     SkipsEqualTimes,
     IncludesTheEnd,
@@ -177,11 +179,22 @@ impl OrderStore for Broken {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
+    ) -> Result<Page<StoredEvent>, StoreError> {
         let after = if self.is(Flaw::IgnoresWhereEventsStart) { 0 } else { after };
         let mut events = self.inner.events(id, after, limit, deadline).await?;
+        if self.is(Flaw::EndsPagesAtTheLimitAlone) {
+            while let Some((last, _)) = events.items.last()
+                && events.more
+                && events.items.len() < usize::try_from(limit).unwrap()
+            {
+                let next = self.inner.events(id, last.get(), 1, deadline).await?;
+                events.items.extend(next.items);
+                events.more = next.more;
+            }
+        }
+        events.more &= !self.is(Flaw::SaysThatNoEventsFollow);
         if self.is(Flaw::TidiesEvents) {
-            for event in events.iter_mut().flat_map(|(_, event)| event) {
+            for event in events.items.iter_mut().flat_map(|(_, event)| event) {
                 event.data = event.data.replace(", ", ",");
             }
         }
@@ -281,6 +294,10 @@ noticed! {
         by "events::event_bytes_are_never_rewritten";
     repeated_events_are_noticed: IgnoresWhereEventsStart
         by "events::events_come_in_sequence_from_where_they_are_asked";
+    pages_without_a_bound_in_bytes_are_noticed: EndsPagesAtTheLimitAlone
+        by "events::a_page_of_large_events_ends_by_its_bytes";
+    lost_pages_of_events_are_noticed: SaysThatNoEventsFollow
+        by "events::a_page_of_large_events_ends_by_its_bytes";
     pages_after_the_last_are_noticed: PromisesAnotherPage
         by "lists::an_exactly_full_last_page_is_the_last";
     gaps_between_pages_are_noticed: SkipsEqualTimes

@@ -274,6 +274,25 @@ fn event_kind(name: &str) -> Result<OrderEventKind, BoxError> {
 }
 
 impl JournalRow {
+    /// The id of an event whose data is left out because it is large.
+    pub(crate) fn left_out(&self) -> Option<Guid> {
+        match &self.event_id {
+            Some(Lenient(Ok(id))) if self.data.is_none() => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Puts the data in that was left out.
+    pub(crate) fn fill(&mut self, data: Lenient<String>) {
+        self.data = Some(data);
+    }
+
+    /// The bytes of the data that is here.
+    pub(crate) fn bytes(&self) -> usize {
+        let data = self.data.as_ref().and_then(|data| data.0.as_ref().ok());
+        data.map_or(0, String::len)
+    }
+
     /// The entry, or what is wrong with its event. An error is about the position itself.
     pub(crate) fn into_entry(self) -> Result<Result<JournalEntry, Unreadable>, BoxError> {
         let (order, sequence) = (OrderId::new(self.order_id)?, Version::new(self.sequence)?);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bb8::Pool;
 use diesel::QueryResult;
 
-use super::{BEGIN, FROM_NOW, JOIN_EVENTS, LISTS, LOCKING, SKIPPING, UNTIMED, WRITERS};
+use super::{
+    BEGIN, FROM_NOW, ITEMS_BYTES, JOIN_EVENTS, LISTS, LOCKING, SKIPPING, UNTIMED, WRITERS,
+};
 use super::{Connection, Database, Dialect, MIGRATIONS, batch, incoming};
 use super::{catalogue, counters, errors, moods};
 use super::{list_key, listed_by};
@@ -26,6 +28,8 @@ pub(crate) mod adoption;
 mod journal;
 #[path = "sql/migrations.rs"]
 pub(crate) mod migrations;
+#[path = "sql/pages.rs"]
+pub(super) mod pages;
 #[path = "sql/statements.rs"]
 pub(super) mod statements;
 #[path = "sql/store.rs"]

@@ -29,7 +29,7 @@ pub(crate) const SHARD_SPAN: i64 = 1 << 48;
 const UNWRITABLE: &str = "there is nothing to write";
 
 /// A UUID as sixteen bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Guid)]
 pub(crate) struct Guid(pub uuid::Uuid);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Inner;
-use crate::ports::{EntryKey, StoreError, later};
+use crate::ports::{EntryKey, Page, StoreError, later};
 use crate::wake_up::WakeUp;
 
 /// The most events that are read at once.
@@ -65,8 +65,7 @@ async fn step(inner: &Inner) -> Result<bool, StoreError> {
         inner.end.send_replace(last);
         return Ok(false);
     };
-    let page = inner.journal.entries_after(end, None, PAGE, deadline).await?;
-    let full = u32::try_from(page.len()).is_ok_and(|entries| entries >= PAGE);
+    let Page { items: page, more } = inner.journal.entries_after(end, None, PAGE, deadline).await?;
     let Some(to) = page.last().map(|entry| EntryKey::of(entry).position) else { return Ok(false) };
     let length = i64::try_from(page.len()).unwrap_or(i64::MAX);
     let events: Vec<_> = page.into_iter().filter_map(|entry| inner.event(entry)).collect();
@@ -79,5 +78,5 @@ async fn step(inner: &Inner) -> Result<bool, StoreError> {
         inner.recent().extend(events.into_iter(), to);
     }
     inner.end.send_replace(to);
-    Ok(full)
+    Ok(more)
 }

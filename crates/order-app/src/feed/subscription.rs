@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::event::{FeedEvent, Filter};
 use super::recent::Lookup;
 use super::{Gone, Inner, StreamPermit};
-use crate::ports::{EntryKey, StoreError};
+use crate::ports::{EntryKey, Page, StoreError};
 
 /// The most events that are taken from the recent ones at once.
 const MAX_EVENTS: usize = 64;
@@ -143,9 +143,9 @@ async fn page(inner: &Inner, position: i64) -> Result<Result<FeedBatch, Gone>, S
     // What the follower has read before this call is in the answer to it.
     let end = inner.recent().end().unwrap_or(position);
     let limit = inner.settings.page;
-    let entries = inner.journal.entries_after(position, None, limit, deadline).await?;
-    let whole = u32::try_from(entries.len()).is_ok_and(|read| read < limit);
-    let mut through = if whole { end.max(position) } else { position };
+    let Page { items: entries, more } =
+        inner.journal.entries_after(position, None, limit, deadline).await?;
+    let mut through = if more { position } else { end.max(position) };
     let (mut entries_seen, mut bytes, mut events) = (0_i64, 0_usize, Vec::new());
     for entry in entries {
         if bytes >= inner.settings.page_bytes {

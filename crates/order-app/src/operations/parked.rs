@@ -5,7 +5,7 @@ use std::time::Duration;
 use order_domain::{OrderId, Version};
 
 use super::{Operations, deadline};
-use crate::ports::{Deadline, Parked, Skipped, StoreError, StoredEvent, later};
+use crate::ports::{Deadline, Page, Parked, Skipped, StoreError, StoredEvent, later};
 
 /// The most entries of one page.
 const PAGE: u32 = 500;
@@ -137,9 +137,8 @@ impl Operations {
     pub async fn inspect(&self, order: OrderId) -> Result<ParkedDetails, RedriveError> {
         let parked = self.find_parked(order).await?.ok_or(RedriveError::NotParked(order))?;
         let before = parked.from.get().saturating_sub(1);
-        let most = SHOWN.saturating_add(1);
-        let mut waiting = self.ports.store.events(order, before, most, deadline()).await?;
-        let more = cut(&mut waiting, SHOWN);
+        let Page { items: waiting, more } =
+            self.ports.store.events(order, before, SHOWN, deadline()).await?;
         Ok(ParkedDetails { parked, waiting, more })
     }
 

@@ -5,7 +5,7 @@ use tracing::Instrument as _;
 
 use super::Orders;
 use crate::events::EventRecord;
-use crate::ports::{CustomerOrders, OrderPage, StoreError};
+use crate::ports::{CustomerOrders, OrderPage, Page, StoreError};
 use crate::traces;
 
 /// One page of an order's events.
@@ -47,10 +47,13 @@ impl Orders {
     /// Those of the store.
     pub async fn list(&self, query: &CustomerOrders) -> Result<OrderPage, StoreError> {
         let step = tracing::info_span!(target: traces::TARGET, "list orders");
-        self.store().customer_orders(query, self.deadline()).instrument(step).await
+        let deadline = self.deadline();
+        let _place = self.0.pages.take(deadline).await?;
+        self.store().customer_orders(query, deadline).instrument(step).await
     }
 
-    /// The order's events with a sequence above `after`, in sequence, at most `limit`: its history,
+    /// The order's events with a sequence above `after`, in sequence, at most `limit`, and about
+    /// [`PAGE_BYTES`](crate::ports::PAGE_BYTES): its history,
     /// also for subscribers that have missed some. An event that cannot be read is logged, left out
     /// and counted, so that subscribers get the others.
     ///
@@ -59,15 +62,12 @@ impl Orders {
     pub async fn history(&self, id: OrderId, after: i64, limit: u32) -> Result<History, FindError> {
         let deadline = self.deadline();
         let step = tracing::info_span!(target: traces::TARGET, "read history");
-        // One more than asked for tells whether there is a next page.
-        let most = limit.saturating_add(1);
-        let mut stored = self.store().events(id, after, most, deadline).instrument(step).await?;
+        let _place = self.0.pages.take(deadline).await?;
+        let Page { items: stored, more } =
+            self.store().events(id, after, limit, deadline).instrument(step).await?;
         if stored.is_empty() && self.store().order(id, deadline).await?.is_none() {
             return Err(FindError::NotFound);
         }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = stored.len() > limit;
-        stored.truncate(limit);
         let next = stored.last().filter(|_| more).map(|(sequence, _)| *sequence);
         let (mut events, mut left_out) = (Vec::new(), Vec::new());
         for (sequence, event) in stored {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, Duty, Parked, ReadEntry, StoreError, StoredEvent};
+use super::{Deadline, Duty, Page, Parked, ReadEntry, StoreError, StoredEvent};
 use crate::events::EventRecord;
 
 /// Reads the journal for operators, and changes nothing.
@@ -38,7 +38,7 @@ pub trait JournalInspection: Send + Sync {
     ) -> Result<Vec<Skipped>, StoreError>;
 
     /// The selected entries with positions after `after`, in the order of their positions, at most
-    /// `limit`; skipped ones are left out, as in
+    /// `limit`, and about [`JOURNAL_PAGE_BYTES`](super::JOURNAL_PAGE_BYTES); skipped ones are left out, as in
     /// [`EventJournal::entries_after`](super::EventJournal::entries_after). It looks through as many
     /// positions as it can in a short time, and says how far it came. An unreadable event is an entry
     /// too, unless its readable columns say that it is not selected.
@@ -58,8 +58,8 @@ pub trait JournalInspection: Send + Sync {
         deadline: Deadline,
     ) -> Result<Vec<OrderId>, StoreError>;
 
-    /// The events of one order with a sequence above `after`, in sequence, at most `limit`, and
-    /// where the unpublished ones begin. Skipped ones are left out; what a purge has left is in. The
+    /// The events of one order with a sequence above `after`, in sequence, at most `limit` and about
+    /// [`JOURNAL_PAGE_BYTES`](super::JOURNAL_PAGE_BYTES), and where the unpublished ones begin. Skipped ones are left out; what a purge has left is in. The
     /// cost depends on the order and on what its shard has yet to publish, not on the length of the
     /// journal.
     async fn order_events(
@@ -131,10 +131,10 @@ pub struct SelectedPage {
 }
 
 /// Some events of one order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderEvents {
     /// The events.
-    pub events: Vec<StoredEvent>,
+    pub events: Page<StoredEvent>,
     /// Its first event that is not published; later ones are not published, either. `None` when all
     /// events of the order are published.
     pub unpublished: Option<Version>,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{OrderId, Version};
 use uuid::Uuid;
 
-use super::{Deadline, StoreError};
+use super::{Deadline, Page, StoreError};
 use crate::events::EventRecord;
 
 /// Gives every committed event one position, after its commit, for ever. A reader that goes on from a
@@ -59,8 +59,8 @@ pub trait EventJournal: Send + Sync {
         deadline: Deadline,
     ) -> Result<Leased<u32>, StoreError>;
 
-    /// The entries after a position, in the order of their positions, at most `limit`; of one shard,
-    /// or of all. An event that cannot be read, or whose
+    /// The entries after a position, in the order of their positions, at most `limit`, and about
+    /// [`JOURNAL_PAGE_BYTES`](super::JOURNAL_PAGE_BYTES); of one shard, or of all. An event that cannot be read, or whose
     /// texts do not pass [`EventRecord::check`], is an [`Unreadable`] entry among the others. Skipped events are
     /// left out: later events of their orders may have been published, and a reader that starts
     /// before them must not put them behind those. Purged events are left out, too; see
@@ -71,7 +71,7 @@ pub trait EventJournal: Send + Sync {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<ReadEntry>, StoreError>;
+    ) -> Result<Page<ReadEntry>, StoreError>;
 
     /// The last position that was assigned; 0 when there is none.
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError>;

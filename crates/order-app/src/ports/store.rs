@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, Order, OrderId, OrderStatus, Version};
 
-use super::{BoxError, Deadline};
+use super::{BoxError, Deadline, Page};
 use crate::events::EventRecord;
 use crate::idempotency::{IdempotencyKey, RecordedAnswer};
 
@@ -35,16 +35,16 @@ pub trait OrderStore: Send + Sync {
     /// The order as last committed; `None` when there is none.
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
 
-    /// One page of a customer's orders, newest first by (`created_at`, `id`). Unreadable rows are
-    /// logged, left out and counted.
+    /// One page of a customer's orders, newest first by (`created_at`, `id`). It ends after about
+    /// [`PAGE_BYTES`](super::PAGE_BYTES), too. Unreadable rows are logged, left out and counted.
     async fn customer_orders(
         &self,
         query: &CustomerOrders,
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError>;
 
-    /// The order's events with a sequence above `after`, in sequence, at most `limit`; empty also
-    /// when there is no such order. An event that cannot be read, or whose texts do not pass
+    /// The order's events with a sequence above `after`, in sequence, at most `limit`, and about
+    /// [`PAGE_BYTES`](super::PAGE_BYTES); empty also when there is no such order. An event that cannot be read, or whose texts do not pass
     /// [`EventRecord::check`], is one of them, with the reason.
     async fn events(
         &self,
@@ -52,7 +52,7 @@ pub trait OrderStore: Send + Sync {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<StoredEvent>, StoreError>;
+    ) -> Result<Page<StoredEvent>, StoreError>;
 
     /// The answer recorded under a key; `None` when there is none, or it has been purged.
     async fn answer(

@@ -12,7 +12,9 @@ use tokio::time::Instant;
 
 use super::shard::batch::Batch;
 use super::stats::{RelayStats, add};
-use crate::ports::{Duty, Lease, Leased, Parked, PublishError, ReadEntry, StoreError, StoredEvent};
+use crate::ports::{
+    Duty, Lease, Leased, Page, Parked, PublishError, ReadEntry, StoreError, StoredEvent,
+};
 
 /// One period in which this instance holds a shard. The outcome of a call of an earlier period must
 /// not be taken for one of this period.
@@ -46,7 +48,7 @@ pub(super) enum Outcome {
     /// The last position of the journal.
     LastPosition(Result<i64, StoreError>),
     /// The entries of all shards after a position.
-    Entries(i64, Result<Vec<ReadEntry>, StoreError>),
+    Entries(i64, Result<Page<ReadEntry>, StoreError>),
     /// About one shard.
     Shard(Period, ShardOutcome),
 }
@@ -57,13 +59,13 @@ pub(super) enum ShardOutcome {
     /// Its parked orders.
     Parked(Result<Vec<Parked>, StoreError>),
     /// Its next entries.
-    Entries(Result<Vec<ReadEntry>, StoreError>),
+    Entries(Result<Page<ReadEntry>, StoreError>),
     /// What the publisher answered; `None` when it panicked and the events are gone.
     Published(Option<(Batch, Vec<Result<(), PublishError>>)>),
     /// Its progress was recorded.
     Recorded(Result<Leased<()>, StoreError>),
     /// The next events of a redriven order.
-    OrderEvents(OrderId, Result<Vec<StoredEvent>, StoreError>),
+    OrderEvents(OrderId, Result<Page<StoredEvent>, StoreError>),
 }
 
 /// The calls under way, each in a task of its own. Dropping this ends them.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::calls::Outcome;
 use super::context::{Context, Schedule};
 use super::shard::Shard;
-use crate::ports::{EntryKey, ReadEntry, SHARDS, StoreError, later, shard};
+use crate::ports::{EntryKey, Page, ReadEntry, SHARDS, StoreError, later, shard};
 
 /// The most entries of one call.
 const PAGE: u32 = 1_000;
@@ -122,19 +122,18 @@ impl SharedReader {
     pub(super) fn entries_read(
         &mut self,
         after: i64,
-        answer: Result<Vec<ReadEntry>, StoreError>,
+        answer: Result<Page<ReadEntry>, StoreError>,
         shards: &mut BTreeMap<u16, Shard>,
         context: &mut Context,
     ) {
-        let page = match answer {
+        let Page { items: page, more } = match answer {
             Ok(page) => page,
             Err(error) => return self.last_position_read(Err(error), context),
         };
-        let full = u32::try_from(page.len()).is_ok_and(|entries| entries >= PAGE);
         let last = page.last().map_or(after, |entry| EntryKey::of(entry).position);
-        // A page that is not full ends at the last position, which may be that of a skipped event,
+        // The last page ends at the last position, which may be that of a skipped event,
         // and then is higher than that of the last entry.
-        let through = if full { last } else { last.max(self.last_position) };
+        let through = if more { last } else { last.max(self.last_position) };
         // A shard without room for one entry must not take a later one.
         let following = |(number, shard): (&u16, &Shard)| shard.follows(after).then_some(*number);
         let mut following: BTreeSet<u16> = shards.iter().filter_map(following).collect();
@@ -152,7 +151,7 @@ impl SharedReader {
                 shard.window.set_read_through(through);
             }
         }
-        self.has_work |= full;
+        self.has_work |= more;
         self.last_position_read(Ok(through), context);
     }
 }

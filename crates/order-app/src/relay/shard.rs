@@ -17,7 +17,7 @@ use super::calls::{Period, ShardOutcome};
 use super::context::{Context, Schedule};
 use super::lease::HeldLease;
 use crate::errors::short_chain;
-use crate::ports::{EntryKey, Lease, Leased, Parked, ReadEntry, StoreError, StoredEvent};
+use crate::ports::{EntryKey, Lease, Leased, Page, Parked, ReadEntry, StoreError, StoredEvent};
 use health::Health;
 use parked::{ParkedOrders, RedriveStep};
 use progress::UnrecordedProgress;
@@ -39,8 +39,8 @@ pub(super) struct Shard {
     pub(super) publish_calls: usize,
     progress: UnrecordedProgress,
     stage: Stage,
-    /// The read under way.
-    reading: Option<Reading>,
+    /// The position that the journal had when the read under way was started.
+    reading: Option<i64>,
     listing: Listing,
     reads: Schedule,
     lists: Schedule,
@@ -56,13 +56,6 @@ enum Stage {
     Open,
     /// The lease is being given back.
     Released,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    limit: usize,
-    /// The position that the journal had when the read was started.
-    through: i64,
 }
 
 /// Whether the parked orders are being listed.
@@ -167,7 +160,7 @@ impl Shard {
         if nothing || self.reading.is_some() || !context.is_due(self.reads.next) {
             return;
         }
-        self.reading = Some(Reading { limit, through: front });
+        self.reading = Some(front);
         let (journal, deadline) = (context.ports.journal.clone(), context.deadline());
         let (shard, after) = (Some(self.period.shard), self.window.read_through);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
@@ -177,17 +170,16 @@ impl Shard {
 
     pub(super) fn entries_read(
         &mut self,
-        answer: Result<Vec<ReadEntry>, StoreError>,
+        answer: Result<Page<ReadEntry>, StoreError>,
         context: &mut Context,
     ) {
-        let Some(Reading { limit, through }) = self.reading.take() else { return };
+        let Some(through) = self.reading.take() else { return };
         match answer {
-            Ok(page) => {
+            Ok(Page { items: page, more }) => {
                 self.reads.succeeded(context.now);
-                let whole = page.len() < limit;
                 // There was room for all of them when the read began, and only reads take room.
                 let fits = page.into_iter().all(|entry| self.offer(entry));
-                if whole && fits {
+                if !more && fits {
                     self.window.set_read_through(through);
                 }
             }
@@ -262,10 +254,10 @@ impl Shard {
     pub(super) fn order_events_read(
         &mut self,
         order: OrderId,
-        answer: Result<Vec<StoredEvent>, StoreError>,
+        answer: Result<Page<StoredEvent>, StoreError>,
         context: &mut Context,
     ) {
-        match answer.map(|events| self.parked.read(order, events, context.now)) {
+        match answer.map(|events| self.parked.read(order, events.items, context.now)) {
             Ok(RedriveStep::GoesOn) => {}
             Ok(RedriveStep::Ended) => {
                 tracing::info!(order.id = order.get(), "a parked order is published");

@@ -47,7 +47,7 @@ impl World {
 
     pub(crate) async fn events(&self, id: i64) -> Vec<EventRecord> {
         let events = self.memory.events(an_order_id(id), 0, 100, soon());
-        events.await.unwrap().into_iter().map(|(_, event)| event.unwrap()).collect()
+        events.await.unwrap().items.into_iter().map(|(_, event)| event.unwrap()).collect()
     }
 
     /// The kinds of an order's events.

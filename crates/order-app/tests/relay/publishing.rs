@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
-use order_app::ports::{Duty, EventJournal as _, Parking, Progress, SHARDS, shard};
+use order_app::ports::{
+    Duty, EventJournal as _, OrderStore as _, Parking, Progress, SHARDS, shard,
+};
 use order_app::relay::{Relay, RelaySettings, RelayStats, Step};
 use order_app::wake_up::WakeUp;
-use order_domain::Version;
-use order_testkit::examples::{a_place_command, a_write_request, an_order_id, soon};
+use order_domain::{Currency, NewOrder, Version};
+use order_testkit::examples::{
+    a_change_placing, a_new_order, a_place_command, a_write_request, an_order_id, large_lines,
+    lines_in, soon,
+};
 use order_testkit::{Fate, Faults, FixedClock, Method, SeededEntropy};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -45,6 +50,24 @@ async fn events_are_published_once_and_in_sequence_and_that_is_recorded() {
     next.work(Duration::from_secs(2)).await;
     assert_eq!(next.report().held_shards, 16);
     assert_eq!(world.broker.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_events_of_more_than_one_page_are_all_published() {
+    const ORDERS: i64 = 60;
+    let world = World::default();
+    for id in 1..=ORDERS {
+        let lines = lines_in(Currency::USD, large_lines("1"));
+        let placed = a_change_placing(NewOrder { lines, ..a_new_order(id, 42) });
+        world.memory.commit(placed, soon()).await.unwrap();
+    }
+    let mut instance = world.instance(1);
+    instance.drain().await;
+    let first = world.memory.entries_after(0, None, 1_000, soon()).await.unwrap();
+    assert!(first.more, "they make more than one page");
+    for id in 1..=ORDERS {
+        assert_eq!(world.published(id), [1], "order {id}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +253,7 @@ async fn without_a_broker_events_get_their_positions_and_nothing_else_happens() 
     while relay.step().await == Step::Busy {}
 
     let journal = world.memory.entries_after(0, None, 100, soon()).await.unwrap();
-    let journal = journal.iter().map(|entry| entry.as_ref().unwrap());
+    let journal = journal.items.iter().map(|entry| entry.as_ref().unwrap());
     let found = journal.map(|placed| (placed.position, placed.event.order_id.get()));
     assert_eq!(found.collect::<Vec<_>>(), [(1, 5), (2, 3), (3, 4), (4, 3)]);
     assert_eq!((stats.report().sequenced, stats.report().held_shards), (4, 0));

@@ -214,7 +214,7 @@ impl Simulation {
     async fn audit(&self) {
         let parked = self.world.parked().await;
         let placed = self.world.memory.entries_after(0, None, 100_000, soon()).await.unwrap();
-        let placed: Vec<_> = placed.into_iter().filter_map(Result::ok).collect();
+        let placed: Vec<_> = placed.items.into_iter().filter_map(Result::ok).collect();
         let books = self.books.lock().unwrap();
         self.audit_topic(&books);
         self.audit_records(&books, &parked, &placed);
@@ -274,7 +274,7 @@ impl Simulation {
         for id in ORDERS.map(an_order_id) {
             let events = self.world.memory.events(id, 0, 100_000, soon()).await.unwrap();
             let books = self.books.lock().unwrap();
-            for (sequence, _) in events {
+            for (sequence, _) in events.items {
                 let key = (id, sequence.get());
                 let there = books.confirmed.contains(&key) || books.skipped.contains(&key);
                 assert!(there, "{key:?} was never published");

@@ -8,6 +8,7 @@ use order_app::ports::{Change, Conflict, CustomerOrders, StoreError};
 use order_domain::{NewOrder, Order, OrderId, OrderStatus};
 use tokio::task::JoinSet;
 
+use super::lists::place_large;
 use super::steps::{
     Store, a_fresh_customer, a_fresh_key, a_fresh_order, a_stored_order, all_of, assert_absent,
     assert_stored, conflict, count, history, in_time, order, sequences,
@@ -221,6 +222,32 @@ pub(super) async fn lists_read_at_the_same_time_are_the_ones_asked_for(store: St
     let found = asked(many.clone(), page).await;
     for ((query, found), expected) in many.iter().zip(&found).zip(expected.iter().cycle()) {
         assert_eq!(found, expected, "{query:?}");
+    }
+}
+
+pub(super) async fn large_lists_read_at_the_same_time_are_the_ones_asked_for(store: Store) {
+    let mut expected = Vec::new();
+    for large in [true, false, true, false] {
+        let customer = a_fresh_customer();
+        for time in 0..7 {
+            if large {
+                place_large(&store, customer, time).await;
+            } else {
+                a_stored_order(&store, customer).await;
+            }
+        }
+        let query = all_of(customer, 20);
+        let page = store.customer_orders(&query, in_time()).await.expect("the store lists orders");
+        assert_eq!((page.orders.len() < 7, page.next.is_some()), (large, large));
+        expected.push((query, page));
+    }
+    let many: Vec<_> = expected.iter().cloned().cycle().take(24).collect();
+    let found = asked(many.clone(), |(query, _)| {
+        let store = store.clone();
+        async move { store.customer_orders(&query, in_time()).await.expect("the store lists orders") }
+    });
+    for ((_, expected), found) in many.iter().zip(found.await) {
+        assert!(found == *expected, "another page than the one read alone");
     }
 }
 

@@ -1,13 +1,15 @@
 //! Events: written with their change, read in sequence, never rewritten.
 
 use order_app::events::EventRecord;
-use order_app::ports::Change;
+use order_app::ports::{Change, PAGE_BYTES, Page};
 use order_domain::{NewOrder, OrderEventKind, OrderStatus};
 
 use super::steps::{
-    Store, a_fresh_customer, a_fresh_order, a_stored_order, commit, history, sequences,
+    Store, a_fresh_customer, a_fresh_order, a_stored_order, commit, history, place, sequences,
 };
-use crate::examples::{a_change, a_change_placing, a_line, moved, noon_plus, relined, soon};
+use crate::examples::{
+    a_change, a_change_placing, a_line, large_lines, moved, noon, noon_plus, relined, soon,
+};
 
 pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Store) {
     let mut order = a_stored_order(&store, a_fresh_customer()).await;
@@ -27,13 +29,50 @@ pub(super) async fn events_come_in_sequence_from_where_they_are_asked(store: Sto
         (0, 1, 1..=1),
     ] {
         let events = store.events(order.id(), after, limit, soon()).await;
-        let events = events.expect("the store reads events");
+        let events = events.expect("the store reads events").items;
         let sequences: Vec<_> = events.iter().map(|(sequence, _)| sequence.get()).collect();
         assert_eq!(sequences, expected.collect::<Vec<_>>(), "{after} {limit}");
     }
     for after in [12, 13, i64::MAX] {
         let events = store.events(order.id(), after, 5, soon()).await;
-        assert_eq!(events.expect("the store reads events"), [], "{after}");
+        let events = events.expect("the store reads events");
+        assert_eq!(events, Page { items: vec![], more: false }, "{after}");
+    }
+}
+
+pub(super) async fn a_page_of_large_events_ends_by_its_bytes(store: Store) {
+    let new = a_fresh_order(&store, a_fresh_customer()).await;
+    let mut order = place(&store, new, noon()).await;
+    for price in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+        let event = relined(&order, large_lines(price), noon_plus(1));
+        order = event.order.clone();
+        commit(&store, a_change(event)).await;
+    }
+    let small = relined(&order, vec![a_line(1, 1, "1")], noon_plus(2));
+    commit(&store, a_change(small)).await;
+    for limit in [3, 100] {
+        let (mut pages, mut after) = (Vec::new(), 0);
+        loop {
+            let page = store.events(order.id(), after, limit, soon()).await;
+            let Page { items, more } = page.expect("the store reads events");
+            assert!(items.iter().all(|(sequence, _)| sequence.get() > after), "it goes on");
+            let events: Vec<EventRecord> =
+                items.into_iter().map(|(_, event)| event.expect("it is readable")).collect();
+            after = events.last().expect("a page has an event").sequence.get();
+            pages.push(events);
+            if !more {
+                break;
+            }
+        }
+        let data = |event: &EventRecord| event.data.len();
+        let bytes = |page: &Vec<EventRecord>| page.iter().map(data).sum::<usize>();
+        assert!(pages.iter().all(|page| bytes(page) <= PAGE_BYTES), "each fits");
+        let first = pages.first().expect("there is a page");
+        let is_full = bytes(first) > PAGE_BYTES >> 1;
+        assert_eq!((first.len() == 3, is_full), (limit == 3, limit > 3));
+        let sequences: Vec<_> = pages.concat().iter().map(|event| event.sequence.get()).collect();
+        assert_eq!(sequences, (1..=10).collect::<Vec<_>>(), "limit {limit}");
+        assert_eq!(pages.concat(), history(&store, order.id()).await);
     }
 }
 
@@ -76,7 +115,7 @@ pub(super) async fn an_event_whose_texts_are_broken_is_named_and_the_others_are_
         commit(&store, Change { event: broken(placed.event, texts), ..placed }).await;
         commit(&store, confirmed).await;
         let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
-        let mut found = found.into_iter();
+        let mut found = found.items.into_iter();
         let (sequence, broken) = found.next().expect("the first event is named");
         let reason = broken.expect_err("it is broken");
         assert_eq!((sequence.get(), reason.starts_with(texts.2)), (1, true), "{reason}");
@@ -93,7 +132,7 @@ pub(super) async fn an_event_of_another_order_is_not_taken_for_one(store: Store)
     let event = EventRecord { data: other.event.data, ..one.event };
     commit(&store, Change { event, ..one }).await;
     let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
-    assert!(matches!(&found[..], [(_, Err(_))]), "{found:?}");
+    assert!(matches!(&found.items[..], [(_, Err(_))]), "{found:?}");
 }
 
 pub(super) async fn an_order_sees_its_own_events_only(store: Store) {

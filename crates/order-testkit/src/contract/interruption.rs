@@ -183,7 +183,7 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly(store: Store) {
             assert_eq!(found.as_ref(), Some(&placed));
         }
         if let Some(events) = promptly(store.events(id, 0, 10, past)).await {
-            assert_eq!(events.len(), 1);
+            assert_eq!(events.items.len(), 1);
         }
         if let Some(page) = promptly(store.customer_orders(&all_of(customer, 10), past)).await {
             assert!(!page.orders.is_empty());

@@ -62,6 +62,7 @@ pub fn journal_cases() -> Vec<JournalCase> {
             a_limit_is_kept,
             later_events_get_later_positions,
             a_page_starts_after_a_position,
+            a_page_of_large_events_ends_by_its_bytes,
             a_shard_holds_its_own_orders_only,
         }
         concurrency {

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use order_app::ports::{CustomerOrders, OrderPage, PagePosition};
-use order_domain::{Order, OrderId, OrderStatus};
+use order_domain::{Currency, NewOrder, Order, OrderId, OrderStatus};
 
 use super::steps::{Store, a_fresh_customer, a_fresh_order, all_of, commit, in_time, place};
-use crate::examples::{a_change, moved, noon, noon_plus};
+use crate::examples::{a_change, large_lines, lines_in, moved, noon, noon_plus};
 
 /// Places an order at each of these times, in microseconds after noon.
 async fn place_at(store: &Store, customer: i64, times: &[i64]) -> Vec<Order> {
@@ -87,6 +87,47 @@ pub(super) async fn pages_join_without_gap_or_repeat(store: Store) {
         let full = usize::try_from(limit).expect("a small number");
         let sizes: Vec<_> = expected.chunks(full).map(<[_]>::len).collect();
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
+    }
+}
+
+/// Places an order with as many lines as it may have.
+pub(super) async fn place_large(store: &Store, customer: i64, time: i64) -> Order {
+    let new = a_fresh_order(store, customer).await;
+    let new = NewOrder { lines: lines_in(Currency::USD, large_lines("1")), ..new };
+    place(store, new, noon_plus(time)).await
+}
+
+pub(super) async fn a_page_of_large_orders_ends_by_its_bytes(store: Store) {
+    let customer = a_fresh_customer();
+    let mut placed = Vec::new();
+    for time in 0..8 {
+        placed.push(place_large(&store, customer, time).await);
+    }
+    let placed = newest_first(placed);
+    let pending = vec![OrderStatus::Pending];
+    for statuses in [vec![], pending] {
+        let query = CustomerOrders { statuses, ..all_of(customer, 100) };
+        let found = pages(&store, query).await;
+        assert_eq!(found.concat(), placed);
+        // Each has about 170 KB, so that six fit.
+        let sizes: Vec<_> = found.iter().map(Vec::len).collect();
+        assert!(matches!(sizes[..], [5 | 6, 2 | 3]), "{sizes:?}");
+    }
+    let found = pages(&store, all_of(customer, 3)).await;
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
+}
+
+pub(super) async fn large_and_small_orders_make_one_list(store: Store) {
+    let customer = a_fresh_customer();
+    let mut placed = Vec::new();
+    for time in [0, 2, 4, 6] {
+        placed.extend(place_at(&store, customer, &[time]).await);
+        placed.push(place_large(&store, customer, time.saturating_add(1)).await);
+    }
+    let placed = newest_first(placed);
+    for limit in [1, 3, 8, 100] {
+        let found = pages(&store, all_of(customer, limit)).await;
+        assert_eq!(found.concat(), placed, "limit {limit}");
     }
 }
 

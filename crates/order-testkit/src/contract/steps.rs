@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::IdempotencyKey;
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, Entropy as _, OrderStore, StoreError,
+    Change, Conflict, CustomerOrders, Deadline, Entropy as _, OrderStore, Page, StoreError,
 };
 use order_domain::{MAX_ID, NewOrder, Order, OrderId};
 
@@ -94,9 +94,17 @@ pub(super) async fn order(store: &Store, id: OrderId) -> Option<Order> {
 
 /// All events of an order.
 pub(super) async fn history(store: &Store, id: OrderId) -> Vec<EventRecord> {
-    let events = store.events(id, 0, 10_000, in_time()).await;
-    let events = events.expect("the store reads events").into_iter();
-    events.map(|(_, event)| event.expect("the event is readable")).collect()
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.events(id, after, 10_000, in_time()).await;
+        let Page { items, more } = page.expect("the store reads events");
+        assert!(items.iter().all(|(sequence, _)| sequence.get() > after), "a page goes on");
+        events.extend(items.into_iter().map(|(_, event)| event.expect("the event is readable")));
+        match events.last() {
+            Some(last) if more => after = last.sequence.get(),
+            _ => return events,
+        }
+    }
 }
 
 /// The sequences of an order's events.

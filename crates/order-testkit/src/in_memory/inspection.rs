@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Deadline, Duty, DutyState, JournalInspection, OrderEvents, Parked, SHARDS, SelectedPage,
-    Selection, Skipped, StoreError,
+    Deadline, Duty, DutyState, JOURNAL_PAGE_BYTES, JournalInspection, OrderEvents, Parked, SHARDS,
+    SelectedPage, Selection, Skipped, StoreError,
 };
 use order_domain::{CustomerId, OrderId, Version};
 use tokio::time::Instant;
 
-use super::{InMemoryStore, Tables, rows};
+use super::journal::entry_size;
+use super::{InMemoryStore, Tables, data, one_page, rows};
 use crate::faults::{Call, Method};
 
 /// How many entries one page of a selection looks at: few, so that readers need several pages.
@@ -26,15 +27,17 @@ impl Tables {
     }
 
     fn select(&self, selection: &Selection, after: i64, limit: u32) -> SelectedPage {
-        let (mut events, mut through) = (Vec::new(), after);
+        let (mut events, mut through, mut bytes) = (Vec::new(), after, 0_usize);
         for (position, key) in self.journal.entries_after(after).take(WINDOW) {
-            if events.len() >= rows(limit) {
+            if events.len() >= rows(limit) || bytes >= JOURNAL_PAGE_BYTES {
                 break;
             }
             through = position;
             let selected =
                 |key| self.events.get(key).is_some_and(|e| self.is_selected(selection, e));
-            events.extend(self.entry(position, key).filter(|_| selected(key)));
+            let entry = self.entry(position, key).filter(|_| selected(key));
+            bytes = bytes.saturating_add(entry.as_ref().map_or(0, entry_size));
+            events.extend(entry);
         }
         SelectedPage { events, through }
     }
@@ -47,7 +50,7 @@ impl Tables {
         let waiting = self.waiting().into_iter().filter(|(whose, _)| *whose == order);
         let waiting = waiting.filter_map(|(_, sequence)| Version::new(sequence).ok());
         OrderEvents {
-            events: events.take(rows(limit)).collect(),
+            events: one_page(events, limit, JOURNAL_PAGE_BYTES, |event| data(&event.1)),
             unpublished: waiting.chain(parked).min(),
         }
     }

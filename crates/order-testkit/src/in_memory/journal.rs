@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,
-    Purged, SHARDS, Skipped, StoreError, Unreadable, shard,
+    Backlog, Deadline, Duty, EventJournal, JOURNAL_PAGE_BYTES, JournalEntry, Lease, Leased, Page,
+    Parked, Parking, Progress, Purged, ReadEntry, SHARDS, Skipped, StoreError, Unreadable, shard,
 };
 use order_domain::{OrderId, Version};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{InMemoryStore, Tables, rows};
+use super::{InMemoryStore, Tables, one_page, rows};
 use crate::examples::noon;
 use crate::faults::{Call, Method};
 
@@ -172,6 +172,11 @@ impl Journal {
     }
 }
 
+/// The bytes of an entry's data.
+pub(super) fn entry_size(entry: &ReadEntry) -> usize {
+    entry.as_ref().map_or(0, |entry| entry.event.data.len())
+}
+
 impl Tables {
     /// The events that may be purged now, by their positions.
     fn expired(&self, happened_before: DateTime<Utc>, limit: u32) -> Vec<EventKey> {
@@ -213,23 +218,15 @@ impl Tables {
         journal.incoming.iter().copied().chain(unpublished).collect()
     }
 
-    fn entries(
-        &self,
-        position: i64,
-        shard: Option<u16>,
-        limit: u32,
-    ) -> Vec<Result<JournalEntry, Unreadable>> {
+    fn entries(&self, position: i64, shard: Option<u16>, limit: u32) -> Page<ReadEntry> {
         let of_shard = |order| shard.is_none_or(|number| number == order_app::ports::shard(order));
         let entries = self.journal.entries_after(position).filter(|(_, key)| of_shard(key.0));
-        entries.filter_map(|(position, key)| self.entry(position, key)).take(rows(limit)).collect()
+        let entries = entries.filter_map(|(position, key)| self.entry(position, key));
+        one_page(entries, limit, JOURNAL_PAGE_BYTES, entry_size)
     }
 
     /// An entry of the journal, unless its event was purged or skipped.
-    pub(super) fn entry(
-        &self,
-        position: i64,
-        key: &EventKey,
-    ) -> Option<Result<JournalEntry, Unreadable>> {
+    pub(super) fn entry(&self, position: i64, key: &EventKey) -> Option<ReadEntry> {
         let event = self.events.get(key).filter(|_| !self.journal.skipped.contains_key(key))?;
         let (order, sequence) = (key.0, event.sequence);
         Some(match self.read(key, event) {
@@ -306,7 +303,7 @@ impl EventJournal for InMemoryStore {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
+    ) -> Result<Page<ReadEntry>, StoreError> {
         let call = Call { shard, ..Call::new(Method::EntriesAfter, deadline) };
         self.call(call, |tables| tables.entries(position, shard, limit)).await
     }

@@ -52,6 +52,11 @@ fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
     time.naive_utc()
 }
 
+/// About the bytes of the lines of an order, as they are sent. MySQL would make a text of JSON to count its bytes, which costs
+/// half as much as reading a list; it knows the stored size. MariaDB stores the text. Each passes over what is for the other.
+const ITEMS_BYTES: &str = "/*!50722 IF(JSON_VALID(items), JSON_STORAGE_SIZE(items), \
+                           OCTET_LENGTH(items)) */ /*M! OCTET_LENGTH(items) */";
+
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
 

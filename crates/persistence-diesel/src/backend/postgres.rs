@@ -58,6 +58,11 @@ fn list_key(time: DateTime<Utc>) -> NaiveDateTime {
     time.naive_utc()
 }
 
+/// The bytes of the lines of an order, as they are sent. Making a text of JSON costs a tenth of reading a list, and the stored
+/// size nothing, so small lines count as 512; compressed ones may be larger, but not by far.
+const ITEMS_BYTES: &str = "CASE WHEN pg_column_size(items) <= 512 THEN 512 \
+                           ELSE octet_length(items::text) END";
+
 /// Ends a read whose rows are locked until the end of the transaction.
 const LOCKING: &str = " FOR UPDATE";
 

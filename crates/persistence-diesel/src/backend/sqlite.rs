@@ -56,6 +56,9 @@ fn list_key(time: DateTime<Utc>) -> i64 {
     time.timestamp_micros().saturating_add(is_between.into())
 }
 
+/// The bytes of the lines of an order, as they are sent.
+const ITEMS_BYTES: &str = "octet_length(items)";
+
 /// Ends a read whose rows are locked until the end of the transaction: all rows are.
 const LOCKING: &str = "";
 

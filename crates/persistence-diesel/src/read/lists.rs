@@ -28,7 +28,9 @@ impl ListLookups {
         executor: Arc<Executor<B>>,
         connections: u32,
     ) -> Option<Self> {
-        let rows = |query: &CustomerOrders| usize::try_from(one_more(query)).unwrap_or(usize::MAX);
+        let rows = |query: &CustomerOrders| {
+            usize::try_from(query.limit).unwrap_or(usize::MAX).saturating_add(1)
+        };
         let reader = Reader { executor, query: B::LISTS?, rows, most_rows: MOST_ROWS };
         Some(Self::over(reader, BatchLimits::of_lists(connections)))
     }
@@ -40,22 +42,14 @@ pub(crate) fn is_plain(query: &CustomerOrders) -> bool {
     query.statuses.is_empty() && bounds == [None, None] && query.after.is_none()
 }
 
-/// How many rows to ask for: one more than a page has shows that there is a next one.
-pub(crate) fn one_more(query: &CustomerOrders) -> i64 {
-    i64::from(query.limit).saturating_add(1)
-}
-
-/// The page that these rows make. Rows that cannot be read are logged, left out and counted. `untimed` is the place of rows
+/// The page that these rows make, with others after it or without. Rows that cannot be read are logged, left out and counted. `untimed` is the place of rows
 /// whose time is none, where they have one.
 pub(crate) fn page(
-    mut rows: Vec<OrderRow>,
-    limit: u32,
+    rows: &[OrderRow],
+    more: bool,
     versions_from: i64,
     untimed: Option<DateTime<Utc>>,
 ) -> OrderPage {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
     let position = |row: &OrderRow| {
         let id = OrderId::new(row.id).ok()?;
         Some(PagePosition { created_at: time(row.created_at).or(untimed)?, id })

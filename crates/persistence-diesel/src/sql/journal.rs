@@ -7,14 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::ports::{
-    Backlog, Deadline, Duty, EventJournal, JournalEntry, Lease, Leased, Parked, Progress, Purged,
-    StoreError, Unreadable,
+    Backlog, Deadline, Duty, EventJournal, JOURNAL_PAGE_BYTES, Lease, Leased, Page, Parked,
+    Progress, Purged, ReadEntry, StoreError,
 };
 use order_domain::{OrderId, Version};
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming, listed_by, statements,
+    Connection, Database, Dialect, FROM_NOW, JOIN_EVENTS, LOCKING, incoming, listed_by, pages,
+    statements,
 };
 use crate::executor::Executor;
 use crate::types::Guid;
@@ -85,10 +86,13 @@ impl EventJournal for Journal {
         shard: Option<u16>,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<Result<JournalEntry, Unreadable>>, StoreError> {
+    ) -> Result<Page<ReadEntry>, StoreError> {
         let about = (position, shard, limit);
         let rows = self.0.read(deadline, positions::list, about).await?;
-        rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt)).collect()
+        let size = (limit, JOURNAL_PAGE_BYTES);
+        let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
+        let items = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
+        Ok(Page { items: items.collect::<Result<_, _>>()?, more })
     }
 
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {

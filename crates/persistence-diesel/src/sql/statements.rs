@@ -5,16 +5,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use diesel::dsl;
+use diesel::dsl::{self, auto_type};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
-use order_app::ports::{Conflict, CustomerOrders};
+use order_app::ports::{Conflict, CustomerOrders, PAGE_BYTES};
 use order_domain::{MAX_ID, OrderId, OrderStatus};
 
+use super::pages::{Data, Items, Within, one_more, share, within};
 use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
-use crate::read::lists::{is_plain, one_more};
+use crate::read::lists::is_plain;
 use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
@@ -135,7 +136,27 @@ fn spellings(statuses: &[OrderStatus]) -> Vec<String> {
     statuses.iter().flat_map(spellings).collect()
 }
 
-/// The rows of one page, and one more when there is a next page.
+/// The columns of an [`OrderRow`], with the lines where they have at most this number of bytes.
+#[auto_type]
+fn listed(share: i32) -> _ {
+    let lines: Within<Items> = within(share);
+    (
+        orders::id,
+        orders::customer_id,
+        lines,
+        orders::total_amount,
+        orders::status,
+        orders::created_at,
+        orders::updated_at,
+        orders::version,
+        orders::currency,
+        orders::client_reference,
+        orders::cancel_reason,
+    )
+}
+
+/// The rows of one page, and one more when there is a next page. Lines that have more than their share of a page are left
+/// out.
 pub(in super::super) fn list_orders<'c>(
     connection: &'c mut Connection,
     query: &'c CustomerOrders,
@@ -145,9 +166,9 @@ pub(in super::super) fn list_orders<'c>(
         // Rows that other programs wrote without a time or with an invalid id are not listed.
         .filter(listed_by.is_not_null())
         .filter(orders::id.between(1, MAX_ID))
-        .select(OrderRow::as_select());
+        .select(listed(share(PAGE_BYTES, query.limit)));
     let newest_first = (listed_by.desc(), orders::id.desc());
-    let limit = one_more(query);
+    let limit = one_more(query.limit);
     if is_plain(query) {
         // The most frequent query is always the same prepared statement.
         return Box::pin(theirs.order(newest_first).limit(limit).load(connection));
@@ -182,10 +203,10 @@ type EventColumns = (
     dsl::Nullable<outbox::event_type>,
     dsl::Nullable<outbox::occurred_at>,
     dsl::Nullable<outbox::context>,
-    dsl::Nullable<outbox::data>,
+    Within<Data>,
 );
 
-pub(super) fn stored_event() -> EventColumns {
+pub(super) fn stored_event(share: i32) -> EventColumns {
     (
         0_i64.into_sql::<BigInt>(),
         outbox::order_id,
@@ -194,11 +215,11 @@ pub(super) fn stored_event() -> EventColumns {
         outbox::event_type.nullable(),
         outbox::occurred_at.nullable(),
         outbox::context.nullable(),
-        outbox::data.nullable(),
+        within(share),
     )
 }
 
-/// The events of an order after a sequence, at most `limit`.
+/// The events of an order after a sequence, at most `limit`, and one more. Data that has more than its share of a page is left out.
 pub(super) fn list_events<'c>(
     connection: &'c mut Connection,
     &(order, after, limit): &'c (i64, i64, u32),
@@ -208,9 +229,9 @@ pub(super) fn list_events<'c>(
             .filter(outbox::order_id.eq(order))
             .filter(outbox::sequence.gt(after))
             .filter(outbox::sequence.le(MAX_ID))
-            .select(stored_event())
+            .select(stored_event(share(PAGE_BYTES, limit)))
             .order(outbox::sequence.asc())
-            .limit(i64::from(limit))
+            .limit(one_more(limit))
             .load(connection),
     )
 }

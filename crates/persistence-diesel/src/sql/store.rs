@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, CustomerOrders, Deadline, OrderPage, OrderStore, StoreError, StoredEvent,
+    Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, StoreError,
+    StoredEvent,
 };
 use order_domain::{Order, OrderId};
 use tokio::time::timeout_at;
 
-use super::{Database, UNTIMED, adoption, statements};
+use super::{Database, UNTIMED, adoption, pages, statements};
 use crate::adopt::Facts;
 use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
@@ -110,7 +111,8 @@ impl OrderStore for Store {
             }
             _ => self.executor.read(deadline, statements::list_orders, query.clone()).await?,
         };
-        Ok(lists::page(rows, query.limit, facts.versions_from, UNTIMED))
+        let (rows, more) = pages::of_orders(&self.executor, rows, query.limit, deadline).await?;
+        Ok(lists::page(&rows, more, facts.versions_from, UNTIMED))
     }
 
     async fn events(
@@ -119,10 +121,13 @@ impl OrderStore for Store {
         after: i64,
         limit: u32,
         deadline: Deadline,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
+    ) -> Result<Page<StoredEvent>, StoreError> {
         let about = (id.get(), after, limit);
         let rows = self.executor.read(deadline, statements::list_events, about).await?;
-        rows.into_iter().map(|row| row.into_stored(id)).collect()
+        let size = (limit, PAGE_BYTES);
+        let (rows, more) = pages::of_events(&self.executor, rows, size, deadline).await?;
+        let items = rows.into_iter().map(|row| row.into_stored(id)).collect::<Result<_, _>>()?;
+        Ok(Page { items, more })
     }
 
     async fn answer(

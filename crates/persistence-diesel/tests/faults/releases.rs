@@ -53,7 +53,7 @@ async fn read_orders(store: &dyn OrderStore) {
     for (id, status) in (1..).zip(STATUSES) {
         let order = store.order(an_order_id(id), soon()).await.expect("readable").expect("there");
         assert_eq!(order.status(), status);
-        let events = store.events(an_order_id(id), 0, 10, soon()).await.expect("readable");
+        let events = store.events(an_order_id(id), 0, 10, soon()).await.expect("readable").items;
         let count = i64::try_from(events.len()).expect("a few");
         assert_eq!(count, order.version().get(), "order {id}");
         let (_, last) = events.last().expect("one");
@@ -88,7 +88,7 @@ async fn go_on(Stores { orders, journal, .. }: &Stores) {
     let lease = lease.expect("the journal leases").expect("it is free");
     let assigned = journal.assign_positions(&lease, 100, soon()).await.expect("assigned");
     assert_eq!(assigned, Leased::Done(1), "the event of the order in yen");
-    let entries = journal.entries_after(0, None, 100, soon()).await.expect("it is read");
+    let entries = journal.entries_after(0, None, 100, soon()).await.expect("it is read").items;
     assert!(entries.len() == 13 && entries.iter().all(Result::is_ok), "{entries:?}");
     let parked = journal.parked(None, 10, soon()).await.expect("it is read");
     assert_eq!(parked.iter().map(|parked| parked.order.get()).collect::<Vec<_>>(), [2]);

@@ -62,7 +62,7 @@ async fn read(
     shard: Option<u16>,
     limit: u32,
 ) -> Vec<Result<JournalEntry, Unreadable>> {
-    journal.entries_after(after, shard, limit, soon()).await.expect("the journal reads")
+    journal.entries_after(after, shard, limit, soon()).await.expect("the journal reads").items
 }
 
 /// Events of the orders 1 to [`EVENTS`], with their positions in this order.
@@ -142,7 +142,7 @@ async fn a_history_names_what_it_lacks(orders: &dyn OrderStore, url: &str, datab
         }
         databases::execute(url, &breaks).await.expect(&breaks);
         let history = orders.events(an_order_id(3), 0, 10, within(Duration::from_secs(2))).await;
-        let history = history.expect("the history is read");
+        let history = history.expect("the history is read").items;
         let [(sequence, Err(reason))] = &history[..] else { panic!("{breaks}: {history:?}") };
         assert!(sequence.get() == 1 && reason.contains(said), "{said}: {reason}");
         databases::execute(url, &corrects).await.expect(&corrects);

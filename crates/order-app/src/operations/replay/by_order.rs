@@ -9,7 +9,7 @@ use super::rate_limit::RateLimit;
 use super::sending::Due;
 use super::walk::PAGE;
 use super::{LeftOut, Replay, ReplayPlan, add, deadline};
-use crate::ports::OrderEvents;
+use crate::ports::{JOURNAL_PAGE_BYTES, OrderEvents, Page};
 
 /// The most orders that are looked up one by one. For more, reading the journal is faster.
 const FEW: u32 = 1_000;
@@ -79,7 +79,7 @@ impl Replay {
             let mut walk = OrderWalk { order: *order, after: 0, unpublished: None, ended: false };
             while !walk.ended {
                 self.find_next(&mut walk, most, &mut due).await?;
-                if due.len() >= most {
+                if due.len() >= most || bytes(&due) >= JOURNAL_PAGE_BYTES {
                     self.deliver(std::mem::take(&mut due), limit).await?;
                     done(before, last);
                 }
@@ -102,8 +102,8 @@ impl Replay {
         let OrderWalk { order, after, .. } = *walk;
         let room = u32::try_from(most.saturating_sub(due.len())).unwrap_or(PAGE);
         let found = self.ask(|| inspection.order_events(order, after, room, deadline())).await?;
-        let OrderEvents { events, unpublished } = found;
-        walk.ended = u32::try_from(events.len()).is_ok_and(|events| events < room);
+        let OrderEvents { events: Page { items: events, more }, unpublished } = found;
+        walk.ended = !more;
         walk.unpublished = walk.unpublished.or(unpublished);
         let mut waiting = 0_usize;
         for (sequence, event) in events {
@@ -119,6 +119,11 @@ impl Replay {
         self.progress.send_modify(|progress| add(&mut progress.unpublished, waiting));
         Ok(())
     }
+}
+
+/// The bytes of the data of events.
+fn bytes(due: &[Due]) -> usize {
+    due.iter().map(|due| due.event.data.len()).fold(0, usize::saturating_add)
 }
 
 fn are_many(orders: usize) -> bool {

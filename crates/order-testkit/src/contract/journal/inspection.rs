@@ -265,7 +265,7 @@ async fn of_order(
         assert_eq!((event.order_id, event.sequence), (order, sequence));
         sequence.get()
     };
-    let sequences = events.into_iter().map(sequence).collect();
+    let sequences = events.items.into_iter().map(sequence).collect();
     (sequences, unpublished.map(Version::get))
 }
 
@@ -368,7 +368,7 @@ pub(super) async fn an_event_whose_texts_are_broken_is_named_wherever_it_is_read
         };
         for of in [None, Some(shard(order.id()))] {
             let read = other.journal.entries_after(before, of, ALL, in_time()).await;
-            told(read.expect("the journal reads"));
+            told(read.expect("the journal reads").items);
         }
         let selection = Selection { orders: vec![order.id()], ..Selection::default() };
         let (mut found, mut after) = (Vec::new(), before);
@@ -379,7 +379,7 @@ pub(super) async fn an_event_whose_texts_are_broken_is_named_wherever_it_is_read
         }
         told(found);
         let found = other.inspection.order_events(order.id(), 0, ALL, in_time()).await;
-        let events = found.expect("the journal finds events").events;
+        let events = found.expect("the journal finds events").events.items;
         assert_eq!(events.len(), 2, "{events:?}");
         events[1].1.as_ref().expect("it is whole");
         let reason = events[0].1.as_ref().expect_err("it is broken");

@@ -1,12 +1,14 @@
 //! Positions: each event gets one, they grow by one, and a page holds all events after a position.
 
-use order_app::ports::{Duty, SHARDS, shard};
+use order_app::ports::{Duty, JOURNAL_PAGE_BYTES, ReadEntry, SHARDS, Selection, shard};
 
+use super::super::steps::{commit, in_time};
 use super::Instance;
 use super::steps::{
     ALL, an_order_of_version, an_order_on, assert_complete, assert_events, assign, assign_all,
     entries_after, last_position, position, progress, some_orders, take,
 };
+use crate::examples::{a_change, large_lines, noon, relined};
 
 pub(super) async fn an_empty_journal_is_empty([one, other]: [Instance; 2]) {
     assert_eq!(last_position(&one).await, 0);
@@ -82,6 +84,53 @@ pub(super) async fn a_page_starts_after_a_position([one, other]: [Instance; 2]) 
     for position in [20, 21, i64::MAX] {
         assert_eq!(entries_after(&other, position, None, 5).await, [], "{position}");
     }
+}
+
+/// Large events, more than one page of them.
+const LARGE: i64 = 50;
+
+pub(super) async fn a_page_of_large_events_ends_by_its_bytes([one, other]: [Instance; 2]) {
+    let mut order = an_order_on(&one).await;
+    for price in 1..=LARGE {
+        let event = relined(&order, large_lines(&price.to_string()), noon());
+        order = event.order.clone();
+        commit(&one.orders, a_change(event)).await;
+    }
+    assign_all(&one).await;
+    let events: Vec<i64> = (1..=LARGE + 1).collect();
+    let read = |page: &[ReadEntry]| -> Vec<i64> {
+        let entries = page.iter().map(|entry| entry.as_ref().expect("it is readable"));
+        assert!(
+            entries.clone().map(|one| one.event.data.len()).sum::<usize>() <= JOURNAL_PAGE_BYTES
+        );
+        entries.map(|one| one.event.sequence.get()).collect()
+    };
+    for of in [None, Some(shard(order.id()))] {
+        let first = other.journal.entries_after(0, of, ALL, in_time()).await;
+        let first = first.expect("the journal reads");
+        let mut found = read(&first.items);
+        let after = i64::try_from(found.len()).expect("a small number");
+        let rest = other.journal.entries_after(after, of, ALL, in_time()).await;
+        let rest = rest.expect("the journal reads");
+        found.extend(read(&rest.items));
+        assert_eq!((first.more, rest.more, found), (true, false, events.clone()));
+    }
+    let selection = Selection { orders: vec![order.id()], ..Selection::default() };
+    let (mut found, mut after) = (Vec::new(), 0);
+    while after <= LARGE {
+        let page = other.inspection.select(&selection, after, ALL, in_time()).await;
+        let page = page.expect("the journal selects");
+        found.extend(read(&page.events));
+        after = page.through;
+    }
+    assert_eq!(found, events);
+    let first = other.inspection.order_events(order.id(), 0, ALL, in_time()).await;
+    let first = first.expect("the journal finds events").events;
+    let after = i64::try_from(first.items.len()).expect("a small number");
+    let rest = other.inspection.order_events(order.id(), after, ALL, in_time()).await;
+    let rest = rest.expect("the journal finds events").events;
+    let sequences = first.items.iter().chain(&rest.items).map(|(sequence, _)| sequence.get());
+    assert_eq!((first.more, rest.more, sequences.collect()), (true, false, events));
 }
 
 pub(super) async fn a_shard_holds_its_own_orders_only([one, other]: [Instance; 2]) {

@@ -149,7 +149,7 @@ pub(super) async fn entries_after(
     limit: u32,
 ) -> Vec<JournalEntry> {
     let events = instance.journal.entries_after(position, shard, limit, in_time()).await;
-    let events = events.expect("the journal reads events").into_iter();
+    let events = events.expect("the journal reads events").items.into_iter();
     events.collect::<Result<_, _>>().expect("all events can be read")
 }
 

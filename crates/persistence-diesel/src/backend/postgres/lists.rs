@@ -6,19 +6,19 @@ use diesel::dsl::{AsSelect, SqlTypeOf};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Integer};
 use diesel_async::RunQueryDsl as _;
 use futures_util::TryStreamExt as _;
-use order_app::ports::CustomerOrders;
+use order_app::ports::{CustomerOrders, PAGE_BYTES};
 use order_domain::MAX_ID;
 
-use super::Connection;
+use super::sql::pages::{one_more, share};
 use super::sql::statements::list_orders;
+use super::{Connection, ITEMS_BYTES};
 use crate::backend::Running;
-use crate::read::lists::one_more;
 use crate::rows::OrderRow;
 
-/// The lists, in the order of the questions.
+/// The lists, in the order of the questions. Lines that have more than their share of a page are left out.
 pub(super) fn newest<'c>(
     connection: &'c mut Connection,
     asked: &'c [CustomerOrders],
@@ -29,7 +29,12 @@ pub(super) fn newest<'c>(
         }
         let lists = Lists {
             customers: asked.iter().map(|query| query.customer_id.get()).collect(),
-            most: asked.iter().map(one_more).collect(),
+            most: asked.iter().map(|query| one_more(query.limit)).collect(),
+            share: asked
+                .iter()
+                .map(|query| share(PAGE_BYTES, query.limit))
+                .min()
+                .unwrap_or_default(),
         };
         let room = |most: &i64| Vec::with_capacity(usize::try_from(*most).unwrap_or_default());
         let mut found: Vec<Vec<OrderRow>> = lists.most.iter().map(room).collect();
@@ -49,6 +54,8 @@ pub(super) fn newest<'c>(
 struct Lists {
     customers: Vec<i64>,
     most: Vec<i64>,
+    /// Lines that have more bytes are left out.
+    share: i32,
 }
 
 impl QueryFragment<Pg> for Lists {
@@ -60,8 +67,14 @@ impl QueryFragment<Pg> for Lists {
         // The columns of a row, in its order.
         out.push_sql(
             ") WITH ORDINALITY AS asked (customer, most, number) CROSS JOIN LATERAL (\
-             SELECT id, customer_id, items, total_amount, status, created_at, updated_at, version, \
-             currency, client_reference, cancel_reason FROM orders \
+             SELECT id, customer_id, CASE WHEN ",
+        );
+        out.push_sql(ITEMS_BYTES);
+        out.push_sql(" <= ");
+        out.push_bind_param::<Integer, _>(&self.share)?;
+        out.push_sql(
+            " THEN items END, total_amount, status, created_at, updated_at, version, currency, \
+             client_reference, cancel_reason FROM orders \
              WHERE customer_id = asked.customer AND created_at IS NOT NULL AND id BETWEEN 1 AND ",
         );
         out.push_bind_param::<BigInt, _>(&MAX_ID)?;

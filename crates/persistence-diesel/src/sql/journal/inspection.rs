@@ -6,8 +6,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use order_app::ports::{
-    BoxError, Deadline, Duty, DutyState, JournalInspection, OrderEvents, Parked, SHARDS,
-    SelectedPage, Selection, Skipped, StoreError,
+    BoxError, Deadline, Duty, DutyState, JOURNAL_PAGE_BYTES, JournalInspection, OrderEvents, Page,
+    Parked, SHARDS, SelectedPage, Selection, Skipped, StoreError,
 };
 use order_domain::{CustomerId, OrderId, Version};
 
@@ -15,7 +15,7 @@ use super::clock::now;
 use super::leases::name;
 use super::parking::{ParkedRow, shard_column};
 use super::selecting::Selecting;
-use super::{Connection, Dialect, Journal, of_order, selecting};
+use super::{Connection, Dialect, Journal, of_order, pages, selecting};
 use crate::backend::Running;
 use crate::schema::{leases, parked_orders, skipped_events};
 use crate::types::Guid;
@@ -69,8 +69,9 @@ impl JournalInspection for Journal {
     ) -> Result<SelectedPage, StoreError> {
         let about = Selecting { selection: selection.clone(), after, limit };
         let (head, rows) = self.0.read(deadline, selecting::list, about).await?;
-        let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
-        let last = rows.last().filter(|_| full).map(|row| row.position);
+        let size = (limit, JOURNAL_PAGE_BYTES);
+        let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
+        let last = rows.last().filter(|_| more).map(|row| row.position);
         let events = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
         let window = after.saturating_add(selecting::WINDOW).min(head).max(after);
         Ok(SelectedPage {
@@ -100,8 +101,10 @@ impl JournalInspection for Journal {
         let about = (order, after, limit);
         let of_order::Found { rows, unpublished } =
             self.0.read(deadline, of_order::list, about).await?;
-        let events = rows.into_iter().map(|row| row.into_stored(order));
-        let events = events.collect::<Result<_, _>>()?;
+        let size = (limit, JOURNAL_PAGE_BYTES);
+        let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
+        let items = rows.into_iter().map(|row| row.into_stored(order));
+        let events = Page { items: items.collect::<Result<_, _>>()?, more };
         let unpublished = unpublished.map(Version::new).transpose();
         let unpublished = unpublished.map_err(|error| StoreError::Corrupt(error.into()))?;
         Ok(OrderEvents { events, unpublished })

@@ -4,10 +4,11 @@
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use order_app::ports::{Duty, shard};
+use order_app::ports::{Duty, JOURNAL_PAGE_BYTES, shard};
 use order_domain::{MAX_ID, OrderId};
 
 use super::leases::name;
+use super::pages::{one_more, share};
 use super::positions::in_shard;
 use super::statements::stored_event;
 use super::{Connection, incoming, listed_by};
@@ -20,7 +21,7 @@ type Asked = (OrderId, i64, u32);
 
 /// The events of an order.
 pub(super) struct Found {
-    /// The events, without their positions.
+    /// The events, without their positions, and one more than asked for if there is one. Large data is left out.
     pub(super) rows: Vec<JournalRow>,
     /// The first sequence that is not published.
     pub(super) unpublished: Option<i64>,
@@ -67,8 +68,8 @@ async fn events(
         .filter(outbox::sequence.le(MAX_ID))
         .filter(not(exists(skipped)))
         .order(outbox::sequence.asc())
-        .limit(i64::from(limit))
-        .select(stored_event())
+        .limit(one_more(limit))
+        .select(stored_event(share(JOURNAL_PAGE_BYTES, limit)))
         .load(connection)
         .await
 }

@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use diesel::dsl::{Nullable, auto_type, exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use order_app::ports::{Duty, Lease, Leased};
+use order_app::ports::{Duty, JOURNAL_PAGE_BYTES, Lease, Leased};
 use order_domain::MAX_ID;
 
 use super::leases::{hold, move_on, name};
+use super::pages::{Data, Within, one_more, share, within};
 use super::{Connection, incoming};
 use crate::backend::Running;
 use crate::executor::Ending;
@@ -65,7 +66,7 @@ pub(super) fn in_shard(shard: u16, after: i64) -> Range<i64> {
     start.saturating_add(after).saturating_add(1)..end
 }
 
-/// The columns of a [`JournalRow`].
+/// The columns of a [`JournalRow`], with the data where it has at most this number of bytes.
 type Columns = (
     journal::position,
     journal::order_id,
@@ -74,10 +75,10 @@ type Columns = (
     Nullable<outbox::event_type>,
     Nullable<outbox::occurred_at>,
     Nullable<outbox::context>,
-    Nullable<outbox::data>,
+    Within<Data>,
 );
 
-pub(super) fn columns() -> Columns {
+pub(super) fn columns(share: i32) -> Columns {
     (
         journal::position,
         journal::order_id,
@@ -86,7 +87,7 @@ pub(super) fn columns() -> Columns {
         outbox::event_type.nullable(),
         outbox::occurred_at.nullable(),
         outbox::context.nullable(),
-        outbox::data.nullable(),
+        within(share),
     )
 }
 
@@ -116,7 +117,7 @@ pub(super) fn is_not_skipped() -> _ {
     not(exists(any)).or(not(exists(this_one)))
 }
 
-/// The entries after a position, except skipped events. Rows with an invalid order id or sequence are not
+/// The entries after a position, except skipped events, and one more than asked for. Large data is left out. Rows with an invalid order id or sequence are not
 /// listed.
 pub(super) fn list<'c>(
     connection: &'c mut Connection,
@@ -126,8 +127,8 @@ pub(super) fn list<'c>(
         .filter(is_not_skipped())
         .filter(journal::order_id.between(1, MAX_ID))
         .filter(journal::sequence.between(1, MAX_ID))
-        .limit(i64::from(limit))
-        .select(columns());
+        .limit(one_more(limit))
+        .select(columns(share(JOURNAL_PAGE_BYTES, limit)));
     if let Some(shard) = shard {
         let range = in_shard(shard, position);
         let found = found

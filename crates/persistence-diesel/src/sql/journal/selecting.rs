@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use order_app::ports::Selection;
+use order_app::ports::{JOURNAL_PAGE_BYTES, Selection};
 use order_domain::{MAX_ID, OrderEventKind};
 
+use super::pages::{one_more, share};
 use super::positions::{columns, is_not_skipped, last_position, with_events};
 use super::{Connection, Dialect};
 use crate::backend::Running;
@@ -35,7 +36,7 @@ pub(super) fn list<'c>(connection: &'c mut Connection, about: &'c Selecting) -> 
     })
 }
 
-/// The selected events of one window. A row that is gone, and an event of an unknown type, may be any
+/// The selected events of one window, and one more than asked for. Large data is left out. A row that is gone, and an event of an unknown type, may be any
 /// event, so both are selected.
 fn list_window<'c>(
     connection: &'c mut Connection,
@@ -50,8 +51,8 @@ fn list_window<'c>(
         .filter(journal::position.gt(about.after))
         .filter(journal::position.le(end))
         .order(journal::position.asc())
-        .limit(i64::from(about.limit))
-        .select(columns())
+        .limit(one_more(about.limit))
+        .select(columns(share(JOURNAL_PAGE_BYTES, about.limit)))
         .into_boxed::<Dialect>();
     let Selection { orders: ids, customers, kinds, from, to } = &about.selection;
     if !ids.is_empty() {
