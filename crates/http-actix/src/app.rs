@@ -12,6 +12,7 @@ use order_app::orders::Orders;
 use order_app::ports::Entropy;
 use serde_json::{Map, Value};
 
+use crate::edge::UnreadAnswers;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::site::Site;
@@ -50,6 +51,9 @@ pub struct Forms {
 pub struct HttpSettings {
     /// The most requests that are worked on at once; the next one is answered 503 `overloaded`.
     pub max_in_flight: Live<usize>,
+    /// The most bytes of large answers that clients have not taken yet. Above it, a read with a large answer is
+    /// answered 503 `overloaded`.
+    pub max_unread_answers: usize,
     /// How long a request body may take to arrive in full.
     pub body_deadline: Live<Duration>,
     /// How long a request head may take to arrive.
@@ -78,6 +82,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             max_in_flight: 1_024.into(),
+            max_unread_answers: 64 << 20,
             body_deadline: Duration::from_secs(10).into(),
             head_deadline: Duration::from_secs(10),
             workers: None,
@@ -155,16 +160,23 @@ pub(crate) struct App {
     pub(crate) in_flight: Arc<AtomicUsize>,
     pub(crate) in_flight_gauge: Gauge,
     pub(crate) readiness: Readiness,
+    pub(crate) unread: UnreadAnswers,
 }
 
 impl App {
-    pub(crate) fn new(http: Http, site: Site, in_flight_gauge: Gauge) -> web::Data<Self> {
+    pub(crate) fn new(
+        http: Http,
+        site: Site,
+        in_flight_gauge: Gauge,
+        unread: UnreadAnswers,
+    ) -> web::Data<Self> {
         web::Data::new(Self {
             in_flight: Arc::clone(&http.in_flight),
             http,
             site,
             in_flight_gauge,
             readiness: Readiness::default(),
+            unread,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! The edge: what every request passes on its way in and out. Limits, the trace, draining, panics, the
-//! headers that every answer has, the addresses in them, compression, the access log and the metrics. It knows
-//! no route.
+//! headers that every answer has, the addresses in them, compression, the memory of large answers, the access
+//! log and the metrics. It knows no route.
 
 mod address;
+mod answers;
 mod compression;
 mod limits;
 mod origins;
@@ -35,6 +36,7 @@ use crate::problem::{Code, Problem};
 
 pub(crate) use address::Address;
 use address::Forwarded;
+pub(crate) use answers::UnreadAnswers;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
@@ -123,7 +125,11 @@ pub(crate) async fn answer(
             exchange.route.note_new(&response);
             refer(&request, &app, &mut response);
             let response = compression::compressed(&request, &app, response);
-            let response = span.in_scope(|| exchange.finish(&app, response));
+            let is_watch = exchange.route.0.is_watch.get();
+            let response = match answers::counted(&app, &exchange.method, is_watch, response) {
+                Ok(response) => span.in_scope(|| exchange.finish(&app, response)),
+                Err(problem) => span.in_scope(|| exchange.finish_problem(&app, &problem)),
+            };
             Ok(ServiceResponse::new(request, response))
         }
         Ok(Err(error)) => {

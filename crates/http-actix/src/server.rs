@@ -9,7 +9,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
-use metrics::Gauge;
+use metrics::{Counter, Gauge};
 use tokio::net::TcpSocket;
 
 use crate::app::{App, Http, HttpSettings};
@@ -25,6 +25,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const LINGER: Duration = Duration::from_secs(2);
 /// For the management port: few clients use it, and some operations take the database a while.
 const MOST_IN_FLIGHT: usize = 32;
+/// For the management port: a budget of its own, in bytes, so that clients of the main one take nothing of it.
+const MOST_UNREAD: usize = 16 << 20;
 /// For the management port: it stops last, so idle connections are not waited for.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
@@ -52,7 +54,12 @@ pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<S
     let forms = http.settings.forms;
     let render = move |currencies: &_| document::of_orders(currencies, forms);
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
-    let app = App::new(http, site, metrics::gauge!("http_server_requests_in_flight"));
+    let unread = edge::UnreadAnswers::up_to(
+        http.settings.max_unread_answers,
+        metrics::gauge!("http_server_unread_answer_bytes"),
+        metrics::counter!("http_server_unread_answers_given_up_total"),
+    );
+    let app = App::new(http, site, metrics::gauge!("http_server_requests_in_flight"), unread);
     run(&app, listener, move |site, config| {
         config.app_data(documents.clone());
         routes::configure(config, site);
@@ -83,7 +90,8 @@ pub fn serve_management(
     let render = |_: &_| document::management_openapi_json();
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
     let management = web::Data::new(management);
-    run(&App::new(http, site, Gauge::noop()), listener, move |site, config| {
+    let unread = edge::UnreadAnswers::up_to(MOST_UNREAD, Gauge::noop(), Counter::noop());
+    run(&App::new(http, site, Gauge::noop(), unread), listener, move |site, config| {
         config.app_data(documents.clone()).app_data(management.clone());
         routes::configure_management(config, site);
     })

@@ -8,6 +8,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::Problem;
 
+/// Bytes reserved for everything about an event but its data.
+const ATTRIBUTES: usize = 640;
+
 /// The name under which the document has the schema of an event.
 pub(crate) struct EventBody;
 
@@ -26,10 +29,12 @@ impl PartialSchema for EventBody {
 /// A JSON array of events. The page fails when one of them cannot be read: a history must have no
 /// silent gap.
 pub(crate) fn batch(events: &[EventRecord]) -> Result<Vec<u8>, Problem> {
+    let room = |event: &EventRecord| event.data.len().saturating_add(ATTRIBUTES);
+    let mut bytes = Vec::with_capacity(events.iter().map(room).fold(2, usize::saturating_add));
     let batch = events
         .iter()
         .map(EventRecord::cloud_event)
         .collect::<Result<Vec<_>, _>>()
-        .and_then(|events| serde_json::to_vec(&events));
-    batch.map_err(|error| Problem::internal(&error))
+        .and_then(|events| serde_json::to_writer(&mut bytes, &events));
+    batch.map(|()| bytes).map_err(|error| Problem::internal(&error))
 }

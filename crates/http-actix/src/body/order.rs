@@ -2,7 +2,7 @@
 
 use order_app::events::timestamp;
 use order_domain::{
-    CancelReason, ClientReference, Order, OrderLines, OrderStatus, ProductName, Version,
+    CancelReason, ClientReference, Order, OrderLine, OrderLines, OrderStatus, ProductName, Version,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 use crate::amount::Spelled;
 use crate::app::{AmountForm, Forms, ListForm};
 
-/// Bytes reserved for each order, and once more: enough for an order of a few lines.
-const RESERVE: usize = 640;
+/// Bytes reserved for each order, and once more, beside its lines.
+const RESERVE: usize = 512;
+/// Bytes reserved for each line, beside its name.
+const LINE: usize = 128;
 
 /// An order.
 #[derive(Serialize, ToSchema)]
@@ -150,9 +152,16 @@ impl<'a> OrderBody<'a> {
     }
 }
 
+/// About the bytes of an order. A large body must not have grown: it would hold up to twice its bytes until it is sent.
+fn room(order: &Order) -> usize {
+    let name = |line: &OrderLine| line.name.as_ref().map_or(0, |name| name.as_str().len());
+    let lines = order.snapshot().lines.iter().map(|line| name(line).saturating_add(LINE));
+    lines.fold(RESERVE, usize::saturating_add)
+}
+
 /// An order.
 pub(crate) fn order(order: &Order, amounts: AmountForm) -> Vec<u8> {
-    json(&OrderBody::of(order, amounts), 1)
+    json(&OrderBody::of(order, amounts), room(order))
 }
 
 /// The entity tag of a version.
@@ -162,17 +171,17 @@ pub(crate) fn etag(version: Version) -> String {
 
 /// A page of orders.
 pub(crate) fn page(orders: &[Order], next_cursor: Option<String>, forms: Forms) -> Vec<u8> {
-    let count = orders.len();
+    let room = orders.iter().map(room).fold(0, usize::saturating_add);
     let orders = Orders(orders, forms.amounts);
     match forms.customer_orders {
-        ListForm::Page => json(&OrderPageBody { orders, next_cursor }, count),
-        ListForm::List => json(&orders, count),
+        ListForm::Page => json(&OrderPageBody { orders, next_cursor }, room),
+        ListForm::List => json(&orders, room),
     }
 }
 
 /// Writes a body to memory, which cannot fail: bodies are plain texts and numbers.
-fn json<T: Serialize>(body: &T, orders: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(orders.saturating_add(1).saturating_mul(RESERVE));
+fn json<T: Serialize>(body: &T, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room.saturating_add(RESERVE));
     let _ = serde_json::to_writer(&mut bytes, body);
     bytes
 }

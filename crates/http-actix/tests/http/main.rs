@@ -17,6 +17,8 @@ mod forms;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod management;

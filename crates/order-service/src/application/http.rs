@@ -129,6 +129,7 @@ fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListene
 pub(super) fn limits(settings: &Settings) -> HttpSettings {
     HttpSettings {
         max_in_flight: settings.requests.permits().into(),
+        max_unread_answers: settings.requests.max_unread_answers,
         body_deadline: settings.requests.body_deadline.into(),
         // The budget of the stop ends before this (it is 10 minutes at most), and the log says so.
         shutdown_timeout: Duration::from_hours(1),

@@ -45,6 +45,9 @@ keys! {
     MAX_IN_FLIGHT: u32 = "order.max-in-flight", "512", Plain, "a whole number from 1 to 100000",
         "How many requests run at once; further ones are answered with 503 at once.",
         |text| values::number(text, 1..=100_000);
+    UNREAD_ANSWERS: usize = "order.max-unread-answers", "64MB", Plain, "a size up to 1GB, such as 64MB",
+        "How many bytes of large answers (above 32 KiB) may wait for clients that have not taken them; then answers that stand still are given up, or a read with a large answer gets 503.",
+        size;
     BODY_DEADLINE: Duration = "order.body-deadline", "10s", Plain, "a duration from 100ms to 5m",
         "How long a client may take to send a request's body.",
         |text| values::duration(text, SHORTEST..=Duration::from_mins(5));
@@ -65,6 +68,8 @@ pub struct Requests {
     pub budget: Duration,
     /// How many requests run at once.
     pub max_in_flight: u32,
+    /// How many bytes of large answers may wait for their clients.
+    pub max_unread_answers: usize,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
     /// How many clients may listen to events at once.
@@ -115,6 +120,7 @@ pub(super) fn requests(from: &mut Reader<'_>) -> Option<Requests> {
     complete!(Requests {
         budget: from.read(&BUDGET),
         max_in_flight: from.read(&MAX_IN_FLIGHT),
+        max_unread_answers: from.read(&UNREAD_ANSWERS),
         body_deadline: from.read(&BODY_DEADLINE),
         max_streams: from.read(&MAX_STREAMS),
     })

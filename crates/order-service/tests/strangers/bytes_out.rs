@@ -1,7 +1,176 @@
-//! To be written.
+//! Bytes out: clients that ask for large answers and do not read them. Pages end by their bytes, and what waits for clients
+//! is bounded, so that memory is.
+
+use std::time::Duration;
 
 use libtest_mimic::Trial;
+use order_testkit::databases::Database;
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
+
+use crate::honest::{Honest, write_for};
+use crate::process::peak_memory;
+use crate::support::{Service, eventually};
+use crate::{size, trial};
+
+/// The customer of the large orders.
+const CUSTOMER: i64 = 77;
+/// The most bytes of a page: a mebibyte of documents, and one more of them.
+const MOST: usize = (1 << 20) + 300_000;
+/// How much more memory the service may need, in KiB: the budget of 64 MiB for unread answers, and as much again for those
+/// that are being made.
+const MORE_MEMORY: u64 = 2 * 64 * 1_024;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    let trials = Database::ALL.map(|database| {
+        let name = database.name();
+        [
+            trial(format!("{name}::pages_end_by_their_bytes_and_links_lead_on"), move || {
+                pages_end_by_their_bytes(database);
+            }),
+            trial(format!("{name}::unread_answers_cost_no_memory_and_no_request"), move || {
+                unread_answers_cost_nothing(database);
+            }),
+        ]
+    });
+    trials.into_iter().flatten().collect()
+}
+
+/// As many lines as an order may have, with the longest names: about 180 KB.
+fn large_lines(price: usize) -> Value {
+    let name = "\u{1d11e}".repeat(200);
+    let line = |product| json!({"productId": product, "name": name, "quantity": 1, "unitPrice": price.to_string()});
+    (1..=200).map(line).collect()
+}
+
+/// Places a large order.
+fn place_large(service: &Service) -> i64 {
+    let order = json!({"customerId": CUSTOMER, "items": large_lines(1)});
+    let placed = service.post("/orders", &order);
+    assert_eq!(placed.status(), 201);
+    placed.json::<Value>().unwrap()["id"].as_i64().unwrap()
+}
+
+/// Places a large order with versions.
+fn place_with_versions(service: &Service, versions: usize) -> i64 {
+    let id = place_large(service);
+    for version in 2..=versions {
+        let changed =
+            service.put(&format!("/orders/{id}"), &json!({"items": large_lines(version)}));
+        assert_eq!(changed.status(), 200);
+    }
+    id
+}
+
+/// Follows the links from a page on. Returns the bytes of each page, and what the pages hold.
+fn pages(
+    service: &Service,
+    first: &str,
+    of: impl Fn(&Value) -> &Value,
+) -> (Vec<usize>, Vec<Value>) {
+    let (mut sizes, mut all, mut at) = (Vec::new(), Vec::new(), Some(first.to_owned()));
+    while let Some(target) = at {
+        let answer = service.get(&target);
+        assert_eq!(answer.status(), 200, "{target}");
+        let link = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+        at = link.map(|link| link[1..].split_once('>').unwrap().0.to_owned());
+        let body = answer.bytes().unwrap();
+        sizes.push(body.len());
+        let page: Value = serde_json::from_slice(&body).unwrap();
+        all.extend(of(&page).as_array().unwrap().iter().cloned());
+    }
+    (sizes, all)
+}
+
+fn pages_end_by_their_bytes(database: Database) {
+    let (scratch, versions, orders) = (database.scratch(), size(12, 200), size(12, 100));
+    let service = Service::on(&scratch.url);
+    let id = place_with_versions(&service, versions);
+    let history = format!("/orders/{id}/events?limit=1000");
+    let (sizes, events) = pages(&service, &history, |page| page);
+    println!(
+        "{versions} versions, {} KiB in {} pages",
+        sizes.iter().sum::<usize>() >> 10,
+        sizes.len()
+    );
+    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size <= MOST), "{sizes:?}");
+    let sequences: Vec<_> = events.iter().map(|event| event["data"]["sequence"].clone()).collect();
+    assert_eq!(sequences, (1..=versions).map(Value::from).collect::<Vec<_>>());
+
+    let mut ids: Vec<_> = (1..orders).map(|_| place_large(&service)).chain([id]).collect();
+    let list = format!("/orders/customer/{CUSTOMER}?limit=100");
+    let (sizes, found) = pages(&service, &list, |page| &page["orders"]);
+    println!("{orders} orders, {} KiB in {} pages", sizes.iter().sum::<usize>() >> 10, sizes.len());
+    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size <= MOST), "{sizes:?}");
+    let mut found: Vec<_> = found.iter().map(|order| order["id"].as_i64().unwrap()).collect();
+    found.sort_unstable();
+    ids.sort_unstable();
+    assert_eq!(found, ids);
+}
+
+/// Connections with small windows, on which answers are asked for and not read.
+struct Strangers {
+    runtime: Runtime,
+    connections: Vec<TcpStream>,
+}
+
+impl Strangers {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, connections: Vec::new() }
+    }
+
+    fn ask(&mut self, service: &Service, target: &str, times: usize) {
+        let host = service.base.strip_prefix("http://").unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n").repeat(times);
+        let connection = self.runtime.block_on(async {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4_096).unwrap();
+            let connection = socket.connect(host.parse().unwrap()).await.unwrap();
+            connection.writable().await.unwrap();
+            assert_eq!(connection.try_write(request.as_bytes()).unwrap(), request.len());
+            connection
+        });
+        self.connections.push(connection);
+    }
+}
+
+fn unread_answers_cost_nothing(database: Database) {
+    let (scratch, lasting) = (database.scratch(), Duration::from_secs(size(2, 20)));
+    let service = Service::on(&scratch.url);
+    let id = place_with_versions(&service, 8);
+    let clients = size(4, 50);
+    let alone = write_for(lasting, &service.base, clients);
+    let before = peak_memory(&service);
+
+    let honest = Honest::start(&service.base, clients);
+    let targets = [
+        format!("/orders/{id}/events"),
+        format!("/orders/{id}"),
+        format!("/orders/customer/{CUSTOMER}?limit=100"),
+        "/openapi.json".to_owned(),
+    ];
+    let mut strangers = Strangers::new();
+    for target in targets.iter().cycle().take(size(200, 1_000)) {
+        strangers.ask(&service, target, 8);
+    }
+    std::thread::park_timeout(lasting);
+    let beside = honest.stop();
+    let grown = peak_memory(&service).saturating_sub(before);
+    let unread = service.metric("http_server_unread_answer_bytes");
+    println!(
+        "memory {} MiB more, {} MiB unread; {:.0} pairs a second, {:.0} alone",
+        grown >> 10,
+        unread.unwrap_or_default() / f64::from(1 << 20),
+        beside.rate(),
+        alone.rate()
+    );
+    assert!(alone.failed.is_empty() && beside.failed.is_empty(), "{alone:?} {beside:?}");
+    assert!(grown <= MORE_MEMORY, "{grown} KiB");
+    assert!(beside.rate() >= alone.rate() / 2.0, "{beside:?}");
+    // Strangers may have been given up, and closed; the others get what they asked for.
+    drop(strangers);
+    assert!(eventually(|| service.metric("http_server_unread_answer_bytes") == Some(0.0)));
+    assert_eq!(service.get(&format!("/orders/{id}")).status(), 200);
 }

@@ -30,7 +30,7 @@ const LEFT_OUT: &str = "x-events-left-out";
         body = Vec<EventBody>,
         content_type = "application/cloudevents-batch+json",
         headers(
-            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page."),
+            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page. A page ends after `limit` events or about 1 MiB, whichever comes first."),
             ("X-Events-Left-Out" = Option<String>, description = "The sequences of the events of this page that are missing, because their stored form is not that of an event: `4, 7`."),
         ),
     )),

@@ -27,7 +27,7 @@ const LEFT_OUT: &str = "x-orders-left-out";
         description = "One page of orders.",
         body = OrderPageBody,
         headers(
-            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page."),
+            ("Link" = Option<String>, description = "`rel=\"next\"`: the next page. A page ends after `limit` orders or about 1 MiB, whichever comes first."),
             ("X-Orders-Left-Out" = Option<u32>, description = "How many orders of this page are missing, because their stored form has no clear meaning."),
         ),
     )),

@@ -19,6 +19,16 @@ pub(crate) const METRICS: &[Metric] = &[
     ),
     Metric("http_server_requests_in_flight", Gauge, "requests under way (`order.max-in-flight`)"),
     Metric(
+        "http_server_unread_answer_bytes",
+        Gauge,
+        "bytes of large answers that clients have not taken yet (`order.max-unread-answers`)",
+    ),
+    Metric(
+        "http_server_unread_answers_given_up_total",
+        Counter,
+        "large answers that were given up, because others needed their room and they stood still",
+    ),
+    Metric(
         "hikaricp_connections",
         Gauge,
         "open connections by `pool`: `connections`, on SQLite `readers` and `writer`",
