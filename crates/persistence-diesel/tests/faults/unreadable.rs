@@ -109,7 +109,7 @@ pub(crate) fn an_unreadable_event_is_named(database: Database) {
             assert_eq!(selected(&*inspection).await, read_now, "{breaks}");
             if breaks.contains("event_type") || breaks.contains("occurred_at") {
                 let found = inspection.order_events(an_order_id(3), 0, 10, soon()).await;
-                let found = found.expect("the journal finds events").events;
+                let found = found.expect("the journal finds events").events.items;
                 let [(sequence, Err(reason))] = &found[..] else { panic!("{breaks}: {found:?}") };
                 assert!(sequence.get() == 1 && reason.contains(said), "{said}: {reason}");
             }
