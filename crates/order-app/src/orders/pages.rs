@@ -1,13 +1,13 @@
-//! How many pages are read at a time. A page that the database has given waits in memory until its request goes on, and it
-//! may have a mebibyte; without a bound there would be one for each request in flight.
+//! How many pages are read at a time. A page may have a mebibyte, and is checked and written on the thread of its request; with
+//! one for each request in flight, others would wait for memory and for that thread.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout_at;
 
 use crate::ports::{Deadline, StoreError};
 
-/// The most pages that are asked for and not taken. More would not be read faster: a database reads few at a time.
-const MOST: usize = 64;
+/// The most pages that are read at a time: two statements that read eight lists each. More would not be read faster.
+const MOST: usize = 16;
 
 /// See the head of the file.
 pub(super) struct PagesUnderWay(Semaphore);

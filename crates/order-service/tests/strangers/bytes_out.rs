@@ -18,9 +18,9 @@ use crate::{size, trial};
 const CUSTOMER: i64 = 77;
 /// The most bytes of a page: a mebibyte of documents, and one more of them.
 const MOST: usize = (1 << 20) + 300_000;
-/// How much more memory the service may need, in KiB: the budget of 64 MiB for unread answers, and as much again for those
-/// that are being made.
-const MORE_MEMORY: u64 = 2 * 64 * 1_024;
+/// How much more memory the service may need, in KiB: the budget of 64 MiB for unread answers, and a margin for those that
+/// are being made.
+const MORE_MEMORY: u64 = (64 + 32) * 1_024;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = Database::ALL.map(|database| {
@@ -148,14 +148,14 @@ fn unread_answers_cost_nothing(database: Database) {
     let history = format!("/orders/{id}/events?limit=1000");
     let others = [format!("/orders/{id}"), "/openapi.json".to_owned()];
     let mut strangers = Strangers::new();
-    for other in others.iter().cycle().take(size(4, 200)) {
+    for other in others.iter().cycle().take(size(2, 200)) {
         for _ in 0..4 {
             strangers.ask(&service, &history, 8);
         }
         strangers.ask(&service, other, 40);
     }
     // The kernel takes the first ones.
-    let wait = || unread(&service) > f64::from(8 << 20);
+    let wait = || unread(&service) > f64::from(4 << 20);
     assert!(within(3 * PATIENCE, wait), "{} bytes are unread", unread(&service));
     let meanwhile = honest.stop();
     let beside = write_for(lasting, &service.base, clients);

@@ -18,6 +18,7 @@ use super::{
     statements,
 };
 use crate::executor::Executor;
+use crate::rows::JournalRow;
 use crate::types::Guid;
 
 #[path = "journal/backlog.rs"]
@@ -91,8 +92,8 @@ impl EventJournal for Journal {
         let rows = self.0.read(deadline, positions::list, about).await?;
         let size = (limit, JOURNAL_PAGE_BYTES);
         let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
-        let items = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, more })
+        let entry = |row: JournalRow| row.into_entry().map_err(StoreError::Corrupt);
+        Ok(Page { items: pages::read(rows, entry).await?, more })
     }
 
     async fn last_position(&self, deadline: Deadline) -> Result<i64, StoreError> {

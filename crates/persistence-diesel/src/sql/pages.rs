@@ -17,6 +17,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use order_app::ports::{Deadline, PAGE_BYTES, StoreError, fitting};
+use tokio::task::yield_now;
 
 use super::{Connection, Database, Dialect, ITEMS_BYTES};
 use crate::backend::Running;
@@ -167,6 +168,26 @@ pub(super) async fn of_events(
         return Err(StoreError::Unavailable("the events were purged while they were read".into()));
     }
     Ok((rows, more))
+}
+
+/// After how many bytes of events other tasks of the thread have their turn: checking a page of large events takes a while.
+const TURN: usize = 64 << 10;
+
+/// What rows mean.
+pub(super) async fn read<T>(
+    rows: Vec<JournalRow>,
+    each: impl Fn(JournalRow) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut items, mut bytes) = (Vec::with_capacity(rows.len()), 0_usize);
+    for row in rows {
+        bytes = bytes.saturating_add(row.bytes());
+        items.push(each(row)?);
+        if bytes >= TURN {
+            bytes = 0;
+            yield_now().await;
+        }
+    }
+    Ok(items)
 }
 
 /// Cuts off the one row that was read to see whether others follow. Says whether some do.

@@ -126,7 +126,7 @@ impl OrderStore for Store {
         let rows = self.executor.read(deadline, statements::list_events, about).await?;
         let size = (limit, PAGE_BYTES);
         let (rows, more) = pages::of_events(&self.executor, rows, size, deadline).await?;
-        let items = rows.into_iter().map(|row| row.into_stored(id)).collect::<Result<_, _>>()?;
+        let items = pages::read(rows, |row| row.into_stored(id)).await?;
         Ok(Page { items, more })
     }
 

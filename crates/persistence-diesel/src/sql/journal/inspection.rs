@@ -17,6 +17,7 @@ use super::parking::{ParkedRow, shard_column};
 use super::selecting::Selecting;
 use super::{Connection, Dialect, Journal, of_order, pages, selecting};
 use crate::backend::Running;
+use crate::rows::JournalRow;
 use crate::schema::{leases, parked_orders, skipped_events};
 use crate::types::Guid;
 
@@ -72,12 +73,10 @@ impl JournalInspection for Journal {
         let size = (limit, JOURNAL_PAGE_BYTES);
         let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
         let last = rows.last().filter(|_| more).map(|row| row.position);
-        let events = rows.into_iter().map(|row| row.into_entry().map_err(StoreError::Corrupt));
+        let entry = |row: JournalRow| row.into_entry().map_err(StoreError::Corrupt);
+        let events = pages::read(rows, entry).await?;
         let window = after.saturating_add(selecting::WINDOW).min(head).max(after);
-        Ok(SelectedPage {
-            events: events.collect::<Result<_, _>>()?,
-            through: last.unwrap_or(window),
-        })
+        Ok(SelectedPage { events, through: last.unwrap_or(window) })
     }
 
     async fn customer_order_ids(
@@ -103,8 +102,8 @@ impl JournalInspection for Journal {
             self.0.read(deadline, of_order::list, about).await?;
         let size = (limit, JOURNAL_PAGE_BYTES);
         let (rows, more) = pages::of_events(&self.0, rows, size, deadline).await?;
-        let items = rows.into_iter().map(|row| row.into_stored(order));
-        let events = Page { items: items.collect::<Result<_, _>>()?, more };
+        let items = pages::read(rows, |row| row.into_stored(order)).await?;
+        let events = Page { items, more };
         let unpublished = unpublished.map(Version::new).transpose();
         let unpublished = unpublished.map_err(|error| StoreError::Corrupt(error.into()))?;
         Ok(OrderEvents { events, unpublished })
