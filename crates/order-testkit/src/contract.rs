@@ -61,7 +61,7 @@ pub struct Case {
 /// Every case of the contract.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    cases! { Case:
+    let mut all = cases! { Case:
         read_back {
             an_order_is_read_back_as_it_was_written,
             an_unknown_order_is_none,
@@ -121,6 +121,13 @@ pub fn cases() -> Vec<Case> {
             filters_hold_on_every_page,
             a_customer_sees_only_their_own_orders,
         }
+    };
+    all.extend(cases_of_many_callers());
+    all
+}
+
+fn cases_of_many_callers() -> Vec<Case> {
+    cases! { Case:
         concurrency {
             changes_of_one_order_make_one_linear_history,
             one_of_many_updates_of_one_version_wins,

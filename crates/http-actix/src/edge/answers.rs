@@ -137,13 +137,14 @@ pub(super) fn counted(
     let mut refused = false;
     let response = response.map_body(|_, body| match body.try_into_bytes() {
         Err(body) => body,
-        Ok(bytes) => match app.unread.hold(bytes, must) {
-            Some((number, rest)) => BoxBody::new(Counted { app: app.clone(), number, rest, size }),
-            None => {
+        Ok(bytes) => {
+            if let Some((number, rest)) = app.unread.hold(bytes, must) {
+                BoxBody::new(Counted { app: app.clone(), number, rest, size })
+            } else {
                 refused = true;
                 BoxBody::new(())
             }
-        },
+        }
     });
     if refused {
         let detail = "Too many large answers wait for clients that do not read. Try again.";

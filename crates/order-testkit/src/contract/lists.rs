@@ -5,7 +5,7 @@ use order_app::ports::{CustomerOrders, OrderPage, PagePosition};
 use order_domain::{Currency, NewOrder, Order, OrderId, OrderStatus};
 
 use super::steps::{Store, a_fresh_customer, a_fresh_order, all_of, commit, in_time, place};
-use crate::examples::{a_change, large_lines, lines_in, moved, noon, noon_plus};
+use crate::examples::{a_change, large_lines, lines_in, moved, noon, noon_plus, placed};
 
 /// Places an order at each of these times, in microseconds after noon.
 async fn place_at(store: &Store, customer: i64, times: &[i64]) -> Vec<Order> {
@@ -94,7 +94,10 @@ pub(super) async fn pages_join_without_gap_or_repeat(store: Store) {
 pub(super) async fn place_large(store: &Store, customer: i64, time: i64) -> Order {
     let new = a_fresh_order(store, customer).await;
     let new = NewOrder { lines: lines_in(Currency::USD, large_lines("1")), ..new };
-    place(store, new, noon_plus(time)).await
+    let change = a_change(placed(new, noon_plus(time)));
+    let order = change.order.clone();
+    store.commit(change, in_time()).await.expect("nothing excludes the change");
+    order
 }
 
 pub(super) async fn a_page_of_large_orders_ends_by_its_bytes(store: Store) {
