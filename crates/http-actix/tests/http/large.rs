@@ -5,12 +5,12 @@ use std::time::Duration;
 use http_actix::HttpSettings;
 use order_app::ports::PAGE_BYTES;
 use tokio::net::TcpSocket;
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use crate::support::{Connection, Reply, Service, head};
 
-/// The most bytes of an order with all its lines, as an event or as an answer.
-const LARGEST: usize = 240_000;
+/// The most bytes of a page: an order with all its lines has less than 240 kB.
+const MOST: usize = PAGE_BYTES + 240_000;
 
 /// As many lines as an order may have, with the longest names.
 fn lines(price: usize) -> String {
@@ -40,7 +40,7 @@ async fn pages(service: &Service, first: &str) -> Vec<Reply> {
     while let Some(target) = at {
         let page = service.call("GET", &target).await;
         assert_eq!(page.status, 200, "{target}");
-        assert!(page.body.len() <= PAGE_BYTES + LARGEST, "{}", page.body.len());
+        assert!(page.body.len() <= MOST, "{}", page.body.len());
         at = next(&page);
         pages.push(page);
     }
@@ -120,14 +120,15 @@ async fn ask_and_do_not_read(service: &Service) -> Connection {
 
 /// Asks until an answer has this status; `None` when none has within a time.
 async fn within(time: Duration, service: &Service, target: &str, status: u16) -> Option<Reply> {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        let reply = service.call("GET", target).await;
-        if reply.status == status {
-            return Some(reply);
+    let asking = async {
+        loop {
+            let reply = service.call("GET", target).await;
+            if reply.status == status {
+                return reply;
+            }
         }
-    }
-    None
+    };
+    timeout(time, asking).await.ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,8 @@ fn pages_end_by_their_bytes(database: Database) {
     let mut ids: Vec<_> = (1..orders).map(|_| place_large(&service)).chain([id]).collect();
     let list = format!("/orders/customer/{CUSTOMER}?limit=100");
     let (sizes, found) = pages(&service, &list, |page| &page["orders"]);
-    println!("{orders} orders, {} KiB in {} pages", sizes.iter().sum::<usize>() >> 10, sizes.len());
+    let kib = sizes.iter().sum::<usize>() >> 10;
+    println!("{orders} orders, {kib} KiB in {} pages", sizes.len());
     assert!(sizes.len() > 1 && sizes.iter().all(|size| *size <= MOST), "{sizes:?}");
     let mut found: Vec<_> = found.iter().map(|order| order["id"].as_i64().unwrap()).collect();
     found.sort_unstable();
