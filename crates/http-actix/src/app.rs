@@ -56,8 +56,16 @@ pub struct HttpSettings {
     pub max_unread_answers: usize,
     /// How long a request body may take to arrive in full.
     pub body_deadline: Live<Duration>,
-    /// How long a request head may take to arrive.
+    /// How long a request head may take to arrive, on a new connection and on a kept one.
     pub head_deadline: Duration,
+    /// How long a connection is kept without a request.
+    pub keep_alive: Duration,
+    /// How long a client may take less than 1 KiB a second of an answer that waits for it.
+    pub answer_deadline: Duration,
+    /// The most connections at once. Beyond them, those are closed that have waited longest for their clients.
+    pub max_connections: usize,
+    /// The most connections at once from one address.
+    pub max_connections_per_peer: Option<usize>,
     /// Threads that serve; `None`: one per core.
     pub workers: Option<usize>,
     /// How long requests under way may take when the server is stopped gracefully.
@@ -85,6 +93,10 @@ impl Default for HttpSettings {
             max_unread_answers: 64 << 20,
             body_deadline: Duration::from_secs(10).into(),
             head_deadline: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            answer_deadline: Duration::from_secs(10),
+            max_connections: 8_192,
+            max_connections_per_peer: None,
             workers: None,
             shutdown_timeout: Duration::from_secs(20),
             health_details: None,

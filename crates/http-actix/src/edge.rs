@@ -32,6 +32,7 @@ use order_domain::OrderId;
 use tracing::{Instrument as _, Span};
 
 use crate::app::App;
+use crate::connections;
 use crate::problem::{Code, Problem};
 
 pub(crate) use address::Address;
@@ -107,7 +108,8 @@ pub(crate) async fn answer(
     let permit = permits::enter(&app, &exchange.method, &exchange.path);
     let refused = limits::check(&request)
         .or_else(|| origins::check(&request, &app))
-        .or_else(|| permit.as_ref().err().copied().map(refused));
+        .or_else(|| permit.as_ref().err().copied().map(refused))
+        .or_else(|| is_beyond(&request, &app).then(|| refused(Code::Overloaded)));
     if let Ok(Some(permit)) = permit {
         request.extensions_mut().insert(permit);
     }
@@ -141,6 +143,11 @@ pub(crate) async fn answer(
             Err(outside(span.in_scope(|| exchange.finish_problem(&app, &problem))))
         }
     }
+}
+
+/// Whether a request has come when all connections were taken. Probes are answered there, nothing else is.
+fn is_beyond(request: &ServiceRequest, app: &App) -> bool {
+    connections::is_above_share(request) && !app.site.is_watched(request.path())
 }
 
 impl Exchange {

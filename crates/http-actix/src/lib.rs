@@ -7,7 +7,7 @@
 //! `body`, and the use case. It leaves as a body or as a
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! The files import one way. At the bottom are `app`, `amount`, `health`, `lifecycle`, `management` (state),
+//! The files import one way. At the bottom are `app`, `amount`, `connections`, `health`, `lifecycle`, `management` (state),
 //! `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
 //! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
@@ -20,6 +20,7 @@
 mod amount;
 mod app;
 mod body;
+mod connections;
 mod document;
 mod edge;
 mod endpoints;
@@ -45,5 +46,5 @@ pub use management::{
     Logger, Loggers, Management, Measured, Meter, Meters, Refresh, RefreshRefused, Refreshed,
     Series,
 };
-pub use server::{listen, serve, serve_management};
+pub use server::{MOST_FOR_OPERATORS, listen, serve, serve_management};
 pub use site::{Access, Actuator, Endpoint, Site};

@@ -52,6 +52,8 @@ pub(crate) struct Begun {
     pub(crate) inputs: Inputs,
     pub(crate) loaded: Loaded,
     pub(crate) telemetry: Telemetry,
+    /// How many descriptors the process may have; `None`: there is no bound.
+    pub(crate) descriptors: Option<usize>,
     /// When the process was started.
     pub(crate) started: Instant,
 }
@@ -70,7 +72,7 @@ impl Application {
     /// database nor a peer is asked: they may be down. It must be called on a runtime; the relay
     /// gets one of its own.
     pub(crate) fn build(begun: Begun, runtime_of_relay: &Handle) -> anyhow::Result<Self> {
-        let Begun { inputs, loaded, telemetry, started } = begun;
+        let Begun { inputs, loaded, telemetry, descriptors, started } = begun;
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
         let address = ports.main.local_addr()?;
@@ -88,7 +90,7 @@ impl Application {
         let wake_ups = (orders.commits().clone(), new_positions.clone());
         let relay = relay::start(relay, wake_ups, &peers.relay, is_ready, runtime_of_relay);
 
-        let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings));
+        let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors));
         let stop = Live::new(settings.stop);
         let holders = Holders::new(telemetry.levels.clone(), &orders, &limits, &stop);
         let refresher = Refresher::new(inputs, loaded, holders);
@@ -144,7 +146,6 @@ impl Application {
             operations,
             server: server.handle(),
             in_flight,
-            feed,
             relay,
             operators,
             exporter,

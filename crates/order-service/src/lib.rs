@@ -6,6 +6,7 @@
 
 mod application;
 pub mod cli;
+mod descriptors;
 mod refresh;
 mod report;
 mod runtimes;

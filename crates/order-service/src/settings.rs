@@ -3,6 +3,7 @@
 
 mod api;
 mod config;
+mod connections;
 mod currencies;
 mod endpoints;
 mod eureka;
@@ -30,6 +31,7 @@ use settings_spring::{
 };
 use telemetry_otlp::LogSettings;
 
+pub use connections::Connections;
 pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
 pub use info::Info;
 pub use kafka::Kafka;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub stop: Stop,
     /// How requests are served.
     pub requests: Requests,
+    /// The bounds of connections.
+    pub connections: Connections,
     /// How the service is reached, and how it answers.
     pub web: Web,
     /// Where orders are kept.
@@ -117,6 +121,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         currencies::ROWS,
         api::ROWS,
         server::REQUESTS,
+        connections::ROWS,
         stop::ROWS,
         storage::UPKEEP,
         logging::ROWS,
@@ -176,6 +181,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         profiles: from.read(&PROFILES),
         stop: stop::read(from),
         requests: server::requests(from),
+        connections: connections::read(from),
         web: server::web(from),
         storage: storage::read(from, requests),
         currencies: currencies::read(from),

@@ -7,6 +7,8 @@ mod bodies;
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod edge;

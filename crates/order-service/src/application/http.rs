@@ -10,6 +10,7 @@ use http_actix::{About, Endpoint, Http, HttpSettings, Management, Server, Server
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use crate::descriptors;
 use crate::settings::{ManagementPort, Settings};
 
 /// The ports, and what each of them has.
@@ -125,12 +126,18 @@ fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListene
     Ok(Some(listener))
 }
 
-/// The limits of the main server.
-pub(super) fn limits(settings: &Settings) -> HttpSettings {
+/// The limits of the main server. `descriptors` is how many the process may have.
+pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSettings {
+    let connections = settings.connections;
     HttpSettings {
         max_in_flight: settings.requests.permits().into(),
         max_unread_answers: settings.requests.max_unread_answers,
         body_deadline: settings.requests.body_deadline.into(),
+        head_deadline: connections.head,
+        keep_alive: connections.idle,
+        answer_deadline: connections.answer,
+        max_connections: descriptors::for_clients(descriptors, settings),
+        max_connections_per_peer: connections.most_per_peer.and_then(|most| most.try_into().ok()),
         // The budget of the stop ends before this (it is 10 minutes at most), and the log says so.
         shutdown_timeout: Duration::from_hours(1),
         health_details: settings.health_details,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use discovery_eureka::Registration;
 use http_actix::{Lifecycle, Phase, ServerHandle};
-use order_app::feed::Feed;
 use order_app::live::Live;
 use order_app::operations::Operations;
 use telemetry_otlp::Exporter;
@@ -17,10 +16,6 @@ use super::http::Operators;
 use super::relay::RunningRelay;
 use crate::settings::Stop;
 
-/// A listener that has not taken the end of its stream after this time is given up.
-const DEAF: Duration = Duration::from_secs(3);
-/// How often the stop looks for such listeners.
-const LOOK_FOR_DEAF: Duration = Duration::from_millis(100);
 /// How often the stop looks whether requests are under way.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(10);
 
@@ -33,7 +28,6 @@ pub(super) struct Stopping {
     pub(super) server: ServerHandle,
     /// How many requests are under way.
     pub(super) in_flight: Arc<AtomicUsize>,
-    pub(super) feed: Feed,
     pub(super) relay: RunningRelay,
     pub(super) operators: Operators,
     pub(super) exporter: Option<Exporter>,
@@ -73,46 +67,11 @@ impl Stopping {
     }
 
     /// Stops the server once no request is under way: the server waits for requests whose clients
-    /// wait, and would cut off the others. Gives up listeners that do not take what is sent to them,
-    /// because their connections would keep the server from stopping.
+    /// wait, and would cut off the others. It gives up clients that neither take nor send anything.
     async fn drained(&self) {
         while self.in_flight.load(Ordering::Acquire) > 0 {
             sleep(LOOK_FOR_REQUESTS).await;
         }
-        let only_listeners =
-            || self.feed.report().streams > 0 && self.in_flight.load(Ordering::Relaxed) == 0;
-        tokio::select! {
-            () = self.server.stop(true) => {}
-            () = lasting(only_listeners) => {
-                tracing::warn!("clients of GET /events do not hear that it has ended");
-            }
-        }
-    }
-}
-
-/// Resolves when a condition has held for [`DEAF`] without a break.
-async fn lasting(holds: impl Fn() -> bool) {
-    let mut since = Instant::now();
-    while since.elapsed() < DEAF {
-        sleep(LOOK_FOR_DEAF).await;
-        if !holds() {
-            since = Instant::now();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_listener_is_given_up_after_a_while_without_a_break() {
-        let start = Instant::now();
-        let looks = Cell::new(0);
-        // Two seconds in, a request comes for a moment.
-        lasting(|| looks.replace(looks.get() + 1) != 20).await;
-        assert!((5.0..5.3).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+        self.server.stop(true).await;
     }
 }

@@ -36,7 +36,7 @@ fn begun(folder: &std::path::Path, settings: &str) -> Begun {
         Metrics::install(METRICS, &BTreeMap::new(), LogCounts::default(), telemetry::AMBIENT.now)
             .unwrap();
     let telemetry = Telemetry { levels, metrics, unsent: None };
-    Begun { inputs, loaded, telemetry, started: Instant::now() }
+    Begun { inputs, loaded, telemetry, descriptors: None, started: Instant::now() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use telemetry_otlp::{Log, Metrics, Unsent};
 
 use crate::application::{Application, Begun, METRICS};
+use crate::descriptors;
 use crate::runtimes;
 use crate::settings::{Inputs, Loaded};
 use crate::signals::Signals;
@@ -27,7 +28,8 @@ pub(super) fn run(
     metrics::gauge!("order_instance_info", "instance_id" => instance).set(1.0);
     let database = loaded.settings.storage.database.clone();
     let telemetry = Telemetry { levels: log.levels(), metrics: collected, unsent };
-    let begun = Begun { inputs, loaded, telemetry, started };
+    let descriptors = descriptors::raise();
+    let begun = Begun { inputs, loaded, telemetry, descriptors, started };
     let (main, relay) = (runtimes::main()?, runtimes::relay()?);
     let done = main.block_on(async {
         let mut signals = Signals::listen().context("cannot listen for signals")?;

@@ -29,6 +29,16 @@ pub(crate) const METRICS: &[Metric] = &[
         "large answers that were given up, because others needed their room and they stood still",
     ),
     Metric(
+        "http_server_connections",
+        Gauge,
+        "open connections by `port`: `main` (`server.tomcat.max-connections`), `management`",
+    ),
+    Metric(
+        "http_server_connections_closed_total",
+        Counter,
+        "connections that the service closed, by `port` and `reason`: `head`, `body` and `answer` took the client too long, `idle` had no request, `full` made room for another, `refused` found none",
+    ),
+    Metric(
         "hikaricp_connections",
         Gauge,
         "open connections by `pool`: `connections`, on SQLite `readers` and `writer`",

@@ -8,8 +8,8 @@ const NO_USERS: &str = "requests are not authenticated here: do that in front of
                         this out";
 const ONE_PATH: &str = "a path in front of all others is named by server.servlet.context-path; name it there, and \
                         take this out";
-const JAVA_SERVER: &str = "about a Java server; order.max-in-flight, order.request-budget and \
-                           order.body-deadline are the limits of this one";
+const JAVA_SERVER: &str = "about a Java server; server.tomcat.max-connections, order.max-in-flight, \
+                           order.request-budget and order.body-deadline are the limits of this one";
 const NO_SESSIONS: &str = "there are no sessions";
 const OUR_JSON: &str = "requests and answers are as docs/api.md says";
 

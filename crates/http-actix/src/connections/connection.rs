@@ -1,0 +1,178 @@
+//! The bytes of a connection, between its socket and the HTTP library. Bytes are read when there is a place for them
+//! alone, and few requests at a time, because the library decodes all that it gets, at 11 KiB a request.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::web::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::Reason;
+use super::heads::Heads;
+use super::state::State;
+use super::worker::Worker;
+
+/// How many heads the library gets before it is asked to deal with them.
+const MOST_HEADS: usize = 4;
+/// What a client gets whose head is late.
+const LATE_HEAD: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// A stream of bytes over TCP.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// The connection below.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// See the head of the file.
+pub(crate) struct Connection<S> {
+    stream: S,
+    state: Rc<State>,
+    worker: Rc<Worker>,
+    key: u64,
+    heads: Heads,
+    /// How many heads the library has got since it last waited.
+    given: usize,
+    /// What was read behind these heads.
+    held: BytesMut,
+}
+
+impl<S> Connection<S> {
+    pub(super) fn new(stream: S, state: Rc<State>, worker: Rc<Worker>, key: u64) -> Self {
+        let (heads, held) = (Heads::default(), BytesMut::new());
+        Self { stream, state, worker, key, heads, given: 0, held }
+    }
+
+    /// What the connection is doing.
+    pub(crate) fn state(&self) -> Rc<State> {
+        Rc::clone(&self.state)
+    }
+}
+
+impl<S: Socket> Connection<S> {
+    fn give(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.state.may_read() {
+            return self.watch(cx);
+        }
+        let Some(room) = MOST_HEADS.checked_sub(self.given).filter(|room| *room > 0) else {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        let (bytes, heads) = if self.held.is_empty() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            let came = buf.filled().get(before..).unwrap_or_default();
+            if came.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let (bytes, heads) = self.heads.pass(came, room);
+            self.held.extend_from_slice(came.get(bytes..).unwrap_or_default());
+            buf.set_filled(before.saturating_add(bytes));
+            (bytes, heads)
+        } else {
+            let fits = self.held.len().min(buf.remaining());
+            let (bytes, heads) = self.heads.pass(self.held.get(..fits).unwrap_or_default(), room);
+            buf.put_slice(&self.held.split_to(bytes));
+            (bytes, heads)
+        };
+        self.given = self.given.saturating_add(heads);
+        self.state.came(bytes, self.heads.is_within());
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits until the client is gone, without reading.
+    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.held.is_empty() {
+            self.state.hold_back();
+        }
+        if self.state.is_held_back() {
+            return Poll::Pending;
+        }
+        let mut byte = [0];
+        let seen = ready!(self.stream.tcp().poll_peek(cx, &mut ReadBuf::new(&mut byte)))?;
+        if seen == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.state.hold_back();
+        Poll::Pending
+    }
+
+    /// Ends a connection that is to be closed.
+    fn end(&mut self, cx: &mut Context<'_>, reason: Reason) -> io::Error {
+        match reason {
+            Reason::Head if !self.state.has_unsent() => {
+                // Nothing else is being written. A client that does not take it loses it.
+                let _ = Pin::new(&mut self.stream).poll_write(cx, LATE_HEAD);
+            }
+            // What the client does not take is not kept for it by the system either.
+            Reason::Answer | Reason::Body => drop(self.stream.tcp().set_zero_linger()),
+            _ => {}
+        }
+        io::ErrorKind::TimedOut.into()
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.worker.forget(self.key);
+    }
+}
+
+impl<S: Socket> AsyncRead for Connection<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Some(reason) = this.state.closing() {
+            return Poll::Ready(Err(this.end(cx, reason)));
+        }
+        let given = this.give(cx, buf);
+        if given.is_pending() {
+            this.given = 0;
+            this.state.keep(cx.waker());
+        }
+        given
+    }
+}
+
+impl<S: Socket> AsyncWrite for Connection<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if let Some(reason) = this.state.closing() {
+            return Poll::Ready(Err(this.end(cx, reason)));
+        }
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        match &written {
+            Poll::Ready(Ok(taken)) => this.state.took(*taken, *taken == bytes.len()),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                this.state.blocked();
+                this.state.keep(cx.waker());
+            }
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
