@@ -18,7 +18,7 @@ use metrics::{Counter, Gauge};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::app::{App, Http, HttpSettings};
-use crate::connections::{self, Bounds, Port, Worker};
+use crate::connections::{self, Bounds, Connection, Port, Worker};
 use crate::endpoints::documents::Documents;
 use crate::management::Management;
 use crate::site::Site;
@@ -130,11 +130,11 @@ fn run(
         let worker = Worker::start(Arc::clone(&port), async move { stop.notified().await });
         let open = move |stream: TcpStream| {
             let peer = stream.peer_addr().ok();
-            let opened = worker.open(stream).ok_or(DispatchError::InternalError);
+            let opened = Connection::open(stream, &worker).ok_or(DispatchError::InternalError);
             async move { Ok::<_, DispatchError>((opened?, peer)) }
         };
         let (edge_app, site) = (app.clone(), &app.site);
-        let served = ActixApp::new()
+        let answering = ActixApp::new()
             .app_data(app.clone())
             .configure(|config| configure(site, config))
             .wrap(from_fn(move |request, next| {
@@ -160,10 +160,10 @@ fn run(
             // abort, too. Such a client loses the answer, not the effect: a write that has begun runs to
             // its end, and can be repeated under its idempotency key.
             .h1_allow_half_closed(false)
-            .on_connect_ext(|connection: &connections::Connection<TcpStream>, data| {
+            .on_connect_ext(|connection: &Connection<TcpStream>, data| {
                 data.insert::<Rc<_>>(connection.state());
             })
-            .h1(map_config(served, |()| AppConfig::default()));
+            .h1(map_config(answering, |()| AppConfig::default()));
         fn_service(open).and_then(http)
     };
     Ok(server.listen(name, listener, serve)?.run())

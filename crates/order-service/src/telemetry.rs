@@ -41,6 +41,9 @@ pub(crate) const QUIET: &[&str] = &[
     "tokio_postgres",
 ];
 
+/// Libraries that log what clients do.
+const BRIEF: &[&str] = &["actix_http", "actix_server"];
+
 /// The one name of this instance: in the registry, the log, traces and metrics.
 pub(crate) fn instance(settings: &Settings) -> String {
     settings.instance(&machine_name(), std::process::id())
@@ -60,7 +63,7 @@ pub(crate) fn start(
     let traces = traces(settings).filter(|_| is_serving);
     let traces = traces.map(|traces| telemetry_otlp::record(traces, &service, AMBIENT));
     let (recorder, unsent) = traces.unzip();
-    let log = Log::start(&settings.logging, QUIET, &service, AMBIENT, recorder)?;
+    let log = Log::start(&settings.logging, (QUIET, BRIEF), &service, AMBIENT, recorder)?;
     Ok((log, unsent))
 }
 

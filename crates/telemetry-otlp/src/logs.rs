@@ -1,7 +1,8 @@
 //! The log: one line per event on standard output, as JSON or for people. A thread of its own
 //! writes the lines. When standard output blocks or is closed, lines are dropped and counted, and
 //! callers do not wait. `logs/lines.rs` gathers what is in a
-//! line, `logs/json.rs` and `logs/pretty.rs` write it, `logs/levels.rs` filters.
+//! line, `logs/json.rs` and `logs/pretty.rs` write it, `logs/levels.rs` and
+//! `logs/repeats.rs` filter.
 
 mod counts;
 mod fields;
@@ -10,6 +11,7 @@ mod levels;
 mod lines;
 mod names;
 mod pretty;
+mod repeats;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::FilterExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer as _, Registry};
@@ -29,6 +32,7 @@ use json::Json;
 pub use levels::{Levels, Logger};
 use lines::{Form, Lines};
 use pretty::Pretty;
+use repeats::Repeats;
 
 use crate::ambient::{Ambient, Service};
 use crate::traces::{Recorder, TraceSpans};
@@ -74,13 +78,14 @@ pub struct Log {
 
 impl Log {
     /// Starts the log of the process, and beside it the recording of traces. `quiet` names the
-    /// targets that are heard from `warn` on unless the settings say otherwise.
+    /// targets that are heard from `warn` on unless the settings say otherwise, `brief` the libraries of which each
+    /// place in the code is heard once a minute.
     ///
     /// # Errors
     /// When the process has a log already, or no standard output.
     pub fn start(
         settings: &LogSettings,
-        quiet: &'static [&'static str],
+        (quiet, brief): (&'static [&'static str], &'static [&'static str]),
         service: &Service,
         ambient: Ambient,
         recorder: Option<Recorder>,
@@ -102,7 +107,8 @@ impl Log {
             Form::Json(Json::new(names::Names::of(settings.format), service))
         };
         let layer = Lines::<NonBlocking>::new(form, ambient, lines, counts.clone());
-        let log = Registry::default().with(layer.with_filter(levels.clone()));
+        let heard = levels.clone().and(Repeats::of(brief));
+        let log = Registry::default().with(layer.with_filter(heard));
         log.with(recorder.map(|recorder| recorder.with_filter(spans))).try_init()?;
         Ok(Self { levels, counts, _flush: flush })
     }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::Reason;
 use super::heads::Heads;
 use super::state::State;
-use super::worker::Worker;
+use super::worker::{TakenUp, Worker};
 
 /// How many heads the library gets before it is asked to deal with them.
 const MOST_HEADS: usize = 4;
@@ -36,9 +36,7 @@ impl Socket for TcpStream {
 /// See the head of the file.
 pub(crate) struct Connection<S> {
     stream: S,
-    state: Rc<State>,
-    worker: Rc<Worker>,
-    key: u64,
+    known: TakenUp,
     heads: Heads,
     /// How many heads the library has got since it last waited.
     given: usize,
@@ -46,21 +44,23 @@ pub(crate) struct Connection<S> {
     held: BytesMut,
 }
 
-impl<S> Connection<S> {
-    pub(super) fn new(stream: S, state: Rc<State>, worker: Rc<Worker>, key: u64) -> Self {
-        let (heads, held) = (Heads::default(), BytesMut::new());
-        Self { stream, state, worker, key, heads, given: 0, held }
+impl<S: Socket> Connection<S> {
+    /// Has a connection taken up by a worker, if there is a place for it.
+    pub(crate) fn open(stream: S, worker: &Rc<Worker>) -> Option<Self> {
+        // Answers are written as a whole; waiting for more would delay their ends.
+        let _ = stream.tcp().set_nodelay(true);
+        let peer = stream.tcp().peer_addr().ok().map(|peer| peer.ip());
+        let known = worker.take_up(peer)?;
+        Some(Self { stream, known, heads: Heads::default(), given: 0, held: BytesMut::new() })
     }
 
     /// What the connection is doing.
     pub(crate) fn state(&self) -> Rc<State> {
-        Rc::clone(&self.state)
+        Rc::clone(&self.known.state)
     }
-}
 
-impl<S: Socket> Connection<S> {
     fn give(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.state.may_read() {
+        if !self.known.state.may_read() {
             return self.watch(cx);
         }
         let Some(room) = MOST_HEADS.checked_sub(self.given).filter(|room| *room > 0) else {
@@ -85,16 +85,16 @@ impl<S: Socket> Connection<S> {
             (bytes, heads)
         };
         self.given = self.given.saturating_add(heads);
-        self.state.came(bytes, self.heads.is_within());
+        self.known.state.came(bytes, self.heads.is_within());
         Poll::Ready(Ok(()))
     }
 
     /// Waits until the client is gone, without reading.
     fn watch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.held.is_empty() {
-            self.state.hold_back();
+            self.known.state.hold_back();
         }
-        if self.state.is_held_back() {
+        if self.known.state.is_held_back() {
             return Poll::Pending;
         }
         let mut byte = [0];
@@ -102,14 +102,14 @@ impl<S: Socket> Connection<S> {
         if seen == 0 {
             return Poll::Ready(Ok(()));
         }
-        self.state.hold_back();
+        self.known.state.hold_back();
         Poll::Pending
     }
 
     /// Ends a connection that is to be closed.
     fn end(&mut self, cx: &mut Context<'_>, reason: Reason) -> io::Error {
         match reason {
-            Reason::Head if !self.state.has_unsent() => {
+            Reason::Head if !self.known.state.has_unsent() => {
                 // Nothing else is being written. A client that does not take it loses it.
                 let _ = Pin::new(&mut self.stream).poll_write(cx, LATE_HEAD);
             }
@@ -121,12 +121,6 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-impl<S> Drop for Connection<S> {
-    fn drop(&mut self) {
-        self.worker.forget(self.key);
-    }
-}
-
 impl<S: Socket> AsyncRead for Connection<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -134,13 +128,13 @@ impl<S: Socket> AsyncRead for Connection<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Some(reason) = this.state.closing() {
+        if let Some(reason) = this.known.state.closing() {
             return Poll::Ready(Err(this.end(cx, reason)));
         }
         let given = this.give(cx, buf);
         if given.is_pending() {
             this.given = 0;
-            this.state.keep(cx.waker());
+            this.known.state.keep(cx.waker());
         }
         given
     }
@@ -153,16 +147,16 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(reason) = this.state.closing() {
+        if let Some(reason) = this.known.state.closing() {
             return Poll::Ready(Err(this.end(cx, reason)));
         }
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         match &written {
-            Poll::Ready(Ok(taken)) => this.state.took(*taken, *taken == bytes.len()),
+            Poll::Ready(Ok(taken)) => this.known.state.took(*taken, *taken == bytes.len()),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
-                this.state.blocked();
-                this.state.keep(cx.waker());
+                this.known.state.blocked();
+                this.known.state.keep(cx.waker());
             }
         }
         written

@@ -1,18 +1,17 @@
-//! The connections of one worker: it opens them, looks for those that are overdue, and makes room where all
+//! The connections of one worker: it takes them up, looks for those that are overdue, and makes room where all
 //! are taken.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Reason;
-use super::connection::Connection;
 use super::port::{Place, Port};
 use super::state::State;
 
@@ -22,6 +21,19 @@ const TICK: Duration = Duration::from_millis(100);
 /// need not have waited so long.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 const LEAST_WAIT_ABOVE_SHARE: Duration = Duration::from_millis(200);
+
+/// A connection that its worker knows, until this is dropped.
+pub(super) struct TakenUp {
+    worker: Rc<Worker>,
+    key: u64,
+    pub(super) state: Rc<State>,
+}
+
+impl Drop for TakenUp {
+    fn drop(&mut self) {
+        self.worker.forget(self.key);
+    }
+}
 
 /// See the head of the file.
 pub(crate) struct Worker {
@@ -47,11 +59,8 @@ impl Worker {
         worker
     }
 
-    /// Opens a connection, if there is a place for it or one can be made.
-    pub(crate) fn open(self: &Rc<Self>, stream: TcpStream) -> Option<Connection<TcpStream>> {
-        // Answers are written as a whole; waiting for more would delay their ends.
-        let _ = stream.set_nodelay(true);
-        let peer = stream.peer_addr().ok().map(|peer| peer.ip());
+    /// Takes up a connection, if there is a place for it or one can be made.
+    pub(super) fn take_up(self: &Rc<Self>, peer: Option<IpAddr>) -> Option<TakenUp> {
         let place = self.port.enter(peer);
         if place != Place::Free {
             self.port.tell_of_none(place);
@@ -69,11 +78,10 @@ impl Worker {
         let state = State::new(Rc::clone(&self.now), peer, is_above_share);
         let key = self.next.replace(self.next.get().wrapping_add(1));
         self.open.borrow_mut().insert(key, Rc::clone(&state));
-        Some(Connection::new(stream, state, Rc::clone(self), key))
+        Some(TakenUp { worker: Rc::clone(self), key, state })
     }
 
-    /// Forgets a connection.
-    pub(super) fn forget(&self, key: u64) {
+    fn forget(&self, key: u64) {
         let Some(state) = self.open.borrow_mut().remove(&key) else { return };
         self.port.leave(state.peer, state.is_above_share);
         if let Some(reason) = state.closing() {

@@ -1,14 +1,16 @@
 //! Bytes that clients send without reading answers, or without ever sending a whole request.
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread;
 
 use libtest_mimic::Trial;
+use tokio::net::TcpSocket;
 
 use crate::honest::Honest;
 use crate::process::{descriptors, memory, peak_memory};
 use crate::sockets::{connect, service};
-use crate::support::{Service, eventually};
+use crate::support::{PATIENCE, Service, eventually, within};
 use crate::{size, trial};
 
 const CLIENTS: usize = 4;
@@ -25,10 +27,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Sends until the service takes nothing more.
-pub(crate) fn fill(service: &Service, requests: usize) -> std::net::TcpStream {
-    let mut stream = connect(service);
-    stream.set_nonblocking(true).unwrap();
+/// Sends until the service takes nothing more. Little of what it answers fits in the system's buffers.
+pub(crate) fn fill(service: &Service, requests: usize) -> TcpStream {
+    let address = service.base.strip_prefix("http://").unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.connect(address).await.expect("the service listens")
+    });
+    let mut stream = stream.into_std().unwrap();
     let all = FIND.repeat(requests);
     let mut sent = 0;
     while sent < all.len() {
@@ -43,14 +51,18 @@ pub(crate) fn fill(service: &Service, requests: usize) -> std::net::TcpStream {
 
 fn unread() {
     let strangers = size(40, 100);
-    let service = service(&["--order.answer-deadline=2s"]);
+    let service = service(&["--order.answer-deadline=500ms"]);
     let _ = service.placed(1);
     let (before, idle) = (peak_memory(&service), descriptors(&service));
     let honest = Honest::start(&service.base, CLIENTS);
     let streams: Vec<_> = (0..strangers).map(|_| fill(&service, 2_000)).collect();
     let closed = r#"http_server_connections_closed_total{port="main",reason="answer"}"#;
     let all = f64::from(u32::try_from(strangers).unwrap());
-    assert!(eventually(|| service.metric(closed) == Some(all)), "{:?}", service.metric(closed));
+    assert!(
+        within(3 * PATIENCE, || service.metric(closed) == Some(all)),
+        "{:?}",
+        service.metric(closed)
+    );
     let beside = honest.stop();
     let more = peak_memory(&service).saturating_sub(before);
     println!("{strangers} pipelines: {more} KiB more at most, {:.0} pairs/s beside", beside.rate());

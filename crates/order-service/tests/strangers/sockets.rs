@@ -2,7 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
@@ -18,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("sockets::half_a_second_head_holds_a_socket_for_its_deadline_only", half_heads),
         trial("sockets::a_new_client_is_served_when_strangers_have_all_connections", full),
+        trial("sockets::a_lack_of_descriptors_is_one_line_and_ends_with_the_lack", no_descriptors),
     ]
 }
 
@@ -39,10 +41,11 @@ pub(crate) fn connect(service: &Service) -> TcpStream {
 /// A connection on which one request was answered.
 pub(crate) fn kept(service: &Service) -> TcpStream {
     let mut stream = connect(service);
-    stream.write_all(b"GET /orders/1 HTTP/1.1\r\nhost: orders\r\n\r\n").unwrap();
+    stream.write_all(b"GET /orders/9000000000000000 HTTP/1.1\r\nhost: orders\r\n\r\n").unwrap();
     let mut answer = [0; 4_096];
     let read = stream.read(&mut answer).expect("an answer");
-    assert!(answer[..read].starts_with(b"HTTP/1.1 404"), "{:?}", &answer[..read]);
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     stream
 }
 
@@ -98,7 +101,7 @@ fn full() {
     let (mut served, mut told) = (0, 0);
     let new_client = || {
         let client = reqwest::blocking::Client::builder().timeout(PATIENCE).build().unwrap();
-        let answer = client.get(service.url("/orders/1")).send().expect("an answer");
+        let answer = client.get(service.url("/orders/9000000000000000")).send().expect("an answer");
         answer.status().as_u16()
     };
     assert!(eventually(|| {
@@ -119,4 +122,33 @@ fn full() {
     assert!(beside.failed.is_empty(), "{:?}", beside.failed);
     assert!(open <= before + most + CLIENTS + 128);
     assert_eq!(service.log().matches("all connections are taken").count(), 1);
+}
+
+fn no_descriptors() {
+    let service = service(&[]);
+    allow(&service, &descriptors(&service).to_string());
+    let waiting: Vec<_> = (0..20).map(|_| connect(&service)).collect();
+    let since = Instant::now();
+    // Accepting is tried again twice a second.
+    assert!(eventually(|| {
+        since.elapsed() > MEASURED && service.log().contains("Error accepting connection")
+    }));
+    let lines = service.log().matches("Error accepting connection").count();
+    println!("{lines} lines in {:?} without descriptors", since.elapsed());
+    assert_eq!(lines, 1);
+    drop(waiting);
+    allow(&service, "");
+    assert!(is_alive(&service));
+}
+
+/// Sets how many descriptors a running service may have; an empty text is as many as it could raise it to.
+fn allow(service: &Service, most: &str) {
+    let (pid, hard) = (service.pid().to_string(), format!("/proc/{}/limits", service.pid()));
+    let limits = std::fs::read_to_string(hard).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let hard = line.split_whitespace().nth(4).unwrap();
+    let most = if most.is_empty() { hard } else { most };
+    let limit = format!("--nofile={most}:{hard}");
+    let set = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+    assert!(set.expect("prlimit of util-linux runs").success());
 }

@@ -1,3 +1,5 @@
+//! What is overdue, with a clock that the test moves.
+
 use super::*;
 
 const BOUNDS: Bounds = Bounds {
