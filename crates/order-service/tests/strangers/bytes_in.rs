@@ -42,8 +42,10 @@ pub(crate) fn fill(service: &Service, requests: usize) -> TcpStream {
     while sent < all.len() {
         match stream.write(&all[sent..]) {
             Ok(taken) => sent += taken,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => panic!("{error}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                break;
+            }
         }
     }
     stream
