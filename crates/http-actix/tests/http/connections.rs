@@ -179,3 +179,16 @@ async fn at_work(service: &Service, gate: &Gate) -> Connection {
     assert!(waiting.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
     connection
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_answer_comes_whole() {
+    let service = Service::start();
+    let mut connection = service.connect().await;
+    for _ in 0..2 {
+        connection.send(&head("GET", "/docs/swagger-ui-bundle.js", &[])).await;
+        let reply = connection.reply("GET").await;
+        assert_eq!(reply.status, 200);
+        assert!(reply.body.len() > 500_000, "{}", reply.body.len());
+        assert_eq!(reply.header("content-length"), Some(reply.body.len().to_string().as_str()));
+    }
+}

@@ -18,7 +18,8 @@ const CLIENTS: usize = 4;
 const KIB_PER_CONNECTION: u64 = 512;
 /// What honest clients may add in the meantime, in KiB.
 const SLACK: u64 = 48 * 1024;
-const FIND: &[u8] = b"GET /openapi.json HTTP/1.1\r\nhost: orders\r\n\r\n";
+/// A large document, of which few fill the buffers of the system.
+const READ: &[u8] = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: orders\r\n\r\n";
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -37,7 +38,7 @@ pub(crate) fn fill(service: &Service, requests: usize) -> TcpStream {
         socket.connect(address).await.expect("the service listens")
     });
     let mut stream = stream.into_std().unwrap();
-    let all = FIND.repeat(requests);
+    let all = READ.repeat(requests);
     let mut sent = 0;
     while sent < all.len() {
         match stream.write(&all[sent..]) {
