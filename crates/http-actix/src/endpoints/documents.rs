@@ -1,6 +1,7 @@
 //! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, all from
 //! the binary: nothing is loaded from outside.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -30,6 +31,8 @@ pub(crate) struct Documents {
     event_schema: Bytes,
     cloud_event_schema: Bytes,
     page: Arc<Config<'static>>,
+    /// The files of the page that were asked for, with their content types: all answers share them.
+    files: Mutex<HashMap<String, (Bytes, String)>>,
 }
 
 impl Documents {
@@ -49,6 +52,7 @@ impl Documents {
             event_schema: schema(&schema::event_data()),
             cloud_event_schema: schema(&schema::cloud_event()),
             page: Arc::new(page),
+            files: Mutex::default(),
         }
     }
 
@@ -62,6 +66,20 @@ impl Documents {
         let document = Bytes::from((self.render)(&currencies));
         *last = Some((currencies, document.clone()));
         document
+    }
+
+    /// A file of the page, if there is one of this name.
+    fn file(&self, name: &str) -> Result<Option<(Bytes, String)>, Problem> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.get(name) {
+            return Ok(Some(file.clone()));
+        }
+        let file = utoipa_swagger_ui::serve(name, Arc::clone(&self.page))
+            .map_err(|error| Problem::internal(&*error))?;
+        let Some(file) = file else { return Ok(None) };
+        let file = (Bytes::from(file.bytes.into_owned()), file.content_type);
+        files.insert(name.to_owned(), file.clone());
+        Ok(Some(file))
     }
 }
 
@@ -121,12 +139,10 @@ pub(crate) async fn file(
     all: web::Data<Documents>,
 ) -> Result<HttpResponse, Problem> {
     let name = request.match_info().get("file").unwrap_or_default();
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&all.page))
-        .map_err(|error| Problem::internal(&*error))?;
     let missing = || Problem::new(Code::NotFound, "There is nothing at this path.");
-    let file = file.ok_or_else(missing)?;
+    let (bytes, content_type) = all.file(name)?.ok_or_else(missing)?;
     Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, file.content_type))
+        .insert_header((CONTENT_TYPE, content_type))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .body(file.bytes.into_owned()))
+        .body(bytes))
 }
