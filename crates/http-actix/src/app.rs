@@ -12,6 +12,7 @@ use order_app::orders::Orders;
 use order_app::ports::Entropy;
 use serde_json::{Map, Value};
 
+use crate::admission::Admission;
 use crate::edge::UnreadAnswers;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
@@ -49,7 +50,8 @@ pub struct Forms {
 /// Limits of the server, and the forms of its answers.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// The most requests that are worked on at once; the next one is answered 503 `overloaded`.
+    /// The most requests that are worked on at once; further ones wait for a moment, and are then answered
+    /// 503 `overloaded`.
     pub max_in_flight: Live<usize>,
     /// The most bytes of large answers that clients have not taken yet. Above it, a read with a large answer is
     /// answered 503 `overloaded`.
@@ -169,8 +171,7 @@ pub struct Http {
 pub(crate) struct App {
     pub(crate) http: Http,
     pub(crate) site: Site,
-    pub(crate) in_flight: Arc<AtomicUsize>,
-    pub(crate) in_flight_gauge: Gauge,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) readiness: Readiness,
     pub(crate) unread: UnreadAnswers,
 }
@@ -182,13 +183,8 @@ impl App {
         in_flight_gauge: Gauge,
         unread: UnreadAnswers,
     ) -> web::Data<Self> {
-        web::Data::new(Self {
-            in_flight: Arc::clone(&http.in_flight),
-            http,
-            site,
-            in_flight_gauge,
-            readiness: Readiness::default(),
-            unread,
-        })
+        let (most, in_flight) = (http.settings.max_in_flight.clone(), Arc::clone(&http.in_flight));
+        let admission = Admission::new(most, in_flight, in_flight_gauge);
+        web::Data::new(Self { http, site, admission, readiness: Readiness::default(), unread })
     }
 }

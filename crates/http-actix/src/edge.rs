@@ -4,6 +4,7 @@
 
 mod address;
 mod answers;
+mod authority;
 mod compression;
 mod limits;
 mod origins;
@@ -18,13 +19,13 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Instant;
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
     CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
@@ -58,6 +59,8 @@ struct Exchange {
     client: Option<IpAddr>,
     /// Whether the client offered another protocol.
     offers_upgrade: bool,
+    /// Whether the answer may come in chunks (RFC 9112, section 6.1).
+    takes_chunks: bool,
     started: Instant,
     /// Whether it is in the log and the metrics.
     is_recorded: Cell<bool>,
@@ -105,16 +108,9 @@ pub(crate) async fn answer(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     let exchange = Exchange::begin(&app, &mut request);
-    let permit = permits::enter(&app, &exchange.method, &exchange.path);
-    let refused = limits::check(&request)
-        .or_else(|| origins::check(&request, &app))
-        .or_else(|| permit.as_ref().err().copied().map(refused))
-        .or_else(|| is_beyond(&request, &app).then(|| refused(Code::Overloaded)));
-    if let Ok(Some(permit)) = permit {
-        request.extensions_mut().insert(permit);
-    }
+    let admitted = admit(&app, &request, &exchange).await;
     let span = exchange.trace.around();
-    if let Some(problem) = refused {
+    if let Err(problem) = admitted {
         let response = span.in_scope(|| exchange.finish_problem(&app, &problem));
         return Ok(request.into_response(response));
     }
@@ -150,12 +146,29 @@ fn is_beyond(request: &ServiceRequest, app: &App) -> bool {
     connections::is_above_share(request) && !app.site.is_watched(request.path())
 }
 
+/// Decides by the head of a request whether it is worked on.
+async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Result<(), Problem> {
+    let refused = limits::check(request)
+        .or_else(|| authority::check(request.head()))
+        .or_else(|| origins::check(request, app));
+    let refused = refused.or_else(|| is_beyond(request, app).then(|| permits::refused(Code::Overloaded)));
+    if let Some(problem) = refused {
+        return Err(problem);
+    }
+    let permit = permits::enter(app, &exchange.method, &exchange.path).await.map_err(permits::refused)?;
+    if let Some(permit) = permit {
+        request.extensions_mut().insert(permit);
+    }
+    Ok(())
+}
+
 impl Exchange {
     fn begin(app: &App, request: &mut ServiceRequest) -> Self {
         let sampling = app.http.settings.sampling;
         let trace = Trace::of(request.headers(), &*app.http.entropy, sampling);
         let step = trace.step();
         let body = RequestBody::take(request);
+        let is_unframed = body.is_unframed();
         let peer = request.peer_addr().map(|peer| peer.ip());
         let client = Forwarded::of(request.headers(), peer, app.http.settings.proxies).client;
         request.extensions_mut().insert(trace.clone());
@@ -171,6 +184,7 @@ impl Exchange {
             body,
             client,
             offers_upgrade: request.head().upgrade(),
+            takes_chunks: request.version() >= Version::HTTP_11 && !is_unframed,
             started: Instant::now(),
             is_recorded: Cell::new(false),
         }
@@ -189,6 +203,9 @@ impl Exchange {
     }
 
     fn finish_problem(&self, app: &App, problem: &Problem) -> HttpResponse {
+        if problem.code() == Code::Overloaded {
+            app.admission.count_refusal();
+        }
         if problem.code().status().is_server_error() {
             record::failure(problem);
         }
@@ -211,6 +228,11 @@ impl Exchange {
         }
         if self.offers_upgrade {
             // The framework closes such a connection, but would answer `connection: upgrade`.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        if !self.takes_chunks && response.body().size() == BodySize::Stream {
+            // Its end is that of the connection.
+            response.head_mut().no_chunking(true);
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         record::answered(self, response.status(), code);

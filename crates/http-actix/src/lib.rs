@@ -7,7 +7,7 @@
 //! `body`, and the use case. It leaves as a body or as a
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! The files import one way. At the bottom are `app`, `amount`, `connections`, `health`, `lifecycle`, `management` (state),
+//! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management` (state),
 //! `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
 //! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
@@ -17,6 +17,7 @@
 //! (400), a head that is too slow (408) or above 128 KiB (431) get a bare status and a closed
 //! connection.
 
+mod admission;
 mod amount;
 mod app;
 mod body;

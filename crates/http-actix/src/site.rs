@@ -3,6 +3,7 @@
 //! them it has. The routes, the links, the OpenAPI document and the registered pages ask it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// The path of the actuator by default.
 pub(crate) const ACTUATOR: &str = "/actuator";
@@ -101,6 +102,8 @@ pub struct Site {
     actuator: Option<Actuator>,
     probes: bool,
     is_for_operators: bool,
+    /// The hosts under which it may be asked beside loopback; `None`: any.
+    hosts: Option<Vec<String>>,
 }
 
 impl Site {
@@ -108,7 +111,13 @@ impl Site {
     /// no actuator yet.
     #[must_use]
     pub fn main(root: impl Into<String>) -> Self {
-        Self { root: root.into(), actuator: None, probes: false, is_for_operators: false }
+        Self {
+            root: root.into(),
+            actuator: None,
+            probes: false,
+            is_for_operators: false,
+            hosts: None,
+        }
     }
 
     /// The management port, with everything below `root`.
@@ -133,6 +142,20 @@ impl Site {
     pub fn with_probes(mut self, probes: bool) -> Self {
         self.probes = probes;
         self
+    }
+
+    /// Lets the management port be asked under loopback and these hosts alone (names, or addresses as they stand in
+    /// URLs, without a port).
+    #[must_use]
+    pub fn known_as(mut self, hosts: Vec<String>) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// Whether the port may be asked under a host.
+    pub(crate) fn is_known_as(&self, host: &str) -> bool {
+        let is_same = |known: &String| bare(known).eq_ignore_ascii_case(bare(host));
+        self.hosts.as_ref().is_none_or(|hosts| is_loopback(host) || hosts.iter().any(is_same))
     }
 
     /// The path below which everything is; empty for none.
@@ -216,6 +239,18 @@ impl Site {
     }
 }
 
+/// A host without the dot that says that its name is complete.
+fn bare(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let address = v6.unwrap_or(host).parse::<IpAddr>();
+    address.is_ok_and(|address| address.to_canonical().is_loopback())
+        || bare(host).eq_ignore_ascii_case("localhost")
+}
+
 /// The first segment of a path that begins with a slash, and what follows it.
 fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or_default();
@@ -283,5 +318,23 @@ mod tests {
             (Some("/readyz"), None)
         );
         assert!(site.is_watched("/livez"));
+    }
+
+    #[test]
+    fn a_port_for_loopback_is_known_as_loopback_and_as_its_hosts() {
+        let site = Site::of_operators("").known_as(vec!["ops.example".to_owned()]);
+        for known in [
+            "localhost", "LocalHost.", "127.0.0.1", "127.9.8.7", "[::1]", "[::ffff:127.0.0.1]",
+            "OPS.example", "ops.example.",
+        ] {
+            assert!(site.is_known_as(known), "{known}");
+        }
+        for other in [
+            "localhost.evil.example", "127.0.0.1.evil.example", "evil.example", "10.0.0.1", "[::2]",
+            "0.0.0.0", "127.1", "x.ops.example",
+        ] {
+            assert!(!site.is_known_as(other), "{other}");
+            assert!(Site::of_operators("").is_known_as(other), "{other}");
+        }
     }
 }

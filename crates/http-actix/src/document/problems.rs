@@ -35,7 +35,7 @@ const WRITE: &[Code] = &[
     Code::IdempotencyKeyReused,
     Code::OutcomeUnknown,
 ];
-/// What an operation that changes something on the management port may answer beside that.
+/// What an operation on the management port may answer beside that.
 const OPERATE: &[Code] = &[Code::CrossSiteRequest];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
@@ -55,13 +55,15 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "refresh" => {
             vec![ANY, OPERATE, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
         }
-        "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => vec![ANY],
-        "getParkedOrder" => vec![ANY, &[Code::OrderNotParked]],
+        "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => {
+            vec![ANY, OPERATE]
+        }
+        "getParkedOrder" => vec![ANY, OPERATE, &[Code::OrderNotParked]],
         "redriveOrder" => vec![ANY, OPERATE, &[Code::OrderNotParked, Code::OutcomeUnknown]],
         "redriveAllOrders" => vec![ANY, OPERATE, &[Code::OutcomeUnknown]],
         "skipEvent" => vec![ANY, OPERATE, BODY, SKIP],
         "startReplay" => vec![ANY, OPERATE, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
-        "getReplay" => vec![ANY, &[Code::ReplayNotFound]],
+        "getReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
         "cancelReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }

@@ -1,30 +1,27 @@
-//! Permits: how many requests are worked on at once. A request holds its permit until its work has
-//! ended, even when its client has gone away, so that the limit counts work and not connections.
+//! Permits: which requests are worked on. A request holds its permit until its work has ended, even when its
+//! client has gone away, so that the limit counts work and not connections.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::http::Method;
-use actix_web::{HttpMessage as _, HttpRequest, web};
+use actix_web::{HttpMessage as _, HttpRequest};
 use tracing::Instrument as _;
 
+use crate::admission::Place;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
 /// One of the requests in flight. Clones share it; it is given back when the last one is dropped.
 #[derive(Clone)]
-pub(crate) struct Permit {
-    counted: Arc<Counted>,
-}
-
-struct Counted(web::Data<App>);
+pub(crate) struct Permit(Arc<Place>);
 
 /// Takes a permit for a request that can be worked on at once, or says why there is none. Health and
 /// metrics need none: they are how an overload is noticed. A request with a body takes its permit
-/// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all.
-pub(super) fn enter(
-    app: &web::Data<App>,
+/// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all. Where it
+/// could not even wait for one, it is refused before its body comes.
+pub(super) async fn enter(
+    app: &App,
     method: &Method,
     path: &str,
 ) -> Result<Option<Permit>, Code> {
@@ -35,26 +32,23 @@ pub(super) fn enter(
         return Err(Code::Draining);
     }
     if matches!(*method, Method::POST | Method::PUT) {
-        return Ok(None);
+        return if app.admission.is_line_full() { Err(Code::Overloaded) } else { Ok(None) };
     }
-    count(app).map(Some)
+    permit(app).await.map(Some)
 }
 
 /// Takes a permit for a request, unless it has one.
-pub(crate) fn take_permit(request: &HttpRequest, app: &web::Data<App>) -> Result<(), Problem> {
+pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), Problem> {
     if !request.extensions().contains::<Permit>() {
-        let permit = count(app).map_err(refused)?;
+        let permit = permit(app).await.map_err(refused)?;
         request.extensions_mut().insert(permit);
     }
     Ok(())
 }
 
-fn count(app: &web::Data<App>) -> Result<Permit, Code> {
-    let most = app.http.settings.max_in_flight.get();
-    let more = |now: usize| (now < *most).then(|| now.saturating_add(1));
-    let before = change(&app.in_flight, more).ok_or(Code::Overloaded)?;
-    gauge(app, before.saturating_add(1));
-    Ok(Permit { counted: Arc::new(Counted(app.clone())) })
+async fn permit(app: &App) -> Result<Permit, Code> {
+    let place = app.admission.enter().await.ok_or(Code::Overloaded)?;
+    Ok(Permit(Arc::new(place)))
 }
 
 /// The problem of a request that gets no permit.
@@ -68,8 +62,8 @@ pub(crate) fn refused(code: Code) -> Problem {
 
 /// The permit of a request, for work that goes on when the client goes away and still counts.
 pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
-    let permit = request.extensions().get::<Permit>().cloned()?;
-    Some(permit.counted)
+    let Permit(place) = request.extensions().get::<Permit>().cloned()?;
+    Some(place)
 }
 
 /// Runs a read in a task of its own that holds the request's permit. When the client goes away, the
@@ -93,21 +87,4 @@ where
         Ok(done) => Ok(done?),
         Err(panicked) => Err(Problem::internal(&panicked)),
     }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let less = |now: usize| Some(now.saturating_sub(1));
-        let before = change(&self.0.in_flight, less).unwrap_or(0);
-        gauge(&self.0, before.saturating_sub(1));
-    }
-}
-
-fn change(count: &AtomicUsize, to: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
-    count.fetch_update(Ordering::AcqRel, Ordering::Acquire, to).ok()
-}
-
-fn gauge(app: &App, in_flight: usize) {
-    let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-    app.in_flight_gauge.set(f64::from(in_flight));
 }

@@ -50,8 +50,9 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
             )
         };
     }
-    // Probes and scrapes come all the time, and say nothing of the work.
-    if is_watch(exchange) {
+    // Probes and scrapes come all the time, and say nothing of the work. Refusals come by the thousand, when there is
+    // no time to write of each; the log tells how many there are.
+    if is_watch(exchange) || code == Some(Code::Overloaded.as_str()) {
         access!(DEBUG);
     } else {
         access!(INFO);

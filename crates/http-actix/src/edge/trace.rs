@@ -34,14 +34,14 @@ struct Own {
 
 impl Trace {
     /// `sampling` is the share of the traces that begin here and are recorded. With `None` no trace is
-    /// recorded here, and the client's trace is passed on as it came.
+    /// recorded here, and the client's trace is passed on.
     pub(super) fn of(headers: &HeaderMap, entropy: &dyn Entropy, sampling: Option<f64>) -> Self {
         let sent = sole(headers, "traceparent")
             .and_then(|text| TraceContext::parse(text).map(|context| (context, text)));
         let own = sampling.map(|share| Own::of(sent.map(|(context, _)| context), entropy, share));
         let (id, traceparent) = match (own, sent) {
             (Some(Own { context, .. }), _) => (context.trace_id, Some(context.to_string())),
-            (None, Some((context, text))) => (context.trace_id, Some(text.to_owned())),
+            (None, Some((context, text))) => (context.trace_id, Some(passed_on(context, text))),
             (None, None) => (entropy.bits(), None),
         };
         let id = format!("{id:032x}");
@@ -104,6 +104,12 @@ impl Own {
     }
 }
 
+/// A client's `traceparent` for others. Of a version that is not known here, only what is known goes on (section 4.3
+/// of the recommendation): what stands behind its flags may be anything.
+fn passed_on(context: TraceContext, text: &str) -> String {
+    if text.starts_with("00-") { text.to_owned() } else { context.to_string() }
+}
+
 /// Decided by the trace id, so that all services decide the same.
 fn is_in(trace_id: u128, share: f64) -> bool {
     /// The last 31 bits, which are random in every trace id.
@@ -129,6 +135,22 @@ mod tests {
     use order_testkit::RandomEntropy;
 
     use super::*;
+
+    #[test]
+    fn of_a_later_version_only_what_is_known_is_passed_on() {
+        let ids = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+        for (sent, expected) in [
+            (format!("00-{ids}-03"), Some(format!("00-{ids}-03"))),
+            (format!("cc-{ids}-01"), Some(format!("00-{ids}-01"))),
+            (format!("01-{ids}-02-\tx"), Some(format!("00-{ids}-00"))),
+            (format!("00-{ids}-01-x"), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent".parse().unwrap(), sent.parse().unwrap());
+            let trace = Trace::of(&headers, &RandomEntropy, None);
+            assert_eq!(trace.origin().traceparent, expected, "{sent:?}");
+        }
+    }
 
     #[test]
     fn the_set_share_of_the_traces_that_begin_here_is_recorded() {

@@ -8,30 +8,42 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::dev::{Payload, RequestHead, ServiceRequest};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpResponse};
 
 /// The body of the request that is being answered. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct RequestBody(Rc<RefCell<Option<Payload>>>);
+pub(crate) struct RequestBody {
+    rest: Rc<RefCell<Option<Payload>>>,
+    is_unframed: bool,
+}
 
 impl RequestBody {
     pub(super) fn take(request: &mut ServiceRequest) -> Self {
-        let body = match request.take_payload() {
+        let rest = match request.take_payload() {
             Payload::None => None,
             payload => Some(payload),
         };
-        Self(Rc::new(RefCell::new(body)))
+        let is_unframed = rest.is_some() && is_unframed(request.head());
+        Self { rest: Rc::new(RefCell::new(rest)), is_unframed }
+    }
+
+    /// Whether the framework takes all that comes on the connection for the body. The body itself is as long as its
+    /// `Content-Length` says, and empty without it (RFC 9112, section 6.3).
+    pub(crate) fn is_unframed(&self) -> bool {
+        self.is_unframed
     }
 
     /// The body, to be read. A reader that stops early must [put it back](Self::put_back).
     pub(crate) fn reader(&self) -> Option<Payload> {
-        self.0.borrow_mut().take()
+        self.rest.borrow_mut().take()
     }
 
     pub(crate) fn put_back(&self, payload: Payload) {
-        *self.0.borrow_mut() = Some(payload);
+        *self.rest.borrow_mut() = Some(payload);
     }
 
     /// Keeps the rest of the body for as long as the answer is being sent.
@@ -43,6 +55,16 @@ impl RequestBody {
             }
         }
     }
+}
+
+/// The framework expects the bytes of another protocol behind these heads.
+fn is_unframed(head: &RequestHead) -> bool {
+    let is_websocket = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
+    };
+    head.method == Method::CONNECT
+        || (head.headers().get_all(UPGRADE).any(is_websocket)
+            && !head.headers().contains_key(TRANSFER_ENCODING))
 }
 
 struct Holding {

@@ -58,8 +58,8 @@ impl Call {
     }
 
     /// The use cases, for a request that has a permit. One without a body takes it here.
-    fn operations(&self) -> Result<Operations, Problem> {
-        edge::take_permit(&self.request, &self.app)?;
+    async fn operations(&self) -> Result<Operations, Problem> {
+        edge::take_permit(&self.request, &self.app).await?;
         let missing = || Problem::new(Code::NotFound, "There are no events to operate on.");
         self.management.operations.clone().ok_or_else(missing)
     }
@@ -74,7 +74,7 @@ impl Call {
         E: 'static,
         Problem: From<E>,
     {
-        let operations = self.operations()?;
+        let operations = self.operations().await?;
         edge::run_to_end(&self.request, async move { work(operations).await }).await
     }
 }

@@ -16,7 +16,6 @@ use order_domain::{Order, OrderId};
 
 use crate::body::{Digested, fingerprint};
 use crate::edge::{self, Trace};
-use crate::problem::Problem;
 use crate::request;
 
 pub(crate) use answer::created;
@@ -31,16 +30,17 @@ pub(crate) use stream::*;
 /// What a write carries beside its command.
 fn write_request(
     request: &HttpRequest,
+    key: Option<String>,
     operation: Operation,
     order: Option<OrderId>,
     body: &impl Digested,
     encode: fn(&Order) -> Answer,
-) -> Result<WriteRequest, Problem> {
+) -> WriteRequest {
     let trace = request.extensions().get::<Trace>().map(Trace::origin);
-    Ok(WriteRequest {
+    WriteRequest {
         origin: trace.unwrap_or_default(),
-        once: request::once(request, operation, || fingerprint(operation, order, body))?,
+        once: key.map(|key| request::once(key, operation, fingerprint(operation, order, body))),
         encode,
         permit: edge::permit_of(request),
-    })
+    }
 }

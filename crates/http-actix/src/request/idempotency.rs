@@ -11,22 +11,14 @@ const NAME: &str = "Idempotency-Key";
 const CALLER: &str = "anonymous";
 const LONGEST: usize = 255;
 
-/// The key under which the request is executed once, if it has one. The fingerprint is made only then.
-pub(crate) fn once(
-    request: &HttpRequest,
-    operation: Operation,
-    fingerprint: impl FnOnce() -> Fingerprint,
-) -> Result<Option<Once>, Problem> {
+/// The key under which the request is executed once, if it has one.
+pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut values = request.headers().get_all(NAME);
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    let key = value.to_str().ok().and_then(key);
-    match (key, values.next()) {
-        (Some(key), None) => Ok(Some(Once {
-            key: IdempotencyKey { caller: CALLER.to_owned(), operation, key },
-            fingerprint: fingerprint(),
-        })),
+    match (value.to_str().ok().and_then(read), values.next()) {
+        (Some(key), None) => Ok(Some(key)),
         _ => Err(Problem::bad_header(
             Code::InvalidIdempotencyKey,
             NAME,
@@ -35,8 +27,13 @@ pub(crate) fn once(
     }
 }
 
+/// What is executed once, under a key.
+pub(crate) fn once(key: String, operation: Operation, fingerprint: Fingerprint) -> Once {
+    Once { key: IdempotencyKey { caller: CALLER.to_owned(), operation, key }, fingerprint }
+}
+
 /// The key of a bare or quoted (RFC 8941, section 3.3.3) value: `"abc"` and `abc` are the same.
-fn key(value: &str) -> Option<String> {
+fn read(value: &str) -> Option<String> {
     let key = match value.strip_prefix('"') {
         None => value.to_owned(),
         Some(rest) => unquote(rest.strip_suffix('"')?)?,

@@ -25,7 +25,7 @@ const FIRST_RESERVE: usize = 1024;
 /// Reads the whole body, then takes a permit for the request.
 pub(crate) async fn json(request: &HttpRequest, app: &web::Data<App>) -> Result<Vec<u8>, Problem> {
     let bytes = read(request, *app.http.settings.body_deadline.get()).await?;
-    edge::take_permit(request, app)?;
+    edge::take_permit(request, app).await?;
     Ok(bytes)
 }
 
@@ -40,20 +40,23 @@ async fn read(request: &HttpRequest, deadline: Duration) -> Result<Vec<u8>, Prob
     let Some(mut payload) = body.reader() else {
         return Ok(Vec::new());
     };
-    let read = tokio::time::timeout(deadline, collect(&mut payload)).await;
+    let length = body.is_unframed().then(|| announced(request.headers()).unwrap_or(0));
+    let read = tokio::time::timeout(deadline, collect(&mut payload, length)).await;
     let read = read.unwrap_or_else(|_| {
         let detail = "The body did not arrive in time.";
         Err(Problem::new(Code::RequestTimeout, detail))
     });
-    if read.is_err() {
+    if read.is_err() || length.is_some() {
         body.put_back(payload);
     }
     read
 }
 
-async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
+/// Reads to the end, or up to a length.
+async fn collect(payload: &mut Payload, length: Option<usize>) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::with_capacity(FIRST_RESERVE);
-    while let Some(chunk) = payload.next().await {
+    while length.is_none_or(|length| bytes.len() < length) {
+        let Some(chunk) = payload.next().await else { break };
         let chunk = chunk.map_err(|_| {
             Problem::new(Code::MalformedJson, "The body ends early or is badly framed.")
         })?;
@@ -62,6 +65,7 @@ async fn collect(payload: &mut Payload) -> Result<Vec<u8>, Problem> {
         }
         bytes.extend_from_slice(&chunk);
     }
+    bytes.truncate(length.unwrap_or(usize::MAX));
     Ok(bytes)
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::descriptors;
-use crate::settings::{ManagementPort, Settings};
+use crate::settings::{self, ManagementPort, Settings};
 
 /// The ports, and what each of them has.
 pub(super) struct Ports {
@@ -54,8 +54,7 @@ impl Ports {
         let site = Site::main(&settings.web.context_path)
             .with(&management.actuator, of_main)
             .with_probes(management.probes);
-        let of_operators =
-            Site::of_operators(&management.root).with(&management.actuator, &Endpoint::ALL);
+        let of_operators = operators_site(management, own.map(|own| own.ip()));
         let home = site.path("/").unwrap_or_else(|| "/".to_owned());
         let pages = match own.filter(|_| !is_apart) {
             Some(own) => Pages::on(&of_operators, &management.root, home, Some(own.port())),
@@ -100,6 +99,16 @@ impl Pages {
             health: path("/actuator/health"),
         }
     }
+}
+
+/// The management port. On loopback, no other host is meant, so one that is named belongs to a page from elsewhere.
+fn operators_site(management: &settings::Management, address: Option<IpAddr>) -> Site {
+    let site = Site::of_operators(&management.root).with(&management.actuator, &Endpoint::ALL);
+    let is_loopback = address.is_some_and(|address| address.is_loopback());
+    if is_loopback || !management.hosts.is_empty() {
+        return site.known_as(management.hosts.clone());
+    }
+    site
 }
 
 /// Takes a port. `keys` name the settings that chose it.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http_actix::Actuator;
-use settings_spring::values::{self, Read, optional};
+use settings_spring::values::{self, Fault, Read, optional};
 use settings_spring::{Reader, complete, keys};
 
 use super::endpoints;
@@ -23,6 +23,11 @@ keys! {
     ROOT: String = "management.server.base-path", "", Plain,
         "a path such as /ops; / is the same as none",
         "The path in front of every path of a management port that is not the main one.", path;
+    HOSTS: Vec<String> = "order.management.allowed-hosts", "", Plain,
+        "names or addresses without a port, with commas between them; IPv6 in brackets",
+        "The hosts, beside loopback, under which a management port of its own may be asked. Unless set, loopback \
+         alone when the port is on loopback, and any host when it is not.",
+        |text| values::list(text, host);
     PROBES: bool = "management.endpoint.health.probes.add-additional-paths", "false", Plain,
         "true or false", "Whether the main port has /livez and /readyz.", values::flag;
     pub(super) HEALTH_DETAILS: Option<bool> = "management.endpoint.health.show-details", "", Plain,
@@ -55,6 +60,8 @@ pub struct Management {
     pub address: Option<IpAddr>,
     /// The path in front of every path of its own port.
     pub root: String,
+    /// The hosts, beside loopback, under which its own port may be asked.
+    pub hosts: Vec<String>,
     /// Its endpoints and their paths.
     pub actuator: Actuator,
     /// Whether the main port has `/livez` and `/readyz`.
@@ -83,6 +90,7 @@ pub(super) fn read(from: &mut Reader<'_>, main: Option<SocketAddr>) -> Option<Ma
         port: from.read(&PORT),
         address: from.read(&ADDRESS),
         root: from.read(&ROOT),
+        hosts: from.read(&HOSTS),
         actuator: endpoints::read(from),
         probes: from.read(&PROBES),
         health_components: from.read(&HEALTH_COMPONENTS),
@@ -96,6 +104,9 @@ pub(super) fn read(from: &mut Reader<'_>, main: Option<SocketAddr>) -> Option<Ma
         if !management.root.is_empty() {
             from.warn("management.server.base-path: is for a management.server.port that is not the main one".into());
         }
+        if !management.hosts.is_empty() {
+            from.warn("order.management.allowed-hosts: is for a management.server.port that is not the main one".into());
+        }
     }
     Some(management)
 }
@@ -108,14 +119,16 @@ fn port(text: &str) -> Read<ManagementPort> {
     }
 }
 
+fn host(text: &str) -> Read<String> {
+    if values::is_host(text) { Ok(text.to_owned()) } else { Err(Fault::SHAPE) }
+}
+
 fn shown(text: &str) -> Read<bool> {
     values::one_of(text, &[("never", false), ("when_authorized", false), ("always", true)])
 }
 
 #[cfg(test)]
 mod tests {
-    use settings_spring::values::Fault;
-
     use super::*;
 
     #[test]
@@ -123,6 +136,15 @@ mod tests {
         assert_eq!(port("-1"), Ok(ManagementPort::None));
         assert_eq!(port("9090"), Ok(ManagementPort::Own(9090)));
         assert_eq!(port("x"), Err(Fault::SHAPE));
+    }
+
+    #[test]
+    fn an_allowed_host_is_a_host_alone() {
+        assert_eq!(host("ops.example"), Ok("ops.example".to_owned()));
+        assert_eq!(host("[::2]"), Ok("[::2]".to_owned()));
+        for wrong in ["*", "*.example", "ops:9090", "http://ops", "::2", "a b"] {
+            assert_eq!(host(wrong), Err(Fault::SHAPE), "{wrong}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod packets;
 mod pooler;
 mod process;
 mod proxies;
+mod raw;
 mod refused;
 mod sockets;
 mod stop;

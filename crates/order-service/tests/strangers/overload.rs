@@ -1,7 +1,148 @@
-//! To be written.
+//! Many more clients at once than requests are worked on: what the service gets done does not shrink with them.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use order_testkit::databases::Database;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::process::peak_memory;
+use crate::support::{Service, an_order};
+use crate::{size, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    Database::ALL
+        .map(|database| {
+            let name = format!("{}::many_more_clients_get_as_much_done", database.name());
+            trial(name, move || more_clients_get_as_much_done(database))
+        })
+        .into()
+}
+
+fn more_clients_get_as_much_done(database: Database) {
+    let scratch = database.scratch();
+    let service = Service::start(&[
+        &format!("--spring.datasource.url={}", scratch.url),
+        &format!("--order.max-in-flight={}", size(64, 512)),
+    ]);
+    service.wait_until_ready();
+    let lasting = Duration::from_secs(size(2, 10));
+    let few = size(48, 300);
+    let many = size(700, 2_000);
+    // The first seconds of a process are not like the others.
+    let _ = load(&service, few, lasting / 2);
+    let usual = load(&service, few, lasting);
+    let crowded = load(&service, many, lasting);
+    let again = load(&service, few, lasting);
+    let least = usual.rate().min(again.rate());
+    println!(
+        "{}: {few} clients {:.0} and {:.0} orders a second, {many} clients {:.0} ({:.0} %), other answers {:?}, at \
+         most {} MiB",
+        database.name(), usual.rate(), again.rate(), crowded.rate(), 100.0 * crowded.rate() / least, crowded.others,
+        peak_memory(&service) / 1024
+    );
+    assert!(usual.others.is_empty() && again.others.is_empty(), "{usual:?} {again:?}");
+    // Who is not served is told so, and nothing else.
+    assert!(crowded.others.keys().all(|status| *status == 503), "{crowded:?}");
+    assert!(crowded.rate() >= least / 2.0, "{} of {least}", crowded.rate());
+    let lines = service.log().lines().filter(|line| line.contains("overloaded")).count();
+    assert_eq!(lines, 0, "a refusal has no line of its own");
+}
+
+/// What clients got.
+#[derive(Debug, Default)]
+struct Load {
+    placed: u32,
+    others: BTreeMap<u16, u32>,
+    lasted: Duration,
+}
+
+impl Load {
+    fn rate(&self) -> f64 {
+        f64::from(self.placed) / self.lasted.as_secs_f64()
+    }
+}
+
+/// Lets clients place orders, each one after the other on its own connection, as fast as they are answered.
+fn load(service: &Service, clients: usize, lasting: Duration) -> Load {
+    let address = service.base.trim_start_matches("http://").to_owned();
+    let worker = std::thread::spawn(move || {
+        // The machine is the service's; what is left is for the clients.
+        let thread = std::fs::read_link("/proc/thread-self").expect("a thread");
+        let thread = thread.file_name().expect("its id").to_owned();
+        let _ = Command::new("renice").args(["-n", "10", "-p"]).arg(thread).output();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(all(&address, clients, lasting))
+    });
+    worker.join().expect("no client panics")
+}
+
+async fn all(address: &str, clients: usize, lasting: Duration) -> Load {
+    let body = an_order(7).to_string();
+    let request: Arc<str> = format!(
+        "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut sockets = Vec::new();
+    for _ in 0..clients {
+        sockets.push(TcpStream::connect(address).await.expect("a connection"));
+    }
+    let start = Instant::now();
+    let mut running: JoinSet<_> = sockets
+        .into_iter()
+        .map(|socket| one(socket, Arc::clone(&request), Arc::clone(&is_over)))
+        .collect();
+    tokio::time::sleep(lasting).await;
+    is_over.store(true, Ordering::Relaxed);
+    let mut load = Load { lasted: start.elapsed(), ..Load::default() };
+    while let Some(one) = running.join_next().await {
+        for (status, times) in one.expect("no client panics") {
+            if status == 201 {
+                load.placed += times;
+            } else {
+                *load.others.entry(status).or_default() += times;
+            }
+        }
+    }
+    load
+}
+
+async fn one(
+    mut socket: TcpStream,
+    request: Arc<str>,
+    is_over: Arc<AtomicBool>,
+) -> BTreeMap<u16, u32> {
+    let mut statuses = BTreeMap::new();
+    let mut buffer = Vec::with_capacity(2_048);
+    while !is_over.load(Ordering::Relaxed) {
+        socket.write_all(request.as_bytes()).await.expect("the request is taken");
+        buffer.clear();
+        let end = loop {
+            assert!(socket.read_buf(&mut buffer).await.expect("an answer") > 0, "an answer");
+            if let Some(end) = end(&buffer) {
+                break end;
+            }
+        };
+        assert_eq!(end, buffer.len(), "one answer to a request");
+        let status = std::str::from_utf8(&buffer[9..12]).expect("a status").parse().unwrap();
+        *statuses.entry(status).or_default() += 1;
+    }
+    statuses
+}
+
+/// Where an answer ends, when all of it has come.
+fn end(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&answer[..head]).expect("a head");
+    let (_, length) = text.split_once("content-length: ").expect("a length");
+    let length: usize = length.split("\r\n").next()?.parse().expect("a length");
+    (answer.len() >= head + length).then_some(head + length)
 }

@@ -99,8 +99,8 @@ pub(crate) async fn redrive_all(call: Call) -> Result<HttpResponse, Problem> {
     responses((status = 202, description = "The event is skipped.", body = SkippedEvent)),
 )]
 pub(crate) async fn skip(call: Call) -> Result<HttpResponse, Problem> {
-    let bytes = call.body().await?;
     let order: OrderId = call.id("orderId")?;
+    let bytes = call.body().await?;
     let asked = body::skip(&bytes)?;
     let skip = async move |all: Operations| all.skip(order, asked.sequence, &asked.reason).await;
     let skipped = call.ask(skip).await?;

@@ -28,13 +28,13 @@ use crate::schema::ReplayPath;
     )),
 )]
 pub(crate) async fn start_replay(call: Call) -> Result<HttpResponse, Problem> {
-    let bytes = call.body().await?;
     Query::refuse_any(&call.request)?;
+    let bytes = call.body().await?;
     let plan = body::replay(&bytes)?;
     let start = async move |all: Operations| all.replays().start(plan).await;
     let job: ReplayJob = call.ask(start).await?;
     let location = format!("/actuator/events/replays/{}", job.id);
-    let now = call.operations()?.now();
+    let now = call.operations().await?.now();
     Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(Replay::of(&job, now)))
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn start_replay(call: Call) -> Result<HttpResponse, Problem> {
 )]
 pub(crate) async fn replays(call: Call) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&call.request)?;
-    let operations = call.operations()?;
+    let operations = call.operations().await?;
     let now = operations.now();
     let jobs = operations.replays().list();
     let replays = jobs.iter().map(|job| Replay::of(job, now)).collect();
@@ -66,7 +66,7 @@ pub(crate) async fn replays(call: Call) -> Result<HttpResponse, Problem> {
 )]
 pub(crate) async fn replay(call: Call) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&call.request)?;
-    let operations = call.operations()?;
+    let operations = call.operations().await?;
     let job = operations.replays().find(name(&call.request)).ok_or_else(not_found)?;
     Ok(HttpResponse::Ok().json(Replay::of(&job, operations.now())))
 }
@@ -87,7 +87,7 @@ pub(crate) async fn cancel_replay(call: Call) -> Result<HttpResponse, Problem> {
     let id = name(&call.request).to_owned();
     let cancel = async move |all: Operations| all.replays().cancel(&id).await.ok_or_else(not_found);
     let job: ReplayJob = call.ask(cancel).await?;
-    Ok(HttpResponse::Ok().json(Replay::of(&job, call.operations()?.now())))
+    Ok(HttpResponse::Ok().json(Replay::of(&job, call.operations().await?.now())))
 }
 
 fn name(request: &HttpRequest) -> &str {

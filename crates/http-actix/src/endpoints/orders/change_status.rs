@@ -36,14 +36,15 @@ pub(crate) async fn change_status(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
+    let key = request::key(&request)?;
+    let bytes = request::json(&request, &app).await?;
     let (change, claims) = body::change_status(&bytes)?;
     let operation = Operation::ChangeStatus;
     let encode = answer::changed(app.http.settings.forms.amounts);
-    let write = write_request(&request, operation, Some(id), &change, encode)?;
+    let write = write_request(&request, key, operation, Some(id), &change, encode);
     let command = ChangeStatus { id, change, expected, claims };
     answer::send(app.http.orders.change_status(command, write).await?)
 }

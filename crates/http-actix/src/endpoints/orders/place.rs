@@ -42,10 +42,11 @@ pub(crate) async fn place(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
+    let key = request::key(&request)?;
+    let bytes = request::json(&request, &app).await?;
     let command = body::place_order(&bytes, &app.http.orders.currencies())?;
     let encode = answer::created(app.http.settings.forms.amounts);
-    let write = write_request(&request, Operation::Place, None, &command, encode)?;
+    let write = write_request(&request, key, Operation::Place, None, &command, encode);
     answer::send(app.http.orders.place(command, write).await?)
 }

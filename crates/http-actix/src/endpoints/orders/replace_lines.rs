@@ -35,14 +35,15 @@ pub(crate) async fn replace_lines(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let bytes = request::json(&request, &app).await?;
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
     let expected = request::expected_versions(&request)?;
+    let key = request::key(&request)?;
+    let bytes = request::json(&request, &app).await?;
     let (new, claims) = body::replace_lines(&bytes)?;
     let operation = Operation::ReplaceLines;
     let encode = answer::changed(app.http.settings.forms.amounts);
-    let write = write_request(&request, operation, Some(id), &new, encode)?;
+    let write = write_request(&request, key, operation, Some(id), &new, encode);
     let (lines, claimed_total) = (new.lines, new.claimed_total);
     let command = ReplaceLines { id, lines, claimed_total, expected, claims };
     answer::send(app.http.orders.replace_lines(command, write).await?)
