@@ -1,7 +1,7 @@
 //! How many requests are worked on at once, and which ones wait for their turn. Refusing at once would
 //! invite clients to ask again at once, and each refusal takes time from the work that others wait for. So
-//! a request waits for a moment, in line, and only then is refused; where the line is long, without
-//! waiting. One that waits costs nothing but its place in the line.
+//! a request waits in line for a part of its time, and only then is refused; where the line is long, without
+//! waiting. One that waits costs nothing but its position in the line.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,11 +11,8 @@ use std::time::Duration;
 use metrics::Gauge;
 use order_app::live::Live;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-/// How long a request waits for its turn. With the usual budget of a request, 1.2 s, it is answered
-/// within 1.5 s.
-const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// How many requests wait for each one that may be worked on.
 const LINE_PER_PLACE: usize = 16;
 /// How often the log tells how many requests were refused.
@@ -37,7 +34,11 @@ pub(crate) struct Admission {
 }
 
 /// One of the requests that are worked on. When it is dropped, the next one in line has its turn.
-pub(crate) struct Place(Arc<Admission>);
+pub(crate) struct Place {
+    of: Arc<Admission>,
+    /// How long the request was in line.
+    pub(crate) waited: Duration,
+}
 
 /// A position in the line, left when dropped.
 struct Ticket<'a>(&'a Admission, u64);
@@ -57,9 +58,9 @@ impl Admission {
         })
     }
 
-    /// A place: at once, or when it is this request's turn. `None` when it waited too long, or when the
+    /// A place: at once, or when it is this request's turn. `None` when that does not come in time, or when the
     /// line is too long to wait.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) async fn enter(self: &Arc<Self>, longest: Duration) -> Option<Place> {
         if self.waiting.load(Ordering::SeqCst) == 0
             && let Some(place) = self.take()
         {
@@ -68,11 +69,14 @@ impl Admission {
         if self.is_line_full() {
             return None;
         }
+        let since = Instant::now();
         let (sender, turn) = oneshot::channel();
         let _ticket = self.line_up(sender);
         // A place may have become free before the request was in line.
         self.serve();
-        timeout(LONGEST_WAIT, turn).await.ok()?.ok()
+        let mut place = timeout(longest, turn).await.ok()?.ok()?;
+        place.waited = since.elapsed();
+        Some(place)
     }
 
     /// Whether a request would be refused without waiting.
@@ -108,10 +112,9 @@ impl Admission {
     fn take(self: &Arc<Self>) -> Option<Place> {
         let most = *self.most.get();
         let more = |now: usize| (now < most).then(|| now.saturating_add(1));
-        let before =
-            self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        let before = self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
         self.show(before.saturating_add(1));
-        Some(Place(Arc::clone(self)))
+        Some(Place { of: Arc::clone(self), waited: Duration::ZERO })
     }
 
     fn line_up(&self, turn: oneshot::Sender<Place>) -> Ticket<'_> {
@@ -152,7 +155,7 @@ impl Admission {
 impl Drop for Place {
     fn drop(&mut self) {
         let less = |now: usize| Some(now.saturating_sub(1));
-        let all = &self.0;
+        let all = &self.of;
         let before = all.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
         all.show(before.unwrap_or(0).saturating_sub(1));
         all.serve();
@@ -175,6 +178,8 @@ mod tests {
 
     use super::*;
 
+    const LONGEST: Duration = Duration::from_millis(600);
+
     fn admission(most: usize) -> Arc<Admission> {
         Admission::new(most.into(), Arc::default(), Gauge::noop())
     }
@@ -187,13 +192,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_line_is_served_in_its_order_as_places_become_free() {
         let admission = admission(1);
-        let first = admission.enter().await.unwrap();
+        let first = admission.enter(LONGEST).await.unwrap();
         let (told, mut served) = tokio::sync::mpsc::unbounded_channel();
         let all: Vec<_> = (0..3)
             .map(|number| {
                 let (admission, told) = (Arc::clone(&admission), told.clone());
                 tokio::spawn(async move {
-                    let place = admission.enter().await.unwrap();
+                    let place = admission.enter(LONGEST).await.unwrap();
                     told.send(number).unwrap();
                     drop(place);
                 })
@@ -213,44 +218,45 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_waits_too_long_or_goes_away_leaves_the_line() {
         let admission = admission(1);
-        let held = admission.enter().await.unwrap();
-        assert!(admission.enter().await.is_none());
+        let held = admission.enter(LONGEST).await.unwrap();
+        assert!(admission.enter(LONGEST).await.is_none());
         let gone = tokio::spawn({
             let admission = Arc::clone(&admission);
-            async move { admission.enter().await.is_some() }
+            async move { admission.enter(LONGEST).await.is_some() }
         });
         tokio::task::yield_now().await;
         gone.abort();
         assert!(gone.await.is_err());
         assert_eq!(admission.waiting.load(Ordering::SeqCst), 0);
         drop(held);
-        assert!(admission.enter().await.is_some());
+        assert!(admission.enter(LONGEST).await.is_some());
         assert_eq!(admission.in_flight.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_line_is_not_joined() {
         let admission = admission(1);
-        let _held = admission.enter().await.unwrap();
-        let mut waiting: Vec<_> = (0..LINE_PER_PLACE).map(|_| Box::pin(admission.enter())).collect();
+        let _held = admission.enter(LONGEST).await.unwrap();
+        let mut waiting: Vec<_> =
+            (0..LINE_PER_PLACE).map(|_| Box::pin(admission.enter(LONGEST))).collect();
         for one in &mut waiting {
             assert!(waits(one.as_mut()).await);
         }
         assert!(admission.is_line_full());
         // It is refused at once: the first look decides.
-        assert!(!waits(pin!(admission.enter())).await);
+        assert!(!waits(pin!(admission.enter(LONGEST))).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn places_that_are_added_go_to_the_line() {
         let most = Live::new(1);
         let admission = Admission::new(most.clone(), Arc::default(), Gauge::noop());
-        let _held = admission.enter().await.unwrap();
-        let mut first = pin!(admission.enter());
+        let _held = admission.enter(LONGEST).await.unwrap();
+        let mut first = pin!(admission.enter(LONGEST));
         assert!(waits(first.as_mut()).await);
         most.set(2);
         // The next request finds the free place, and it goes to the one that waits.
-        assert!(waits(pin!(admission.enter())).await);
-        assert!(first.await.is_some());
+        assert!(waits(pin!(admission.enter(LONGEST))).await);
+        assert!(first.await.is_some_and(|place| place.waited == Duration::ZERO));
     }
 }

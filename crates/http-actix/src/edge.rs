@@ -39,7 +39,7 @@ use crate::problem::{Code, Problem};
 pub(crate) use address::Address;
 use address::Forwarded;
 pub(crate) use answers::UnreadAnswers;
-pub(crate) use permits::{permit_of, refused, run_to_end, take_permit};
+pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
 
@@ -155,7 +155,8 @@ async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Resu
     if let Some(problem) = refused {
         return Err(problem);
     }
-    let permit = permits::enter(app, &exchange.method, &exchange.path).await.map_err(permits::refused)?;
+    let permit =
+        permits::enter(app, &exchange.method, &exchange.path).await.map_err(permits::refused)?;
     if let Some(permit) = permit {
         request.extensions_mut().insert(permit);
     }

@@ -324,14 +324,26 @@ mod tests {
     fn a_port_for_loopback_is_known_as_loopback_and_as_its_hosts() {
         let site = Site::of_operators("").known_as(vec!["ops.example".to_owned()]);
         for known in [
-            "localhost", "LocalHost.", "127.0.0.1", "127.9.8.7", "[::1]", "[::ffff:127.0.0.1]",
-            "OPS.example", "ops.example.",
+            "localhost",
+            "LocalHost.",
+            "127.0.0.1",
+            "127.9.8.7",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "OPS.example",
+            "ops.example.",
         ] {
             assert!(site.is_known_as(known), "{known}");
         }
         for other in [
-            "localhost.evil.example", "127.0.0.1.evil.example", "evil.example", "10.0.0.1", "[::2]",
-            "0.0.0.0", "127.1", "x.ops.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "0.0.0.0",
+            "127.1",
+            "x.ops.example",
         ] {
             assert!(!site.is_known_as(other), "{other}");
             assert!(Site::of_operators("").is_known_as(other), "{other}");

@@ -40,7 +40,7 @@ pub use stats::{OrderStats, StepCount};
 /// A write runs to its end in a task of its own on the caller's tokio runtime, whether the caller waits
 /// for it or not. When that runtime ends first, the write has its whole effect or none.
 #[derive(Clone)]
-pub struct Orders(Arc<Inner>);
+pub struct Orders(Arc<Inner>, Duration);
 
 struct Inner {
     ports: Ports,
@@ -133,12 +133,25 @@ impl Orders {
         let (in_flight, commits) = (InFlight::default(), WakeUp::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
         let pages = PagesUnderWay::default();
-        Self(Arc::new(Inner { ports, policy, in_flight, commits, stats: Arc::default(), pages }))
+        let inner = Inner { ports, policy, in_flight, commits, stats: Arc::default(), pages };
+        Self(Arc::new(inner), Duration::ZERO)
     }
 
     /// Changes the accepted currencies and the time that a request may take, for later requests.
     pub fn adjust(&self, currencies: Currencies, budget: Duration) {
         self.0.policy.set(Policy { currencies: Arc::new(currencies), budget });
+    }
+
+    /// The same use cases for a request that has waited for its turn: the wait is a part of its time.
+    #[must_use]
+    pub fn after(&self, waited: Duration) -> Self {
+        Self(Arc::clone(&self.0), waited)
+    }
+
+    /// How long a request may wait for its turn, so that half of its time is left for its work.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.0.policy.get().budget.checked_div(2).unwrap_or_default()
     }
 
     /// Set after each commit; wakes the relay.
@@ -172,6 +185,6 @@ impl Orders {
     }
 
     fn deadline(&self) -> Deadline {
-        later(Deadline::now(), self.0.policy.get().budget)
+        later(Deadline::now(), self.0.policy.get().budget.saturating_sub(self.1))
     }
 }

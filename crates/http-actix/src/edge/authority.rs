@@ -84,8 +84,28 @@ mod tests {
     fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
         let long = "a".repeat(256);
         for wrong in [
-            "", ":80", "a b", "a/b", "\"", "a:b", "a:0", "a:70000", "a:+1", "a:-1", "a:1:2", "[::1",
-            "::1", "[::1]x", "[::1%25lo]", "[v1.a]", "u@h", "<x>", "a%41", "a,b", "h\u{e4}", &long,
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "\"",
+            "a:b",
+            "a:0",
+            "a:70000",
+            "a:+1",
+            "a:-1",
+            "a:1:2",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[::1%25lo]",
+            "[v1.a]",
+            "u@h",
+            "<x>",
+            "a%41",
+            "a,b",
+            "h\u{e4}",
+            &long,
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }

@@ -31,7 +31,9 @@ pub(super) fn check(request: &ServiceRequest, app: &App) -> Option<Problem> {
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read && (is_form(headers) || is_of_another_site(headers, asked)) {
-        return refused("Pages of other sites, and forms, change nothing here. A body must be JSON.");
+        return refused(
+            "Pages of other sites, and forms, change nothing here. A body must be JSON.",
+        );
     }
     None
 }

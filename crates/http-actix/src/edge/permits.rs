@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::{HttpMessage as _, HttpRequest};
+use order_app::orders::Orders;
 use tracing::Instrument as _;
 
 use crate::admission::Place;
@@ -20,11 +21,7 @@ pub(crate) struct Permit(Arc<Place>);
 /// metrics need none: they are how an overload is noticed. A request with a body takes its permit
 /// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all. Where it
 /// could not even wait for one, it is refused before its body comes.
-pub(super) async fn enter(
-    app: &App,
-    method: &Method,
-    path: &str,
-) -> Result<Option<Permit>, Code> {
+pub(super) async fn enter(app: &App, method: &Method, path: &str) -> Result<Option<Permit>, Code> {
     if app.site.is_watched(path) {
         return Ok(None);
     }
@@ -47,7 +44,8 @@ pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), 
 }
 
 async fn permit(app: &App) -> Result<Permit, Code> {
-    let place = app.admission.enter().await.ok_or(Code::Overloaded)?;
+    let longest = app.http.orders.longest_wait();
+    let place = app.admission.enter(longest).await.ok_or(Code::Overloaded)?;
     Ok(Permit(Arc::new(place)))
 }
 
@@ -58,6 +56,12 @@ pub(crate) fn refused(code: Code) -> Problem {
         _ => "Too many requests are being worked on. Nothing was done; try again.",
     };
     Problem::new(code, detail)
+}
+
+/// The use cases for a request, with the time that is left to it.
+pub(crate) fn use_cases(request: &HttpRequest, app: &App) -> Orders {
+    let waited = request.extensions().get::<Permit>().map(|Permit(place)| place.waited);
+    app.http.orders.after(waited.unwrap_or_default())
 }
 
 /// The permit of a request, for work that goes on when the client goes away and still counts.

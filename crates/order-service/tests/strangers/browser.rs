@@ -20,7 +20,11 @@ const WRITES: [(&str, &str, &str, u16); 8] = [
     ("POST", "/actuator/loggers/a", r#"{"configuredLevel": null}"#, 204),
 ];
 const READS: [&str; 6] = [
-    "/actuator/loggers", "/actuator/events", "/actuator/events/parked", "/actuator/prometheus", "/actuator/health",
+    "/actuator/loggers",
+    "/actuator/events",
+    "/actuator/events/parked",
+    "/actuator/prometheus",
+    "/actuator/health",
     "/openapi.json",
 ];
 
@@ -41,11 +45,16 @@ pub(crate) fn trials() -> Vec<Trial> {
                     "Sec-Fetch-Site: same-site",
                 ] {
                     let (status, code) = ask(&port, method, path, "localhost", headers, body);
-                    assert_eq!((status, &*code), (403, "cross_site_request"), "{method} {path} {headers}");
+                    assert_eq!(
+                        (status, &*code),
+                        (403, "cross_site_request"),
+                        "{method} {path} {headers}"
+                    );
                     refused += 1;
                 }
                 // Without them it works, as `curl -X POST` sends it.
-                let kind = if body.is_empty() { "Accept: */*" } else { "Content-Type: application/json" };
+                let kind =
+                    if body.is_empty() { "Accept: */*" } else { "Content-Type: application/json" };
                 let (status, _) = ask(&port, method, path, "localhost", kind, body);
                 assert_eq!(status, expected, "{method} {path}");
             }
@@ -60,34 +69,60 @@ pub(crate) fn trials() -> Vec<Trial> {
                     let own = format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin");
                     let json = format!("{own}\r\nContent-Type: application/json");
                     let (status, code) = ask(&port, method, path, host, &json, body);
-                    assert_eq!((status, &*code), (403, "cross_site_request"), "{method} {path} {host}");
+                    assert_eq!(
+                        (status, &*code),
+                        (403, "cross_site_request"),
+                        "{method} {path} {host}"
+                    );
                 }
-                for (method, path) in READS.iter().flat_map(|path| [("GET", path), ("HEAD", path)]) {
+                for (method, path) in READS.iter().flat_map(|path| [("GET", path), ("HEAD", path)])
+                {
                     let (status, _) = ask(&port, method, path, host, "Accept: */*", "");
                     assert_eq!(status, 403, "{method} {path} {host}");
                 }
             }
             for host in [&*authority, "localhost:1", "LOCALHOST", "127.0.0.9", "[::1]:8080"] {
                 for path in READS {
-                    assert_eq!(ask(&port, "GET", path, host, "Accept: */*", "").0, 200, "{path} {host}");
+                    assert_eq!(
+                        ask(&port, "GET", path, host, "Accept: */*", "").0,
+                        200,
+                        "{path} {host}"
+                    );
                 }
             }
             println!("a foreign host got nothing of {} paths", WRITES.len() + READS.len());
         }),
         trial("sqlite::more_hosts_are_let_in_by_a_setting", || {
-            let (_service, port) = service(&["--order.management.allowed-hosts=ops.example, [::2]"]);
-            for (host, expected) in
-                [("ops.example:8443", 200), ("OPS.example", 200), ("[::2]", 200), ("localhost", 200), ("evil.example", 403)]
-            {
-                assert_eq!(ask(&port, "GET", "/actuator/loggers", host, "Accept: */*", "").0, expected, "{host}");
+            let (_service, port) =
+                service(&["--order.management.allowed-hosts=ops.example, [::2]"]);
+            for (host, expected) in [
+                ("ops.example:8443", 200),
+                ("OPS.example", 200),
+                ("[::2]", 200),
+                ("localhost", 200),
+                ("evil.example", 403),
+            ] {
+                assert_eq!(
+                    ask(&port, "GET", "/actuator/loggers", host, "Accept: */*", "").0,
+                    expected,
+                    "{host}"
+                );
             }
             let own = "Origin: https://ops.example";
             assert_eq!(ask(&port, "POST", "/actuator/refresh", "ops.example", own, "").0, 200);
         }),
         trial("sqlite::without_a_port_of_their_own_operators_change_nothing", || {
-            let service = Service::on(&format!("sqlite:{}", fresh_folder().join("orders.db").display()));
+            let service =
+                Service::on(&format!("sqlite:{}", fresh_folder().join("orders.db").display()));
             for (method, path, body, _) in WRITES {
-                let (status, _) = ask(&service.base, method, path, "localhost", "Content-Type: application/json", body);
+                let (status, _) = ask(
+                    &service.base,
+                    method,
+                    path,
+                    "localhost",
+                    "Content-Type: application/json",
+                    body,
+                );
                 assert!(matches!(status, 404 | 405), "{method} {path}: {status}");
             }
         }),
@@ -95,7 +130,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn service(options: &[&str]) -> (Service, String) {
-    let url = format!("--spring.datasource.url=sqlite:{}", fresh_folder().join("orders.db").display());
+    let url =
+        format!("--spring.datasource.url=sqlite:{}", fresh_folder().join("orders.db").display());
     let service = Service::start(&[&[&*url, "--management.server.port=0"], options].concat());
     assert!(eventually(|| service.operators().is_some()), "{}", service.log());
     service.wait_until_ready();
@@ -104,7 +140,14 @@ fn service(options: &[&str]) -> (Service, String) {
 }
 
 /// The status and the code of the answer to a request with these header lines.
-fn ask(port: &str, method: &str, path: &str, host: &str, headers: &str, body: &str) -> (u16, String) {
+fn ask(
+    port: &str,
+    method: &str,
+    path: &str,
+    host: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String) {
     let length = body.len();
     let reply = send(
         port,

@@ -44,7 +44,12 @@ fn more_clients_get_as_much_done(database: Database) {
     println!(
         "{}: {few} clients {:.0} and {:.0} orders a second, {many} clients {:.0} ({:.0} %), other answers {:?}, at \
          most {} MiB",
-        database.name(), usual.rate(), again.rate(), crowded.rate(), 100.0 * crowded.rate() / least, crowded.others,
+        database.name(),
+        usual.rate(),
+        again.rate(),
+        crowded.rate(),
+        100.0 * crowded.rate() / least,
+        crowded.others,
         peak_memory(&service) / 1024
     );
     assert!(usual.others.is_empty() && again.others.is_empty(), "{usual:?} {again:?}");

@@ -67,7 +67,9 @@ fn hosts() -> Vec<(String, u16)> {
     ]
     .map(|host| (get("/", host), 400))
     .into();
-    rows.extend(["a", "a:", "A-b.example.:8082", "127.0.0.1", "[::1]:80"].map(|h| (get("/", h), 200)));
+    rows.extend(
+        ["a", "a:", "A-b.example.:8082", "127.0.0.1", "[::1]:80"].map(|h| (get("/", h), 200)),
+    );
     rows.push((get("/", "a\r\nHost: a"), 400));
     rows.push(("GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), 400));
     rows.push(("GET / HTTP/1.0\r\n\r\n".to_owned(), 200));
@@ -77,8 +79,18 @@ fn hosts() -> Vec<(String, u16)> {
 /// RFC 9112, section 3.2; RFC 9110, sections 4.2.4 and 7.4.
 fn targets() -> Vec<(String, u16)> {
     let mut rows: Vec<_> = [
-        "https://a/", "ftp://a/", "http://u@a/", "http://u:p@a/", "http://", "a", "a:80", "*", "orders/1",
-        "?x", "/\u{e4}", "/\u{1}",
+        "https://a/",
+        "ftp://a/",
+        "http://u@a/",
+        "http://u:p@a/",
+        "http://",
+        "a",
+        "a:80",
+        "*",
+        "orders/1",
+        "?x",
+        "/\u{e4}",
+        "/\u{1}",
     ]
     .map(|target| (get(target, "a"), 400))
     .into();
@@ -90,7 +102,8 @@ fn targets() -> Vec<(String, u16)> {
 
 /// Fields: RFC 9110, section 5.5; RFC 9112, sections 2.2, 5.1 and 5.2.
 fn framing() -> Vec<(String, u16)> {
-    let with = |line: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{line}\r\n\r\n");
+    let with =
+        |line: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{line}\r\n\r\n");
     let mut rows: Vec<_> =
         ["X : a", "X: a\r\n b", "X: a\rb", "X: a\0b", "X: a\u{1}b", "X: a\u{7f}b", "X", ": a"]
             .map(|line| (with(line), 400))
@@ -125,8 +138,14 @@ fn bodies() -> Vec<(String, u16)> {
     .map(|headers| (bare(headers, "{}"), 400))
     .into();
     rows.push((bare("Transfer-Encoding: chunked\r\n", "0\r\n\r\n").replace("1.1", "1.0"), 400));
-    let bodies = [" 2\r\n{}\r\n0\r\n\r\n", "0x2\r\n{}\r\n0\r\n\r\n", "2\n{}\n0\n\n", "-2\r\n{}\r\n0\r\n\r\n",
-        "10000000000000002\r\n{}\r\n0\r\n\r\n", "2\r\n{}0\r\n\r\n"];
+    let bodies = [
+        " 2\r\n{}\r\n0\r\n\r\n",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        "2\n{}\n0\n\n",
+        "-2\r\n{}\r\n0\r\n\r\n",
+        "10000000000000002\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}0\r\n\r\n",
+    ];
     rows.extend(bodies.map(|body| (chunked(body), 400)));
     let whole = an_order(7).to_string();
     let size = whole.len();
@@ -145,7 +164,10 @@ fn versions() -> Vec<(String, u16)> {
 /// RFC 9112, section 3.2.2.
 fn a_target_names_the_host_of_links(service: &Service) {
     let home = send(&service.base, &get("http://other.example:81/", "a"));
-    assert!(home.body.contains("http://other.example:81/") && !home.body.contains("http://a"), "{home:?}");
+    assert!(
+        home.body.contains("http://other.example:81/") && !home.body.contains("http://a"),
+        "{home:?}"
+    );
 }
 
 /// RFC 9112, section 6.1.
@@ -165,7 +187,11 @@ fn answers_to_http_1_0_have_no_chunks(service: &Service) {
 
 /// RFC 9110, section 7.8: what follows is the request's own body, and nothing else.
 fn an_offer_of_another_protocol_is_answered_at_once(service: &Service) {
-    for offer in ["Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: WebSocket\r\n", "Upgrade: h2c\r\n"] {
+    for offer in [
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        "Upgrade: WebSocket\r\n",
+        "Upgrade: h2c\r\n",
+    ] {
         let reply = send(&service.base, &post(offer));
         assert_eq!(reply.status, 201, "{offer}: {reply:?}");
         let behind = post(offer) + &get("/orders/1", "a");
@@ -195,7 +221,9 @@ fn events_and_answers_have_no_control_characters(service: &Service) {
         (format!("00-{ids}-1"), None),
         (format!("00-{ids}-01\r\ntraceparent: 00-{ids}-01"), None),
     ] {
-        let headers = format!("Connection: close\r\ntraceparent: {sent}\r\ntracestate: a=\tb\r\nX-Request-Id: a\tb\r\n");
+        let headers = format!(
+            "Connection: close\r\ntraceparent: {sent}\r\ntracestate: a=\tb\r\nX-Request-Id: a\tb\r\n"
+        );
         let placed = send(&service.base, &post(&headers));
         assert_eq!(placed.status, 201, "{sent:?}: {placed:?}");
         let order: Value = serde_json::from_str(&placed.body).unwrap();

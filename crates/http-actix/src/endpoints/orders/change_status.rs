@@ -7,6 +7,7 @@ use order_app::orders::ChangeStatus;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
+use crate::edge::use_cases;
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -46,5 +47,5 @@ pub(crate) async fn change_status(
     let encode = answer::changed(app.http.settings.forms.amounts);
     let write = write_request(&request, key, operation, Some(id), &change, encode);
     let command = ChangeStatus { id, change, expected, claims };
-    answer::send(app.http.orders.change_status(command, write).await?)
+    answer::send(use_cases(&request, &app).change_status(command, write).await?)
 }

@@ -6,7 +6,7 @@ use order_domain::OrderId;
 
 use crate::app::App;
 use crate::body::{self, EventBody};
-use crate::edge::run_to_end;
+use crate::edge::{run_to_end, use_cases};
 use crate::problem::Problem;
 use crate::request;
 use crate::schema::{HistoryQuery, OrderPath};
@@ -41,7 +41,7 @@ pub(crate) async fn history(
 ) -> Result<HttpResponse, Problem> {
     let id: OrderId = request::id(&request, "id")?;
     let (after, limit) = request::history_page(&request)?;
-    let orders = app.http.orders.clone();
+    let orders = use_cases(&request, &app);
     let found = run_to_end(&request, async move { orders.history(id, after, limit).await }).await?;
     let mut response = HttpResponse::Ok();
     if !found.left_out.is_empty() {

@@ -6,6 +6,7 @@ use order_app::idempotency::Operation;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
+use crate::edge::use_cases;
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::IdempotencyKey;
@@ -48,5 +49,5 @@ pub(crate) async fn place(
     let command = body::place_order(&bytes, &app.http.orders.currencies())?;
     let encode = answer::created(app.http.settings.forms.amounts);
     let write = write_request(&request, key, Operation::Place, None, &command, encode);
-    answer::send(app.http.orders.place(command, write).await?)
+    answer::send(use_cases(&request, &app).place(command, write).await?)
 }

@@ -7,6 +7,7 @@ use order_app::orders::ReplaceLines;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
+use crate::edge::use_cases;
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -46,5 +47,5 @@ pub(crate) async fn replace_lines(
     let write = write_request(&request, key, operation, Some(id), &new, encode);
     let (lines, claimed_total) = (new.lines, new.claimed_total);
     let command = ReplaceLines { id, lines, claimed_total, expected, claims };
-    answer::send(app.http.orders.replace_lines(command, write).await?)
+    answer::send(use_cases(&request, &app).replace_lines(command, write).await?)
 }
