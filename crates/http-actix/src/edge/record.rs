@@ -17,7 +17,7 @@ pub(super) fn failure(problem: &Problem) {
     match (problem.cause(), problem.code()) {
         (Some(cause), Code::InternalError) => tracing::error!(code, cause, "a request failed"),
         (Some(cause), _) => tracing::warn!(code, cause, "a request failed"),
-        // Refused on purpose, such as `overloaded`: it is counted and in the access log.
+        // Refused on purpose, such as `overloaded`: it is counted.
         (None, _) => tracing::debug!(code, "a request was refused"),
     }
 }

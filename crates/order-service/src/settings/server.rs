@@ -43,7 +43,8 @@ keys! {
         "How long a request may take before it is answered with 503.",
         |text| values::duration(text, SHORTEST..=Duration::from_secs(10));
     MAX_IN_FLIGHT: u32 = "order.max-in-flight", "512", Plain, "a whole number from 1 to 100000",
-        "How many requests run at once; further ones are answered with 503 at once.",
+        "How many requests run at once; further ones wait for up to half of order.request-budget, and are then \
+         answered with 503.",
         |text| values::number(text, 1..=100_000);
     UNREAD_ANSWERS: usize = "order.max-unread-answers", "64MB", Plain, "a size up to 1GB, such as 64MB",
         "How many bytes of large answers (above 32 KiB) may wait for clients that have not taken them; then answers that stand still are given up, or a read with a large answer gets 503.",

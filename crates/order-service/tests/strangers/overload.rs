@@ -29,12 +29,12 @@ fn more_clients_get_as_much_done(database: Database) {
     let scratch = database.scratch();
     let service = Service::start(&[
         &format!("--spring.datasource.url={}", scratch.url),
-        &format!("--order.max-in-flight={}", size(64, 512)),
+        &format!("--order.max-in-flight={}", size(64, 128)),
     ]);
     service.wait_until_ready();
-    let lasting = Duration::from_secs(size(2, 10));
-    let few = size(48, 300);
-    let many = size(700, 2_000);
+    let lasting = Duration::from_millis(size(1_200, 10_000));
+    let few = size(48, 96);
+    let many = size(300, 600);
     // The first seconds of a process are not like the others.
     let _ = load(&service, few, lasting / 2);
     let usual = load(&service, few, lasting);

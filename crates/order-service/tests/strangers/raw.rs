@@ -5,6 +5,8 @@ use std::net::TcpStream;
 
 use crate::support::PATIENCE;
 
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -20,11 +22,25 @@ impl Reply {
     }
 }
 
-/// Sends bytes to a service and reads the first answer: a body with a length to its end, any other one as far as its
+/// Whether the service asks for the body that a head announces.
+pub(crate) fn is_continued(base: &str, head: &str) -> bool {
+    let mut socket = open(base);
+    socket.write_all(head.as_bytes()).expect("the head is taken");
+    let mut came = vec![0; CONTINUE.len()];
+    socket.read_exact(&mut came).expect("an answer");
+    came == CONTINUE
+}
+
+fn open(base: &str) -> TcpStream {
+    let socket = TcpStream::connect(base.trim_start_matches("http://")).expect("a connection");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
+}
+
+/// Sends bytes to a service and reads the first final answer: a body with a length to its end, any other one as far as its
 /// first bytes.
 pub(crate) fn send(base: &str, request: &str) -> Reply {
-    let mut socket = TcpStream::connect(base.trim_start_matches("http://")).expect("a connection");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let mut socket = open(base);
     socket.write_all(request.as_bytes()).expect("the request is taken");
     let mut came = Vec::new();
     let mut read = |came: &mut Vec<u8>| {
@@ -34,6 +50,9 @@ pub(crate) fn send(base: &str, request: &str) -> Reply {
         read > 0
     };
     let end = loop {
+        if came.starts_with(CONTINUE) {
+            came.drain(..CONTINUE.len());
+        }
         if let Some(end) = came.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }

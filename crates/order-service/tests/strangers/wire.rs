@@ -4,7 +4,7 @@
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::raw::{Reply, send};
+use crate::raw::{self, Reply, send};
 use crate::support::{Service, an_order, fresh_folder};
 use crate::trial;
 
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         a_target_names_the_host_of_links(&service);
         answers_to_http_1_0_have_no_chunks(&service);
+        a_refusal_of_the_head_does_not_wait_for_the_body(&service);
         an_offer_of_another_protocol_is_answered_at_once(&service);
         events_and_answers_have_no_control_characters(&service);
         // All of them have left it in good health.
@@ -183,6 +184,33 @@ fn answers_to_http_1_0_have_no_chunks(service: &Service) {
             }
         }
     }
+}
+
+/// RFC 9110, section 10.1.1.
+fn a_refusal_of_the_head_does_not_wait_for_the_body(service: &Service) {
+    const JSON: &str = "Content-Type: application/json\r\n";
+    for (method, target, headers, status) in [
+        ("POST", "/nothing", JSON.to_owned(), 404),
+        ("DELETE", "/orders", JSON.to_owned(), 405),
+        ("POST", "/orders", format!("{JSON}Host: <evil>\r\n"), 400),
+        ("POST", "/orders", "Content-Type: text/plain\r\n".to_owned(), 415),
+        ("POST", "/orders", format!("{JSON}Content-Encoding: gzip\r\n"), 415),
+        ("POST", "/orders?a=b", JSON.to_owned(), 400),
+        ("POST", "/orders", format!("{JSON}Idempotency-Key: a b\r\n"), 400),
+        ("PUT", "/orders/x", JSON.to_owned(), 400),
+        ("PUT", "/orders/1/status", format!("{JSON}If-Match: 1\r\n"), 400),
+        ("POST", "/orders", format!("{JSON}Content-Length: 300000\r\n"), 413),
+    ] {
+        let host = if headers.contains("Host") { "" } else { "Host: a\r\n" };
+        let length = if headers.contains("Content-Length") { "" } else { "Content-Length: 9\r\n" };
+        let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}{length}Expect: 100-continue\r\n\r\n");
+        let reply = send(&service.base, &head);
+        assert_eq!((reply.status, reply.header("connection")), (status, Some("close")), "{head}{reply:?}");
+    }
+    // And the body of a right head is asked for.
+    let head = post("Expect: 100-continue\r\n");
+    let (head, _) = head.split_once("\r\n\r\n").unwrap();
+    assert!(raw::is_continued(&service.base, &format!("{head}\r\n\r\n")));
 }
 
 /// RFC 9110, section 7.8: what follows is the request's own body, and nothing else.
