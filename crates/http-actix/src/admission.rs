@@ -1,9 +1,11 @@
 //! How many requests are worked on at once, and which ones wait for their turn. Refusing at once would
 //! invite clients to ask again at once, and each refusal takes time from the work that others wait for. So
 //! a request waits in line for a part of its time, and only then is refused; where the line is long, without
-//! waiting. One that waits costs nothing but its position in the line.
+//! waiting. One that waits costs nothing but its position in the line. There, clients take turns: one that
+//! sends many requests at once waits behind its own, and not others behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +15,8 @@ use order_app::live::Live;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How many requests wait for each one that may be worked on.
-const LINE_PER_PLACE: usize = 16;
+/// How many requests wait at most: as many as there are connections, unless those are set.
+const LONGEST_LINE: usize = 8_192;
 /// How often the log tells how many requests were refused.
 const TELLING: Duration = Duration::from_mins(1);
 
@@ -23,8 +25,7 @@ pub(crate) struct Admission {
     most: Live<usize>,
     in_flight: Arc<AtomicUsize>,
     gauge: Gauge,
-    /// Those that wait, in the order in which they came.
-    line: Mutex<BTreeMap<u64, oneshot::Sender<Place>>>,
+    line: Mutex<Line>,
     /// How many are in the line: looked at by every request, without its lock.
     waiting: AtomicUsize,
     next_ticket: AtomicU64,
@@ -40,8 +41,21 @@ pub(crate) struct Place {
     pub(crate) waited: Duration,
 }
 
+/// Those that wait. A client's second request is a round behind its first one.
+#[derive(Default)]
+struct Line {
+    waiting: BTreeMap<Position, oneshot::Sender<Place>>,
+    /// The round of the request that had its turn last.
+    round: u64,
+    /// The last round of each client that has waited since the line was empty.
+    last: HashMap<IpAddr, u64>,
+}
+
+/// The round of a request, and its number among all.
+type Position = (u64, u64);
+
 /// A position in the line, left when dropped.
-struct Ticket<'a>(&'a Admission, u64);
+struct Ticket<'a>(&'a Admission, Position);
 
 impl Admission {
     /// `in_flight` counts the requests that are worked on, for others to see, and so does the gauge.
@@ -60,18 +74,22 @@ impl Admission {
 
     /// A place: at once, or when it is this request's turn. `None` when that does not come in time, or when the
     /// line is too long to wait.
-    pub(crate) async fn enter(self: &Arc<Self>, longest: Duration) -> Option<Place> {
+    pub(crate) async fn enter(
+        self: &Arc<Self>,
+        client: Option<IpAddr>,
+        longest: Duration,
+    ) -> Option<Place> {
         if self.waiting.load(Ordering::SeqCst) == 0
             && let Some(place) = self.take()
         {
             return Some(place);
         }
-        if self.is_line_full() {
+        if self.has_no_room(client) {
             return None;
         }
         let since = Instant::now();
         let (sender, turn) = oneshot::channel();
-        let _ticket = self.line_up(sender);
+        let _ticket = self.line_up(client, sender);
         // A place may have become free before the request was in line.
         self.serve();
         let mut place = timeout(longest, turn).await.ok()?.ok()?;
@@ -79,10 +97,13 @@ impl Admission {
         Some(place)
     }
 
-    /// Whether a request would be refused without waiting.
-    pub(crate) fn is_line_full(&self) -> bool {
-        let most = self.most.get().saturating_mul(LINE_PER_PLACE);
-        self.waiting.load(Ordering::SeqCst) >= most
+    /// Whether a request of a client would be refused without waiting: the line is full, and it would be the last one.
+    pub(crate) fn has_no_room(&self, client: Option<IpAddr>) -> bool {
+        self.waiting.load(Ordering::SeqCst) >= LONGEST_LINE && {
+            let line = self.line();
+            let last = line.waiting.last_key_value();
+            last.is_some_and(|((round, _), _)| line.next_round(client) >= *round)
+        }
     }
 
     /// Counts a refusal. The log tells of the first one, and then once a minute how many there were.
@@ -90,7 +111,7 @@ impl Admission {
         self.refused.fetch_add(1, Ordering::SeqCst);
         if !self.is_telling.swap(true, Ordering::SeqCst) {
             let max_in_flight = *self.most.get();
-            tracing::warn!(max_in_flight, "requests are refused: too many are being worked on");
+            tracing::warn!(max_in_flight, "requests are refused as overloaded");
             tokio::spawn(Arc::clone(self).tell());
         }
     }
@@ -101,11 +122,11 @@ impl Admission {
             sleep(TELLING).await;
             let refused = self.refused.swap(0, Ordering::SeqCst);
             if refused == 0 {
-                tracing::warn!(refused = in_all, "requests are no longer refused");
+                tracing::warn!(refused = in_all, "requests are no longer refused as overloaded");
                 return self.is_telling.store(false, Ordering::SeqCst);
             }
             in_all = in_all.saturating_add(refused);
-            tracing::warn!(refused, "requests were refused in the last minute");
+            tracing::warn!(refused, "requests were refused as overloaded in the last minute");
         }
     }
 
@@ -117,12 +138,20 @@ impl Admission {
         Some(Place { of: Arc::clone(self), waited: Duration::ZERO })
     }
 
-    fn line_up(&self, turn: oneshot::Sender<Place>) -> Ticket<'_> {
+    fn line_up(&self, client: Option<IpAddr>, turn: oneshot::Sender<Place>) -> Ticket<'_> {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let mut line = self.line();
-        line.insert(ticket, turn);
-        self.waiting.store(line.len(), Ordering::SeqCst);
-        Ticket(self, ticket)
+        let position = (line.next_round(client), ticket);
+        if let Some(client) = client {
+            line.last.insert(network(client), position.0);
+        }
+        line.waiting.insert(position, turn);
+        if line.waiting.len() > LONGEST_LINE {
+            // The last one is refused.
+            line.waiting.pop_last();
+        }
+        self.waiting.store(line.waiting.len(), Ordering::SeqCst);
+        Ticket(self, position)
     }
 
     /// Gives free places to those in line.
@@ -138,17 +167,43 @@ impl Admission {
 
     fn first(&self) -> Option<oneshot::Sender<Place>> {
         let mut line = self.line();
-        let (_, turn) = line.pop_first()?;
-        self.waiting.store(line.len(), Ordering::SeqCst);
+        let ((round, _), turn) = line.waiting.pop_first()?;
+        line.round = round;
+        self.left(&mut line);
         Some(turn)
     }
 
-    fn line(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Place>>> {
+    fn left(&self, line: &mut Line) {
+        if line.waiting.is_empty() {
+            line.last.clear();
+        }
+        self.waiting.store(line.waiting.len(), Ordering::SeqCst);
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show(&self, in_flight: usize) {
         self.gauge.set(f64::from(u32::try_from(in_flight).unwrap_or(u32::MAX)));
+    }
+}
+
+impl Line {
+    fn next_round(&self, client: Option<IpAddr>) -> u64 {
+        let last = client.and_then(|client| self.last.get(&network(client)));
+        last.map_or(self.round, |last| last.saturating_add(1).max(self.round))
+    }
+}
+
+/// The part of an IPv6 address that names the network of one customer.
+const NETWORK: u128 = 0xffff_ffff_ffff_ffff_0000_0000_0000_0000;
+
+/// What counts as one client: an address, of IPv6 its network.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & NETWORK).into()),
+        v4 => v4,
     }
 }
 
@@ -165,8 +220,8 @@ impl Drop for Place {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let mut line = self.0.line();
-        line.remove(&self.1);
-        self.0.waiting.store(line.len(), Ordering::SeqCst);
+        line.waiting.remove(&self.1);
+        self.0.left(&mut line);
     }
 }
 
@@ -192,13 +247,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_line_is_served_in_its_order_as_places_become_free() {
         let admission = admission(1);
-        let first = admission.enter(LONGEST).await.unwrap();
+        let first = admission.enter(None, LONGEST).await.unwrap();
         let (told, mut served) = tokio::sync::mpsc::unbounded_channel();
         let all: Vec<_> = (0..3)
             .map(|number| {
                 let (admission, told) = (Arc::clone(&admission), told.clone());
                 tokio::spawn(async move {
-                    let place = admission.enter(LONGEST).await.unwrap();
+                    let place = admission.enter(None, LONGEST).await.unwrap();
                     told.send(number).unwrap();
                     drop(place);
                 })
@@ -218,45 +273,81 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_waits_too_long_or_goes_away_leaves_the_line() {
         let admission = admission(1);
-        let held = admission.enter(LONGEST).await.unwrap();
-        assert!(admission.enter(LONGEST).await.is_none());
+        let held = admission.enter(None, LONGEST).await.unwrap();
+        assert!(admission.enter(None, LONGEST).await.is_none());
         let gone = tokio::spawn({
             let admission = Arc::clone(&admission);
-            async move { admission.enter(LONGEST).await.is_some() }
+            async move { admission.enter(None, LONGEST).await.is_some() }
         });
         tokio::task::yield_now().await;
         gone.abort();
         assert!(gone.await.is_err());
         assert_eq!(admission.waiting.load(Ordering::SeqCst), 0);
         drop(held);
-        assert!(admission.enter(LONGEST).await.is_some());
+        assert!(admission.enter(None, LONGEST).await.is_some());
         assert_eq!(admission.in_flight.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_line_is_not_joined() {
         let admission = admission(1);
-        let _held = admission.enter(LONGEST).await.unwrap();
+        let _held = admission.enter(None, LONGEST).await.unwrap();
         let mut waiting: Vec<_> =
-            (0..LINE_PER_PLACE).map(|_| Box::pin(admission.enter(LONGEST))).collect();
+            (0..LONGEST_LINE).map(|_| Box::pin(admission.enter(None, LONGEST))).collect();
         for one in &mut waiting {
             assert!(waits(one.as_mut()).await);
         }
-        assert!(admission.is_line_full());
+        assert!(admission.has_no_room(None));
         // It is refused at once: the first look decides.
-        assert!(!waits(pin!(admission.enter(LONGEST))).await);
+        assert!(!waits(pin!(admission.enter(None, LONGEST))).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_take_turns() {
+        let admission = admission(1);
+        let [busy, other]: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
+        let held = admission.enter(None, LONGEST).await.unwrap();
+        let mut many: Vec<_> =
+            (0..LONGEST_LINE).map(|_| Box::pin(admission.enter(Some(busy), LONGEST))).collect();
+        for one in &mut many {
+            assert!(waits(one.as_mut()).await);
+        }
+        // The line is full of one client's requests. Its next one is refused, another's has its turn second.
+        assert!(admission.has_no_room(Some(busy)) && !admission.has_no_room(Some(other)));
+        let mut single = pin!(admission.enter(Some(other), LONGEST));
+        assert!(waits(single.as_mut()).await);
+        assert!(many.pop().unwrap().await.is_none());
+        drop(held);
+        let mut many = many.into_iter();
+        let first = many.next().unwrap().await;
+        assert!(first.is_some() && waits(single.as_mut()).await);
+        drop(first);
+        assert!(single.await.is_some());
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network() {
+        for (one, other, is_same) in [
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("2001:db8::1", "2001:db8::f:0:0:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            let same = network(one.parse().unwrap()) == network(other.parse().unwrap());
+            assert_eq!(same, is_same, "{one} {other}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn places_that_are_added_go_to_the_line() {
         let most = Live::new(1);
         let admission = Admission::new(most.clone(), Arc::default(), Gauge::noop());
-        let _held = admission.enter(LONGEST).await.unwrap();
-        let mut first = pin!(admission.enter(LONGEST));
+        let _held = admission.enter(None, LONGEST).await.unwrap();
+        let mut first = pin!(admission.enter(None, LONGEST));
         assert!(waits(first.as_mut()).await);
         most.set(2);
         // The next request finds the free place, and it goes to the one that waits.
-        assert!(waits(pin!(admission.enter(LONGEST))).await);
+        assert!(waits(pin!(admission.enter(None, LONGEST))).await);
         assert!(first.await.is_some_and(|place| place.waited == Duration::ZERO));
     }
 }

@@ -39,6 +39,7 @@ use crate::problem::{Code, Problem};
 pub(crate) use address::Address;
 use address::Forwarded;
 pub(crate) use answers::UnreadAnswers;
+use permits::Client;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
@@ -155,8 +156,9 @@ async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Resu
     if let Some(problem) = refused {
         return Err(problem);
     }
-    let permit =
-        permits::enter(app, &exchange.method, &exchange.path).await.map_err(permits::refused)?;
+    let client = Client(exchange.client);
+    request.extensions_mut().insert(client);
+    let permit = permits::enter(app, request.head(), client).await.map_err(permits::refused)?;
     if let Some(permit) = permit {
         request.extensions_mut().insert(permit);
     }

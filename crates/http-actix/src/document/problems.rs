@@ -63,8 +63,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "redriveAllOrders" => vec![ANY, OPERATE, &[Code::OutcomeUnknown]],
         "skipEvent" => vec![ANY, OPERATE, BODY, SKIP],
         "startReplay" => vec![ANY, OPERATE, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
-        "getReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
-        "cancelReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
+        "getReplay" | "cancelReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }
 }

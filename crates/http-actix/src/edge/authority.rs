@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::HOST;
-use actix_web::http::uri::Scheme;
+use actix_web::http::uri::{PathAndQuery, Scheme};
 use actix_web::http::{Method, Uri};
 
 use crate::problem::{Code, Problem};
@@ -47,7 +47,7 @@ fn is_target(method: &Method, uri: &Uri) -> bool {
             *scheme == Scheme::HTTP && read(authority.as_str()).is_some()
         }
         (None, None) => {
-            let path = uri.path_and_query().map(|path| path.as_str()).unwrap_or_default();
+            let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
             path.starts_with('/') || (path == "*" && *method == Method::OPTIONS)
         }
         _ => false,

@@ -2,8 +2,10 @@
 //! client has gone away, so that the limit counts work and not connections.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::{HttpMessage as _, HttpRequest};
 use order_app::orders::Orders;
@@ -17,35 +19,47 @@ use crate::problem::{Code, Problem};
 #[derive(Clone)]
 pub(crate) struct Permit(Arc<Place>);
 
+/// Who has sent a request.
+#[derive(Clone, Copy)]
+pub(super) struct Client(pub(super) Option<IpAddr>);
+
 /// Takes a permit for a request that can be worked on at once, or says why there is none. Health and
 /// metrics need none: they are how an overload is noticed. A request with a body takes its permit
-/// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all. Where it
-/// could not even wait for one, it is refused before its body comes.
-pub(super) async fn enter(app: &App, method: &Method, path: &str) -> Result<Option<Permit>, Code> {
+/// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all. One that
+/// asks whether to send its body (`Expect`) is told when it could not even wait for a permit; of others
+/// the body is on its way, and they keep their connections when it is read.
+pub(super) async fn enter(
+    app: &App,
+    request: &RequestHead,
+    Client(client): Client,
+) -> Result<Option<Permit>, Code> {
+    let path = request.uri.path();
     if app.site.is_watched(path) {
         return Ok(None);
     }
     if app.site.is_of_orders(path) && app.http.lifecycle.is_draining() {
         return Err(Code::Draining);
     }
-    if matches!(*method, Method::POST | Method::PUT) {
-        return if app.admission.is_line_full() { Err(Code::Overloaded) } else { Ok(None) };
+    if matches!(request.method, Method::POST | Method::PUT) {
+        let is_refused = request.expect() && app.admission.has_no_room(client);
+        return if is_refused { Err(Code::Overloaded) } else { Ok(None) };
     }
-    permit(app).await.map(Some)
+    permit(app, client).await.map(Some)
 }
 
 /// Takes a permit for a request, unless it has one.
 pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), Problem> {
     if !request.extensions().contains::<Permit>() {
-        let permit = permit(app).await.map_err(refused)?;
+        let client = request.extensions().get::<Client>().and_then(|Client(client)| *client);
+        let permit = permit(app, client).await.map_err(refused)?;
         request.extensions_mut().insert(permit);
     }
     Ok(())
 }
 
-async fn permit(app: &App) -> Result<Permit, Code> {
+async fn permit(app: &App, client: Option<IpAddr>) -> Result<Permit, Code> {
     let longest = app.http.orders.longest_wait();
-    let place = app.admission.enter(longest).await.ok_or(Code::Overloaded)?;
+    let place = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
     Ok(Permit(Arc::new(place)))
 }
 

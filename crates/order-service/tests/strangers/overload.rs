@@ -9,37 +9,70 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use order_testkit::databases::Database;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::process::peak_memory;
-use crate::support::{Service, an_order};
+use crate::support::{Service, an_order, eventually};
 use crate::{size, trial};
 
+/// Where the many come from, and where a client of another address does.
+const HERE: [u8; 4] = [127, 0, 0, 1];
+const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
+
 pub(crate) fn trials() -> Vec<Trial> {
-    Database::ALL
-        .map(|database| {
-            let name = format!("{}::many_more_clients_get_as_much_done", database.name());
-            trial(name, move || more_clients_get_as_much_done(database))
-        })
-        .into()
+    let more = Database::ALL.map(|database| {
+        let name = format!("{}::many_more_clients_get_as_much_done", database.name());
+        trial(name, move || more_clients_get_as_much_done(database))
+    });
+    let turns = trial("sqlite::many_requests_of_one_address_refuse_none_of_another", || {
+        many_requests_of_one_address_refuse_none_of_another(Database::Sqlite);
+    });
+    more.into_iter().chain([turns]).collect()
+}
+
+fn many_requests_of_one_address_refuse_none_of_another(database: Database) {
+    let scratch = database.scratch();
+    let service = started(&scratch.url, 16);
+    let lasting = Duration::from_millis(size(2_000, 10_000));
+    let [alone, beside] = std::thread::scope(|scope| {
+        let alone = load(&service, 8, lasting, ELSEWHERE);
+        let many = scope.spawn(|| load(&service, size(200, 900), lasting * 2, HERE));
+        // From the first refusal on, the line is as long as it gets.
+        assert!(eventually(|| service.log().contains("requests are refused as overloaded")));
+        let beside = load(&service, 8, lasting, ELSEWHERE);
+        println!("the many: {:?}", many.join().expect("no client panics"));
+        [alone, beside]
+    });
+    println!(
+        "8 clients of another address: {:.0} orders a second alone, {:.0} beside the many, refused {:?}",
+        alone.rate(),
+        beside.rate(),
+        beside.others
+    );
+    assert!(beside.placed > 0 && beside.others.is_empty(), "{beside:?}");
+}
+
+fn started(url: &str, max_in_flight: u32) -> Service {
+    let service = Service::start(&[
+        &format!("--spring.datasource.url={url}"),
+        &format!("--order.max-in-flight={max_in_flight}"),
+    ]);
+    service.wait_until_ready();
+    service
 }
 
 fn more_clients_get_as_much_done(database: Database) {
     let scratch = database.scratch();
-    let service = Service::start(&[
-        &format!("--spring.datasource.url={}", scratch.url),
-        &format!("--order.max-in-flight={}", size(64, 128)),
-    ]);
-    service.wait_until_ready();
+    let service = started(&scratch.url, size(64, 128));
     let lasting = Duration::from_millis(size(1_200, 10_000));
     let few = size(48, 96);
     let many = size(300, 600);
     // The first seconds of a process are not like the others.
-    let _ = load(&service, few, lasting / 2);
-    let usual = load(&service, few, lasting);
-    let crowded = load(&service, many, lasting);
-    let again = load(&service, few, lasting);
+    let _ = load(&service, few, lasting / 2, HERE);
+    let usual = load(&service, few, lasting, HERE);
+    let crowded = load(&service, many, lasting, HERE);
+    let again = load(&service, few, lasting, HERE);
     let least = usual.rate().min(again.rate());
     println!(
         "{}: {few} clients {:.0} and {:.0} orders a second, {many} clients {:.0} ({:.0} %), other answers {:?}, at \
@@ -56,7 +89,8 @@ fn more_clients_get_as_much_done(database: Database) {
     // Who is not served is told so, and nothing else.
     assert!(crowded.others.keys().all(|status| *status == 503), "{crowded:?}");
     assert!(crowded.rate() >= least / 2.0, "{} of {least}", crowded.rate());
-    let lines = service.log().lines().filter(|line| line.contains("overloaded")).count();
+    let lines =
+        service.log().lines().filter(|line| line.contains("\"code\":\"overloaded\"")).count();
     assert_eq!(lines, 0, "a refusal has no line of its own");
 }
 
@@ -75,7 +109,7 @@ impl Load {
 }
 
 /// Lets clients place orders, each one after the other on its own connection, as fast as they are answered.
-fn load(service: &Service, clients: usize, lasting: Duration) -> Load {
+fn load(service: &Service, clients: usize, lasting: Duration, from: [u8; 4]) -> Load {
     let address = service.base.trim_start_matches("http://").to_owned();
     let worker = std::thread::spawn(move || {
         // The machine is the service's; what is left is for the clients.
@@ -83,12 +117,12 @@ fn load(service: &Service, clients: usize, lasting: Duration) -> Load {
         let thread = thread.file_name().expect("its id").to_owned();
         let _ = Command::new("renice").args(["-n", "10", "-p"]).arg(thread).output();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(all(&address, clients, lasting))
+        runtime.expect("a runtime").block_on(all(&address, clients, lasting, from))
     });
     worker.join().expect("no client panics")
 }
 
-async fn all(address: &str, clients: usize, lasting: Duration) -> Load {
+async fn all(address: &str, clients: usize, lasting: Duration, from: [u8; 4]) -> Load {
     let body = an_order(7).to_string();
     let request: Arc<str> = format!(
         "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -98,7 +132,10 @@ async fn all(address: &str, clients: usize, lasting: Duration) -> Load {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut sockets = Vec::new();
     for _ in 0..clients {
-        sockets.push(TcpStream::connect(address).await.expect("a connection"));
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("an address of loopback");
+        let address = address.parse().expect("an address");
+        sockets.push(socket.connect(address).await.expect("a connection"));
     }
     let start = Instant::now();
     let mut running: JoinSet<_> = sockets

@@ -203,9 +203,15 @@ fn a_refusal_of_the_head_does_not_wait_for_the_body(service: &Service) {
     ] {
         let host = if headers.contains("Host") { "" } else { "Host: a\r\n" };
         let length = if headers.contains("Content-Length") { "" } else { "Content-Length: 9\r\n" };
-        let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}{length}Expect: 100-continue\r\n\r\n");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\n{host}{headers}{length}Expect: 100-continue\r\n\r\n"
+        );
         let reply = send(&service.base, &head);
-        assert_eq!((reply.status, reply.header("connection")), (status, Some("close")), "{head}{reply:?}");
+        assert_eq!(
+            (reply.status, reply.header("connection")),
+            (status, Some("close")),
+            "{head}{reply:?}"
+        );
     }
     // And the body of a right head is asked for.
     let head = post("Expect: 100-continue\r\n");
