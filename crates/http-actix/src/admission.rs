@@ -203,7 +203,7 @@ const NETWORK: u128 = 0xffff_ffff_ffff_ffff_0000_0000_0000_0000;
 fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & NETWORK).into()),
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
