@@ -152,7 +152,8 @@ async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Resu
     let refused = limits::check(request)
         .or_else(|| authority::check(request.head()))
         .or_else(|| origins::check(request, app));
-    let refused = refused.or_else(|| is_beyond(request, app).then(|| permits::refused(Code::Overloaded)));
+    let refused =
+        refused.or_else(|| is_beyond(request, app).then(|| permits::refused(Code::Overloaded)));
     if let Some(problem) = refused {
         return Err(problem);
     }

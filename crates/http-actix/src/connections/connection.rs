@@ -17,6 +17,8 @@ use super::worker::{TakenUp, Worker};
 
 /// How many heads the library gets before it is asked to deal with them.
 const MOST_HEADS: usize = 4;
+/// What a client gets that asks whether to send its body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What a client gets whose head is late.
 const LATE_HEAD: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -150,6 +152,11 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         if let Some(reason) = this.known.state.closing() {
             return Poll::Ready(Err(this.end(cx, reason)));
         }
+        // The library writes this before it asks the service; and both at once, when the service answers at once. Then the
+        // head has decided, and the body is not to be sent (RFC 9110, section 10.1.1).
+        let answer = bytes.strip_prefix(CONTINUE).filter(|answer| !answer.is_empty());
+        let answer = answer.filter(|_| this.known.state.asks_first());
+        let (bytes, skipped) = answer.map_or((bytes, 0), |answer| (answer, CONTINUE.len()));
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         match &written {
             Poll::Ready(Ok(taken)) => this.known.state.took(*taken, *taken == bytes.len()),
@@ -159,7 +166,7 @@ impl<S: Socket> AsyncWrite for Connection<S> {
                 this.known.state.keep(cx.waker());
             }
         }
-        written
+        written.map_ok(|taken| taken.saturating_add(skipped))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -34,6 +34,9 @@ where
 {
     let asked = request.conn_data::<Rc<State>>().map(|state| Asked(Rc::clone(state)));
     if let Some(Asked(state)) = &asked {
+        if request.head().expect() {
+            state.ask_first();
+        }
         match request.take_payload() {
             Payload::None => state.asked(false),
             payload => {

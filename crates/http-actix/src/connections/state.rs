@@ -38,6 +38,8 @@ pub(crate) struct State {
     body: Cell<Option<Body>>,
     unsent: Cell<Option<Unsent>>,
     is_stream: Cell<bool>,
+    /// Whether the client waits for a word before it sends its body, and nothing was written since.
+    asks_first: Cell<bool>,
     is_held_back: Cell<bool>,
     closing: Cell<Option<Reason>>,
     task: RefCell<Option<Waker>>,
@@ -92,6 +94,7 @@ impl State {
             body: Cell::new(None),
             unsent: Cell::new(None),
             is_stream: Cell::new(false),
+            asks_first: Cell::new(false),
             is_held_back: Cell::new(false),
             closing: Cell::new(None),
             task: RefCell::new(None),
@@ -137,6 +140,15 @@ impl State {
         self.body.set(has_body.then_some(Body { last, came: 0, content: 0 }));
     }
 
+    /// Notes that the client waits for a word before it sends the body.
+    pub(super) fn ask_first(&self) {
+        self.asks_first.set(true);
+    }
+
+    pub(super) fn asks_first(&self) -> bool {
+        self.asks_first.get()
+    }
+
     /// Notes content of the body.
     pub(super) fn read_content(&self, bytes: usize) {
         if let Some(mut body) = self.body.get() {
@@ -173,6 +185,7 @@ impl State {
 
     /// Notes what the client has taken; whether nothing is left of it.
     pub(super) fn took(&self, bytes: usize, is_all: bool) {
+        self.asks_first.set(false);
         let Some(mut unsent) = self.unsent.get() else { return };
         if is_all {
             self.unsent.set(None);

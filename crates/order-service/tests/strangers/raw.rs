@@ -37,7 +37,7 @@ fn open(base: &str) -> TcpStream {
     socket
 }
 
-/// Sends bytes to a service and reads the first final answer: a body with a length to its end, any other one as far as its
+/// Sends bytes to a service and reads the first answer: a body with a length to its end, any other one as far as its
 /// first bytes.
 pub(crate) fn send(base: &str, request: &str) -> Reply {
     let mut socket = open(base);
@@ -50,9 +50,6 @@ pub(crate) fn send(base: &str, request: &str) -> Reply {
         read > 0
     };
     let end = loop {
-        if came.starts_with(CONTINUE) {
-            came.drain(..CONTINUE.len());
-        }
         if let Some(end) = came.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
