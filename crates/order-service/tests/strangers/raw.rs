@@ -45,7 +45,7 @@ pub(crate) fn send(base: &str, request: &str) -> Reply {
     let mut came = Vec::new();
     let mut read = |came: &mut Vec<u8>| {
         let mut buffer = [0; 4_096];
-        let read = socket.read(&mut buffer).unwrap_or_else(|error| panic!("{error}: {request:?}"));
+        let read = socket.read(&mut buffer).expect("bytes, or an end");
         came.extend_from_slice(&buffer[..read]);
         read > 0
     };
