@@ -26,9 +26,6 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// After how many times of that the next part of the two minutes of maxima begins.
 const UPKEEPS_OF_A_PART: u32 = 4;
 
-/// What a gauge `NAME_max` says.
-const MAXIMUM: &str = "the largest sample of the last two minutes";
-
 /// A metric: its name, its kind and what it says.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric(pub &'static str, pub Kind, pub &'static str);
@@ -121,10 +118,7 @@ impl Metrics {
             match kind {
                 Counter => describe_counter!(*name, *about),
                 Gauge => describe_gauge!(*name, *about),
-                Histogram(_) => {
-                    describe_histogram!(*name, *about);
-                    describe_gauge!(format!("{name}_max"), MAXIMUM);
-                }
+                Histogram(_) => describe_histogram!(*name, *about),
             }
         }
         let process = Arc::new(Process::new(now()));

@@ -1,5 +1,5 @@
 //! The requests on a connection tell it when they begin, when their bodies have come, and when their answers are
-//! written. The library copies what it gets of an answer, so it gets it in pieces, as the client takes them.
+//! written.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,9 +15,6 @@ use actix_web::{Error, HttpMessage as _};
 use futures_util::Stream;
 
 use super::state::State;
-
-/// The largest piece of an answer.
-const LARGEST_PIECE: usize = 64 * 1024;
 
 /// Whether a request has come on a connection above the share of its port, which is for probes.
 pub(crate) fn is_above_share(request: &ServiceRequest) -> bool {
@@ -57,7 +54,7 @@ where
             state.streams();
         }
     }
-    Ok(response.map_body(|_, body| Answer { body, rest: Bytes::new(), _asked: asked }))
+    Ok(response.map_body(|_, body| Answer { body, _asked: asked }))
 }
 
 /// A request that is not answered yet.
@@ -72,8 +69,6 @@ impl Drop for Asked {
 /// The body of an answer.
 pub(crate) struct Answer {
     body: BoxBody,
-    /// What is left of its last part.
-    rest: Bytes,
     _asked: Option<Asked>,
 }
 
@@ -88,15 +83,7 @@ impl MessageBody for Answer {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let this = self.get_mut();
-        if this.rest.is_empty() {
-            match ready!(Pin::new(&mut this.body).poll_next(cx)) {
-                Some(Ok(part)) => this.rest = part,
-                end => return Poll::Ready(end),
-            }
-        }
-        let piece = this.rest.split_to(this.rest.len().min(LARGEST_PIECE));
-        Poll::Ready(Some(Ok(piece)))
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::honest;
-use crate::support::{Service, client};
+use crate::support::{Service, client, eventually};
 use crate::{size, trial};
 
 /// What the servers take in one statement during a check.
@@ -90,5 +90,6 @@ fn large_orders(server: Database) {
     assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR, "it will never fit");
     assert_eq!(refused.headers().get("retry-after"), None);
     assert_eq!(refused.json::<Value>().unwrap()["code"], "internal_error");
-    assert!(service.log().contains("max_allowed_packet is 65536"), "{}", service.log());
+    let is_logged = || service.log().contains("max_allowed_packet is 65536");
+    assert!(eventually(is_logged), "{}", service.log());
 }

@@ -17,6 +17,11 @@ pub(crate) const METRICS: &[Metric] = &[
         Histogram(BUCKETS),
         "requests by `method`, `uri` (the pattern), `status`, `outcome`, `exception` and `error` (the code of the problem, or `none`), as in Spring Boot; 499 is a client that went away",
     ),
+    Metric(
+        "http_server_requests_seconds_max",
+        Gauge,
+        "the longest of them in the last two minutes",
+    ),
     Metric("http_server_requests_in_flight", Gauge, "requests under way (`order.max-in-flight`)"),
     Metric(
         "http_server_unread_answer_bytes",
@@ -59,6 +64,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Histogram(BATCH_SIZES),
         "changes in a transaction of this instance: 1 while changes do not wait for each other, up to 128 under load",
     ),
+    Metric("order_commit_batch_size_max", Gauge, "the largest of them in the last two minutes"),
     Metric(
         "order_commit_held_total",
         Counter,
