@@ -338,7 +338,9 @@ fn giving_another_port(broker: &str, given: u16) -> String {
                     let answer = &mut answers[..length];
                     let found = answer.windows(own.len()).position(|part| part == own);
                     if let Some(begin) = found {
-                        answer[begin..begin + own.len()].copy_from_slice(&other);
+                        for (byte, given) in answer[begin..].iter_mut().zip(&other) {
+                            *byte = *given;
+                        }
                     }
                     if client.write_all(answer).is_err() {
                         break;

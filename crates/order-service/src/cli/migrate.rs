@@ -37,7 +37,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     let checking = async {
         let stores = stores::open(settings)?;
         for caution in stores.database.cautions().await.map_err(anyhow::Error::from_boxed)? {
-            print_line(&caution.to_string());
+            print_line(&caution);
         }
         let found = stores.database.inspect().await.map_err(anyhow::Error::from_boxed)?;
         let Some(findings) = found else {

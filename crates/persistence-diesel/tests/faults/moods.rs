@@ -69,7 +69,7 @@ async fn lives(url: &str) {
     let lease = lease.await.expect("the journal leases").expect("it is free");
     let assigned = journal.assign_positions(&lease, 100, soon()).await.expect("assigned");
     assert_eq!(assigned, Leased::Done(6));
-    let entries = journal.entries_after(0, None, 100, soon()).await.expect("it is read");
+    let entries = journal.entries_after(0, None, 100, soon()).await.expect("it is read").items;
     assert!(entries.len() == 6 && entries.iter().all(Result::is_ok), "{entries:?}");
 }
 
