@@ -13,10 +13,10 @@ use order_app::ports::Entropy;
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
-use crate::edge::UnreadAnswers;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::site::Site;
+use crate::unread::UnreadAnswers;
 
 /// Whether a list is an object with its cursor, or a bare array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

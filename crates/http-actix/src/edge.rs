@@ -38,7 +38,6 @@ use crate::problem::{Code, Problem};
 
 pub(crate) use address::Address;
 use address::Forwarded;
-pub(crate) use answers::UnreadAnswers;
 use permits::Client;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
 pub(crate) use trace::Trace;

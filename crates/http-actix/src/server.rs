@@ -22,6 +22,7 @@ use crate::connections::{self, Bounds, Connection, Port, Worker};
 use crate::endpoints::documents::Documents;
 use crate::management::Management;
 use crate::site::Site;
+use crate::unread::UnreadAnswers;
 use crate::{document, edge, routes};
 
 /// How long a client may take to read an answer that came before its body was read, and to close.
@@ -61,7 +62,7 @@ pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<S
     let forms = http.settings.forms;
     let render = move |currencies: &_| document::of_orders(currencies, forms);
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
-    let unread = edge::UnreadAnswers::up_to(
+    let unread = UnreadAnswers::up_to(
         http.settings.max_unread_answers,
         metrics::gauge!("http_server_unread_answer_bytes"),
         metrics::counter!("http_server_unread_answers_given_up_total"),
@@ -99,7 +100,7 @@ pub fn serve_management(
     let render = |_: &_| document::management_openapi_json();
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
     let management = web::Data::new(management);
-    let unread = edge::UnreadAnswers::up_to(MOST_UNREAD, Gauge::noop(), Counter::noop());
+    let unread = UnreadAnswers::up_to(MOST_UNREAD, Gauge::noop(), Counter::noop());
     let app = App::new(http, site, Gauge::noop(), unread);
     run("management", &app, listener, move |site, config| {
         config.app_data(documents.clone()).app_data(management.clone());
