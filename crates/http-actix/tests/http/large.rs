@@ -109,11 +109,13 @@ async fn a_large_answer_arrives_whole_with_its_length() {
     }
 }
 
-/// A connection with a small window, on which more answers are asked for than the kernel takes, and not read.
-async fn ask_and_do_not_read(service: &Service) -> Connection {
+/// A connection with a small window, on which more answers are asked for than the kernel takes, and not read: some small
+/// ones first, so that the kernel's buffer does not end where an answer does.
+async fn ask_and_do_not_read(service: &Service, small: usize) -> Connection {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut connection = Connection(socket.connect(service.address).await.unwrap());
+    connection.send(&head("GET", "/orders/2", &[]).repeat(small)).await;
     connection.send(&head("GET", "/orders/1", &[]).repeat(40)).await;
     connection
 }
@@ -141,7 +143,7 @@ async fn unread_answers_cost_others_nothing() {
     let (mut strangers, mut refused) = (Vec::new(), None);
     while refused.is_none() {
         assert!(strangers.len() < 20, "a large answer is refused when there is no room");
-        strangers.push(ask_and_do_not_read(&service).await);
+        strangers.push(ask_and_do_not_read(&service, 100 * strangers.len()).await);
         refused = within(Duration::from_secs(3), &service, "/orders/1", 503).await;
     }
     let refused = refused.unwrap();
