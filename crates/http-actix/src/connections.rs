@@ -57,6 +57,9 @@ enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 6] =
+        [Self::Head, Self::Idle, Self::Body, Self::Answer, Self::Full, Self::Refused];
+
     /// Its name in metrics.
     fn name(self) -> &'static str {
         match self {

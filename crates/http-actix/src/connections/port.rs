@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use metrics::Gauge;
+use metrics::{Counter, Gauge};
 
 use super::{Bounds, Reason};
 
@@ -40,6 +40,8 @@ pub(super) enum Place {
 impl Port {
     /// A port without connections; metrics have its name.
     pub(crate) fn new(name: &'static str, bounds: Bounds) -> Self {
+        // A series that is missing until it grows has no rate when it does.
+        Reason::ALL.iter().for_each(|reason| closed(name, *reason).increment(0));
         Self {
             bounds,
             name,
@@ -98,8 +100,7 @@ impl Port {
 
     /// Counts a connection that the service closes.
     pub(super) fn count(&self, reason: Reason) {
-        let labels = [("port", self.name), ("reason", reason.name())];
-        metrics::counter!("http_server_connections_closed_total", &labels).increment(1);
+        closed(self.name, reason).increment(1);
     }
 
     /// Logs that there is no place, at most once in [`TOLD_EVERY`].
@@ -121,4 +122,9 @@ impl Port {
     fn show(&self, open: usize) {
         self.gauge.set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
     }
+}
+
+fn closed(port: &'static str, reason: Reason) -> Counter {
+    let labels = [("port", port), ("reason", reason.name())];
+    metrics::counter!("http_server_connections_closed_total", &labels)
 }

@@ -23,7 +23,9 @@ const LABELS: &[&str] = &[
     "method",
     "outcome",
     "pool",
+    "port",
     "quantile",
+    "reason",
     "status",
     "uri",
 ];
