@@ -6,8 +6,9 @@ use tokio::time::timeout_at;
 
 use crate::ports::{Deadline, StoreError};
 
-/// The most pages that are read at a time: two statements that read eight lists each. More would not be read faster.
-const MOST: usize = 16;
+/// The most pages that are read at a time: several times those of two statements that read eight lists each, so that
+/// statements do not wait for lists.
+const MOST: usize = 64;
 
 /// See the head of the file.
 pub(super) struct PagesUnderWay(Semaphore);
