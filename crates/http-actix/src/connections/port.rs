@@ -41,7 +41,9 @@ impl Port {
     /// A port without connections; metrics have its name.
     pub(crate) fn new(name: &'static str, bounds: Bounds) -> Self {
         // A series that is missing until it grows has no rate when it does.
-        Reason::ALL.iter().for_each(|reason| closed(name, *reason).increment(0));
+        for reason in Reason::ALL {
+            closed(name, reason).increment(0);
+        }
         Self {
             bounds,
             name,
