@@ -16,7 +16,7 @@ use crate::admission::Admission;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::site::Site;
-use crate::unread::UnreadAnswers;
+use crate::unread_answers::UnreadAnswers;
 
 /// Whether a list is an object with its cursor, or a bare array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -36,7 +36,7 @@ mod routes;
 mod schema;
 mod server;
 mod site;
-mod unread;
+mod unread_answers;
 
 pub use actix_web::dev::{Server, ServerHandle};
 pub use app::{About, AmountForm, Compression, Forms, Http, HttpSettings, ListForm, Proxies};

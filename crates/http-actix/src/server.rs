@@ -22,7 +22,7 @@ use crate::connections::{self, Bounds, Connection, Port, Worker};
 use crate::endpoints::documents::Documents;
 use crate::management::Management;
 use crate::site::Site;
-use crate::unread::UnreadAnswers;
+use crate::unread_answers::UnreadAnswers;
 use crate::{document, edge, routes};
 
 /// How long a client may take to read an answer that came before its body was read, and to close.

@@ -21,7 +21,8 @@ pub(crate) fn raise() -> Option<usize> {
     now.current.map(|most| most.try_into().unwrap_or(usize::MAX))
 }
 
-/// How many connections the clients may have, when the process may have so many descriptors.
+/// How many connections the main port may have where the process may have this number of descriptors: what the database's pool,
+/// the management port, the brokers and the log leave of them.
 pub(crate) fn for_clients(descriptors: Option<usize>, settings: &Settings) -> usize {
     let wanted = settings.connections.most.and_then(|most| usize::try_from(most).ok());
     let wanted = wanted.unwrap_or(usize::MAX);

@@ -55,8 +55,8 @@ impl Port {
         }
     }
 
-    /// How many connections a worker may have when there are so many of them: more than its part, because those that
-    /// are refused count until they are closed.
+    /// How many connections the server gives to one of this number of workers. It is more than the worker's part of the
+    /// bound, because the server counts a refused connection until it is closed.
     pub(crate) fn most_per_worker(&self, workers: usize) -> usize {
         let all = self.bounds.most.saturating_add(MOST_ABOVE_SHARE);
         all.div_ceil(workers.max(1)).saturating_add(MOST_ABOVE_SHARE)

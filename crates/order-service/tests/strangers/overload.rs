@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -132,7 +131,6 @@ async fn all(address: &str, clients: usize, lasting: Duration, from: [u8; 4]) ->
         body.len()
     )
     .into();
-    let is_over = Arc::new(AtomicBool::new(false));
     let mut sockets = Vec::new();
     for _ in 0..clients {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -141,13 +139,10 @@ async fn all(address: &str, clients: usize, lasting: Duration, from: [u8; 4]) ->
         sockets.push(socket.connect(address).await.expect("a connection"));
     }
     let start = Instant::now();
-    let mut running: JoinSet<_> = sockets
-        .into_iter()
-        .map(|socket| one(socket, Arc::clone(&request), Arc::clone(&is_over)))
-        .collect();
-    tokio::time::sleep(lasting).await;
-    is_over.store(true, Ordering::Relaxed);
-    let mut load = Load { lasted: start.elapsed(), ..Load::default() };
+    let end = start + lasting;
+    let mut running: JoinSet<_> =
+        sockets.into_iter().map(|socket| one(socket, Arc::clone(&request), end)).collect();
+    let mut load = Load::default();
     while let Some(one) = running.join_next().await {
         for (status, times) in one.expect("no client panics") {
             if status == 201 {
@@ -157,17 +152,14 @@ async fn all(address: &str, clients: usize, lasting: Duration, from: [u8; 4]) ->
             }
         }
     }
+    load.lasted = start.elapsed();
     load
 }
 
-async fn one(
-    mut socket: TcpStream,
-    request: Arc<str>,
-    is_over: Arc<AtomicBool>,
-) -> BTreeMap<u16, u32> {
+async fn one(mut socket: TcpStream, request: Arc<str>, until: Instant) -> BTreeMap<u16, u32> {
     let mut statuses = BTreeMap::new();
     let mut buffer = Vec::with_capacity(2_048);
-    while !is_over.load(Ordering::Relaxed) {
+    while Instant::now() < until {
         socket.write_all(request.as_bytes()).await.expect("the request is taken");
         buffer.clear();
         let end = loop {

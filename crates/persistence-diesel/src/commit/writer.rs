@@ -33,10 +33,10 @@ pub(crate) struct Writer<B: Backend> {
     held: Counter,
 }
 
-/// Into how many parts a batch is divided that has met a lock: each part that meets it again costs a wait, and the others
-/// hardly anything.
+/// Into how many parts the writer divides a batch that has met a lock. A part that meets the lock again costs a wait; a part
+/// that does not costs one more transaction.
 const SPLIT: usize = 8;
-/// So many changes are not divided any more.
+/// The writer does not divide a part of this many changes or fewer: all of them go into the lane.
 const FEW: usize = 8;
 
 /// What became of the attempts to write one change.
