@@ -17,7 +17,7 @@ const CLIENTS: usize = 4;
 /// What a connection may hold, in KiB: what the library reads and writes ahead, and a few requests.
 const KIB_PER_CONNECTION: u64 = 256;
 /// What honest clients may add in the meantime, in KiB.
-const SLACK: u64 = 32 * 1024;
+const SLACK: u64 = 12 * 1024;
 /// A large document, of which few fill the buffers of the system.
 const READ: &[u8] = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: orders\r\n\r\n";
 
