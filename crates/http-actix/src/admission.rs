@@ -20,7 +20,7 @@ const LONGEST_LINE: usize = 8_192;
 /// How often the log tells how many requests were refused.
 const TELLING: Duration = Duration::from_mins(1);
 
-/// The places of one port.
+/// The requests of one port.
 pub(crate) struct Admission {
     most: Live<usize>,
     in_flight: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ pub(crate) struct Admission {
 }
 
 /// One of the requests that are worked on. When it is dropped, the next one in line has its turn.
-pub(crate) struct Place {
+pub(crate) struct Admitted {
     of: Arc<Admission>,
     /// How long the request was in line.
     pub(crate) waited: Duration,
@@ -44,7 +44,7 @@ pub(crate) struct Place {
 /// Those that wait. A client's second request is a round behind its first one.
 #[derive(Default)]
 struct Line {
-    waiting: BTreeMap<Position, oneshot::Sender<Place>>,
+    waiting: BTreeMap<Position, oneshot::Sender<Admitted>>,
     /// The round of the request that had its turn last.
     round: u64,
     /// The last round of each client that has waited since the line was empty.
@@ -72,17 +72,17 @@ impl Admission {
         })
     }
 
-    /// A place: at once, or when it is this request's turn. `None` when that does not come in time, or when the
+    /// Admits a request: at once, or when it is its turn. `None` when that does not come in time, or when the
     /// line is too long to wait.
     pub(crate) async fn enter(
         self: &Arc<Self>,
         client: Option<IpAddr>,
         longest: Duration,
-    ) -> Option<Place> {
+    ) -> Option<Admitted> {
         if self.waiting.load(Ordering::SeqCst) == 0
-            && let Some(place) = self.take()
+            && let Some(admitted) = self.take()
         {
-            return Some(place);
+            return Some(admitted);
         }
         if self.has_no_room(client) {
             return None;
@@ -90,11 +90,11 @@ impl Admission {
         let since = Instant::now();
         let (sender, turn) = oneshot::channel();
         let _ticket = self.line_up(client, sender);
-        // A place may have become free before the request was in line.
+        // Another one may have ended before the request was in line.
         self.serve();
-        let mut place = timeout(longest, turn).await.ok()?.ok()?;
-        place.waited = since.elapsed();
-        Some(place)
+        let mut admitted = timeout(longest, turn).await.ok()?.ok()?;
+        admitted.waited = since.elapsed();
+        Some(admitted)
     }
 
     /// Whether a request of a client would be refused without waiting: the line is full, and it would be the last one.
@@ -130,15 +130,15 @@ impl Admission {
         }
     }
 
-    fn take(self: &Arc<Self>) -> Option<Place> {
+    fn take(self: &Arc<Self>) -> Option<Admitted> {
         let most = *self.most.get();
         let more = |now: usize| (now < most).then(|| now.saturating_add(1));
         let before = self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
         self.show(before.saturating_add(1));
-        Some(Place { of: Arc::clone(self), waited: Duration::ZERO })
+        Some(Admitted { of: Arc::clone(self), waited: Duration::ZERO })
     }
 
-    fn line_up(&self, client: Option<IpAddr>, turn: oneshot::Sender<Place>) -> Ticket<'_> {
+    fn line_up(&self, client: Option<IpAddr>, turn: oneshot::Sender<Admitted>) -> Ticket<'_> {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let mut line = self.line();
         let position = (line.next_round(client), ticket);
@@ -154,18 +154,18 @@ impl Admission {
         Ticket(self, position)
     }
 
-    /// Gives free places to those in line.
+    /// Admits those in line while there is room.
     fn serve(self: &Arc<Self>) {
-        let mut free: Option<Place> = None;
+        let mut free: Option<Admitted> = None;
         while self.waiting.load(Ordering::SeqCst) > 0 {
-            let Some(place) = free.take().or_else(|| self.take()) else { return };
+            let Some(admitted) = free.take().or_else(|| self.take()) else { return };
             let Some(turn) = self.first() else { return };
             // The first one may have gone while it was called.
-            free = turn.send(place).err();
+            free = turn.send(admitted).err();
         }
     }
 
-    fn first(&self) -> Option<oneshot::Sender<Place>> {
+    fn first(&self) -> Option<oneshot::Sender<Admitted>> {
         let mut line = self.line();
         let ((round, _), turn) = line.waiting.pop_first()?;
         line.round = round;
@@ -207,7 +207,7 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Place {
+impl Drop for Admitted {
     fn drop(&mut self) {
         let less = |now: usize| Some(now.saturating_sub(1));
         let all = &self.of;
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_line_is_served_in_its_order_as_places_become_free() {
+    async fn the_line_is_served_in_its_order_as_others_end() {
         let admission = admission(1);
         let first = admission.enter(None, LONGEST).await.unwrap();
         let (told, mut served) = tokio::sync::mpsc::unbounded_channel();
@@ -253,9 +253,9 @@ mod tests {
             .map(|number| {
                 let (admission, told) = (Arc::clone(&admission), told.clone());
                 tokio::spawn(async move {
-                    let place = admission.enter(None, LONGEST).await.unwrap();
+                    let admitted = admission.enter(None, LONGEST).await.unwrap();
                     told.send(number).unwrap();
-                    drop(place);
+                    drop(admitted);
                 })
             })
             .collect();
@@ -339,15 +339,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn places_that_are_added_go_to_the_line() {
+    async fn room_that_is_added_goes_to_the_line() {
         let most = Live::new(1);
         let admission = Admission::new(most.clone(), Arc::default(), Gauge::noop());
         let _held = admission.enter(None, LONGEST).await.unwrap();
         let mut first = pin!(admission.enter(None, LONGEST));
         assert!(waits(first.as_mut()).await);
         most.set(2);
-        // The next request finds the free place, and it goes to the one that waits.
+        // The next request finds the room, and it goes to the one that waits.
         assert!(waits(pin!(admission.enter(None, LONGEST))).await);
-        assert!(first.await.is_some_and(|place| place.waited == Duration::ZERO));
+        assert!(first.await.is_some_and(|admitted| admitted.waited == Duration::ZERO));
     }
 }

@@ -50,9 +50,9 @@ enum Reason {
     Body,
     /// The client did not take its answer.
     Answer,
-    /// It waited for its client, and others needed its place.
+    /// It waited for its client, and others needed it.
     Full,
-    /// There was no place for it, and none could be made.
+    /// There was no room for it, and none could be made.
     Refused,
 }
 

@@ -1,4 +1,4 @@
-//! The bytes of a connection, between its socket and the HTTP library. Bytes are read when there is a place for them
+//! The bytes of a connection, between its socket and the HTTP library. Bytes are read when there is room for them
 //! alone, and few requests at a time, because the library decodes all that it gets, at 11 KiB a request.
 
 use std::io;
@@ -47,7 +47,7 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    /// Has a connection taken up by a worker, if there is a place for it.
+    /// Has a connection taken up by a worker, if there is room for it.
     pub(crate) fn open(stream: S, worker: &Rc<Worker>) -> Option<Self> {
         // Answers are written as a whole; waiting for more would delay their ends.
         let _ = stream.tcp().set_nodelay(true);

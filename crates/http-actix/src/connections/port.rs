@@ -29,8 +29,8 @@ pub(crate) struct Port {
 
 /// What there is for one more connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Free,
+pub(super) enum Room {
+    Left,
     /// All connections are taken.
     None,
     /// All connections of its peer are taken.
@@ -63,7 +63,7 @@ impl Port {
     }
 
     /// Counts a connection in, and says what there is for it.
-    pub(super) fn enter(&self, peer: Option<IpAddr>) -> Place {
+    pub(super) fn enter(&self, peer: Option<IpAddr>) -> Room {
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         self.show(before.saturating_add(1));
         if let (Some(most), Some(peer)) = (self.bounds.most_per_peer, peer) {
@@ -71,10 +71,10 @@ impl Port {
             let count = peers.entry(peer).or_default();
             *count = count.saturating_add(1);
             if *count > most {
-                return Place::NoneForPeer;
+                return Room::NoneForPeer;
             }
         }
-        if before < self.bounds.most { Place::Free } else { Place::None }
+        if before < self.bounds.most { Room::Left } else { Room::None }
     }
 
     /// Counts a connection in above the share; whether there was room.
@@ -105,8 +105,8 @@ impl Port {
         closed(self.name, reason).increment(1);
     }
 
-    /// Logs that there is no place, at most once in [`TOLD_EVERY`].
-    pub(super) fn tell_of_none(&self, place: Place) {
+    /// Logs that there is no room, at most once in [`TOLD_EVERY`].
+    pub(super) fn tell_of_none(&self, room: Room) {
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_some_and(|told| now.saturating_duration_since(told) < TOLD_EVERY) {
@@ -114,7 +114,7 @@ impl Port {
         }
         *told = Some(now);
         let (port, most, open) = (self.name, self.bounds.most, self.open.load(Ordering::Relaxed));
-        if place == Place::NoneForPeer {
+        if room == Room::NoneForPeer {
             tracing::warn!(port, open, most_per_peer = ?self.bounds.most_per_peer, "a peer has all the connections that one peer may have");
         } else {
             tracing::warn!(port, open, most, "all connections are taken; the idlest are closed");

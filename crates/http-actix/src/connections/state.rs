@@ -103,8 +103,8 @@ impl State {
 
     /// Whether more bytes may be read: not while an answer is under way, but for the body of its request.
     pub(super) fn may_read(&self) -> bool {
-        let has_place = self.phase.get() != Phase::Answering || self.body.get().is_some();
-        has_place && self.unsent.get().is_none()
+        let has_room = self.phase.get() != Phase::Answering || self.body.get().is_some();
+        has_room && self.unsent.get().is_none()
     }
 
     /// Notes bytes that came, and whether they end within a head.

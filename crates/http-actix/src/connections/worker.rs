@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Reason;
-use super::port::{Place, Port};
+use super::port::{Room, Port};
 use super::state::State;
 
 /// How often the worker looks at its connections.
@@ -59,16 +59,16 @@ impl Worker {
         worker
     }
 
-    /// Takes up a connection, if there is a place for it or one can be made.
+    /// Takes up a connection, if there is room for it or room can be made.
     pub(super) fn take_up(self: &Rc<Self>, peer: Option<IpAddr>) -> Option<TakenUp> {
-        let place = self.port.enter(peer);
-        if place != Place::Free {
-            self.port.tell_of_none(place);
+        let room = self.port.enter(peer);
+        if room != Room::Left {
+            self.port.tell_of_none(room);
         }
-        let is_above_share = match place {
-            Place::Free => false,
-            Place::None => !self.make_room(),
-            Place::NoneForPeer => true,
+        let is_above_share = match room {
+            Room::Left => false,
+            Room::None => !self.make_room(),
+            Room::NoneForPeer => true,
         };
         if is_above_share && !self.port.enter_above_share() && !self.make_room_above_share() {
             self.port.leave(peer, true);

@@ -11,13 +11,13 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use order_app::orders::Orders;
 use tracing::Instrument as _;
 
-use crate::admission::Place;
+use crate::admission::Admitted;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
 /// One of the requests in flight. Clones share it; it is given back when the last one is dropped.
 #[derive(Clone)]
-pub(crate) struct Permit(Arc<Place>);
+pub(crate) struct Permit(Arc<Admitted>);
 
 /// Who has sent a request.
 #[derive(Clone, Copy)]
@@ -59,8 +59,8 @@ pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), 
 
 async fn permit(app: &App, client: Option<IpAddr>) -> Result<Permit, Code> {
     let longest = app.http.orders.longest_wait();
-    let place = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
-    Ok(Permit(Arc::new(place)))
+    let admitted = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
+    Ok(Permit(Arc::new(admitted)))
 }
 
 /// The problem of a request that gets no permit.
@@ -74,14 +74,14 @@ pub(crate) fn refused(code: Code) -> Problem {
 
 /// The use cases for a request, with the time that is left to it.
 pub(crate) fn use_cases(request: &HttpRequest, app: &App) -> Orders {
-    let waited = request.extensions().get::<Permit>().map(|Permit(place)| place.waited);
+    let waited = request.extensions().get::<Permit>().map(|Permit(admitted)| admitted.waited);
     app.http.orders.after(waited.unwrap_or_default())
 }
 
 /// The permit of a request, for work that goes on when the client goes away and still counts.
 pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
-    let Permit(place) = request.extensions().get::<Permit>().cloned()?;
-    Some(place)
+    let Permit(admitted) = request.extensions().get::<Permit>().cloned()?;
+    Some(admitted)
 }
 
 /// Runs a read in a task of its own that holds the request's permit. When the client goes away, the

@@ -27,6 +27,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
 /// A server that takes no writes, until this is dropped.
 struct ReadOnly {
     database: Database,
@@ -62,22 +65,26 @@ impl ReadOnly {
 
     fn begin(&self) {
         self.tell(&match self.database {
-            Database::Postgres => format!(
-                "ALTER DATABASE {} SET default_transaction_read_only = on; SELECT pg_terminate_backend(pid) \
-                 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-                self.name()
-            ),
+            Database::Postgres => {
+                format!("ALTER DATABASE {} SET default_transaction_read_only = on", self.name())
+            }
             Database::Mariadb => "SET GLOBAL read_only = ON".into(),
             _ => "SET GLOBAL super_read_only = ON".into(),
         });
     }
 
+    /// Ends the sessions of PostgreSQL: the setting holds in those that begin after it. One that is being opened is
+    /// not listed yet, so that it takes another cut.
+    fn cut(&self) {
+        if self.database == Database::Postgres {
+            self.tell(CUT);
+        }
+    }
+
     fn end(&self) {
         self.tell(&match self.database {
             Database::Postgres => format!(
-                "BEGIN READ WRITE; ALTER DATABASE {} RESET default_transaction_read_only; COMMIT; \
-                 SELECT pg_terminate_backend(pid) \
-                 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                "BEGIN READ WRITE; ALTER DATABASE {} RESET default_transaction_read_only; COMMIT; {CUT}",
                 self.name()
             ),
             Database::Mariadb => "SET GLOBAL read_only = OFF".into(),
@@ -110,6 +117,10 @@ fn a_read_only_server(database: Database) {
     let honest = Honest::start(&service.base, 8);
     assert!(eventually(|| server.orders() > 50), "{}", service.log());
     server.begin();
+    assert!(eventually(|| {
+        server.cut();
+        service.post("/orders", &an_order(1)).status() == StatusCode::SERVICE_UNAVAILABLE
+    }));
     let refused = |answer: reqwest::blocking::Response| {
         let status = answer.status();
         let body: Value = answer.json().expect("a problem");

@@ -1,5 +1,5 @@
-//! Libraries log what a client has done wrong, and what is amiss for long, each time that they meet it. A place in their
-//! code is heard once a minute, so that clients cannot fill the log.
+//! Libraries log what a client has done wrong, and what is amiss for long, each time that they meet it. Each call site in
+//! their code is heard once a minute, so that clients cannot fill the log.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata};
 use tracing_subscriber::layer::{Context, Filter};
 
-/// How often a place is heard.
+/// How often a call site is heard.
 const HEARD_EVERY: Duration = Duration::from_mins(1);
 
 /// See the head of the file.
@@ -23,6 +23,17 @@ pub(super) struct Repeats {
 impl Repeats {
     pub(super) fn of(libraries: &'static [&'static str]) -> Self {
         Self { libraries, heard: Mutex::default() }
+    }
+
+    /// Whether a call site is heard now. If so, it is not heard again before the next minute.
+    fn is_due(&self, site: Identifier, now: Instant) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = heard.get(&site);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(*last) >= HEARD_EVERY);
+        if is_due {
+            heard.insert(site, now);
+        }
+        is_due
     }
 }
 
@@ -40,47 +51,29 @@ impl<S> Filter<S> for Repeats {
         if !self.libraries.contains(&library) {
             return true;
         }
-        let now = Instant::now();
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = heard.get(&event.metadata().callsite());
-        let is_due = last.is_none_or(|last| now.saturating_duration_since(*last) >= HEARD_EVERY);
-        if is_due {
-            heard.insert(event.metadata().callsite(), now);
-        }
-        is_due
+        self.is_due(event.metadata().callsite(), Instant::now())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use tracing::Subscriber;
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::{Layer, Registry};
+    use tracing::callsite::{Callsite as _, Identifier};
+    use tracing::metadata::Kind;
 
     use super::*;
 
-    struct Count(Arc<AtomicUsize>);
-
-    impl<S: Subscriber> Layer<S> for Count {
-        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     #[test]
-    fn a_place_in_a_library_is_heard_once_a_minute() {
-        let count = Arc::default();
-        let layer = Count(Arc::clone(&count)).with_filter(Repeats::of(&["library"]));
-        tracing::subscriber::with_default(Registry::default().with(layer), || {
-            for _ in 0..3 {
-                tracing::error!(target: "library::accept", "no descriptors");
-                tracing::error!(target: "library::read", "badly framed");
-                tracing::error!(target: "library_of_ours", "each counts");
-            }
-        });
-        assert_eq!(count.load(Ordering::Relaxed), 2 + 3);
+    fn a_call_site_is_heard_once_a_minute() {
+        let repeats = Repeats::of(&[]);
+        let accept = tracing::callsite!(name: "no descriptors", kind: Kind::EVENT, fields:);
+        let read = tracing::callsite!(name: "badly framed", kind: Kind::EVENT, fields:);
+        let [accept, read]: [Identifier; 2] = [accept.metadata().callsite(), read.metadata().callsite()];
+        let start = Instant::now();
+        let heard = |site: &Identifier, seconds| {
+            repeats.is_due(site.clone(), start + Duration::from_secs(seconds))
+        };
+        assert!(heard(&accept, 0) && heard(&read, 30));
+        assert!(!heard(&accept, 1) && !heard(&accept, 59) && !heard(&read, 60));
+        assert!(heard(&accept, 60) && !heard(&accept, 119) && heard(&read, 90));
     }
 }
