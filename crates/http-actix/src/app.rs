@@ -9,7 +9,7 @@ use metrics::Gauge;
 use order_app::feed::Feed;
 use order_app::live::Live;
 use order_app::orders::Orders;
-use order_app::ports::Entropy;
+use order_app::ports::{Authenticator, Entropy};
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
@@ -142,6 +142,23 @@ pub struct About {
     pub info: Map<String, Value>,
 }
 
+/// Who may ask for what.
+#[derive(Clone)]
+pub struct Security {
+    /// Tells who asks. `None`: everyone may do everything.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Whether metrics, and what the process says of itself, need no token.
+    pub open_metrics: bool,
+    /// Whether the documents of the interface need no token.
+    pub open_documents: bool,
+}
+
+impl Default for Security {
+    fn default() -> Self {
+        Self { authenticator: None, open_metrics: false, open_documents: true }
+    }
+}
+
 /// Everything the server works with.
 #[derive(Clone)]
 pub struct Http {
@@ -157,6 +174,8 @@ pub struct Http {
     pub about: About,
     /// Its limits.
     pub settings: HttpSettings,
+    /// Who may ask for what.
+    pub security: Security,
     /// The health of the peers that requests do not need, as last known: it makes no call.
     pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
     /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.

@@ -7,7 +7,7 @@ mod examples;
 mod problems;
 
 use order_app::currencies::Currencies;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use crate::app::{AmountForm, Forms, ListForm};
@@ -116,9 +116,13 @@ fn finished(mut document: Value, shared: Map<String, Value>) -> String {
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(shared);
     }
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
+        let bearer = json!({"type": "http", "scheme": "bearer", "bearerFormat": "JWT"});
+        components.insert("securitySchemes".to_owned(), json!({"bearer": bearer}));
+    }
     if let Some(members) = document.as_object_mut() {
-        // Tools tell "needs no login" from "says nothing about it".
-        members.insert("security".to_owned(), Value::Array(Vec::new()));
+        // Where login is switched off, no token is needed.
+        members.insert("security".to_owned(), json!([{}, {"bearer": []}]));
     }
     problems::describe(&mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()

@@ -5,6 +5,7 @@
 mod address;
 mod answers;
 mod authority;
+mod callers;
 mod compression;
 mod limits;
 mod origins;
@@ -23,7 +24,8 @@ use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::middleware::Next;
@@ -38,6 +40,7 @@ use crate::problem::{Code, Problem};
 
 pub(crate) use address::Address;
 use address::Forwarded;
+pub(crate) use callers::{Guard, caller, guard, identify};
 use permits::Client;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
 pub(crate) use trace::Trace;
@@ -212,7 +215,11 @@ impl Exchange {
         if problem.code().status().is_server_error() {
             record::failure(problem);
         }
-        let response = problem.render(&self.path, &self.trace.id, app.http.settings.forms.amounts);
+        let mut response =
+            problem.render(&self.path, &self.trace.id, app.http.settings.forms.amounts);
+        if let Some(lacking) = problem.lacks().and_then(|lacks| callers::lacking(app, lacks)) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, lacking);
+        }
         let mut response = self.complete(response, Some(problem.code()));
         if app.http.lifecycle.is_draining() {
             response.head_mut().set_connection_type(ConnectionType::Close);

@@ -39,7 +39,9 @@ mod site;
 mod unread_answers;
 
 pub use actix_web::dev::{Server, ServerHandle};
-pub use app::{About, AmountForm, Compression, Forms, Http, HttpSettings, ListForm, Proxies};
+pub use app::{
+    About, AmountForm, Compression, Forms, Http, HttpSettings, ListForm, Proxies, Security,
+};
 pub use body::operations;
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};

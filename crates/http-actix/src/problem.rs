@@ -18,6 +18,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use order_app::caller::Authority;
 use order_app::errors::chain;
 use order_domain::AmountText;
 use serde::Serialize;
@@ -80,6 +81,8 @@ struct Parts {
     amounts: Vec<(&'static str, AmountText)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
+    /// The authority that the caller lacks.
+    lacks: Option<Authority>,
 }
 
 #[derive(Serialize)]
@@ -110,6 +113,7 @@ impl Problem {
             amounts: Vec::new(),
             headers: Vec::new(),
             cause: None,
+            lacks: None,
         }))
     }
 
@@ -151,6 +155,16 @@ impl Problem {
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
+    }
+
+    /// Names the authority that the caller lacks. The edge writes it as the issuer calls it.
+    pub(crate) fn lacking(mut self, authority: Authority) -> Self {
+        self.0.lacks = Some(authority);
+        self
+    }
+
+    pub(crate) fn lacks(&self) -> Option<Authority> {
+        self.0.lacks
     }
 
     /// Keeps what caused it, for the log and never for the client.

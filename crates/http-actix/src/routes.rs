@@ -1,6 +1,6 @@
 //! All routes of both ports, at their paths by default; the port's [`Site`] says where they are in truth, and
 //! which of them it has. A known path answers a wrong method with 405 and `Allow`; HEAD works wherever GET
-//! does.
+//! does. Each path says what it asks of a request before its handler is called.
 
 use std::future::ready;
 use std::iter::repeat_n;
@@ -8,11 +8,13 @@ use std::iter::repeat_n;
 use actix_web::dev::{AppService, HttpServiceFactory, Service as _};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, Resource, Responder, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::edge;
+use crate::edge::Guard::{self, Admin, Caller, Documents, Metrics, Open};
 use crate::endpoints::{
     actuator, documents, health, home, loggers, metrics, operations, orders, refresh,
 };
@@ -28,15 +30,15 @@ const DELETE: &[Method] = &[Method::DELETE];
 pub(crate) fn configure(config: &mut ServiceConfig, site: &Site) {
     below(config, site, |table| {
         table
-            .add(at("/orders").on(POST, orders::place))
-            .add(at("/orders/{id}").on(GET, orders::find).on(PUT, orders::replace_lines))
-            .add(at("/orders/{id}/status").on(PUT, orders::change_status))
+            .add(at("/orders", Caller).on(POST, orders::place))
+            .add(at("/orders/{id}", Caller).on(GET, orders::find).on(PUT, orders::replace_lines))
+            .add(at("/orders/{id}/status", Caller).on(PUT, orders::change_status))
             // Before the history of an order, which has no id "customer".
-            .add(at("/orders/customer/{customerId}").on(GET, orders::list))
-            .add(at("/orders/{id}/events").on(GET, orders::history))
-            .add(at("/events").on(GET, orders::stream))
-            .add(watch("/livez").on(GET, health::liveness))
-            .add(watch("/readyz").on(GET, health::readiness));
+            .add(at("/orders/customer/{customerId}", Caller).on(GET, orders::list))
+            .add(at("/orders/{id}/events", Caller).on(GET, orders::history))
+            .add(at("/events", Caller).on(GET, orders::stream))
+            .add(watch("/livez", Open).on(GET, health::liveness))
+            .add(watch("/readyz", Open).on(GET, health::readiness));
         of_both(table);
     });
 }
@@ -45,26 +47,33 @@ pub(crate) fn configure(config: &mut ServiceConfig, site: &Site) {
 pub(crate) fn configure_management(config: &mut ServiceConfig, site: &Site) {
     below(config, site, |table| {
         table
-            .add(at("/actuator/refresh").on(POST, refresh::refresh))
-            .add(at("/actuator/loggers").on(GET, loggers::list))
-            .add(at("/actuator/loggers/{name}").on(GET, loggers::find).on(POST, loggers::change))
-            .add(watch("/actuator/metrics").on(GET, metrics::names))
-            .add(watch("/actuator/metrics/{name}").on(GET, metrics::find))
-            .add(at("/actuator/events").on(GET, operations::overview))
-            .add(at("/actuator/events/parked").on(GET, operations::parked))
-            // Before a single order, which has no id "redrive".
-            .add(at("/actuator/events/parked/redrive").on(POST, operations::redrive_all))
-            .add(at("/actuator/events/parked/{orderId}").on(GET, operations::inspect))
-            .add(at("/actuator/events/parked/{orderId}/redrive").on(POST, operations::redrive))
-            .add(at("/actuator/events/parked/{orderId}/skip").on(POST, operations::skip))
-            .add(at("/actuator/events/skipped").on(GET, operations::skipped))
+            .add(at("/actuator/refresh", Admin).on(POST, refresh::refresh))
+            .add(at("/actuator/loggers", Admin).on(GET, loggers::list))
             .add(
-                at("/actuator/events/replays")
+                at("/actuator/loggers/{name}", Admin)
+                    .on(GET, loggers::find)
+                    .on(POST, loggers::change),
+            )
+            .add(watch("/actuator/metrics", Admin).on(GET, metrics::names))
+            .add(watch("/actuator/metrics/{name}", Admin).on(GET, metrics::find))
+            .add(at("/actuator/events", Admin).on(GET, operations::overview))
+            .add(at("/actuator/events/parked", Admin).on(GET, operations::parked))
+            // Before a single order, which has no id "redrive".
+            .add(at("/actuator/events/parked/redrive", Admin).on(POST, operations::redrive_all))
+            .add(at("/actuator/events/parked/{orderId}", Admin).on(GET, operations::inspect))
+            .add(
+                at("/actuator/events/parked/{orderId}/redrive", Admin)
+                    .on(POST, operations::redrive),
+            )
+            .add(at("/actuator/events/parked/{orderId}/skip", Admin).on(POST, operations::skip))
+            .add(at("/actuator/events/skipped", Admin).on(GET, operations::skipped))
+            .add(
+                at("/actuator/events/replays", Admin)
                     .on(GET, operations::replays)
                     .on(POST, operations::start_replay),
             )
             .add(
-                at("/actuator/events/replays/{replayId}")
+                at("/actuator/events/replays/{replayId}", Admin)
                     .on(GET, operations::replay)
                     .on(DELETE, operations::cancel_replay),
             );
@@ -74,22 +83,22 @@ pub(crate) fn configure_management(config: &mut ServiceConfig, site: &Site) {
 
 fn of_both(table: &mut Table<'_>) {
     table
-        .add(at("/").on(GET, home::home))
-        .add(watch("/actuator").on(GET, actuator::links))
-        .add(watch("/actuator/health").on(GET, health::health))
-        .add(watch("/actuator/health/dependencies").on(GET, health::dependencies))
-        .add(watch("/actuator/health/liveness").on(GET, health::liveness))
-        .add(watch("/actuator/health/readiness").on(GET, health::readiness))
-        .add(watch("/actuator/health/{component}").on(GET, health::component))
-        .add(watch("/actuator/health/{group}/{component}").on(GET, health::member))
-        .add(watch("/actuator/info").on(GET, actuator::info))
-        .add(watch("/actuator/prometheus").on(GET, actuator::prometheus))
-        .add(at("/openapi.json").on(GET, documents::openapi))
-        .add(at("/asyncapi.json").on(GET, documents::asyncapi))
-        .add(at(EVENT_SCHEMA_PATH).on(GET, documents::event_schema))
-        .add(at(CLOUD_EVENT_SCHEMA_PATH).on(GET, documents::cloud_event_schema))
-        .add(at("/docs").on(GET, documents::redirect))
-        .add(at("/docs/{file:.*}").on(GET, documents::file));
+        .add(at("/", Open).on(GET, home::home))
+        .add(watch("/actuator", Admin).on(GET, actuator::links))
+        .add(watch("/actuator/health", Open).on(GET, health::health))
+        .add(watch("/actuator/health/dependencies", Open).on(GET, health::dependencies))
+        .add(watch("/actuator/health/liveness", Open).on(GET, health::liveness))
+        .add(watch("/actuator/health/readiness", Open).on(GET, health::readiness))
+        .add(watch("/actuator/health/{component}", Open).on(GET, health::component))
+        .add(watch("/actuator/health/{group}/{component}", Open).on(GET, health::member))
+        .add(watch("/actuator/info", Metrics).on(GET, actuator::info))
+        .add(watch("/actuator/prometheus", Metrics).on(GET, actuator::prometheus))
+        .add(at("/openapi.json", Documents).on(GET, documents::openapi))
+        .add(at("/asyncapi.json", Documents).on(GET, documents::asyncapi))
+        .add(at(EVENT_SCHEMA_PATH, Open).on(GET, documents::event_schema))
+        .add(at(CLOUD_EVENT_SCHEMA_PATH, Open).on(GET, documents::cloud_event_schema))
+        .add(at("/docs", Documents).on(GET, documents::redirect))
+        .add(at("/docs/{file:.*}", Documents).on(GET, documents::file));
 }
 
 /// Adds routes below the root of the port. Nothing is outside of it.
@@ -106,7 +115,9 @@ fn below(config: &mut ServiceConfig, site: &Site, add: impl Fn(&mut Table<'_>)) 
     }
 }
 
-async fn not_found() -> Result<&'static str, Problem> {
+async fn not_found(request: HttpRequest) -> Result<&'static str, Problem> {
+    // Who may not ask learns nothing of what there is.
+    edge::identify(Caller, &request).await?;
     Err(Problem::new(Code::NotFound, "There is nothing at this path."))
 }
 
@@ -136,18 +147,19 @@ impl Table<'_> {
 /// A path with the handlers of its methods.
 struct Path {
     pattern: &'static str,
+    guard: Guard,
     is_watch: bool,
     served: Vec<String>,
     routes: Vec<(Method, Route)>,
 }
 
-fn at(pattern: &'static str) -> Path {
-    Path { pattern, is_watch: false, served: Vec::new(), routes: Vec::new() }
+fn at(pattern: &'static str, guard: Guard) -> Path {
+    Path { pattern, guard, is_watch: false, served: Vec::new(), routes: Vec::new() }
 }
 
 /// A path that orchestrators and scrapers ask all the time.
-fn watch(pattern: &'static str) -> Path {
-    Path { is_watch: true, ..at(pattern) }
+fn watch(pattern: &'static str, guard: Guard) -> Path {
+    Path { is_watch: true, ..at(pattern, guard) }
 }
 
 impl Path {
@@ -166,7 +178,7 @@ impl Path {
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        let Self { pattern, is_watch, served, routes } = self;
+        let Self { pattern, guard, is_watch, served, routes } = self;
         let allow: Vec<_> = routes.iter().map(|(method, _)| method.as_str()).collect();
         let allow = allow.join(", ");
         let refused = move || {
@@ -180,6 +192,7 @@ impl HttpServiceFactory for Path {
         routes
             .fold(web::resource(served), Resource::route)
             .default_service(web::to(refused))
+            .wrap(from_fn(move |request, next| edge::guard(guard, request, next)))
             .wrap_fn(move |request, service| {
                 edge::Route::note(&request, pattern, is_watch);
                 service.call(request)

@@ -17,16 +17,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::ports::{Deadline, Entropy, EventJournal, ReadEntry, StoreError, later};
+use crate::caller::{Authority, Caller, Forbidden};
+use crate::ports::{Clock, Deadline, Entropy, EventJournal, ReadEntry, StoreError, later};
 use crate::wake_up::WakeUp;
+use event::Shown;
 use recent::RecentEvents;
 
 pub use event::{FeedEvent, Filter};
 pub use settings::FeedSettings;
-pub use subscription::{FeedBatch, Subscription};
+pub use subscription::{End, FeedBatch, Subscription};
 
 /// How many positions of unreadable events are remembered, so that each is logged once.
 const REMEMBERED: usize = 1_000;
@@ -37,6 +40,7 @@ pub struct Feed(Arc<Inner>);
 
 struct Inner {
     journal: Arc<dyn EventJournal>,
+    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: FeedSettings,
     runtime: Handle,
@@ -63,6 +67,9 @@ pub enum Start {
 /// Why a subscription was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
+    /// The caller may not read orders.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// There are as many subscribers as are allowed.
     #[error("there are too many subscribers")]
     TooMany,
@@ -110,11 +117,13 @@ impl Feed {
     #[must_use]
     pub fn new(
         journal: Arc<dyn EventJournal>,
+        clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: FeedSettings,
     ) -> Self {
         Self(Arc::new(Inner {
             journal,
+            clock,
             entropy,
             runtime: Handle::current(),
             recent: Mutex::new(RecentEvents::new(settings.recent_events, settings.recent_bytes)),
@@ -134,18 +143,25 @@ impl Feed {
         follower::follow(&self.0, &new_positions).await;
     }
 
-    /// A subscription to the events that pass a filter.
+    /// A subscription to the events that pass a filter, of the orders that the caller may know of. It ends with the
+    /// caller's say.
     ///
     /// # Errors
     /// [`SubscribeError`], each case by its name.
     pub async fn subscribe(
         &self,
+        caller: &Caller,
         start: Start,
         filter: Filter,
     ) -> Result<Subscription, SubscribeError> {
+        let reach = caller.orders(Authority::Read)?;
+        let now = self.0.clock.now();
+        let left =
+            |until: DateTime<Utc>| until.signed_duration_since(now).to_std().unwrap_or_default();
+        let until = caller.until().map(|until| later(Deadline::now(), left(until)));
         let permit = self.0.permit()?;
         let position = self.0.position(start).await?;
-        Ok(Subscription::new(permit, position, filter))
+        Ok(Subscription::new(permit, position, Shown { filter, reach }, until))
     }
 
     /// The numbers now.

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
+use crate::caller::CallerName;
+
 /// What a write does. The same key under two operations is two keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -33,9 +35,8 @@ impl Operation {
 /// A client's key within its scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// The caller, at most 64 characters of visible ASCII; the same for all requests while there is no
-    /// authentication.
-    pub caller: String,
+    /// To whom it belongs; the same for all requests where callers do not say who they are.
+    pub caller: CallerName,
     /// What the request does.
     pub operation: Operation,
     /// The key itself: 1 to 255 characters of visible ASCII.

@@ -4,6 +4,7 @@
 //! Start reading at [`orders`] (the use cases), then [`ports`].
 
 pub mod backoff;
+pub mod caller;
 pub mod currencies;
 pub mod errors;
 pub mod events;

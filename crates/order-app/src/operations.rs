@@ -1,7 +1,7 @@
 //! The operations: what operators may ask about the events, and do about them. Orders themselves are
-//! not touched here.
+//! not touched here. All of them belong to an [`Operator`]: a caller with the authority for them.
 //!
-//! * How much waits, and which instance works on it: [`Operations::overview`].
+//! * How much waits, and which instance works on it: [`Operator::overview`].
 //! * Parked orders: list and inspect them, redrive them, skip an event that cannot be published
 //!   (`operations/parked.rs`).
 //! * Publishing past events once more: [`Replay`], and [`Replays`] for a process that serves.
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::caller::{Authority, Caller, Forbidden};
 use crate::ports::{
     Clock, Deadline, Entropy, EventJournal, EventReplayer, JournalInspection, OrderStore, later,
 };
@@ -48,9 +49,13 @@ pub struct OperationsPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The operations. Cheap to clone.
+/// The operations of a process. Cheap to clone.
 #[derive(Clone)]
-pub struct Operations {
+pub struct Operations(Operator);
+
+/// The operations for a caller that may use them. Cheap to clone.
+#[derive(Clone)]
+pub struct Operator {
     ports: OperationsPorts,
     replays: Replays,
 }
@@ -59,9 +64,25 @@ impl Operations {
     /// Wires the operations. Must be called on the runtime on which replays are to run.
     #[must_use]
     pub fn new(ports: OperationsPorts) -> Self {
-        Self { replays: Replays::new(ports.clone()), ports }
+        Self(Operator { replays: Replays::new(ports.clone()), ports })
     }
 
+    /// The operations for a caller.
+    ///
+    /// # Errors
+    /// [`Forbidden`] without the authority [`Authority::Admin`].
+    pub fn of(&self, caller: &Caller) -> Result<Operator, Forbidden> {
+        caller.needs(Authority::Admin)?;
+        Ok(self.0.clone())
+    }
+
+    /// Stops the replays of this process, for its end.
+    pub async fn stop(&self) {
+        self.0.replays.stop().await;
+    }
+}
+
+impl Operator {
     /// The time on the clock of the operations.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {

@@ -19,7 +19,7 @@ use order_domain::Order;
 
 use crate::currencies::Currencies;
 use crate::events::Origin;
-use crate::idempotency::{Answer, Fingerprint, IdempotencyKey, InFlight};
+use crate::idempotency::{Answer, Fingerprint, InFlight};
 use crate::live::Live;
 use crate::ports::{
     BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, UnreadableOrder, later,
@@ -31,7 +31,7 @@ pub use change::ChangeError;
 pub use change_status::ChangeStatus;
 pub use claims::Claim;
 pub use place::{PlaceError, PlaceOrder};
-pub use read::{FindError, History};
+pub use read::{FindError, History, ListError};
 pub use replace_lines::{LinesRefused, ReplaceLines};
 pub use stats::{OrderStats, StepCount};
 
@@ -88,8 +88,8 @@ pub struct WriteRequest {
 /// Asks for one execution, however often the request comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// The client's key.
-    pub key: IdempotencyKey,
+    /// The client's key: 1 to 255 characters of visible ASCII. It is the caller's own: others may use the same one.
+    pub key: String,
     /// The digest of the request that came with it.
     pub fingerprint: Fingerprint,
 }

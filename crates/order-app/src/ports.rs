@@ -3,6 +3,7 @@
 
 mod ambient;
 mod database;
+mod identity;
 mod inspection;
 mod journal;
 mod page;
@@ -15,6 +16,7 @@ pub use ambient::{Clock, Entropy, StoredTimes, uuid_v7};
 pub use database::{
     CheckedOrders, Database, Extent, Finding, PoolReport, Remedy, Stores, Unsuitable,
 };
+pub use identity::{Authenticator, NotAuthenticated};
 pub use inspection::{DutyState, JournalInspection, OrderEvents, SelectedPage, Selection, Skipped};
 pub use journal::{
     Backlog, Duty, EntryKey, EventJournal, JournalEntry, Lease, Leased, Parked, Parking, Progress,

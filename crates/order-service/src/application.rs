@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use http_actix::{Http, Lifecycle, Management, Server};
+use http_actix::{Http, Lifecycle, Management, Security, Server};
 use order_app::live::Live;
 use order_app::operations::Operations;
 use order_app::wake_up::WakeUp;
@@ -108,6 +108,7 @@ impl Application {
             lifecycle: lifecycle.clone(),
             about: http::about(&settings),
             settings: limits,
+            security: Security::default(),
             dependencies: peers.components(&refresher),
             events_topic: settings.events_topic.clone(),
             in_flight: Arc::default(),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use order_app::caller::Caller;
 use order_app::events::{EventRecord, Origin};
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
 use order_app::orders::{ChangeStatus, Once, PlaceOrder, ReplaceLines, WriteRequest};
@@ -176,11 +177,18 @@ pub fn an_origin() -> Origin {
     }
 }
 
+/// The caller that may do everything.
+#[must_use]
+pub fn anyone() -> &'static Caller {
+    static ANYONE: Caller = Caller::anonymous();
+    &ANYONE
+}
+
 /// A key for placing an order.
 #[must_use]
 pub fn a_key(key: &str) -> IdempotencyKey {
     IdempotencyKey {
-        caller: "anonymous".to_owned(),
+        caller: anyone().name().clone(),
         operation: Operation::Place,
         key: key.to_owned(),
     }
@@ -231,11 +239,11 @@ pub fn a_write_request() -> WriteRequest {
     WriteRequest { origin: an_origin(), once: None, encode, permit: None }
 }
 
-/// A write that runs once, under a key and for one fingerprint of the request.
+/// A write that runs once, under a caller's key and for one fingerprint of the request.
 #[must_use]
-pub fn a_write_once(key: IdempotencyKey, fingerprint: u8) -> WriteRequest {
+pub fn a_write_once(key: &str, fingerprint: u8) -> WriteRequest {
     WriteRequest {
-        once: Some(Once { key, fingerprint: Fingerprint([fingerprint; 32]) }),
+        once: Some(Once { key: key.to_owned(), fingerprint: Fingerprint([fingerprint; 32]) }),
         ..a_write_request()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use order_app::currencies::Currencies;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::StoreError;
-use order_testkit::examples::{a_key, a_place_command, a_write_once};
+use order_testkit::examples::{a_place_command, a_write_once, anyone};
 use order_testkit::{FixedClock, InMemoryStore, Method, SequentialEntropy};
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn an_order_whose_answer_was_lost_is_found_again_by_its_key() {
         entropy: Arc::new(SequentialEntropy::default()),
     };
     let orders = Orders::new(ports, Currencies::default(), Duration::from_secs(1));
-    let place = || orders.place(a_place_command(), a_write_once(a_key("cart-7"), 1));
+    let place = || orders.place(anyone(), a_place_command(), a_write_once("cart-7", 1));
     assert!(place().await.is_err());
     assert!(place().await.unwrap().replayed);
 }

@@ -243,7 +243,7 @@ fn answer_row(answer: RecordedAnswer) -> AnswerRow {
 
 /// The primary key of an answer: caller, operation and key. None of them has a space.
 pub(crate) fn scope(key: &IdempotencyKey) -> String {
-    format!("{} {} {}", key.caller, key.operation.as_str(), key.key)
+    format!("{} {} {}", key.caller.as_str(), key.operation.as_str(), key.key)
 }
 
 impl OrderRow {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use order_app::feed::{FeedBatch, FeedEvent, Gone, Subscription};
+use order_app::feed::{End, FeedBatch, FeedEvent, Subscription};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// How long a stream may be silent; then it sends a heartbeat.
@@ -16,7 +16,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The milliseconds after which a client connects again.
 const RETRY: u32 = 1_000;
 
-type Next = Pin<Box<dyn Future<Output = (Subscription, Result<FeedBatch, Gone>)>>>;
+type Next = Pin<Box<dyn Future<Output = (Subscription, Result<FeedBatch, End>)>>>;
 
 /// The body of a stream. It reads from its subscription only when the connection can take more.
 pub(crate) struct EventStream {
@@ -74,10 +74,16 @@ impl EventStream {
             return Poll::Ready(None);
         }
         while let Poll::Ready((subscription, next)) = self.next.as_mut().poll(context) {
-            let Ok(FeedBatch { events, through }) = next else {
-                // The client connects again with its last id, and gets 410 `events_purged`.
-                self.record.end = Some("events were purged before they were sent");
-                return Poll::Ready(None);
+            let FeedBatch { events, through } = match next {
+                Ok(batch) => batch,
+                // The client connects again with its last id, and gets 410 `events_purged` or 401.
+                Err(end) => {
+                    self.record.end = Some(match end {
+                        End::Gone(_) => "events were purged before they were sent",
+                        End::Expired => "the token has expired",
+                    });
+                    return Poll::Ready(None);
+                }
             };
             self.next = listen(subscription);
             self.through = through;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Reason;
-use super::port::{Room, Port};
+use super::port::{Port, Room};
 use super::state::State;
 
 /// How often the worker looks at its connections.

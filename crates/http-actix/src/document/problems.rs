@@ -10,6 +10,8 @@ use crate::schema::object;
 /// What every operation may answer.
 const ANY: &[Code] = &[
     Code::InvalidParameter,
+    Code::Unauthenticated,
+    Code::Forbidden,
     Code::MethodNotAllowed,
     Code::UriTooLong,
     Code::HeadersTooLarge,
@@ -102,6 +104,7 @@ fn responses_of(codes: impl Iterator<Item = Code>) -> impl Iterator<Item = (Stri
         });
         let header = match status.as_str() {
             "503" => Some(("Retry-After", "Seconds after which to try again.")),
+            "401" => Some(("WWW-Authenticate", "What the request lacks (RFC 6750, section 3).")),
             "405" => Some(("Allow", "The methods that are allowed.")),
             _ => None,
         };

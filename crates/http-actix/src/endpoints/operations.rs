@@ -9,7 +9,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use order_app::operations::Operations;
+use order_app::operations::Operator;
 
 use crate::app::App;
 use crate::edge;
@@ -58,16 +58,17 @@ impl Call {
     }
 
     /// The use cases, for a request that has a permit. One without a body takes it here.
-    async fn operations(&self) -> Result<Operations, Problem> {
+    async fn operations(&self) -> Result<Operator, Problem> {
         edge::take_permit(&self.request, &self.app).await?;
         let missing = || Problem::new(Code::NotFound, "There are no events to operate on.");
-        self.management.operations.clone().ok_or_else(missing)
+        let operations = self.management.operations.as_ref().ok_or_else(missing)?;
+        Ok(operations.of(&edge::caller(&self.request)?)?)
     }
 
     /// Asks a use case.
     async fn ask<T, E>(
         &self,
-        work: impl AsyncFnOnce(Operations) -> Result<T, E> + 'static,
+        work: impl AsyncFnOnce(Operator) -> Result<T, E> + 'static,
     ) -> Result<T, Problem>
     where
         T: 'static,

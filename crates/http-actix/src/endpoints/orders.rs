@@ -11,12 +11,11 @@ mod stream;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use order_app::idempotency::{Answer, Operation};
-use order_app::orders::WriteRequest;
+use order_app::orders::{Once, WriteRequest};
 use order_domain::{Order, OrderId};
 
 use crate::body::{Digested, fingerprint};
 use crate::edge::{self, Trace};
-use crate::request;
 
 pub(crate) use answer::created;
 pub(crate) use change_status::*;
@@ -39,7 +38,7 @@ fn write_request(
     let trace = request.extensions().get::<Trace>().map(Trace::origin);
     WriteRequest {
         origin: trace.unwrap_or_default(),
-        once: key.map(|key| request::once(key, operation, fingerprint(operation, order, body))),
+        once: key.map(|key| Once { key, fingerprint: fingerprint(operation, order, body) }),
         encode,
         permit: edge::permit_of(request),
     }

@@ -38,6 +38,8 @@ codes! {
     UnknownStatus BAD_REQUEST "unknown_status" "There is no such status";
     InvalidCursor BAD_REQUEST "invalid_cursor" "The cursor does not belong to this query";
     InvalidIdempotencyKey BAD_REQUEST "invalid_idempotency_key" "The idempotency key is malformed";
+    Unauthenticated UNAUTHORIZED "unauthenticated" "The request does not prove who asks";
+    Forbidden FORBIDDEN "forbidden" "The caller may not do this";
     OrderNotFound NOT_FOUND "order_not_found" "There is no such order";
     OrderNotParked NOT_FOUND "order_not_parked" "The order is not parked";
     ReplayNotFound NOT_FOUND "replay_not_found" "There is no such replay";

@@ -1,9 +1,12 @@
 //! The problem that each error of the use cases becomes.
 
+use order_app::caller::{Authority, Forbidden};
 use order_app::currencies::CurrencyNotEnabled;
 use order_app::feed::{Gone, SubscribeError};
 use order_app::operations::{RedriveError, SkipError, StartError};
-use order_app::orders::{ChangeError, FindError, LinesRefused, PlaceError, WriteFailure};
+use order_app::orders::{
+    ChangeError, FindError, LinesRefused, ListError, PlaceError, WriteFailure,
+};
 use order_app::ports::StoreError;
 use order_domain::{
     InvalidTransition, LinesError, OrderLines, OrderStatus, ReplaceLinesError, TotalMismatch,
@@ -17,6 +20,7 @@ use crate::management::RefreshRefused;
 impl From<PlaceError> for Problem {
     fn from(error: PlaceError) -> Self {
         match error {
+            PlaceError::Forbidden(error) => error.into(),
             PlaceError::CurrencyNotEnabled(error) => error.into(),
             PlaceError::Lines(error) => error.into(),
             PlaceError::TotalMismatch(error) => error.into(),
@@ -36,6 +40,7 @@ where
 {
     fn from(error: ChangeError<R>) -> Self {
         match error {
+            ChangeError::Forbidden(error) => error.into(),
             ChangeError::NotFound => order_not_found(),
             ChangeError::VersionMismatch { current } => {
                 Self::new(Code::VersionMismatch, format!("The order has version {current} now."))
@@ -127,9 +132,29 @@ impl From<CurrencyNotEnabled> for Problem {
     }
 }
 
+impl From<Forbidden> for Problem {
+    fn from(Forbidden(authority): Forbidden) -> Self {
+        let detail = match authority {
+            Authority::Any => "The caller may not do this with orders of this customer.",
+            _ => "The caller may not do this.",
+        };
+        Self::new(Code::Forbidden, detail).lacking(authority)
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Forbidden(error) => error.into(),
+            ListError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<FindError> for Problem {
     fn from(error: FindError) -> Self {
         match error {
+            FindError::Forbidden(error) => error.into(),
             FindError::NotFound => order_not_found(),
             FindError::Store(error) => error.into(),
         }
@@ -209,6 +234,7 @@ impl From<RefreshRefused> for Problem {
 impl From<SubscribeError> for Problem {
     fn from(error: SubscribeError) -> Self {
         match error {
+            SubscribeError::Forbidden(error) => error.into(),
             SubscribeError::TooMany => Self::new(
                 Code::Overloaded,
                 "As many clients listen to events as may do so at once. Try again.",

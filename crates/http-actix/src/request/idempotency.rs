@@ -1,14 +1,10 @@
 //! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header-07).
 
 use actix_web::HttpRequest;
-use order_app::idempotency::{Fingerprint, IdempotencyKey, Operation};
-use order_app::orders::Once;
 
 use crate::problem::{Code, Problem};
 
 const NAME: &str = "Idempotency-Key";
-/// All callers, while there is no authentication.
-const CALLER: &str = "anonymous";
 const LONGEST: usize = 255;
 
 /// The key under which the request is executed once, if it has one.
@@ -25,11 +21,6 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
             "must stand once: 1 to 255 visible ASCII characters, bare or as a quoted string",
         )),
     }
-}
-
-/// What is executed once, under a key.
-pub(crate) fn once(key: String, operation: Operation, fingerprint: Fingerprint) -> Once {
-    Once { key: IdempotencyKey { caller: CALLER.to_owned(), operation, key }, fingerprint }
 }
 
 /// The key of a bare or quoted (RFC 8941, section 3.3.3) value: `"abc"` and `abc` are the same.

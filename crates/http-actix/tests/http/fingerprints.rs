@@ -8,7 +8,7 @@ use std::sync::Arc;
 use order_app::idempotency::{IdempotencyKey, Operation};
 use order_app::ports::OrderStore as _;
 use order_testkit::InMemoryStore;
-use order_testkit::examples::soon;
+use order_testkit::examples::{anyone, soon};
 
 use crate::support::Service;
 
@@ -33,7 +33,7 @@ impl World {
             (_, target) if target.ends_with("/status") => Operation::ChangeStatus,
             _ => Operation::ReplaceLines,
         };
-        let caller = "anonymous".to_owned();
+        let caller = anyone().name().clone();
         let key = key.to_string();
         let reply = self.service.write(method, target, &[("idempotency-key", &key)], body).await;
         assert!(reply.status < 300, "{body}: {}", reply.text());

@@ -29,6 +29,8 @@ mod operations;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod ownership;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod put_back;

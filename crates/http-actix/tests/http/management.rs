@@ -8,6 +8,8 @@ use http_actix::{
     Access, Actuator, Endpoint, Logger, Loggers, Management, Measured, Meter, Meters, Phase,
     Refresh, RefreshRefused, Refreshed, Series, Site,
 };
+use order_app::operations::{Operations, OperationsPorts};
+use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
 use serde_json::{Value, json};
 
 use crate::support::Service;
@@ -32,6 +34,26 @@ fn with_refresh(answer: Answer) -> (Service, Arc<Scripted>) {
     let refresh = Arc::new(Scripted { answer, asked: AtomicUsize::new(0) });
     let management = Management { refresh: Some(refresh.clone()), ..Management::default() };
     (Service::management(management), refresh)
+}
+
+/// A management port has all of this.
+pub(crate) fn everything() -> Management {
+    let memory = Arc::new(InMemoryStore::default());
+    let operations = Operations::new(OperationsPorts {
+        journal: memory.clone(),
+        inspection: memory.clone(),
+        store: memory,
+        replayer: None,
+        clock: Arc::new(FixedClock::default()),
+        entropy: Arc::new(SequentialEntropy::default()),
+    });
+    let answer: Answer = || Ok(Refreshed::default());
+    Management {
+        refresh: Some(Arc::new(Scripted { answer, asked: AtomicUsize::new(0) })),
+        operations: Some(operations),
+        loggers: Some(Arc::new(Levels::default())),
+        metrics: Some(Arc::new(Measurements)),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

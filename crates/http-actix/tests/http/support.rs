@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use http_actix::{
     About, Actuator, Component, Endpoint, Forms, Http, HttpSettings, Lifecycle, Management, Phase,
-    Site, Status, serve, serve_management,
+    Security, Site, Status, serve, serve_management,
 };
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
@@ -66,6 +66,21 @@ impl Service {
         Self::management_at(site, management)
     }
 
+    /// A service with such a store, whose callers say who they are.
+    pub(crate) fn secured(store: Arc<InMemoryStore>, security: Security) -> Self {
+        let serve = |http, listener| serve_usual(Http { security, ..http }, listener);
+        Self::serving(store, HttpSettings::default(), serve)
+    }
+
+    /// A management port whose callers say who they are.
+    pub(crate) fn secured_management(management: Management, security: Security) -> Self {
+        let site = Site::of_operators("").with(&Actuator::default(), &Endpoint::ALL);
+        let serve = |http, listener| {
+            serve_management(Http { security, ..http }, management, site, listener)
+        };
+        Self::serving(Arc::new(InMemoryStore::default()), HttpSettings::default(), serve)
+    }
+
     /// The same with other paths.
     pub(crate) fn management_at(site: Site, management: Management) -> Self {
         let serve = |http, listener| serve_management(http, management, site, listener);
@@ -80,9 +95,9 @@ impl Service {
         settings.workers = Some(1);
         let entropy = Arc::new(SequentialEntropy::default());
         let journal = Arc::new(InMemoryStore::default());
-        let feed = Feed::new(journal, entropy.clone(), FeedSettings::default());
-        let ports =
-            Ports { store, clock: Arc::new(FixedClock::default()), entropy: entropy.clone() };
+        let clock = Arc::new(FixedClock::default());
+        let feed = Feed::new(journal, clock.clone(), entropy.clone(), FeedSettings::default());
+        let ports = Ports { store, clock, entropy: entropy.clone() };
         let lifecycle = Lifecycle::new();
         lifecycle.advance(Phase::Ready);
         let http = Http {
@@ -96,6 +111,7 @@ impl Service {
                 info: Map::from_iter([("app".to_owned(), json!({"team": "shop"}))]),
             },
             settings,
+            security: Security::default(),
             dependencies: Arc::new(peers),
             events_topic: "shop.{type}".to_owned(),
             in_flight: Arc::default(),

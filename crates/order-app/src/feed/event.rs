@@ -4,6 +4,7 @@
 use order_domain::{CustomerId, OrderEventKind, OrderId};
 use serde::Deserialize;
 
+use crate::caller::Reach;
 use crate::ports::{JournalEntry, Unreadable};
 
 /// An event, ready to be delivered.
@@ -30,6 +31,13 @@ pub struct Filter {
     pub customer: Option<CustomerId>,
     /// Of this order only.
     pub order: Option<OrderId>,
+}
+
+/// The events that a subscriber gets: those that it wants, of the orders that its caller may know of.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) filter: Filter,
+    pub(super) reach: Reach,
 }
 
 /// The only field of an event's data that the filter needs.
@@ -60,8 +68,14 @@ impl FeedEvent {
     }
 }
 
+impl Shown {
+    pub(super) fn has(&self, event: &FeedEvent) -> bool {
+        self.reach.covers_id(event.customer) && self.filter.takes(event)
+    }
+}
+
 impl Filter {
-    pub(super) fn takes(&self, event: &FeedEvent) -> bool {
+    fn takes(&self, event: &FeedEvent) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && self.customer.is_none_or(|customer| customer.get() == event.customer)
             && self.order.is_none_or(|order| order == event.order)

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 
-use super::event::{FeedEvent, Filter};
+use super::event::{FeedEvent, Shown};
 use super::recent::Lookup;
 use super::{Gone, Inner, StreamPermit};
-use crate::ports::{EntryKey, Page, StoreError};
+use crate::ports::{Deadline, EntryKey, Page, StoreError};
 
 /// The most events that are taken from the recent ones at once.
 const MAX_EVENTS: usize = 64;
@@ -22,7 +22,20 @@ pub struct Subscription {
     permit: Arc<StreamPermit>,
     moved: watch::Receiver<i64>,
     position: i64,
-    filter: Filter,
+    shown: Shown,
+    /// When the caller's say ends.
+    until: Option<Deadline>,
+}
+
+/// Why a subscription has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// Events that come next have been purged.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The caller's say has ended: it has to prove anew who it is.
+    #[error("the caller's say has ended")]
+    Expired,
 }
 
 /// What comes next.
@@ -35,9 +48,14 @@ pub struct FeedBatch {
 }
 
 impl Subscription {
-    pub(super) fn new(permit: Arc<StreamPermit>, position: i64, filter: Filter) -> Self {
+    pub(super) fn new(
+        permit: Arc<StreamPermit>,
+        position: i64,
+        shown: Shown,
+        until: Option<Deadline>,
+    ) -> Self {
         let moved = permit.0.end.subscribe();
-        Self { permit, moved, position, filter }
+        Self { permit, moved, position, shown, until }
     }
 
     /// Everything up to this position is delivered.
@@ -50,8 +68,16 @@ impl Subscription {
     /// not answer, it waits. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// [`Gone`] when events that come next have been purged.
-    pub async fn next(&mut self) -> Result<FeedBatch, Gone> {
+    /// [`End`], each case by its name.
+    pub async fn next(&mut self) -> Result<FeedBatch, End> {
+        match self.until {
+            Some(until) if until <= Deadline::now() => Err(End::Expired),
+            Some(until) => Ok(timeout_at(until, self.look()).await.map_err(|_| End::Expired)??),
+            None => Ok(self.look().await?),
+        }
+    }
+
+    async fn look(&mut self) -> Result<FeedBatch, Gone> {
         loop {
             // Events that come after this lookup wake the subscriber.
             self.moved.borrow_and_update();
@@ -73,7 +99,7 @@ impl Subscription {
     }
 
     fn batch(&mut self, mut events: Vec<Arc<FeedEvent>>, mut through: i64) -> FeedBatch {
-        events.retain(|event| self.filter.takes(event));
+        events.retain(|event| self.shown.has(event));
         let mut bytes = 0_usize;
         let mut fits = |event: &Arc<FeedEvent>| {
             bytes = bytes.saturating_add(event.json.len());

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Operations, deadline};
+use super::{Operator, deadline};
 use crate::ports::{Backlog, Duty, StoreError};
 
 /// The state of publishing. It combines several answers, each true at its moment.
@@ -35,7 +35,7 @@ pub struct ShardState {
     pub position: i64,
 }
 
-impl Operations {
+impl Operator {
     /// The state of publishing now.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_domain::{OrderId, Version};
 
-use super::{Operations, deadline};
+use super::{Operator, deadline};
 use crate::ports::{Deadline, Page, Parked, Skipped, StoreError, StoredEvent, later};
 
 /// The most entries of one page.
@@ -110,7 +110,7 @@ impl Reason {
     }
 }
 
-impl Operations {
+impl Operator {
     /// The parked orders with an id above `after`, of one shard or of all.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{OperationsPorts, deadline};
+use super::{OperationsPorts, Operator, deadline};
 use crate::ports::{
     Deadline, Duty, EventJournal, Lease, Selection, StoreError, Unreadable, later, uuid_v7,
 };
@@ -172,7 +172,11 @@ impl Replay {
     ///
     /// # Errors
     /// [`StartError`], each case by its name.
-    pub async fn begin(ports: OperationsPorts, plan: ReplayPlan) -> Result<Self, StartError> {
+    pub async fn begin(operator: &Operator, plan: ReplayPlan) -> Result<Self, StartError> {
+        Self::with(operator.ports.clone(), plan).await
+    }
+
+    async fn with(ports: OperationsPorts, plan: ReplayPlan) -> Result<Self, StartError> {
         if ports.replayer.is_none() && !plan.dry_run {
             return Err(StartError::NoBrokers);
         }

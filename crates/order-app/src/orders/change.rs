@@ -4,13 +4,18 @@
 use chrono::{DateTime, Utc};
 use order_domain::{Decision, Order, OrderId, Version};
 
-use super::write::{ATTEMPTS, Landed};
-use super::{Answered, Claim, Orders, WriteFailure, WriteRequest};
+use super::write::{ATTEMPTS, Landed, Write};
+use super::{Answered, Claim, Orders, WriteFailure};
+use crate::caller::{Forbidden, Reach};
+use crate::ports::Deadline;
 
 /// Why an order was not changed; `R` is why the rules forbid it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError<R: std::error::Error + 'static> {
-    /// There is no such order.
+    /// The caller may not change orders in this way.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// There is no such order, or none that the caller may know of.
     #[error("there is no such order")]
     NotFound,
     /// The client knows another version than the stored one.
@@ -38,26 +43,37 @@ pub enum ChangeError<R: std::error::Error + 'static> {
     Write(#[from] WriteFailure),
 }
 
+/// What a change asks of the stored order.
+pub(super) struct Target<'a> {
+    pub(super) id: OrderId,
+    /// The orders that the caller may know of.
+    pub(super) reach: Reach,
+    /// The versions that the client accepts as the stored one; any version when `None`.
+    pub(super) expected: Option<&'a [Version]>,
+    /// What must be true of it.
+    pub(super) claims: &'a [Claim],
+}
+
 impl Orders {
-    /// `expected` are the versions that the client accepts as the stored one; any version when `None`.
-    /// `claims` must be true of the stored order.
+    /// Changes an order as `decide` says.
     pub(super) async fn change<R: std::error::Error + 'static>(
         &self,
-        id: OrderId,
-        expected: Option<&[Version]>,
-        claims: &[Claim],
-        request: &WriteRequest,
+        target: &Target<'_>,
+        write: &Write,
         decide: impl Fn(&Order, DateTime<Utc>) -> Result<Decision, R>,
     ) -> Result<Answered, ChangeError<R>> {
         let deadline = self.deadline();
-        let once = request.once.as_ref();
-        let _running = self.start(once)?;
-        if let Some(answered) = self.earlier(once, deadline).await? {
+        let Target { expected, claims, .. } = target;
+        if target.reach.is_limited() {
+            // Before the key is looked up: what is known of it would tell that the order exists.
+            self.stored(target, deadline).await?;
+        }
+        let _running = self.start(write)?;
+        if let Some(answered) = self.earlier(write, deadline).await? {
             return Ok(answered);
         }
         for attempt in 0..ATTEMPTS {
-            let found = self.store().order(id, deadline).await.map_err(WriteFailure::from)?;
-            let order = found.ok_or(ChangeError::NotFound)?;
+            let order = self.stored(target, deadline).await?;
             if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
                 return Err(ChangeError::VersionMismatch { current: order.version() });
             }
@@ -70,13 +86,24 @@ impl Orders {
                 decide(&order, self.0.ports.clock.now()).map_err(ChangeError::Refused)?;
             let Decision::Changed(event) = decision else {
                 // Nothing changes, so nothing is recorded. The same request finds the same order again.
-                return Ok(Answered { answer: (request.encode)(&order), replayed: false });
+                return Ok(Answered { answer: (write.request.encode)(&order), replayed: false });
             };
-            match self.land(*event, request, deadline).await? {
+            match self.land(*event, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(_) => self.pause(attempt).await,
             }
         }
         Err(ChangeError::ConcurrentUpdate)
+    }
+
+    async fn stored<R: std::error::Error + 'static>(
+        &self,
+        Target { id, reach, .. }: &Target<'_>,
+        deadline: Deadline,
+    ) -> Result<Order, ChangeError<R>> {
+        let found = self.store().order(*id, deadline).await.map_err(WriteFailure::from)?;
+        found
+            .filter(|order| reach.covers(order.snapshot().customer_id))
+            .ok_or(ChangeError::NotFound)
     }
 }

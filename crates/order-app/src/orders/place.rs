@@ -5,9 +5,11 @@ use order_domain::{
     OrderLines, TotalMismatch,
 };
 
-use super::write::{ATTEMPTS, Landed};
+use super::write::{ATTEMPTS, Landed, Write};
 use super::{Answered, Orders, WriteFailure, WriteRequest};
+use crate::caller::{Authority, Caller, Forbidden};
 use crate::currencies::CurrencyNotEnabled;
+use crate::idempotency::Operation;
 use crate::ports::{BoxError, Conflict};
 use crate::traces;
 
@@ -29,6 +31,9 @@ pub struct PlaceOrder {
 /// Why an order was not placed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
+    /// The caller may not place orders, or not for this customer.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The currency is not accepted here.
     #[error(transparent)]
     CurrencyNotEnabled(#[from] CurrencyNotEnabled),
@@ -56,23 +61,23 @@ impl Orders {
     /// [`PlaceError`], each case by its name.
     pub async fn place(
         &self,
+        caller: &Caller,
         command: PlaceOrder,
         request: WriteRequest,
     ) -> Result<Answered, PlaceError> {
+        if !caller.orders(Authority::Write)?.covers(command.customer_id) {
+            return Err(Forbidden(Authority::Any).into());
+        }
+        let write = Write::new(caller, Operation::Place, request);
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "place order");
-        Self::spawn_write(step, async move { orders.place_once(command, &request).await }).await
+        Self::spawn_write(step, async move { orders.place_once(command, &write).await }).await
     }
 
-    async fn place_once(
-        &self,
-        command: PlaceOrder,
-        request: &WriteRequest,
-    ) -> Result<Answered, PlaceError> {
+    async fn place_once(&self, command: PlaceOrder, write: &Write) -> Result<Answered, PlaceError> {
         let deadline = self.deadline();
-        let once = request.once.as_ref();
-        let _running = self.start(once)?;
-        if let Some(answered) = self.earlier(once, deadline).await? {
+        let _running = self.start(write)?;
+        if let Some(answered) = self.earlier(write, deadline).await? {
             return Ok(answered);
         }
         let currency = self.currencies().choose(command.currency)?;
@@ -86,7 +91,7 @@ impl Orders {
                 claimed_total: command.claimed_total,
             };
             let placed = Order::place(new, self.0.ports.clock.now())?;
-            match self.land(placed, request, deadline).await? {
+            match self.land(placed, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(Conflict::ClientReference { existing }) => {
                     return Err(PlaceError::DuplicateClientReference { existing });

@@ -4,6 +4,7 @@ use order_domain::{Order, OrderId, Version};
 use tracing::Instrument as _;
 
 use super::Orders;
+use crate::caller::{Authority, Caller, Forbidden};
 use crate::events::EventRecord;
 use crate::ports::{CustomerOrders, OrderPage, Page, StoreError};
 use crate::traces;
@@ -22,9 +23,23 @@ pub struct History {
 /// Why an order, or its history, could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// There is no such order.
+    /// The caller may not read orders.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// There is no such order, or none that the caller may know of.
     #[error("there is no such order")]
     NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why orders could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The caller may not read orders.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -35,21 +50,30 @@ impl Orders {
     ///
     /// # Errors
     /// [`FindError`], each case by its name.
-    pub async fn find(&self, id: OrderId) -> Result<Order, FindError> {
+    pub async fn find(&self, caller: &Caller, id: OrderId) -> Result<Order, FindError> {
+        let reach = caller.orders(Authority::Read)?;
         let step = tracing::info_span!(target: traces::TARGET, "find order");
         let found = self.store().order(id, self.deadline()).instrument(step).await?;
-        found.ok_or(FindError::NotFound)
+        found.filter(|order| reach.covers(order.snapshot().customer_id)).ok_or(FindError::NotFound)
     }
 
-    /// One page of a customer's orders, newest first; empty for a customer without orders.
+    /// One page of a customer's orders, newest first; empty for a customer without orders, and for one of whom the
+    /// caller may not know.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn list(&self, query: &CustomerOrders) -> Result<OrderPage, StoreError> {
+    /// [`ListError`], each case by its name.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        query: &CustomerOrders,
+    ) -> Result<OrderPage, ListError> {
+        if !caller.orders(Authority::Read)?.covers(query.customer_id) {
+            return Ok(OrderPage::default());
+        }
         let step = tracing::info_span!(target: traces::TARGET, "list orders");
         let deadline = self.deadline();
-        let _place = self.0.pages.take(deadline).await?;
-        self.store().customer_orders(query, deadline).instrument(step).await
+        let _turn = self.0.pages.take(deadline).await?;
+        Ok(self.store().customer_orders(query, deadline).instrument(step).await?)
     }
 
     /// The order's events with a sequence above `after`, in sequence, at most `limit`, and about
@@ -59,10 +83,23 @@ impl Orders {
     ///
     /// # Errors
     /// [`FindError`], each case by its name.
-    pub async fn history(&self, id: OrderId, after: i64, limit: u32) -> Result<History, FindError> {
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        after: i64,
+        limit: u32,
+    ) -> Result<History, FindError> {
+        let reach = caller.orders(Authority::Read)?;
         let deadline = self.deadline();
+        if reach.is_limited() {
+            let found = self.store().order(id, deadline).await?;
+            found
+                .filter(|order| reach.covers(order.snapshot().customer_id))
+                .ok_or(FindError::NotFound)?;
+        }
         let step = tracing::info_span!(target: traces::TARGET, "read history");
-        let _place = self.0.pages.take(deadline).await?;
+        let _turn = self.0.pages.take(deadline).await?;
         let Page { items: stored, more } =
             self.store().events(id, after, limit, deadline).instrument(step).await?;
         if stored.is_empty() && self.store().order(id, deadline).await?.is_none() {

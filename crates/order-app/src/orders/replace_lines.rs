@@ -2,7 +2,11 @@
 
 use order_domain::{Amount, LinesError, Order, OrderId, OrderLine, OrderLines, Version};
 
+use super::change::Target;
+use super::write::Write;
 use super::{Answered, ChangeError, Claim, Orders, WriteRequest};
+use crate::caller::{Authority, Caller};
+use crate::idempotency::Operation;
 use crate::traces;
 
 /// The command of a client. The currency stays the order's.
@@ -39,9 +43,12 @@ impl Orders {
     /// [`ChangeError`], each case by its name.
     pub async fn replace_lines(
         &self,
+        caller: &Caller,
         command: ReplaceLines,
         request: WriteRequest,
     ) -> Result<Answered, ChangeError<LinesRefused>> {
+        let reach = caller.orders(Authority::Write)?;
+        let write = Write::new(caller, Operation::ReplaceLines, request);
         let orders = self.clone();
         let step = tracing::info_span!(target: traces::TARGET, "replace lines");
         Self::spawn_write(step, async move {
@@ -50,7 +57,8 @@ impl Orders {
                 let lines = OrderLines::new(order.currency(), lines.clone())?;
                 Ok(order.replace_lines(lines, claimed_total, now)?)
             };
-            orders.change(id, expected.as_deref(), &claims, &request, decide).await
+            let target = Target { id, reach, expected: expected.as_deref(), claims: &claims };
+            orders.change(&target, &write, decide).await
         })
         .await
     }

@@ -7,10 +7,11 @@ use chrono::SubsecRound as _;
 use order_domain::OrderEvent;
 use tracing::{Instrument as _, Span};
 
-use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
+use super::{Answered, Orders, WriteFailure, WriteRequest};
 use crate::backoff::Backoff;
+use crate::caller::Caller;
 use crate::events::EventRecord;
-use crate::idempotency::{RecordedAnswer, Running};
+use crate::idempotency::{Fingerprint, IdempotencyKey, Operation, RecordedAnswer, Running};
 use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
 use crate::traces;
 
@@ -19,6 +20,22 @@ pub(super) const ATTEMPTS: u32 = 12;
 /// The pauses between them.
 const PAUSES: Backoff =
     Backoff { first: Duration::from_millis(2), longest: Duration::from_millis(30) };
+
+/// A write, with the key under which it runs once: the client's, and the caller's own.
+pub(super) struct Write {
+    pub(super) request: WriteRequest,
+    once: Option<(IdempotencyKey, Fingerprint)>,
+}
+
+impl Write {
+    pub(super) fn new(caller: &Caller, operation: Operation, mut request: WriteRequest) -> Self {
+        let caller = caller.name();
+        let once = request.once.take().map(|once| {
+            (IdempotencyKey { caller: caller.clone(), operation, key: once.key }, once.fingerprint)
+        });
+        Self { request, once }
+    }
+}
 
 /// The outcome of a commit, unless the store failed.
 pub(super) enum Landed {
@@ -46,21 +63,21 @@ impl Orders {
     }
 
     /// Takes the key of a request, so that no second request with this key runs in this process.
-    pub(super) fn start(&self, once: Option<&Once>) -> Result<Option<Running<'_>>, WriteFailure> {
-        let start = |once: &Once| self.0.in_flight.start(&once.key);
-        once.map(|once| start(once).ok_or(WriteFailure::InProgress)).transpose()
+    pub(super) fn start(&self, write: &Write) -> Result<Option<Running<'_>>, WriteFailure> {
+        let Some((key, _)) = &write.once else { return Ok(None) };
+        self.0.in_flight.start(key).ok_or(WriteFailure::InProgress).map(Some)
     }
 
     /// The recorded answer of an earlier run, if there was one.
     pub(super) async fn earlier(
         &self,
-        once: Option<&Once>,
+        write: &Write,
         deadline: Deadline,
     ) -> Result<Option<Answered>, WriteFailure> {
-        let Some(once) = once else { return Ok(None) };
-        match self.store().answer(&once.key, deadline).await? {
+        let Some((key, fingerprint)) = &write.once else { return Ok(None) };
+        match self.store().answer(key, deadline).await? {
             None => Ok(None),
-            Some(earlier) if earlier.fingerprint == once.fingerprint => {
+            Some(earlier) if earlier.fingerprint == *fingerprint => {
                 self.0.stats.replayed();
                 Ok(Some(Answered { answer: earlier.answer, replayed: true }))
             }
@@ -72,21 +89,20 @@ impl Orders {
     pub(super) async fn land(
         &self,
         event: OrderEvent,
-        request: &WriteRequest,
+        write: &Write,
         deadline: Deadline,
     ) -> Result<Landed, WriteFailure> {
-        let ports = &self.0.ports;
+        let (ports, request) = (&self.0.ports, &write.request);
         let answer = (request.encode)(&event.order);
         let id = uuid_v7(event.order.snapshot().updated_at, &*ports.entropy);
         let frozen = EventRecord::freeze(&event, id, &request.origin)
             .map_err(|error| WriteFailure::Internal(Box::new(error)))?;
-        let record = |once: &Once| RecordedAnswer {
-            key: once.key.clone(),
-            fingerprint: once.fingerprint,
+        let recorded = write.once.clone().map(|(key, fingerprint)| RecordedAnswer {
+            key,
+            fingerprint,
             answer: answer.clone(),
             recorded_at: ports.clock.now().trunc_subsecs(6),
-        };
-        let recorded = request.once.as_ref().map(record);
+        });
         let (from, kind) = (event.previous_status, event.kind);
         let change = Change { order: event.order, event: frozen, answer: recorded };
         let id = change.order.id().get();
@@ -100,7 +116,7 @@ impl Orders {
             // Another instance may have run the same request: then its answer is the answer, whatever the
             // conflict is.
             Err(StoreError::Conflict(conflict)) => {
-                Ok(match self.earlier(request.once.as_ref(), deadline).await? {
+                Ok(match self.earlier(write, deadline).await? {
                     Some(answered) => Landed::Answered(answered),
                     None => Landed::Excluded(conflict),
                 })

@@ -122,7 +122,7 @@ pub struct PagePosition {
 }
 
 /// One page of orders.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderPage {
     /// The orders, newest first.
     pub orders: Vec<Order>,

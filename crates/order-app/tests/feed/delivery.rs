@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_app::feed::{Filter, Start};
 use order_domain::{CustomerId, OrderEventKind};
-use order_testkit::examples::an_order_id;
+use order_testkit::examples::{an_order_id, anyone};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -79,7 +79,8 @@ async fn a_filter_leaves_out_other_events_and_the_position_moves_on() {
         (Filter { customer: customer(43), ..Filter::default() }, vec![]),
         (Filter { kinds: confirmed, order: Some(an_order_id(4)), customer: None }, vec![]),
     ] {
-        let mut subscription = world.feed.subscribe(Start::After(0), filter).await.unwrap();
+        let mut subscription =
+            world.feed.subscribe(anyone(), Start::After(0), filter).await.unwrap();
         let mut positions = Vec::new();
         while subscription.position() < 22 {
             let batch = subscription.next().await.unwrap();

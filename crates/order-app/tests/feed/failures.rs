@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use order_app::feed::{Filter, Start, SubscribeError};
-use order_testkit::examples::an_order_id;
+use order_testkit::examples::{an_order_id, anyone};
 
 use crate::world::{World, delivered, silent, small};
 
@@ -18,7 +18,7 @@ async fn an_outage_of_the_journal_is_waited_out() {
     world.orders(21..=25).await;
     silent(&mut keeps_up).await;
     silent(&mut behind).await;
-    let refused = world.feed.subscribe(Start::After(3), Filter::default()).await;
+    let refused = world.feed.subscribe(anyone(), Start::After(3), Filter::default()).await;
     assert!(matches!(refused, Err(SubscribeError::Store(_))), "{refused:?}");
     world.fails.send_replace(false);
     assert_eq!(delivered(&mut keeps_up, 5).await, [21, 22, 23, 24, 25]);

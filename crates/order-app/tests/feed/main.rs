@@ -7,6 +7,7 @@
     reason = "a broken expectation ends a test; that is its job"
 )]
 
+mod callers;
 mod catching_up;
 mod delivery;
 mod failures;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use order_app::feed::{FeedSettings, Filter, Gone, Start, SubscribeError};
+use order_app::feed::{End, FeedSettings, Filter, Gone, Start, SubscribeError};
 
 use crate::world::{World, delivered, silent, small};
+use order_testkit::examples::anyone;
 
 #[tokio::test(start_paused = true)]
 async fn the_number_of_subscribers_is_limited() {
     let world = World::new(FeedSettings { max_streams: 2, ..small() });
-    let subscribe = || world.feed.subscribe(Start::Now, Filter::default());
+    let subscribe = || world.feed.subscribe(anyone(), Start::Now, Filter::default());
     let (one, other) = (subscribe().await.unwrap(), subscribe().await.unwrap());
     assert!(matches!(subscribe().await, Err(SubscribeError::TooMany)));
     assert_eq!((world.feed.report().streams, world.feed.report().refused), (2, 1));
@@ -60,7 +61,7 @@ async fn the_journal_is_not_read_without_subscribers() {
 async fn a_position_that_no_event_has_yet_is_refused() {
     let world = World::new(small());
     world.orders(1..=3).await;
-    let refused = world.feed.subscribe(Start::After(4), Filter::default()).await;
+    let refused = world.feed.subscribe(anyone(), Start::After(4), Filter::default()).await;
     assert!(matches!(refused, Err(SubscribeError::Ahead { last: 3 })), "{refused:?}");
     world.subscribe(Start::After(3)).await;
 }
@@ -72,7 +73,7 @@ async fn a_start_before_purged_events_is_reported() {
     world.purge().await;
     world.orders(21..=22).await;
     for after in [0, 7, 19] {
-        let refused = world.feed.subscribe(Start::After(after), Filter::default()).await;
+        let refused = world.feed.subscribe(anyone(), Start::After(after), Filter::default()).await;
         assert!(
             matches!(refused, Err(SubscribeError::Gone(Gone { through: 20 }))),
             "{after}: {refused:?}"
@@ -91,7 +92,7 @@ async fn a_purge_that_overtakes_a_subscriber_is_reported() {
     world.purge().await;
     world.orders(31..=40).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(subscription.next().await, Err(Gone { through: 30 }));
+    assert_eq!(subscription.next().await, Err(End::Gone(Gone { through: 30 })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,5 +107,5 @@ async fn subscribers_find_out_what_was_purged_while_the_process_slept() {
     world.memory.give_positions().await;
     world.purge().await;
     world.orders(21..=22).await;
-    assert_eq!(subscription.next().await, Err(Gone { through: 20 }));
+    assert_eq!(subscription.next().await, Err(End::Gone(Gone { through: 20 })));
 }

@@ -8,10 +8,10 @@ use order_app::ports::{EventJournal as _, OrderStore as _, StoreError};
 use order_app::wake_up::WakeUp;
 use order_domain::{Currency, NewOrder, OrderStatus};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_line, a_new_order, an_order_id, lines_in, moved, noon, noon_plus,
-    soon,
+    a_change, a_change_placing, a_line, a_new_order, an_order_id, anyone, lines_in, moved, noon,
+    noon_plus, soon,
 };
-use order_testkit::{Faults, InMemoryStore, SeededEntropy};
+use order_testkit::{Faults, FixedClock, InMemoryStore, SeededEntropy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -43,7 +43,8 @@ impl World {
         let planted = || StoreError::Unavailable("planted".into());
         faults.before_each().when(move |_| *failing.borrow()).fails(planted);
         faults.after_each().runs(|_| yielded());
-        let feed = Feed::new(Arc::new(journal), Arc::new(SeededEntropy::new(7)), settings);
+        let clock = Arc::new(FixedClock::default());
+        let feed = Feed::new(Arc::new(journal), clock, Arc::new(SeededEntropy::new(7)), settings);
         let placed = WakeUp::default();
         let reader = tokio::spawn(feed.clone().run(placed.clone()));
         Self { memory, feed, placed, faults, fails, reader }
@@ -82,7 +83,7 @@ impl World {
     }
 
     pub(crate) async fn subscribe(&self, start: Start) -> Subscription {
-        self.feed.subscribe(start, Filter::default()).await.unwrap()
+        self.feed.subscribe(anyone(), start, Filter::default()).await.unwrap()
     }
 }
 

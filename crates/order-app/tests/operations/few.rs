@@ -159,7 +159,7 @@ async fn an_interrupted_replay_goes_on_after_the_last_finished_order() {
     let plan = ReplayPlan { selection: of_orders([2, 3, 4, 5, 6, 8]), rate: 100, ..everything() };
     // 200 events are sent together: those of the first four orders.
     for (millis, events, done, after_order) in [(995, 100, 0, 1), (2_495, 250, 3, 5)] {
-        let replay = Replay::begin(world.ports(), plan.clone()).await.unwrap();
+        let replay = Replay::begin(&world.operator(), plan.clone()).await.unwrap();
         let ended = replay.run(sleep(std::time::Duration::from_millis(millis))).await;
         assert_eq!(
             (ended.state, ended.position, ended.events),

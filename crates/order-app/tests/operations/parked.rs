@@ -20,7 +20,7 @@ async fn parked_orders_are_paged() {
     for id in [5, 1, 3] {
         world.memory.park(id, 1).await;
     }
-    let operations = world.operations();
+    let operations = world.operator();
     let first = operations.parked(0, None, 2).await.unwrap();
     let ids: Vec<i64> = first.orders.iter().map(|parked| parked.order.get()).collect();
     assert_eq!((ids, first.next), (vec![1, 3], Some(an_order_id(3))));
@@ -33,12 +33,12 @@ async fn parked_orders_are_paged() {
 async fn a_parked_order_shows_what_waits_with_it() {
     let world = World::published(1, 4).await;
     world.memory.park(1, 3).await;
-    let found = world.operations().inspect(an_order_id(1)).await.unwrap();
+    let found = world.operator().inspect(an_order_id(1)).await.unwrap();
     assert_eq!((found.parked.from.get(), found.parked.reason.as_str()), (3, "too large"));
     let sequences: Vec<_> = found.waiting.iter().map(|(sequence, _)| sequence.get()).collect();
     assert_eq!((sequences, found.more), (vec![3, 4], false));
     world.memory.spoil(an_order_id(1), 3);
-    let found = world.operations().inspect(an_order_id(1)).await.unwrap();
+    let found = world.operator().inspect(an_order_id(1)).await.unwrap();
     let [(_, Err(reason)), (_, Ok(_))] = &found.waiting[..] else { panic!("{found:?}") };
     assert_eq!(reason, "spoiled");
 }
@@ -47,7 +47,7 @@ async fn a_parked_order_shows_what_waits_with_it() {
 async fn a_redrive_may_be_asked_for_twice_and_not_for_what_is_not_parked() {
     let world = World::published(2, 1).await;
     world.memory.park(1, 1).await;
-    let operations = world.operations();
+    let operations = world.operator();
     for _ in 0..2 {
         operations.redrive(an_order_id(1)).await.unwrap();
         assert!(operations.inspect(an_order_id(1)).await.unwrap().parked.redrive);
@@ -67,7 +67,7 @@ async fn all_are_redriven_but_those_that_are_asked_for_already() {
     for id in 1..=1_100 {
         world.memory.park(id, 1).await;
     }
-    let operations = world.operations();
+    let operations = world.operator();
     operations.redrive(an_order_id(7)).await.unwrap();
     let done = operations.redrive_all().await.unwrap();
     assert_eq!((done.orders, done.more), (1_099, false));
@@ -78,7 +78,7 @@ async fn all_are_redriven_but_those_that_are_asked_for_already() {
 async fn a_skip_is_recorded_and_happens_once() {
     let world = World::published(1, 3).await;
     world.memory.park(1, 2).await;
-    let (operations, order) = (world.operations(), an_order_id(1));
+    let (operations, order) = (world.operator(), an_order_id(1));
     for _ in 0..2 {
         let skipped = operations.skip(order, Some(version(2)), &reason()).await.unwrap();
         assert_eq!((skipped.sequence.get(), skipped.reason.as_str()), (2, "not wanted"));
@@ -99,7 +99,7 @@ async fn a_skip_is_recorded_and_happens_once() {
 async fn what_cannot_be_skipped_says_why() {
     let world = World::published(2, 3).await;
     world.memory.park(1, 2).await;
-    let (operations, order) = (world.operations(), an_order_id(1));
+    let (operations, order) = (world.operator(), an_order_id(1));
     let refused = operations.skip(order, Some(version(3)), &reason()).await;
     assert!(
         matches!(refused, Err(SkipError::NotFirst { first, .. }) if first.get() == 2),

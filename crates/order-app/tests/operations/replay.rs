@@ -10,7 +10,7 @@ use order_testkit::examples::an_order_id;
 use order_testkit::{Fate, Method};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{World, assert_complete, everything};
+use crate::world::{World, assert_complete, everything, operator};
 
 #[tokio::test(start_paused = true)]
 async fn everything_is_replayed_in_sequence() {
@@ -53,7 +53,7 @@ async fn a_dry_run_counts_and_sends_nothing() {
     let world = World::published(20, 5).await;
     let plan = ReplayPlan { dry_run: true, ..everything() };
     let ports = OperationsPorts { replayer: None, ..world.ports() };
-    let counting = Replay::begin(ports, plan).await.unwrap();
+    let counting = Replay::begin(&operator(ports), plan).await.unwrap();
     assert_complete(&counting.run(std::future::pending()).await, 100);
     assert!(world.broker.is_empty());
 }
@@ -62,7 +62,7 @@ async fn a_dry_run_counts_and_sends_nothing() {
 async fn without_brokers_nothing_is_replayed() {
     let world = World::published(1, 1).await;
     let ports = OperationsPorts { replayer: None, ..world.ports() };
-    let refused = Replay::begin(ports, everything()).await;
+    let refused = Replay::begin(&operator(ports), everything()).await;
     assert!(matches!(refused, Err(StartError::NoBrokers)));
 }
 
@@ -96,7 +96,7 @@ async fn an_interrupted_replay_is_resumed_where_it_ended() {
     let (mut after, mut runs) = (0, 0);
     loop {
         let plan = ReplayPlan { rate: 50, after, ..everything() };
-        let replay = Replay::begin(world.ports(), plan).await.unwrap();
+        let replay = Replay::begin(&world.operator(), plan).await.unwrap();
         let progress = replay.run(sleep(Duration::from_millis(470))).await;
         assert!(progress.position >= after, "it never goes back");
         (after, runs) = (progress.position, runs + 1);
@@ -130,7 +130,7 @@ async fn transient_failures_are_waited_out_and_no_event_is_overtaken() {
 async fn a_broker_that_is_down_shows_and_is_asked_with_pauses() {
     let world = World::published(3, 2).await;
     world.publisher.always(Fate::Lost);
-    let replay = Replay::begin(world.ports(), everything()).await.unwrap();
+    let replay = Replay::begin(&world.operator(), everything()).await.unwrap();
     let progress = replay.progress();
     let running = tokio::spawn(replay.run(std::future::pending()));
     sleep(Duration::from_mins(10)).await;

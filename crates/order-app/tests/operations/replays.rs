@@ -5,18 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use order_app::events::EventRecord;
-use order_app::operations::{
-    Operations, OperationsPorts, Replay, ReplayPlan, ReplayState, StartError,
-};
+use order_app::operations::{OperationsPorts, Replay, ReplayPlan, ReplayState, StartError};
 use order_app::ports::{EventReplayer, PublishError};
 use tokio::time::sleep;
 
-use crate::world::{World, assert_complete, everything};
+use crate::world::{World, assert_complete, everything, operator};
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_runs_beside_and_is_remembered() {
     let world = World::published(5, 2).await;
-    let operations = world.operations();
+    let operations = world.operator();
     let replays = operations.replays();
     let job = replays.start(everything()).await.unwrap();
     assert_eq!(job.progress.state, ReplayState::Running);
@@ -31,7 +29,7 @@ async fn a_replay_runs_beside_and_is_remembered() {
 #[tokio::test(start_paused = true)]
 async fn one_runs_at_a_time_until_it_is_cancelled() {
     let world = World::published(5, 2).await;
-    let operations = world.operations();
+    let operations = world.operator();
     let replays = operations.replays();
     let slow = ReplayPlan { rate: 1, ..everything() };
     let first = replays.start(slow.clone()).await.unwrap();
@@ -52,7 +50,7 @@ async fn one_runs_at_a_time_until_it_is_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_what_runs_and_nothing_starts_any_more() {
     let world = World::published(5, 2).await;
-    let operations = world.operations();
+    let operations = world.operator();
     let replays = operations.replays();
     replays.start(ReplayPlan { rate: 1, ..everything() }).await.unwrap();
     replays.stop().await;
@@ -63,7 +61,7 @@ async fn a_stop_ends_what_runs_and_nothing_starts_any_more() {
 #[tokio::test(start_paused = true)]
 async fn only_the_last_ones_are_remembered() {
     let world = World::published(1, 1).await;
-    let operations = world.operations();
+    let operations = world.operator();
     for _ in 0..30 {
         operations.replays().start(everything()).await.unwrap();
         sleep(Duration::from_secs(1)).await;
@@ -74,7 +72,7 @@ async fn only_the_last_ones_are_remembered() {
 #[tokio::test(start_paused = true)]
 async fn without_brokers_only_a_dry_run_starts() {
     let world = World::published(5, 2).await;
-    let operations = Operations::new(OperationsPorts { replayer: None, ..world.ports() });
+    let operations = operator(OperationsPorts { replayer: None, ..world.ports() });
     let refused = operations.replays().start(everything()).await;
     assert!(matches!(refused, Err(StartError::NoBrokers)));
     let dry = ReplayPlan { dry_run: true, ..everything() };
@@ -94,7 +92,7 @@ impl EventReplayer for Broken {
 async fn a_replay_that_panics_has_failed() {
     let world = World::published(5, 2).await;
     let broken = OperationsPorts { replayer: Some(Arc::new(Broken)), ..world.ports() };
-    let operations = Operations::new(broken);
+    let operations = operator(broken);
     operations.replays().start(everything()).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     let state = operations.replays().list().first().unwrap().progress.state.clone();
@@ -112,12 +110,12 @@ fn is_elsewhere<T>(refused: &Result<T, StartError>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn one_sends_at_a_time_wherever_it_was_begun() {
     let world = World::published(60, 1).await;
-    let (one, other) = (world.operations(), world.operations());
+    let (one, other) = (world.operator(), world.operator());
     let job = one.replays().start(slow()).await.unwrap();
     // Far longer than its lease lasts without being renewed.
     for _ in 0..5 {
         assert!(is_elsewhere(&other.replays().start(slow()).await));
-        assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+        assert!(is_elsewhere(&Replay::begin(&world.operator(), slow()).await));
         sleep(Duration::from_secs(8)).await;
     }
     let dry = ReplayPlan { dry_run: true, ..everything() };
@@ -139,16 +137,17 @@ const CANCELLED: ReplayState = ReplayState::Cancelled;
 #[tokio::test(start_paused = true)]
 async fn after_a_kill_another_one_begins_when_the_lease_is_over() {
     let world = World::published(60, 1).await;
-    let replay = Replay::begin(world.ports(), slow()).await.unwrap();
+    let replay = Replay::begin(&world.operator(), slow()).await.unwrap();
     let progress = replay.progress();
     let running = tokio::spawn(replay.run(std::future::pending()));
     sleep(Duration::from_secs(30)).await;
     running.abort();
-    assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+    assert!(is_elsewhere(&Replay::begin(&world.operator(), slow()).await));
     sleep(Duration::from_secs(10)).await;
     let after = progress.borrow().position;
     assert!((29..=31).contains(&after), "{after}");
-    let rest = Replay::begin(world.ports(), ReplayPlan { after, ..everything() }).await.unwrap();
+    let rest =
+        Replay::begin(&world.operator(), ReplayPlan { after, ..everything() }).await.unwrap();
     assert_eq!(rest.run(std::future::pending()).await.state, ReplayState::Completed);
     world.assert_replayed(60, 1);
 }
@@ -156,16 +155,16 @@ async fn after_a_kill_another_one_begins_when_the_lease_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_replay_that_finds_another_one_running_ends() {
     let world = World::published(60, 1).await;
-    let halted = Replay::begin(world.ports(), slow()).await.unwrap();
+    let halted = Replay::begin(&world.operator(), slow()).await.unwrap();
     // Prepared; then its process was halted for longer than its lease lasts.
     sleep(Duration::from_secs(11)).await;
-    let other = Replay::begin(world.ports(), slow()).await.unwrap();
+    let other = Replay::begin(&world.operator(), slow()).await.unwrap();
     let other = tokio::spawn(other.run(std::future::pending()));
     let ended = halted.run(std::future::pending()).await;
     let ReplayState::Failed(reason) = &ended.state else { panic!("{ended:?}") };
     assert_eq!(reason, "another replay has begun");
     assert!(ended.events <= 5, "{}", ended.events);
     // The other replay is not disturbed.
-    assert!(is_elsewhere(&Replay::begin(world.ports(), slow()).await));
+    assert!(is_elsewhere(&Replay::begin(&world.operator(), slow()).await));
     assert_eq!(other.await.unwrap().state, ReplayState::Completed);
 }

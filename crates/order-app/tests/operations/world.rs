@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use order_app::operations::{
-    Operations, OperationsPorts, Replay, ReplayPlan, ReplayProgress, ReplayState,
+    Operations, OperationsPorts, Operator, Replay, ReplayPlan, ReplayProgress, ReplayState,
 };
 use order_app::ports::{JournalInspection, Selection};
 use order_domain::OrderId;
-use order_testkit::examples::an_order_id;
+use order_testkit::examples::{an_order_id, anyone};
 use order_testkit::{FixedClock, InMemoryBroker, InMemoryStore, ScriptedPublisher, SeededEntropy};
 
 pub(crate) struct World {
@@ -50,8 +50,8 @@ impl World {
         }
     }
 
-    pub(crate) fn operations(&self) -> Operations {
-        Operations::new(self.ports())
+    pub(crate) fn operator(&self) -> Operator {
+        operator(self.ports())
     }
 
     /// Replays to the end.
@@ -66,7 +66,7 @@ impl World {
         plan: ReplayPlan,
     ) -> ReplayProgress {
         let ports = OperationsPorts { inspection, ..self.ports() };
-        Replay::begin(ports, plan).await.unwrap().run(std::future::pending()).await
+        Replay::begin(&operator(ports), plan).await.unwrap().run(std::future::pending()).await
     }
 
     pub(crate) fn replayed(&self, id: i64) -> Vec<i64> {
@@ -96,6 +96,10 @@ impl World {
         }
         assert_eq!(self.publisher.offenders(), Vec::<OrderId>::new());
     }
+}
+
+pub(crate) fn operator(ports: OperationsPorts) -> Operator {
+    Operations::new(ports).of(anyone()).unwrap()
 }
 
 /// All that is published, as fast as it goes.

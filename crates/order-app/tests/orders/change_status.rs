@@ -6,8 +6,8 @@ use order_app::ports::{Change, Conflict, OrderStore as _};
 use order_domain::{CancelReason, InvalidTransition, Note, OrderStatus, StatusChange, Version};
 use order_testkit::Method;
 use order_testkit::examples::{
-    a_change, a_line, a_status_command, a_write_request, an_order, an_order_id, moved, noon,
-    noon_plus, relined, soon,
+    a_change, a_line, a_status_command, a_write_request, an_order, an_order_id, anyone, moved,
+    noon, noon_plus, relined, soon,
 };
 
 use crate::world::{World, put, text};
@@ -38,7 +38,7 @@ async fn change_if(
         expected: expected.map(|all| all.into_iter().map(version).collect()),
         ..a_status_command(an_order_id(1), to)
     };
-    let answered = world.orders.change_status(command, a_write_request()).await?;
+    let answered = world.orders.change_status(anyone(), command, a_write_request()).await?;
     assert!(!answered.replayed);
     Ok(text(&answered).to_owned())
 }
@@ -110,7 +110,7 @@ async fn reason_and_note_reach_order_and_event() {
         claims: Vec::new(),
     };
     let request = a_write_request();
-    world.orders.change_status(command, request).await.unwrap();
+    world.orders.change_status(anyone(), command, request).await.unwrap();
     let order = world.order(1).await.unwrap();
     assert_eq!(order.snapshot().cancel_reason, Some(CancelReason::Fraud));
     let data = &world.events(1).await[1].data;
@@ -200,7 +200,7 @@ async fn a_change_that_is_overtaken_each_time_gives_up() {
     put(&world.memory, 1, &[]).await;
     world.faults.before(Method::Commit).fails(|| Conflict::Version.into());
     let command = a_status_command(an_order_id(1), OrderStatus::Confirmed);
-    let error = world.orders.change_status(command, a_write_request()).await;
+    let error = world.orders.change_status(anyone(), command, a_write_request()).await;
     assert!(matches!(error, Err(ChangeError::ConcurrentUpdate)));
     let commits = world.faults.count(Method::Commit);
     assert!((2..=20).contains(&commits), "{commits} commits");

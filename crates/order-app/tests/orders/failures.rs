@@ -7,7 +7,7 @@ use order_app::orders::{ChangeError, PlaceError, WriteFailure};
 use order_app::ports::{Deadline, OrderStore as _, StoreError};
 use order_domain::OrderStatus;
 use order_testkit::examples::{
-    a_key, a_place_command, a_status_command, a_write_once, an_order_id, soon,
+    a_key, a_place_command, a_status_command, a_write_once, an_order_id, anyone, soon,
 };
 use order_testkit::{Gate, Method};
 
@@ -36,8 +36,8 @@ fn name(failure: &WriteFailure) -> &'static str {
 }
 
 async fn place_failure(world: &World) -> &'static str {
-    let request = a_write_once(a_key("k"), 1);
-    match world.orders.place(a_place_command(), request).await {
+    let request = a_write_once("k", 1);
+    match world.orders.place(anyone(), a_place_command(), request).await {
         Err(PlaceError::Write(failure)) => name(&failure),
         other => panic!("{other:?}"),
     }
@@ -45,8 +45,8 @@ async fn place_failure(world: &World) -> &'static str {
 
 async fn change_failure(world: &World) -> &'static str {
     let command = a_status_command(an_order_id(1), OrderStatus::Confirmed);
-    let request = a_write_once(a_key("k"), 1);
-    match world.orders.change_status(command, request).await {
+    let request = a_write_once("k", 1);
+    match world.orders.change_status(anyone(), command, request).await {
         Err(ChangeError::Write(failure)) => name(&failure),
         other => panic!("{other:?}"),
     }
@@ -84,8 +84,8 @@ async fn a_failure_before_the_commit_is_passed_on_by_its_meaning() {
 async fn every_step_of_a_request_has_the_same_deadline() {
     let due = Deadline::now() + BUDGET;
     let world = World::new();
-    let request = a_write_once(a_key("k"), 1);
-    world.orders.place(a_place_command(), request).await.unwrap();
+    let request = a_write_once("k", 1);
+    world.orders.place(anyone(), a_place_command(), request).await.unwrap();
     let calls = world.faults.calls().into_iter().map(|call| (call.method, call.deadline));
     let steps = [Method::Answer, Method::NextOrderId, Method::Commit];
     assert_eq!(calls.collect::<Vec<_>>(), steps.map(|step| (step, due)));
@@ -100,8 +100,8 @@ async fn a_write_lands_when_its_caller_has_gone_away() {
     after.let_through(1);
     let orders = world.orders.clone();
     let caller = tokio::spawn(async move {
-        let request = a_write_once(a_key("k"), 1);
-        orders.place(a_place_command(), request).await
+        let request = a_write_once("k", 1);
+        orders.place(anyone(), a_place_command(), request).await
     });
     before.arrival().await;
     caller.abort();
@@ -127,8 +127,8 @@ fn a_write_whose_runtime_has_gone_away_has_happened_as_a_whole_or_not_at_all() {
         let cut = if has_landed { faults.after(method) } else { faults.before(method) };
         cut.waits(&gate);
         let place = |runtime: &tokio::runtime::Runtime| {
-            let (orders, once) = (world.orders.clone(), a_write_once(a_key("k"), 1));
-            runtime.spawn(async move { orders.place(a_place_command(), once).await })
+            let (orders, once) = (world.orders.clone(), a_write_once("k", 1));
+            runtime.spawn(async move { orders.place(anyone(), a_place_command(), once).await })
         };
         let cut = place(&worker);
         main.block_on(gate.arrival());
@@ -149,8 +149,8 @@ async fn a_defect_is_an_internal_error_and_the_service_works_on() {
     let defect = |_| -> std::future::Ready<_> { panic!("this panic belongs to the test") };
     world.faults.before(Method::Commit).once().runs(defect);
     let place = || {
-        let request = a_write_once(a_key("k"), 1);
-        world.orders.place(a_place_command(), request)
+        let request = a_write_once("k", 1);
+        world.orders.place(anyone(), a_place_command(), request)
     };
     let error = place().await.unwrap_err();
     assert!(matches!(error, PlaceError::Write(WriteFailure::Internal(_))));
@@ -161,9 +161,9 @@ async fn a_defect_is_an_internal_error_and_the_service_works_on() {
 #[tokio::test]
 async fn a_defect_in_the_encoding_is_an_internal_error_and_nothing_is_written() {
     let world = World::new();
-    let mut request = a_write_once(a_key("k"), 1);
+    let mut request = a_write_once("k", 1);
     request.encode = |_| panic!("this panic belongs to the test");
-    let error = world.orders.place(a_place_command(), request).await;
+    let error = world.orders.place(anyone(), a_place_command(), request).await;
     let error = error.unwrap_err();
     assert!(matches!(error, PlaceError::Write(WriteFailure::Internal(_))));
     assert_eq!(world.order(1).await, None);

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use order_app::idempotency::{IdempotencyKey, Operation};
+use order_app::caller::{Access, Authorities, Caller, CallerName};
 use order_app::orders::{Answered, ChangeError, Orders, PlaceError, PlaceOrder, WriteFailure};
 use order_app::ports::StoreError;
 use order_domain::OrderStatus;
 use order_testkit::examples::{
-    a_key, a_line, a_place_command, a_status_command, a_write_once, an_order_id,
+    a_line, a_place_command, a_status_command, a_write_once, an_order_id, anyone,
 };
 use order_testkit::{Gate, InMemoryStore, Method};
 
@@ -17,8 +17,8 @@ use crate::world::{World, put, text};
 
 /// Places the example order under a key, with a fingerprint of the request.
 async fn place(orders: &Orders, key: &str, fingerprint: u8) -> Result<Answered, PlaceError> {
-    let request = a_write_once(a_key(key), fingerprint);
-    orders.place(a_place_command(), request).await
+    let request = a_write_once(key, fingerprint);
+    orders.place(anyone(), a_place_command(), request).await
 }
 
 fn failure(result: Result<Answered, PlaceError>) -> WriteFailure {
@@ -36,16 +36,15 @@ async fn the_same_request_again_is_answered_byte_for_byte_and_does_nothing() {
     // Neither a later time nor a changed order alters the answer.
     world.clock.advance(TimeDelta::hours(23));
     let confirm = a_status_command(an_order_id(1), OrderStatus::Confirmed);
-    let other_operation = IdempotencyKey { operation: Operation::ChangeStatus, ..a_key("k") };
-    let request = a_write_once(other_operation, 1);
-    let confirmed = world.orders.change_status(confirm.clone(), request.clone());
+    let request = a_write_once("k", 1);
+    let confirmed = world.orders.change_status(anyone(), confirm.clone(), request.clone());
     let confirmed = confirmed.await.unwrap();
 
     for _ in 0..2 {
         let again = place(&world.orders, "k", 1).await.unwrap();
         assert!(again.replayed);
         assert_eq!(again.answer, first.answer);
-        let again = world.orders.change_status(confirm.clone(), request.clone());
+        let again = world.orders.change_status(anyone(), confirm.clone(), request.clone());
         let again = again.await.unwrap();
         assert!(again.replayed);
         assert_eq!(again.answer, confirmed.answer);
@@ -62,13 +61,12 @@ async fn a_key_is_not_for_another_request() {
     assert!(matches!(error, WriteFailure::KeyReused));
     assert_eq!(world.order(2).await, None);
 
-    let key = IdempotencyKey { operation: Operation::ChangeStatus, ..a_key("k") };
     let command = |to| a_status_command(an_order_id(1), to);
-    let confirm = a_write_once(key.clone(), 1);
-    let confirm = world.orders.change_status(command(OrderStatus::Confirmed), confirm);
+    let confirm = a_write_once("k", 1);
+    let confirm = world.orders.change_status(anyone(), command(OrderStatus::Confirmed), confirm);
     confirm.await.unwrap();
-    let cancel = a_write_once(key, 2);
-    let cancel = world.orders.change_status(command(OrderStatus::Cancelled), cancel);
+    let cancel = a_write_once("k", 2);
+    let cancel = world.orders.change_status(anyone(), command(OrderStatus::Cancelled), cancel);
     let error = cancel.await.unwrap_err();
     assert!(matches!(error, ChangeError::Write(WriteFailure::KeyReused)));
     assert_eq!(world.order(1).await.unwrap().status(), OrderStatus::Confirmed);
@@ -77,10 +75,11 @@ async fn a_key_is_not_for_another_request() {
 #[tokio::test]
 async fn callers_do_not_share_keys() {
     let world = World::new();
-    let other = IdempotencyKey { caller: "another-caller".to_owned(), ..a_key("k") };
+    let name = CallerName::new("another-caller").unwrap();
+    let other = Caller::new(name, Access::Everything, Authorities::ALL, None);
     place(&world.orders, "k", 1).await.unwrap();
-    let request = a_write_once(other, 2);
-    let answered = world.orders.place(a_place_command(), request).await.unwrap();
+    let request = a_write_once("k", 2);
+    let answered = world.orders.place(&other, a_place_command(), request).await.unwrap();
     assert_eq!(text(&answered), "2 1 PENDING");
 }
 
@@ -109,8 +108,8 @@ async fn a_refused_request_leaves_its_key_free_for_the_corrected_one() {
     let world = World::new();
     let wrong =
         PlaceOrder { lines: vec![a_line(1, 1, "1"), a_line(1, 1, "1")], ..a_place_command() };
-    let request = a_write_once(a_key("k"), 1);
-    world.orders.place(wrong, request).await.unwrap_err();
+    let request = a_write_once("k", 1);
+    world.orders.place(anyone(), wrong, request).await.unwrap_err();
     let corrected = place(&world.orders, "k", 2).await.unwrap();
     assert!(!corrected.replayed);
     assert_eq!(text(&corrected), "1 1 PENDING");
@@ -148,8 +147,8 @@ async fn a_change_to_the_present_status_is_answered_but_not_recorded() {
     put(&world.memory, 1, &[]).await;
     let command = a_status_command(an_order_id(1), OrderStatus::Pending);
     for fingerprint in [1, 2] {
-        let request = a_write_once(a_key("k"), fingerprint);
-        let answered = world.orders.change_status(command.clone(), request);
+        let request = a_write_once("k", fingerprint);
+        let answered = world.orders.change_status(anyone(), command.clone(), request);
         let answered = answered.await.unwrap();
         assert!(!answered.replayed);
         assert_eq!(text(&answered), "1 1 PENDING");

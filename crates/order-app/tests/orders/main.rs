@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "in a test, a broken expectation ends it")]
 
+mod callers;
 mod change_status;
 mod failures;
 mod idempotency;

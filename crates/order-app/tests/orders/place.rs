@@ -8,13 +8,13 @@ use order_domain::{Amount, Currency, LinesError, OrderStatus, TotalMismatch};
 use order_testkit::Method;
 use order_testkit::examples::{
     a_currency, a_line, a_place_command, a_reference, a_write_request, an_amount, an_order_id,
-    encode, noon, some_lines,
+    anyone, encode, noon, some_lines,
 };
 
 use crate::world::{World, put, text};
 
 async fn place(world: &World, command: PlaceOrder) -> Result<String, PlaceError> {
-    let answered = world.orders.place(command, a_write_request()).await?;
+    let answered = world.orders.place(anyone(), command, a_write_request()).await?;
     assert!(!answered.replayed);
     Ok(text(&answered).to_owned())
 }
@@ -27,7 +27,7 @@ async fn an_order_lands_with_its_event_and_its_encoded_answer() {
         claimed_total: Some(an_amount("150.07")),
         ..a_place_command()
     };
-    let answered = world.orders.place(command, a_write_request()).await.unwrap();
+    let answered = world.orders.place(anyone(), command, a_write_request()).await.unwrap();
     let order = world.order(1).await.unwrap();
     assert_eq!(answered.answer, encode(&order));
     assert!(!answered.replayed);
@@ -154,7 +154,7 @@ async fn after_a_taken_order_id_the_next_one_is_tried() {
 async fn the_search_for_a_free_order_id_is_bounded() {
     let world = World::new();
     world.faults.before(Method::Commit).fails(|| Conflict::OrderId.into());
-    let error = world.orders.place(a_place_command(), a_write_request()).await;
+    let error = world.orders.place(anyone(), a_place_command(), a_write_request()).await;
     let error = error.unwrap_err();
     assert!(matches!(error, PlaceError::Write(WriteFailure::Unavailable(_))));
     let commits = world.faults.count(Method::Commit);

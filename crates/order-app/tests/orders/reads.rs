@@ -3,7 +3,7 @@
 use order_app::orders::FindError;
 use order_app::ports::{CustomerOrders, StoreError};
 use order_domain::OrderStatus;
-use order_testkit::examples::{a_customer, an_order_id};
+use order_testkit::examples::{a_customer, an_order_id, anyone};
 
 use crate::world::{World, put};
 
@@ -11,8 +11,8 @@ use crate::world::{World, put};
 async fn an_order_is_found_as_it_was_last_committed() {
     let world = World::new();
     let order = put(&world.memory, 1, &[OrderStatus::Confirmed]).await;
-    assert_eq!(world.orders.find(an_order_id(1)).await.unwrap(), order);
-    let unknown = world.orders.find(an_order_id(2)).await;
+    assert_eq!(world.orders.find(anyone(), an_order_id(1)).await.unwrap(), order);
+    let unknown = world.orders.find(anyone(), an_order_id(2)).await;
     assert!(matches!(unknown, Err(FindError::NotFound)));
 }
 
@@ -23,7 +23,7 @@ async fn a_history_starts_where_it_is_asked_to() {
     for (after, limit, expected) in
         [(0, 10, &[1, 2][..]), (0, 1, &[1]), (1, 10, &[2]), (2, 10, &[]), (0, 0, &[])]
     {
-        let events = world.orders.history(an_order_id(1), after, limit).await;
+        let events = world.orders.history(anyone(), an_order_id(1), after, limit).await;
         let events = events.unwrap();
         let found: Vec<_> = events.events.iter().map(|event| event.sequence.get()).collect();
         assert_eq!(found, expected, "{after} {limit}");
@@ -42,7 +42,7 @@ async fn a_history_goes_on_without_the_events_that_cannot_be_read() {
         ((2, 1), (&[3], &[], None)),
     ];
     for ((after, limit), expected) in pages {
-        let page = world.orders.history(an_order_id(1), after, limit).await.unwrap();
+        let page = world.orders.history(anyone(), an_order_id(1), after, limit).await.unwrap();
         let events: Vec<_> = page.events.iter().map(|event| event.sequence.get()).collect();
         let left_out: Vec<_> = page.left_out.iter().map(|event| event.get()).collect();
         let next = page.next.map(order_domain::Version::get);
@@ -53,7 +53,7 @@ async fn a_history_goes_on_without_the_events_that_cannot_be_read() {
 
 #[tokio::test]
 async fn an_unknown_order_has_no_history_at_all() {
-    let history = World::new().orders.history(an_order_id(1), 0, 10).await;
+    let history = World::new().orders.history(anyone(), an_order_id(1), 0, 10).await;
     assert!(matches!(history, Err(FindError::NotFound)));
 }
 
@@ -69,9 +69,9 @@ async fn a_list_has_the_orders_of_one_customer() {
         after: None,
         limit: 10,
     };
-    let page = world.orders.list(&query(42)).await.unwrap();
+    let page = world.orders.list(anyone(), &query(42)).await.unwrap();
     assert_eq!((page.orders, page.next), (vec![second, first], None));
-    let empty = world.orders.list(&query(43)).await.unwrap();
+    let empty = world.orders.list(anyone(), &query(43)).await.unwrap();
     assert_eq!((empty.orders, empty.next), (vec![], None));
 }
 
@@ -82,8 +82,8 @@ async fn the_failures_of_a_store_are_passed_on() {
     world.faults.before_each().fails(|| StoreError::Unavailable("down".into()));
     let id = an_order_id(1);
     let unavailable = |error| matches!(error, FindError::Store(StoreError::Unavailable(_)));
-    assert!(unavailable(world.orders.find(id).await.unwrap_err()));
-    assert!(unavailable(world.orders.history(id, 0, 1).await.unwrap_err()));
+    assert!(unavailable(world.orders.find(anyone(), id).await.unwrap_err()));
+    assert!(unavailable(world.orders.history(anyone(), id, 0, 1).await.unwrap_err()));
     let ping = world.orders.ping().await;
     assert!(matches!(ping, Err(StoreError::Unavailable(_))));
 }

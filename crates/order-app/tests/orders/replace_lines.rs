@@ -4,7 +4,7 @@ use order_app::orders::{ChangeError, Claim, LinesRefused, PlaceOrder, ReplaceLin
 use order_domain::{LinesError, OrderStatus, Version};
 use order_testkit::examples::{
     a_currency, a_line, a_lines_command, a_place_command, a_write_request, an_amount, an_order_id,
-    some_lines,
+    anyone, some_lines,
 };
 
 use crate::world::{World, put, text};
@@ -13,7 +13,7 @@ async fn replace(
     world: &World,
     command: ReplaceLines,
 ) -> Result<String, ChangeError<LinesRefused>> {
-    let answered = world.orders.replace_lines(command, a_write_request()).await?;
+    let answered = world.orders.replace_lines(anyone(), command, a_write_request()).await?;
     Ok(text(&answered).to_owned())
 }
 
@@ -49,7 +49,7 @@ async fn the_currency_stays_and_its_decimals_hold() {
         lines: vec![a_line(1, 1, "500")],
         ..a_place_command()
     };
-    world.orders.place(yen, a_write_request()).await.unwrap();
+    world.orders.place(anyone(), yen, a_write_request()).await.unwrap();
     let command = a_lines_command(an_order_id(1), vec![a_line(1, 1, "500.5")]);
     let error = replace(&world, command).await.unwrap_err();
     let expected = LinesError::TooManyDecimals { positions: vec![0], currency: a_currency("JPY") };

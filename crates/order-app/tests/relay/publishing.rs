@@ -12,8 +12,8 @@ use order_app::relay::{Relay, RelaySettings, RelayStats, Step};
 use order_app::wake_up::WakeUp;
 use order_domain::{Currency, NewOrder, Version};
 use order_testkit::examples::{
-    a_change_placing, a_new_order, a_place_command, a_write_request, an_order_id, large_lines,
-    lines_in, soon,
+    a_change_placing, a_new_order, a_place_command, a_write_request, an_order_id, anyone,
+    large_lines, lines_in, soon,
 };
 use order_testkit::{Fate, Faults, FixedClock, Method, SeededEntropy};
 use tokio::time::Instant;
@@ -200,7 +200,7 @@ async fn a_commit_wakes_the_relay_at_once() {
     tokio::time::sleep(Duration::from_secs(5)).await;
 
     let start = Instant::now();
-    orders.place(a_place_command(), a_write_request()).await.unwrap();
+    orders.place(anyone(), a_place_command(), a_write_request()).await.unwrap();
     let arrival = async {
         while world.broker.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -41,7 +41,7 @@ impl Stopping {
         let end = now.checked_add(budget).unwrap_or(now);
         self.lifecycle.advance(Phase::OutOfService);
         // How far a replay came is in the log; another instance can go on from there.
-        self.operations.replays().stop().await;
+        self.operations.stop().await;
         // A registry that does not hear it in time forgets this instance when the lease is over.
         if let Some(registration) = &self.registration {
             let _ = timeout_at(end, registration.out_of_service()).await;

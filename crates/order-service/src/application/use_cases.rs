@@ -40,7 +40,7 @@ pub(super) fn feed(settings: &Settings, stores: &Stores) -> Feed {
         budget: requests.budget,
         ..FeedSettings::default()
     };
-    Feed::new(stores.journal.clone(), entropy(), settings)
+    Feed::new(stores.journal.clone(), clock(), entropy(), settings)
 }
 
 /// Deletes what has expired.

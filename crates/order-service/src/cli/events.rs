@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http_actix::operations::{EventsOverview, ParkedOrderDetails, ParkedOrders, SkippedEvents};
-use order_app::operations::{Operations, RedriveError, SkipError};
+use order_app::caller::Caller;
+use order_app::operations::{Operations, Operator, RedriveError, SkipError};
 use order_domain::OrderId;
 use tokio::time::timeout;
 use tracing::Level;
@@ -70,31 +71,33 @@ async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<Ex
     // An error when a newer release has changed what the operations read and write.
     let asked_first = timeout(PATIENCE, stores.database.pending()).await;
     asked_first.context("the database does not answer")?.map_err(anyhow::Error::from_boxed)?;
-    let ports = use_cases::operations(settings, &stores);
+    // Who may run this program with these settings can reach the database itself.
+    let operator =
+        Operations::new(use_cases::operations(settings, &stores)).of(&Caller::anonymous())?;
     match asked {
         EventsCommand::Backlog { json } => {
-            let overview = Operations::new(ports).overview().await?;
+            let overview = operator.overview().await?;
             Ok(print(&show(&EventsOverview::from(&overview), json)))
         }
-        EventsCommand::Parked(asked) => parked(asked, &Operations::new(ports)).await,
-        EventsCommand::Replay(asked) => replay::run(asked, ports).await,
+        EventsCommand::Parked(asked) => parked(asked, &operator).await,
+        EventsCommand::Replay(asked) => replay::run(asked, &operator).await,
     }
 }
 
-async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result<ExitCode> {
+async fn parked(asked: ParkedCommand, operator: &Operator) -> anyhow::Result<ExitCode> {
     match asked {
         ParkedCommand::List { shard, after, page: Page { limit, json } } => {
             let after = after.map_or(0, OrderId::get);
-            let page = operations.parked(after, shard, limit).await?;
+            let page = operator.parked(after, shard, limit).await?;
             Ok(print(&show(&ParkedOrders::from(&page), json)))
         }
-        ParkedCommand::Show { order, json } => match operations.inspect(order).await {
+        ParkedCommand::Show { order, json } => match operator.inspect(order).await {
             Ok(found) => Ok(print(&show(&ParkedOrderDetails::from(&found), json))),
             Err(error) => refused_or_failed(error),
         },
-        ParkedCommand::Redrive { orders, all } => redrive(&orders, all, operations).await,
+        ParkedCommand::Redrive { orders, all } => redrive(&orders, all, operator).await,
         ParkedCommand::Skip { order, sequence, reason } => {
-            match operations.skip(order, sequence, &reason).await {
+            match operator.skip(order, sequence, &reason).await {
                 Ok(skipped) => {
                     let (order, sequence) = (skipped.order, skipped.sequence);
                     Ok(print(&format!("event {sequence} of order {order} is skipped\n")))
@@ -105,21 +108,17 @@ async fn parked(asked: ParkedCommand, operations: &Operations) -> anyhow::Result
         }
         ParkedCommand::Skipped { order, after, page: Page { limit, json } } => {
             let after = after.map_or((0, 0), |(order, event)| (order.get(), event.get()));
-            let page = operations.skipped(after, order, limit).await?;
+            let page = operator.skipped(after, order, limit).await?;
             Ok(print(&show(&SkippedEvents::from(&page), json)))
         }
     }
 }
 
-async fn redrive(
-    orders: &[OrderId],
-    all: bool,
-    operations: &Operations,
-) -> anyhow::Result<ExitCode> {
+async fn redrive(orders: &[OrderId], all: bool, operator: &Operator) -> anyhow::Result<ExitCode> {
     if all {
         let mut asked = 0_u64;
         loop {
-            let done = operations.redrive_all().await?;
+            let done = operator.redrive_all().await?;
             asked = asked.saturating_add(done.orders);
             if !done.more {
                 return Ok(print(&format!("{asked} orders will be published again\n")));
@@ -129,7 +128,7 @@ async fn redrive(
     }
     let mut code = ExitCode::SUCCESS;
     for order in orders {
-        match operations.redrive(*order).await {
+        match operator.redrive(*order).await {
             Ok(()) => drop(print(&format!("order {order} will be published again\n"))),
             Err(error) => code = refused_or_failed(error)?,
         }

@@ -2,6 +2,7 @@
 //! by age.
 
 use chrono::{DateTime, Utc};
+use order_app::caller::CallerName;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
 use order_app::ports::{Change, Conflict};
 use order_domain::OrderStatus;
@@ -83,7 +84,8 @@ pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
 
 pub(super) async fn a_key_belongs_to_its_caller_and_operation(store: Store) {
     let key = a_fresh_key();
-    let callers = [key.caller.clone(), "c".repeat(64), "C".repeat(64)];
+    let name = |text: &str| CallerName::new(text.repeat(64)).expect("a name");
+    let callers = [key.caller.clone(), name("c"), name("C")];
     let operations = [Operation::Place, Operation::ReplaceLines, Operation::ChangeStatus];
     for caller in &callers {
         for operation in operations {

@@ -67,7 +67,8 @@ mod tests {
         let repeats = Repeats::of(&[]);
         let accept = tracing::callsite!(name: "no descriptors", kind: Kind::EVENT, fields:);
         let read = tracing::callsite!(name: "badly framed", kind: Kind::EVENT, fields:);
-        let [accept, read]: [Identifier; 2] = [accept.metadata().callsite(), read.metadata().callsite()];
+        let [accept, read]: [Identifier; 2] =
+            [accept.metadata().callsite(), read.metadata().callsite()];
         let start = Instant::now();
         let heard = |site: &Identifier, seconds| {
             repeats.is_due(site.clone(), start + Duration::from_secs(seconds))

@@ -7,8 +7,8 @@ use order_app::feed::{Feed, FeedSettings, Filter, Start};
 use order_app::ports::{Duty, EventJournal as _, OrderStore as _, uuid_v7};
 use order_app::wake_up::WakeUp;
 use order_domain::CustomerId;
-use order_testkit::examples::{a_change_placing, a_new_order, noon, soon};
-use order_testkit::{InMemoryStore, SeededEntropy};
+use order_testkit::examples::{a_change_placing, a_new_order, anyone, noon, soon};
+use order_testkit::{FixedClock, InMemoryStore, SeededEntropy};
 use tokio::sync::Notify;
 
 use super::*;
@@ -26,12 +26,17 @@ impl World {
     async fn new() -> Self {
         let memory = Arc::new(InMemoryStore::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let feed = Feed::new(memory.clone(), entropy, FeedSettings::default());
+        let feed = Feed::new(
+            memory.clone(),
+            Arc::new(FixedClock::default()),
+            entropy,
+            FeedSettings::default(),
+        );
         let (placed, stop) = (WakeUp::default(), Arc::new(Notify::new()));
         tokio::spawn(feed.clone().run(placed.clone()));
         let customer = CustomerId::new(42).ok();
         let filter = Filter { customer, ..Filter::default() };
-        let subscription = feed.subscribe(Start::Now, filter).await.unwrap();
+        let subscription = feed.subscribe(anyone(), Start::Now, filter).await.unwrap();
         let stopped = stop.clone();
         let stopped = async move { stopped.notified().await };
         let stream = EventStream::new(subscription, stopped, "trace".to_owned());

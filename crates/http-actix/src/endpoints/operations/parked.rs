@@ -2,7 +2,7 @@
 //! the events that operators left out.
 
 use actix_web::HttpResponse;
-use order_app::operations::Operations;
+use order_app::operations::Operator;
 use order_app::ports::SHARDS;
 use order_domain::{InvalidId, MAX_ID, OrderId};
 
@@ -102,7 +102,7 @@ pub(crate) async fn skip(call: Call) -> Result<HttpResponse, Problem> {
     let order: OrderId = call.id("orderId")?;
     let bytes = call.body().await?;
     let asked = body::skip(&bytes)?;
-    let skip = async move |all: Operations| all.skip(order, asked.sequence, &asked.reason).await;
+    let skip = async move |all: Operator| all.skip(order, asked.sequence, &asked.reason).await;
     let skipped = call.ask(skip).await?;
     Ok(HttpResponse::Accepted().json(SkippedEvent::from(&skipped)))
 }

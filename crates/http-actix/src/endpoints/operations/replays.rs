@@ -2,7 +2,7 @@
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse};
-use order_app::operations::{Operations, ReplayJob};
+use order_app::operations::{Operator, ReplayJob};
 
 use super::Call;
 use crate::body::operations::{self as body, Replay, Replays};
@@ -31,7 +31,7 @@ pub(crate) async fn start_replay(call: Call) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&call.request)?;
     let bytes = call.body().await?;
     let plan = body::replay(&bytes)?;
-    let start = async move |all: Operations| all.replays().start(plan).await;
+    let start = async move |all: Operator| all.replays().start(plan).await;
     let job: ReplayJob = call.ask(start).await?;
     let location = format!("/actuator/events/replays/{}", job.id);
     let now = call.operations().await?.now();
@@ -85,7 +85,7 @@ pub(crate) async fn replay(call: Call) -> Result<HttpResponse, Problem> {
 pub(crate) async fn cancel_replay(call: Call) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&call.request)?;
     let id = name(&call.request).to_owned();
-    let cancel = async move |all: Operations| all.replays().cancel(&id).await.ok_or_else(not_found);
+    let cancel = async move |all: Operator| all.replays().cancel(&id).await.ok_or_else(not_found);
     let job: ReplayJob = call.ask(cancel).await?;
     Ok(HttpResponse::Ok().json(Replay::of(&job, call.operations().await?.now())))
 }

@@ -7,7 +7,7 @@ use order_app::orders::ChangeStatus;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
-use crate::edge::use_cases;
+use crate::edge::{caller, use_cases};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -47,5 +47,6 @@ pub(crate) async fn change_status(
     let encode = answer::changed(app.http.settings.forms.amounts);
     let write = write_request(&request, key, operation, Some(id), &change, encode);
     let command = ChangeStatus { id, change, expected, claims };
-    answer::send(use_cases(&request, &app).change_status(command, write).await?)
+    let caller = caller(&request)?;
+    answer::send(use_cases(&request, &app).change_status(&caller, command, write).await?)
 }

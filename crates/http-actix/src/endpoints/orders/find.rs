@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::body::{self, OrderBody};
-use crate::edge::{run_to_end, use_cases};
+use crate::edge::{caller, run_to_end, use_cases};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IfNoneMatch, OrderPath};
@@ -37,8 +37,8 @@ pub(crate) async fn find(
 ) -> Result<HttpResponse, Problem> {
     Query::refuse_any(&request)?;
     let id = request::id(&request, "id")?;
-    let orders = use_cases(&request, &app);
-    let order = run_to_end(&request, async move { orders.find(id).await }).await?;
+    let (caller, orders) = (caller(&request)?, use_cases(&request, &app));
+    let order = run_to_end(&request, async move { orders.find(&caller, id).await }).await?;
     let tag = (ETAG, body::etag(order.version()));
     if request::is_unmodified(&request, order.version())? {
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());

@@ -6,7 +6,7 @@ use order_domain::OrderId;
 
 use crate::app::App;
 use crate::body::{self, EventBody};
-use crate::edge::{run_to_end, use_cases};
+use crate::edge::{caller, run_to_end, use_cases};
 use crate::problem::Problem;
 use crate::request;
 use crate::schema::{HistoryQuery, OrderPath};
@@ -41,8 +41,9 @@ pub(crate) async fn history(
 ) -> Result<HttpResponse, Problem> {
     let id: OrderId = request::id(&request, "id")?;
     let (after, limit) = request::history_page(&request)?;
-    let orders = use_cases(&request, &app);
-    let found = run_to_end(&request, async move { orders.history(id, after, limit).await }).await?;
+    let (caller, orders) = (caller(&request)?, use_cases(&request, &app));
+    let found = async move { orders.history(&caller, id, after, limit).await };
+    let found = run_to_end(&request, found).await?;
     let mut response = HttpResponse::Ok();
     if !found.left_out.is_empty() {
         let missing: Vec<_> = found.left_out.iter().map(ToString::to_string).collect();

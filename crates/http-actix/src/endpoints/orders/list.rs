@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::body::{self, OrderPageBody};
-use crate::edge::{run_to_end, use_cases};
+use crate::edge::{caller, run_to_end, use_cases};
 use crate::problem::Problem;
 use crate::request::{self, Page};
 use crate::schema::{CustomerPath, ListQuery};
@@ -38,8 +38,9 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let customer_id = request::id(&request, "customerId")?;
     let page = Page::of(&request, customer_id)?;
-    let (orders, query) = (use_cases(&request, &app), page.query.clone());
-    let found = run_to_end(&request, async move { orders.list(&query).await }).await?;
+    let (caller, orders) = (caller(&request)?, use_cases(&request, &app));
+    let query = page.query.clone();
+    let found = run_to_end(&request, async move { orders.list(&caller, &query).await }).await?;
     let next = found.next.map(|at| request::next_cursor(&page.query, at));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {

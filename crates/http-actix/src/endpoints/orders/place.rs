@@ -6,7 +6,7 @@ use order_app::idempotency::Operation;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
-use crate::edge::use_cases;
+use crate::edge::{caller, use_cases};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::IdempotencyKey;
@@ -49,5 +49,6 @@ pub(crate) async fn place(
     let command = body::place_order(&bytes, &app.http.orders.currencies())?;
     let encode = answer::created(app.http.settings.forms.amounts);
     let write = write_request(&request, key, Operation::Place, None, &command, encode);
-    answer::send(use_cases(&request, &app).place(command, write).await?)
+    let caller = caller(&request)?;
+    answer::send(use_cases(&request, &app).place(&caller, command, write).await?)
 }

@@ -7,7 +7,7 @@ use order_app::orders::ReplaceLines;
 use super::{answer, write_request};
 use crate::app::App;
 use crate::body::{self, OrderBody};
-use crate::edge::use_cases;
+use crate::edge::{caller, use_cases};
 use crate::problem::Problem;
 use crate::request::{self, Query};
 use crate::schema::{IdempotencyKey, IfMatch, OrderPath};
@@ -47,5 +47,6 @@ pub(crate) async fn replace_lines(
     let write = write_request(&request, key, operation, Some(id), &new, encode);
     let (lines, claimed_total) = (new.lines, new.claimed_total);
     let command = ReplaceLines { id, lines, claimed_total, expected, claims };
-    answer::send(use_cases(&request, &app).replace_lines(command, write).await?)
+    let caller = caller(&request)?;
+    answer::send(use_cases(&request, &app).replace_lines(&caller, command, write).await?)
 }

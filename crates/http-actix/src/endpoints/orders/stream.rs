@@ -7,7 +7,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::body::EventStream;
-use crate::edge::{Trace, refused, run_to_end};
+use crate::edge::{Trace, caller, refused, run_to_end};
 use crate::problem::{Code, Problem};
 use crate::request;
 use crate::schema::{LastEventId, StreamQuery};
@@ -26,7 +26,7 @@ use crate::schema::{LastEventId, StreamQuery};
     params(LastEventId, StreamQuery),
     responses((
         status = 200,
-        description = "The events, without an end. It ends when the instance stops.",
+        description = "The events, without an end. It ends when the instance stops, and when the token does.",
         body = String,
         content_type = "text/event-stream",
     )),
@@ -39,9 +39,9 @@ pub(crate) async fn stream(
         return Err(refused(Code::Draining));
     }
     let (start, filter) = request::stream(&request)?;
-    let feed = app.http.feed.clone();
+    let (caller, feed) = (caller(&request)?, app.http.feed.clone());
     let subscription =
-        run_to_end(&request, async move { feed.subscribe(start, filter).await }).await?;
+        run_to_end(&request, async move { feed.subscribe(&caller, start, filter).await }).await?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, "text/event-stream"))

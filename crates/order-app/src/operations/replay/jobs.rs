@@ -93,7 +93,7 @@ impl Replays {
     pub async fn start(&self, plan: ReplayPlan) -> Result<ReplayJob, StartError> {
         let _starting = self.0.starting.lock().await;
         self.check_free()?;
-        let replay = Replay::begin(self.0.ports.clone(), plan.clone()).await?;
+        let replay = Replay::with(self.0.ports.clone(), plan.clone()).await?;
         let job = Job {
             id: replay.id(),
             plan: Arc::new(plan),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use http_actix::operations;
 use order_app::operations::{
-    OperationsPorts, Replay, ReplayJob, ReplayPlan, ReplayProgress, ReplayState, StartError,
+    Operator, Replay, ReplayJob, ReplayPlan, ReplayProgress, ReplayState, StartError,
 };
 use order_app::ports::Clock as _;
 use tokio::sync::oneshot;
@@ -25,14 +25,11 @@ const SHOW_EVERY: Duration = Duration::from_secs(1);
 /// The exit code of a replay that left out events which cannot be read.
 const INCOMPLETE: u8 = 4;
 
-pub(super) async fn run(
-    asked: ReplayArguments,
-    ports: OperationsPorts,
-) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(asked: ReplayArguments, operator: &Operator) -> anyhow::Result<ExitCode> {
     let json = asked.json;
     let plan = asked.plan();
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let replay = match Replay::begin(ports, plan.clone()).await {
+    let replay = match Replay::begin(operator, plan.clone()).await {
         Ok(replay) => replay,
         Err(refused @ StartError::Elsewhere) => return Ok(complain(&refused.to_string(), REFUSED)),
         Err(error) => return Err(error.into()),
