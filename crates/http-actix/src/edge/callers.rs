@@ -1,7 +1,7 @@
 //! Who asks: the token of a request (RFC 6750), and whom it speaks for. Only the header is read: a token in a query
 //! ends in logs, and one in a form can be sent by a page of another site.
 
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
@@ -51,13 +51,15 @@ impl Guard {
 }
 
 /// Finds out who asks before a route is called.
-pub(crate) async fn guard<B: MessageBody + 'static>(
+pub(crate) async fn guard(
     guard: Guard,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    identify(guard, request.request()).await?;
-    next.call(request).await
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    match identify(guard, request.request()).await {
+        Ok(()) => next.call(request).await,
+        Err(problem) => Ok(request.error_response(problem)),
+    }
 }
 
 /// Has the token of a request checked, and notes whom it speaks for.
