@@ -27,6 +27,7 @@ import re
 import resource
 import shutil
 import signal
+import ssl
 import statistics
 import subprocess
 import sys
@@ -156,9 +157,10 @@ class Postgres:
 
 
 class Service:
-    """The service on a database. What it logs goes to a file, or nowhere."""
+    """The service on a database. What it logs goes to a file, or nowhere. Requests to a variant have files of their own."""
 
-    def __init__(self, binary, url, folder, log, settings):
+    def __init__(self, binary, url, folder, log, settings, scheme="http", variant=None):
+        self.scheme, self.suffix = scheme, f".{variant}" if variant else ""
         self.port = int(shell("free_ports 1"))
         options = [f"--server.port={self.port}", f"--spring.datasource.url={url}"]
         self.command = [binary, *options, *(f"--{setting}" for setting in settings)]
@@ -201,6 +203,10 @@ class Service:
 
     def ask(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GIVE_UP_SECONDS)
+        if self.scheme == "https":
+            # Its certificate is its own.
+            context = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=GIVE_UP_SECONDS, context=context)
         with contextlib.closing(connection):
             headers = {"Content-Type": "application/json"} if body else {}
             connection.request(method, path, json.dumps(body) if body else None, headers)
@@ -394,8 +400,9 @@ class Bench:
             "service-list": ("random", READ_CUSTOMERS, CUSTOMERS),
         }[name]
         options = [f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", os.path.join(HERE, "throughput.lua")]
-        url = f"http://127.0.0.1:{self.service.port}"
-        output = run([self.tools["wrk"], *options, url, "--", order, str(start), str(count), f"{self.folder}/{name}"])
+        url = f"{self.service.scheme}://127.0.0.1:{self.service.port}"
+        request = f"{self.folder}/{name}{self.service.suffix}"
+        output = run([self.tools["wrk"], *options, url, "--", order, str(start), str(count), request])
         requests, microseconds, refused, broken, used = result_of(output)
         self.wrong[name] += refused + broken
         return requests * 1e6 / microseconds, requests - refused, used

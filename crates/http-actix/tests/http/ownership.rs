@@ -429,6 +429,25 @@ async fn idempotency_keys_belong_to_their_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_recorded_before_login_is_on_are_not_those_of_a_caller() {
+    let store = Arc::new(InMemoryStore::default());
+    let body = format!(r#"{{"customerId":{OWN},"items":{LINES}}}"#);
+    let key = ("idempotency-key", "k");
+    let before = Service::on(store.clone()).write("POST", "/orders", &[key], &body).await;
+    let authorization = bearer("ann.7.write");
+    let secured = Service::secured(store.clone(), security());
+    let headers = [key, ("authorization", authorization.as_str())];
+    let after = secured.write("POST", "/orders", &headers, &body).await;
+    assert_eq!((before.status, after.status), (201, 201));
+    assert_eq!(after.header("idempotency-replayed"), None);
+    assert_ne!(before.json()["id"], after.json()["id"]);
+    // Switched off again, the first answer is there.
+    let again = Service::on(store).write("POST", "/orders", &[key], &body).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.body, before.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_counts_in_the_header_alone_and_once() {
     let service = Service::secured(Arc::default(), security());
     let own = bearer("ann.7.read");
