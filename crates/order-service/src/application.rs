@@ -10,6 +10,7 @@ mod metrics;
 mod peers;
 mod registry;
 mod relay;
+mod security;
 mod start;
 mod stop;
 pub(crate) mod stores;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use http_actix::{Http, Lifecycle, Management, Security, Server};
+use http_actix::{Http, Lifecycle, Management, Server};
 use order_app::live::Live;
 use order_app::operations::Operations;
 use order_app::wake_up::WakeUp;
@@ -108,7 +109,7 @@ impl Application {
             lifecycle: lifecycle.clone(),
             about: http::about(&settings),
             settings: limits,
-            security: Security::default(),
+            security: security::asked(&settings.security, peers.issuer.as_ref()),
             dependencies: peers.components(&refresher),
             events_topic: settings.events_topic.clone(),
             in_flight: Arc::default(),
@@ -123,8 +124,10 @@ impl Application {
         };
         let (server, operators) = ports.serve(http, offered)?;
 
+        security::announce(&settings, address);
         let mut beside = JoinSet::new();
         beside.spawn(telemetry.metrics.keep_up());
+        beside.spawn(security::keep_keys(peers.issuer.clone()));
         beside.spawn(watch_backlog(stores.journal.clone(), peers.relay.clone()));
         beside.spawn(refresher.run(entropy()));
         beside.spawn({

@@ -13,6 +13,7 @@ mod kafka;
 mod logging;
 mod management;
 mod metrics;
+mod security;
 mod server;
 mod stop;
 mod storage;
@@ -36,6 +37,7 @@ pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
 pub use info::Info;
 pub use kafka::Kafka;
 pub use management::{Management, ManagementPort};
+pub use security::{Security, Tokens};
 pub use server::{Requests, Web};
 pub use settings_spring::{Inputs, LoadError, Occasion};
 pub use stop::Stop;
@@ -89,6 +91,8 @@ pub struct Settings {
     pub metric_tags: BTreeMap<String, String>,
     /// How traces are recorded.
     pub tracing: Tracing,
+    /// Who may ask.
+    pub security: Security,
 }
 
 impl Settings {
@@ -122,6 +126,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         api::ROWS,
         server::REQUESTS,
         connections::ROWS,
+        security::ROWS,
         stop::ROWS,
         storage::UPKEEP,
         logging::ROWS,
@@ -196,6 +201,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         info: info::read(from),
         metric_tags: metrics::read(from),
         tracing: tracing::read(from),
+        security: security::read(from),
     })?;
     if settings.eureka.registers() {
         return Some(Settings { listen: server::reachable(settings.listen, from), ..settings });

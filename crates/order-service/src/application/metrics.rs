@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_eureka::Standing;
+use identity_jwt::Report;
 use order_app::feed::{Feed, FeedReport};
 use order_app::orders::OrderStats;
 use order_app::ports::{Backlog, Database, Deadline, EventJournal, PoolReport};
@@ -75,6 +76,9 @@ impl Sources {
             let registered = matches!(registration.state().standing, Standing::Registered { .. });
             metrics::gauge!("order_eureka_registered").set(flag(registered));
         }
+        if let Some(issuer) = &self.peers.issuer {
+            tokens(&issuer.report());
+        }
         if let Some(spans) = &self.spans {
             spans.measure();
         }
@@ -102,6 +106,22 @@ fn pool(pool: &PoolReport) {
     let waiting = u32::try_from(pool.waiting).unwrap_or(u32::MAX);
     metrics::gauge!("hikaricp_connections_pending", &labels).set(f64::from(waiting));
     metrics::counter!("hikaricp_connections_timeout_total", &labels).absolute(pool.timed_out);
+}
+
+/// The tokens of requests, and the keys that check them.
+fn tokens(report: &Report) {
+    metrics::counter!("order_tokens_accepted_total").absolute(report.accepted);
+    for (reason, count) in &report.refused {
+        metrics::counter!("order_tokens_refused_total", "reason" => *reason).absolute(*count);
+    }
+    let keys = u32::try_from(report.keys).unwrap_or(u32::MAX);
+    metrics::gauge!("order_token_keys").set(f64::from(keys));
+    if let Some(age) = report.age {
+        metrics::gauge!("order_token_keys_age_seconds").set(age.as_secs_f64());
+    }
+    for (outcome, count) in [("fetched", report.fetched), ("failed", report.failed)] {
+        metrics::counter!("order_token_keys_fetches_total", "outcome" => outcome).absolute(count);
+    }
 }
 
 /// The streams of events that this instance sends.

@@ -1,4 +1,4 @@
-//! The peers that requests do without: brokers, the registry and, between them and the database, the
+//! The peers that requests do without: brokers, the registry, the issuer of tokens and, between them and the database, the
 //! relay. What they say for the health page and the metrics is at hand; asking costs nothing.
 
 use std::net::SocketAddr;
@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use discovery_eureka::Registration;
 use http_actix::{Component, Status};
+use identity_jwt::Jwt;
 use order_app::relay::RelayStats;
 use serde_json::json;
 
 use super::broker::Broker;
 use super::http::Pages;
-use super::registry;
+use super::{registry, security};
 use crate::refresh::Refresher;
 use crate::settings::Settings;
 
@@ -22,6 +23,8 @@ pub(super) struct Peers {
     pub(super) broker: Option<Broker>,
     /// `None` without a registry.
     pub(super) registration: Option<Registration>,
+    /// `None` where requests need no token.
+    pub(super) issuer: Option<Arc<Jwt>>,
     /// The relay is a part of this process; if it lags, a peer is the reason.
     pub(super) relay: Arc<RelayStats>,
 }
@@ -36,6 +39,7 @@ impl Peers {
         Ok(Self {
             broker: Broker::new(settings)?,
             registration: registry::registration(settings, address, pages)?,
+            issuer: security::issuer(&settings.security)?,
             relay: Arc::default(),
         })
     }
@@ -49,8 +53,10 @@ impl Peers {
         Arc::new(move || {
             let broker = peers.broker.as_ref().map(Broker::component);
             let registry = peers.registration.as_ref().map(registry::component);
-            let relay = relay(&peers.relay);
-            broker.into_iter().chain(registry).chain(settings.component()).chain([relay]).collect()
+            let issuer = peers.issuer.as_deref().map(security::component);
+            let (settings, relay) = (settings.component(), relay(&peers.relay));
+            let peers = broker.into_iter().chain(registry).chain(issuer);
+            peers.chain(settings).chain([relay]).collect()
         })
     }
 }

@@ -38,9 +38,12 @@ pub(super) fn is_address(key: &str) -> bool {
         && ["bootstrap-servers", "bootstrap.servers", ".url"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a key holds the path of a file that the Kafka client reads.
+/// Whether a key holds the path of a file that is read as keys or certificates.
 pub(super) fn is_path(key: &str) -> bool {
     let name = key.to_ascii_lowercase();
+    if name.starts_with("spring.security.") {
+        return name.ends_with("-location");
+    }
     let ends = ["-location", ".location", ".file", ".keytab"];
     name.starts_with("spring.kafka.") && ends.iter().any(|end| name.ends_with(end))
 }

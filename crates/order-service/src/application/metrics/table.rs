@@ -103,6 +103,27 @@ pub(crate) const METRICS: &[Metric] = &[
         Gauge,
         "always 1; `instance_id` is this instance in log, registry and traces",
     ),
+    Metric(
+        "order_tokens_accepted_total",
+        Counter,
+        "tokens of requests that speak for someone; only where requests need tokens, as the next four",
+    ),
+    Metric(
+        "order_tokens_refused_total",
+        Counter,
+        "tokens that do not, by `reason`: `malformed`, `header`, `key`, `signature`, `expired`, `early`, `issuer`, `audience`, `claims`; `unavailable` while no key is known",
+    ),
+    Metric("order_token_keys", Gauge, "keys of the issuer in use; 0: tokens cannot be checked"),
+    Metric(
+        "order_token_keys_age_seconds",
+        Gauge,
+        "since when they are known to be right; not for a key in a file. They are used for a day",
+    ),
+    Metric(
+        "order_token_keys_fetches_total",
+        Counter,
+        "how often keys were fetched, by `outcome`: `fetched`, `failed`",
+    ),
     Metric("order_kafka_reachable", Gauge, "1 if the brokers answered last; only with Kafka"),
     Metric("order_eureka_registered", Gauge, "1 if registered; only with Eureka"),
     Metric("order_config_current", Gauge, "1 if what applies is what the config servers say"),

@@ -4,8 +4,10 @@ use settings_spring::Unread;
 
 const NO_TLS: &str =
     "requests are taken over plain HTTP: end TLS in front of this service, and take this out";
-const NO_USERS: &str = "requests are not authenticated here: do that in front of this service, and take \
-                        this out";
+const NO_USERS: &str = "callers are known by the tokens of an issuer, spring.security.oauth2.resourceserver.jwt; there \
+                        are no users, sessions and log-ins here: take this out";
+const NO_OPAQUE_TOKENS: &str = "the issuer is not asked about each token: have it issue signed ones, set \
+                                spring.security.oauth2.resourceserver.jwt.issuer-uri, and take this out";
 const ONE_PATH: &str = "a path in front of all others is named by server.servlet.context-path; name it there, and \
                         take this out";
 const JAVA_SERVER: &str = "about a Java server; server.tomcat.max-connections, order.max-in-flight, \
@@ -15,6 +17,11 @@ const OUR_JSON: &str = "requests and answers are as docs/api.md says";
 
 pub(super) static ROWS: &[Unread] = &[
     Unread::refused(&["spring.security.*"], NO_USERS),
+    Unread::refused(&["spring.security.oauth2.resourceserver.opaquetoken.*"], NO_OPAQUE_TOKENS),
+    Unread::refused(
+        &["spring.security.oauth2.resourceserver.jwt.jws-algorithm"],
+        "write spring.security.oauth2.resourceserver.jwt.jws-algorithms, and take this out",
+    ),
     Unread::refused(&["server.ssl.*"], NO_TLS)
         .unless(&["false"])
         .off("server.ssl.enabled", "false"),

@@ -1,0 +1,94 @@
+//! A token before anything in it is believed (RFC 7515, RFC 8725): its three parts, and what its header may say.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use crate::algorithm::Algorithm;
+use crate::json;
+use crate::refusal::{Reason, Refusal};
+
+/// The longest token, in bytes.
+const LONGEST: usize = 8 << 10;
+
+/// The registered members of a header that are texts (RFC 7515, section 4.1). A wrong type is not ignored: another
+/// reader might read something into it. What the addresses and certificates among them say is ignored, because the one
+/// who made the token would choose the key that checks it.
+const TEXTS: &[&str] = &["alg", "kid", "typ", "cty", "jku", "x5u", "x5t", "x5t#S256"];
+
+/// `typ` in lower case: absent, an ordinary token, or an access token of RFC 9068.
+const TYPES: &[&str] = &["jwt", "at+jwt", "application/at+jwt"];
+
+/// A token with a header that is allowed. Its payload is not looked at yet.
+#[derive(Debug)]
+pub(crate) struct Token<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<String>,
+    /// What is signed: header and payload as they were sent.
+    pub(crate) signed: &'a str,
+    pub(crate) signature: &'a str,
+    payload: &'a str,
+}
+
+impl<'a> Token<'a> {
+    pub(crate) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Self, Refusal> {
+        let malformed = |cause| Refusal::new(Reason::Malformed, cause);
+        if text.len() > LONGEST {
+            return Err(malformed("it is longer than 8 KiB"));
+        }
+        let parts = text.rsplit_once('.').and_then(|(signed, signature)| {
+            let (header, payload) = signed.split_once('.')?;
+            let is_whole = ![header, payload, signature].contains(&"") && !payload.contains('.');
+            is_whole.then_some((signed, header, payload, signature))
+        });
+        let Some((signed, header, payload, signature)) = parts else {
+            return Err(malformed("it does not have three parts"));
+        };
+        let header = members(header).map_err(malformed)?;
+        // Decoded here, so that a signature in another alphabet is malformed and not merely wrong.
+        decoded(signature).map_err(malformed)?;
+        let (algorithm, key_id) = checked(&header, allowed)?;
+        Ok(Self { algorithm, key_id, signed, signature, payload })
+    }
+
+    /// The claims; for a token whose signature was checked.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Refusal> {
+        members(self.payload).map_err(|cause| Refusal::new(Reason::Claims, cause))
+    }
+}
+
+fn checked(
+    header: &Map<String, Value>,
+    allowed: &[Algorithm],
+) -> Result<(Algorithm, Option<String>), Refusal> {
+    let refused = |cause| Refusal::new(Reason::Header, cause);
+    let is_right =
+        |name: &&str| header.get(*name).is_none_or(|value| value.is_string() || value.is_null());
+    if !TEXTS.iter().all(is_right) {
+        return Err(Refusal::new(Reason::Malformed, "a member of its header has a wrong type"));
+    }
+    let text = |name: &str| header.get(name).and_then(Value::as_str);
+    let Some(name) = text("alg") else {
+        return Err(Refusal::new(Reason::Malformed, "its header names no algorithm"));
+    };
+    let algorithm = name.parse().ok().filter(|algorithm| allowed.contains(algorithm));
+    let algorithm = algorithm.ok_or(refused("its algorithm is not allowed"))?;
+    // Extensions that must be understood: none is.
+    if header.contains_key("crit") {
+        return Err(refused("its header demands extensions"));
+    }
+    if text("typ").is_some_and(|typ| !TYPES.contains(&&*typ.to_ascii_lowercase())) {
+        return Err(refused("it is a token of another type"));
+    }
+    Ok((algorithm, text("kid").map(ToOwned::to_owned)))
+}
+
+fn members(part: &str) -> Result<Map<String, Value>, &'static str> {
+    let cause = "a part of it is no JSON object, or has a member twice";
+    json::object(&decoded(part)?).ok_or(cause)
+}
+
+/// Base64url without padding, and without bits that mean nothing: one value has one spelling.
+fn decoded(part: &str) -> Result<Vec<u8>, &'static str> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| "a part of it is no base64url without padding")
+}
