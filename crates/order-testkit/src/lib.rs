@@ -1,5 +1,5 @@
 //! For tests only: contract suites over the ports of `order-app`, one fake of each port that injects
-//! faults, and examples to build tests from. The features `databases`, `brokers` and `proxy` add real
+//! faults, and examples to build tests from. The features `databases`, `brokers`, `proxy` and `tokens` add
 //! servers. Tools for the tests of a single adapter stay with that adapter.
 
 #![expect(
@@ -17,6 +17,8 @@ pub mod examples;
 pub mod published;
 #[cfg(feature = "databases")]
 pub mod tables;
+#[cfg(feature = "tokens")]
+pub mod tokens;
 
 #[cfg(feature = "brokers")]
 mod broker;

@@ -1,0 +1,79 @@
+//! What both suites check tokens with: settings, a clock that stands still, and keys.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use identity_jwt::{Algorithm, AuthorityNames, ClaimNames, Delimiter, Jwt, JwtSettings, KeySource};
+use order_app::caller::Caller;
+use order_app::ports::{Authenticator as _, Clock as _, NotAuthenticated};
+use order_testkit::FixedClock;
+use serde_json::{Value, json};
+
+/// The end of the tokens: an hour after the clock.
+pub const HOUR: i64 = 3_600;
+
+pub fn settings(keys: KeySource) -> JwtSettings {
+    let name = |name: &str| format!("SCOPE_{name}");
+    JwtSettings {
+        keys,
+        issuer: None,
+        audiences: None,
+        algorithms: vec![Algorithm::RS256],
+        claims: ClaimNames {
+            authorities: None,
+            principal: "sub".to_owned(),
+            customer: "customer_id".to_owned(),
+        },
+        delimiter: Delimiter::Text(" ".to_owned()),
+        prefix: "SCOPE_".to_owned(),
+        authorities: AuthorityNames {
+            read: name("orders:read"),
+            write: name("orders:write"),
+            fulfil: name("orders:fulfil"),
+            any: name("orders:any"),
+            admin: name("orders:admin"),
+            metrics: name("orders:metrics"),
+        },
+        plain_http: false,
+    }
+}
+
+/// Checks tokens at a time that stands still.
+pub struct Desk {
+    pub jwt: Arc<Jwt>,
+    pub clock: Arc<FixedClock>,
+}
+
+impl Desk {
+    pub fn new(settings: JwtSettings) -> Self {
+        let clock = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let clock = Arc::new(FixedClock::at(clock));
+        Self { jwt: Arc::new(Jwt::new(settings, Arc::clone(&clock) as _).unwrap()), clock }
+    }
+
+    /// The time in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.clock.now().timestamp()
+    }
+
+    /// The claims of a token that is good for an hour.
+    pub fn claims(&self) -> Value {
+        json!({"sub": "ann", "exp": self.now() + HOUR, "scope": "orders:read", "customer_id": 42})
+    }
+
+    pub async fn caller(&self, token: &str) -> Result<Caller, NotAuthenticated> {
+        self.jwt.caller(token).await
+    }
+
+    /// Why a token is refused, as the log says it; nothing if it is not.
+    pub async fn refusal(&self, token: &str) -> String {
+        match self.caller(token).await {
+            Ok(_) => String::new(),
+            Err(NotAuthenticated::Unavailable) => "unavailable".to_owned(),
+            Err(error @ NotAuthenticated::Invalid(..)) => error.source().unwrap().to_string(),
+        }
+    }
+}
