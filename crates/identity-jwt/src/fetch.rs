@@ -152,7 +152,7 @@ fn may_be_asked(address: &Url, plain_http: bool) -> bool {
     is_protected(address) || address.scheme() == "http" && plain_http
 }
 
-/// Where Spring looks for metadata: below the issuer's path (OpenID Connect Discovery), and before it (RFC 8414).
+/// Where Spring looks for metadata: below the issuer's path (`OpenID` Connect Discovery), and before it (RFC 8414).
 fn places(issuer: &Url) -> [Url; 3] {
     let path = issuer.path().trim_end_matches('/');
     let at = |path: String| {

@@ -34,7 +34,7 @@ pub struct JwtSettings {
 #[derive(Clone)]
 pub enum KeySource {
     /// From the address that the issuer's metadata names. The metadata are at the issuer's own address, as RFC 8414 and
-    /// OpenID Connect Discovery say.
+    /// `OpenID` Connect Discovery say.
     Issuer(Url),
     /// From a JWK set at an address.
     Set(Url),

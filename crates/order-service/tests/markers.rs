@@ -8,7 +8,9 @@ mod collector;
 mod support;
 
 use std::fmt::Write as _;
+use std::process::Command;
 
+use order_testkit::tokens::{Answer, Issuer, Signer};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -153,6 +155,77 @@ fn no_planted_marker_is_in_a_log_metric_trace_or_problem() {
         // A problem may quote the request, but never a secret.
         for secret in ["key", "cookie", "bearer", "database", "config", "pass", "note", "product"] {
             assert!(!problems.contains(&mark(secret)), "{secret}: {problems}");
+        }
+    }
+}
+
+/// Tokens good and bad. Each has markers wherever a client may write something.
+fn tokens(signer: &Signer) -> Vec<String> {
+    let claims = json!({
+        "sub": mark("subject"), "jti": mark("id"), "exp": 4_000_000_000_i64, "scope": "orders:read",
+        "customer_id": CUSTOMER, "aud": "shop", mark("claim"): mark("claimed"),
+    });
+    let mut late = claims.clone();
+    late["exp"] = 1.into();
+    late["aud"] = mark("audience").into();
+    let signed = |header: Value| signer.signed("RS256", &header.to_string(), &claims.to_string());
+    vec![
+        signer.token(&claims),
+        signer.token(&late),
+        signed(json!({"alg": mark("algorithm")})),
+        signed(json!({"alg": "RS256", "kid": mark("key-id"), "jku": mark("address")})),
+        signed(json!({"alg": "RS256", "typ": mark("type")})),
+        format!("{}x", signer.token(&claims)),
+        mark("garbage"),
+    ]
+}
+
+#[test]
+fn no_part_of_a_token_or_of_what_checks_it_comes_out() {
+    let signer = Signer::rsa(&mark("key"));
+    let issuer = Issuer::start(Answer::keys(&[&signer]));
+    let keys =
+        issuer.keys().replace("http://", &format!("http://{}:{}@", mark("user"), mark("pass")));
+    let collector = Collector::that_answers(Some(200));
+    let mut options = settings(&collector);
+    options.push(format!("--spring.security.oauth2.resourceserver.jwt.jwk-set-uri={keys}"));
+    options.push("--spring.security.oauth2.resourceserver.jwt.audiences=shop".to_owned());
+    options.push("--order.security.open-metrics=true".to_owned());
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let service = Service::start_in(&fresh_folder(), &options, &[]);
+    service.wait_until_ready();
+    assert!(eventually(|| service.metric("order_token_keys") == Some(1.0)), "{}", service.log());
+    let (tokens, mut problems) = (tokens(&signer), String::new());
+    for token in &tokens {
+        for path in ["/orders/1", "/actuator/metrics", "/nowhere"] {
+            let answer = client().get(service.url(path)).bearer_auth(token).send().unwrap();
+            writeln!(problems, "{:?}", answer.headers()).unwrap();
+            problems.push_str(&answer.text().unwrap());
+        }
+    }
+    assert!(problems.contains("invalid_token") && problems.contains("insufficient_scope"));
+    let metrics = service.get("/actuator/prometheus").text().unwrap();
+    assert!(metrics.contains("order_tokens_refused_total"), "{metrics}");
+    let health = service.get("/actuator/health/dependencies").text().unwrap();
+    assert!(eventually(|| told(&collector).contains("GET /orders/{id}")));
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    let mut config = Command::new(env!("CARGO_BIN_EXE_order-service"));
+    let config = config.arg("config").args(&options).current_dir(fresh_folder()).output().unwrap();
+    let config = String::from_utf8(config.stdout).unwrap();
+    assert!(config.contains("jwk-set-uri"), "{config}");
+    for (place, text) in [
+        ("log", &service.log()),
+        ("metrics", &metrics),
+        ("traces", &told(&collector)),
+        ("health", &health),
+        ("problems", &problems),
+        ("config", &config),
+    ] {
+        let parts = tokens.iter().flat_map(|token| token.split('.')).filter(|part| part.len() > 9);
+        for planted in parts.chain([MARK]) {
+            let line = text.lines().find(|line| line.contains(planted));
+            assert_eq!(line, None, "{planted} in the {place}");
         }
     }
 }

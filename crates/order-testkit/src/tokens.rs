@@ -169,7 +169,7 @@ impl Answer {
     }
 }
 
-/// An issuer on a free port of loopback. Its metadata are where OpenID Connect has them, its keys at `/keys`.
+/// An issuer on a free port of loopback. Its metadata are where `OpenID` Connect has them, its keys at `/keys`.
 #[derive(Debug)]
 pub struct Issuer {
     address: String,

@@ -1,6 +1,11 @@
-//! What both suites check tokens with: settings, a clock that stands still, and keys.
+//! What both suites and the bench check tokens with: settings, and a clock that stands still.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    dead_code,
+    reason = "a broken expectation ends a test, and each suite uses its part of this"
+)]
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -13,9 +18,9 @@ use order_testkit::FixedClock;
 use serde_json::{Value, json};
 
 /// The end of the tokens: an hour after the clock.
-pub const HOUR: i64 = 3_600;
+pub(crate) const HOUR: i64 = 3_600;
 
-pub fn settings(keys: KeySource) -> JwtSettings {
+pub(crate) fn settings(keys: KeySource) -> JwtSettings {
     let name = |name: &str| format!("SCOPE_{name}");
     JwtSettings {
         keys,
@@ -42,34 +47,34 @@ pub fn settings(keys: KeySource) -> JwtSettings {
 }
 
 /// Checks tokens at a time that stands still.
-pub struct Desk {
-    pub jwt: Arc<Jwt>,
-    pub clock: Arc<FixedClock>,
+pub(crate) struct Desk {
+    pub(crate) jwt: Arc<Jwt>,
+    pub(crate) clock: Arc<FixedClock>,
 }
 
 impl Desk {
-    pub fn new(settings: JwtSettings) -> Self {
+    pub(crate) fn new(settings: JwtSettings) -> Self {
         let clock = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let clock = Arc::new(FixedClock::at(clock));
         Self { jwt: Arc::new(Jwt::new(settings, Arc::clone(&clock) as _).unwrap()), clock }
     }
 
     /// The time in seconds since 1970.
-    pub fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.clock.now().timestamp()
     }
 
     /// The claims of a token that is good for an hour.
-    pub fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         json!({"sub": "ann", "exp": self.now() + HOUR, "scope": "orders:read", "customer_id": 42})
     }
 
-    pub async fn caller(&self, token: &str) -> Result<Caller, NotAuthenticated> {
+    pub(crate) async fn caller(&self, token: &str) -> Result<Caller, NotAuthenticated> {
         self.jwt.caller(token).await
     }
 
     /// Why a token is refused, as the log says it; nothing if it is not.
-    pub async fn refusal(&self, token: &str) -> String {
+    pub(crate) async fn refusal(&self, token: &str) -> String {
         match self.caller(token).await {
             Ok(_) => String::new(),
             Err(NotAuthenticated::Unavailable) => "unavailable".to_owned(),
