@@ -107,8 +107,10 @@ fn a_service_that_starts_before_its_issuer_asks_for_tokens_from_the_first_reques
 
     let reader = signer.token(&claims("orders:read", Some(42)));
     let answer = ask(&service, Method::POST, "/orders", &reader, &an_order(42));
-    let expected = r#"Bearer error="insufficient_scope", scope="orders:write""#;
-    assert_eq!((answer.status().as_u16(), &*challenge(&answer)), (403, expected));
+    let said = challenge(&answer);
+    let (starts, ends) = (r#"Bearer error="insufficient_scope", "#, r#", scope="orders:write""#);
+    assert!(said.starts_with(starts) && said.ends_with(ends), "{said}");
+    assert_eq!(answer.status(), 403);
     let mut late = claims("orders:read", Some(42));
     late["exp"] = (now() - 62).into();
     let answer = get(&service, "/orders/1", &signer.token(&late));

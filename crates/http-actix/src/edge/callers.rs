@@ -15,6 +15,8 @@ use crate::problem::{Code, Problem};
 /// The longest token, in bytes.
 const LONGEST: usize = 8 << 10;
 const SCHEME: &str = "bearer";
+/// Where it stands what a client does about it. Spring names it in each challenge.
+const READ_MORE: &str = "error_uri=\"https://tools.ietf.org/html/rfc6750#section-3.1\"";
 
 /// What a route asks of a request before its handler is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,15 +108,16 @@ fn token(headers: &HeaderMap) -> Result<String, Problem> {
     if values.next().is_some() {
         let problem =
             Problem::bad_header(Code::InvalidParameter, "Authorization", "must stand once");
-        return Err(challenge(problem, "Bearer error=\"invalid_request\""));
+        let description = "Found multiple bearer tokens in the request";
+        return Err(challenge(problem, &error("invalid_request", description)));
     }
     let value = value.as_bytes();
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else { return Err(missing()) };
-    if !scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) || !matches!(rest.first(), None | Some(b' '))
-    {
+    if !scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) {
         return Err(missing());
     }
-    let token = std::str::from_utf8(rest).ok().map(|rest| rest.trim_start_matches(' '));
+    // As in Spring: after the scheme one space, and of what only begins with its letters is said what is wrong with it.
+    let token = std::str::from_utf8(rest).ok().and_then(|rest| rest.strip_prefix(' '));
     let token = token.filter(|token| token.len() <= LONGEST && is_b64token(token));
     token.map(ToOwned::to_owned).ok_or_else(|| invalid("Bearer token is malformed"))
 }
@@ -133,8 +136,11 @@ fn missing() -> Problem {
 
 fn invalid(description: &str) -> Problem {
     let problem = Problem::new(Code::Unauthenticated, "The token does not prove who asks.");
-    let error = format!("Bearer error=\"invalid_token\", error_description=\"{description}\"");
-    challenge(problem, &error)
+    challenge(problem, &error("invalid_token", description))
+}
+
+fn error(code: &str, description: &str) -> String {
+    format!("Bearer error=\"{code}\", error_description=\"{description}\", {READ_MORE}")
 }
 
 /// Adds what RFC 6750, section 3, has a client read.
@@ -147,9 +153,10 @@ fn challenge(problem: Problem, value: &str) -> Problem {
 
 /// The header that names the authority which a caller lacks.
 pub(super) fn lacking(app: &App, authority: Authority) -> Option<HeaderValue> {
-    let name = app.http.security.authenticator.as_ref()?.name(authority).to_owned();
-    let value = format!("Bearer error=\"insufficient_scope\", scope=\"{name}\"");
-    HeaderValue::try_from(value).ok()
+    let name = app.http.security.authenticator.as_ref()?.name(authority);
+    let description = "The request requires higher privileges than provided by the access token.";
+    let error = error("insufficient_scope", description);
+    HeaderValue::try_from(format!("{error}, scope=\"{name}\"")).ok()
 }
 
 /// A route without a guard is a defect.

@@ -239,7 +239,9 @@ async fn check(service: &Service, row: Row, security: &Security) {
         if let With(one) = needs
             && lacks
         {
-            let expected = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", text(one));
+            let error = "The request requires higher privileges than provided by the access token.";
+            let error = challenge("insufficient_scope", error);
+            let expected = format!("{error}, scope=\"{}\"", text(one));
             assert_eq!(reply.header("www-authenticate"), Some(&*expected), "{row:?}");
             assert!(row.0 == "HEAD" || reply.code() == "forbidden");
         }
@@ -459,14 +461,19 @@ async fn a_token_counts_in_the_header_alone_and_once() {
     assert_eq!(status("/orders/customer/7?access_token=ann.7.read", &[]).await, 401);
     let twice = [("authorization", own.as_str()), ("authorization", own.as_str())];
     let reply = service.call_with("GET", "/orders/customer/7", &twice).await;
-    let challenge = reply.header("www-authenticate");
-    assert_eq!((reply.status, challenge), (400, Some("Bearer error=\"invalid_request\"")));
+    let expected = challenge("invalid_request", "Found multiple bearer tokens in the request");
+    assert_eq!((reply.status, reply.header("www-authenticate")), (400, Some(&*expected)));
     let long = format!("Bearer ann.7.{}", "r".repeat(8 << 10));
-    for malformed in ["Bearer a b", "Bearer ann.7.read,", "Bearer =", long.as_str()] {
+    let expected = challenge("invalid_token", "Bearer token is malformed");
+    let others = ["Bearer", "Bearer  ann.7.read", "Bearer\tann.7.read", "Bearerann.7.read"];
+    for malformed in ["Bearer a b", "Bearer ann.7.read,", "Bearer =", &long].iter().chain(&others) {
         let reply =
             service.call_with("GET", "/orders/customer/7", &[("authorization", malformed)]).await;
-        let expected =
-            "Bearer error=\"invalid_token\", error_description=\"Bearer token is malformed\"";
-        assert_eq!(reply.header("www-authenticate"), Some(expected), "{malformed}");
+        assert_eq!(reply.header("www-authenticate"), Some(&*expected), "{malformed}");
     }
+}
+
+fn challenge(error: &str, description: &str) -> String {
+    let more = "https://tools.ietf.org/html/rfc6750#section-3.1";
+    format!("Bearer error=\"{error}\", error_description=\"{description}\", error_uri=\"{more}\"")
 }
