@@ -28,6 +28,10 @@ impl Claims {
         if !TEXTS.iter().all(is_text) {
             return Err(unusable("a registered claim has a wrong type"));
         }
+        // It is good only together with the proof of a key (RFC 7800), which is not looked for.
+        if claims.present("cnf").is_some() {
+            return Err(unusable("it is bound to a key"));
+        }
         let until = claims.check_times(now)?;
         claims.check_issuer(settings.issuer.as_deref())?;
         claims.check_audience(settings.audiences.as_deref())?;
@@ -114,6 +118,6 @@ fn whole(number: f64) -> Option<i64> {
     is_near.then(|| format!("{:.0}", number.trunc()).parse().ok())?
 }
 
-const fn unusable(cause: &'static str) -> Refusal {
+pub(crate) const fn unusable(cause: &'static str) -> Refusal {
     Refusal::new(Reason::Claims, cause)
 }

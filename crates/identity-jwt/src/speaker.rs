@@ -8,7 +8,7 @@ use order_domain::CustomerId;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::claims::Claims;
+use crate::claims::{Claims, unusable};
 use crate::refusal::{Reason, Refusal};
 use crate::settings::JwtSettings;
 
@@ -28,7 +28,7 @@ pub(crate) fn caller(
     };
     let name = principal.and_then(|principal| name(&principal));
     let name = name.ok_or(Refusal::new(Reason::Claims, "it does not say who asks"))?;
-    let held = authorities(claims, settings);
+    let held = authorities(claims, settings)?;
     let access = access(claims.at(&settings.claims.customer), held.has(Authority::Any));
     Ok(Caller::new(name, access, held, Some(until)))
 }
@@ -45,22 +45,24 @@ fn name(principal: &str) -> Option<CallerName> {
     })
 }
 
-/// As in Spring: a text is divided, a list has one authority in each element, and each gets the prefix.
-fn authorities(claims: &Claims, settings: &JwtSettings) -> Authorities {
+/// As in Spring: a text is divided, a list has one authority in each element, and each gets the prefix. What is neither
+/// gives none, but a list with anything else than texts is refused.
+fn authorities(claims: &Claims, settings: &JwtSettings) -> Result<Authorities, Refusal> {
     let claim = match &settings.claims.authorities {
         Some(name) => claims.at(name),
         None => claims.present("scope").or_else(|| claims.present("scp")),
     };
-    let words: Vec<&str> = match claim {
-        Some(Value::String(text)) => settings.delimiter.split(text).collect(),
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
+    let words: Option<Vec<&str>> = match claim {
+        Some(Value::String(text)) => Some(settings.delimiter.split(text).collect()),
+        Some(Value::Array(all)) => all.iter().map(Value::as_str).collect(),
+        _ => Some(Vec::new()),
     };
+    let words = words.ok_or(unusable("one of its authorities is no text"))?;
     let is_held = |authority: &Authority| {
         let asked = settings.authorities.of(*authority).strip_prefix(&*settings.prefix);
         asked.is_some_and(|asked| words.contains(&asked))
     };
-    Authority::ALL.into_iter().filter(is_held).collect()
+    Ok(Authority::ALL.into_iter().filter(is_held).collect())
 }
 
 /// Whose orders: those of the customer whom the claim names, as a number or in decimal digits. A claim that names no

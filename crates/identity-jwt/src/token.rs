@@ -2,6 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use reqwest::Url;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
@@ -64,7 +67,7 @@ fn checked(
     let refused = |cause| Refusal::new(Reason::Header, cause);
     let is_right =
         |name: &&str| header.get(*name).is_none_or(|value| value.is_string() || value.is_null());
-    if !TEXTS.iter().all(is_right) {
+    if !TEXTS.iter().all(is_right) || !keys_are_well_formed(header) {
         return Err(Refusal::new(Reason::Malformed, "a member of its header has a wrong type"));
     }
     let text = |name: &str| header.get(name).and_then(Value::as_str);
@@ -77,10 +80,34 @@ fn checked(
     if header.contains_key("crit") {
         return Err(refused("its header demands extensions"));
     }
+    // It says that other bytes are signed than those that were sent (RFC 7797).
+    if header.get("b64").is_some_and(|is_encoded| *is_encoded != true) {
+        return Err(refused("its claims are not encoded"));
+    }
     if text("typ").is_some_and(|typ| !TYPES.contains(&&*typ.to_ascii_lowercase())) {
         return Err(refused("it is a token of another type"));
     }
     Ok((algorithm, text("kid").map(ToOwned::to_owned)))
+}
+
+/// Whether what a header says of keys is what it should be. None of it is used, and Spring looks at it likewise.
+fn keys_are_well_formed(header: &Map<String, Value>) -> bool {
+    let value = |name: &str| header.get(name).filter(|value| !value.is_null());
+    let is_address =
+        |name: &&str| value(name).and_then(Value::as_str).is_none_or(|at| Url::parse(at).is_ok());
+    let is_list = |value: &Value| {
+        value.as_array().is_some_and(|certificates| certificates.iter().all(Value::is_string))
+    };
+    ["jku", "x5u"].iter().all(is_address)
+        && value("x5c").is_none_or(is_list)
+        && value("jwk").is_none_or(is_public_key)
+}
+
+fn is_public_key(key: &Value) -> bool {
+    use AlgorithmParameters::{EllipticCurve, OctetKeyPair, RSA};
+    let jwk = Jwk::deserialize(key).map(|jwk| jwk.algorithm);
+    let has_public = matches!(jwk, Ok(EllipticCurve(_) | OctetKeyPair(_) | RSA(_)));
+    has_public && key.get("d").is_none()
 }
 
 fn members(part: &str) -> Result<Map<String, Value>, &'static str> {

@@ -135,12 +135,22 @@ async fn a_header_says_only_what_is_understood() {
         (r#"{"alg":"RS256","kid":7}"#, kind),
         (r#"{"alg":"RS256","typ":["JWT"]}"#, kind),
         (r#"{"alg":"RS256","jku":{}}"#, kind),
+        (r#"{"alg":"RS256","jku":"a b"}"#, kind),
+        (r#"{"alg":"RS256","x5u":"a b"}"#, kind),
+        (r#"{"alg":"RS256","x5c":"MIIB"}"#, kind),
+        (r#"{"alg":"RS256","x5c":[1]}"#, kind),
+        (r#"{"alg":"RS256","jwk":"x"}"#, kind),
+        (r#"{"alg":"RS256","jwk":{}}"#, kind),
+        (r#"{"alg":"RS256","jwk":{"kty":"oct","k":"AQAB"}}"#, kind),
+        (r#"{"alg":"RS256","jwk":{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}}"#, kind),
         (r#"{"alg":"RS256","alg":"RS256"}"#, "twice"),
         (r#"{"alg":"RS256","x":{"y":1,"y":1}}"#, "twice"),
         (r#"{"alg":"RS256","crit":["exp"],"exp":1}"#, "extensions"),
         (r#"{"alg":"RS256","crit":["b64"],"b64":false}"#, "extensions"),
         (r#"{"alg":"RS256","crit":[]}"#, "extensions"),
         (r#"{"alg":"RS256","crit":null}"#, "extensions"),
+        (r#"{"alg":"RS256","b64":false}"#, "not encoded"),
+        (r#"{"alg":"RS256","b64":null}"#, "not encoded"),
         (r#"{"alg":"RS256","typ":"secevent+jwt"}"#, "another type"),
         (r#"{"alg":"RS256","typ":""}"#, "another type"),
     ] {
@@ -155,7 +165,8 @@ async fn a_header_says_only_what_is_understood() {
         r#"{"alg":"RS256","typ":"application/at+jwt"}"#,
         r#"{"alg":"RS256","typ":null,"kid":null}"#,
         r#"{"alg":"RS256","kid":"of no meaning for a file"}"#,
-        r#"{"alg":"RS256","x":[1]}"#,
+        r#"{"alg":"RS256","x":[1],"b64":true}"#,
+        r#"{"alg":"RS256","jku":null,"jwk":null,"x5u":null,"x5c":null}"#,
     ] {
         assert_eq!(desk.refusal(&signed(header)).await, "", "{header}");
     }
@@ -256,6 +267,8 @@ async fn claims_are_whole_and_of_the_right_type() {
         format!(r#"{{"sub":"ann","jti":7,"exp":{exp}}}"#),
         format!(r#"{{"sub":"ann","aud":7,"exp":{exp}}}"#),
         format!(r#"{{"sub":"ann","aud":["a",7],"exp":{exp}}}"#),
+        format!(r#"{{"sub":"ann","scope":["orders:read",7],"exp":{exp}}}"#),
+        format!(r#"{{"sub":"ann","cnf":{{"jkt":"x"}},"exp":{exp}}}"#),
         format!(r#"{{"sub":"","exp":{exp}}}"#),
         format!(r#"{{"exp":{exp}}}"#),
         "[]".to_owned(),
@@ -264,7 +277,7 @@ async fn claims_are_whole_and_of_the_right_type() {
         assert_ne!(desk.refusal(&KEY.signed("RS256", header, &claims)).await, "", "{claims}");
     }
     let refused = desk.jwt.report().refused;
-    assert_eq!(refused.iter().find(|(reason, _)| *reason == "claims"), Some(&("claims", 11)));
+    assert_eq!(refused.iter().find(|(reason, _)| *reason == "claims"), Some(&("claims", 13)));
 }
 
 #[tokio::test]
@@ -308,7 +321,7 @@ async fn authorities_are_a_text_or_a_list_and_may_be_nested() {
     let desk = desk();
     for (more, expected) in [
         (
-            json!({"scp": ["orders:write", 7, "orders:read"]}),
+            json!({"scp": ["orders:write", "x", "orders:read"]}),
             &[Authority::Read, Authority::Write][..],
         ),
         (json!({"scope": "orders:read", "scp": "orders:write"}), &[Authority::Read]),
