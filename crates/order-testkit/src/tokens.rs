@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -53,6 +54,14 @@ impl Signer {
         let key = EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING);
         let key = key.expect("there is randomness");
         Self { id: id.to_owned(), key: SigningKey::Elliptic(key, "P-384") }
+    }
+
+    /// A new key on the curve P-521.
+    #[must_use]
+    pub fn p521(id: &str) -> Self {
+        let key = EcdsaKeyPair::generate(&signature::ECDSA_P521_SHA512_FIXED_SIGNING);
+        let key = key.expect("there is randomness");
+        Self { id: id.to_owned(), key: SigningKey::Elliptic(key, "P-521") }
     }
 
     /// A new key on the curve Ed25519.
@@ -103,7 +112,8 @@ impl Signer {
         let algorithm = match &self.key {
             SigningKey::Rsa(_) => "RS256",
             SigningKey::Elliptic(_, "P-256") => "ES256",
-            SigningKey::Elliptic(..) => "ES384",
+            SigningKey::Elliptic(_, "P-384") => "ES384",
+            SigningKey::Elliptic(..) => "ES512",
             SigningKey::Edwards(_) => "EdDSA",
         };
         let header = json!({"alg": algorithm, "kid": self.id});
@@ -118,7 +128,9 @@ impl Signer {
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(self.signature(algorithm, text.as_bytes())))
     }
 
-    fn signature(&self, algorithm: &str, text: &[u8]) -> Vec<u8> {
+    /// The signature of a text; the algorithm is chosen as in [`Self::signed`].
+    #[must_use]
+    pub fn signature(&self, algorithm: &str, text: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.key {
             SigningKey::Rsa(key) => {
@@ -132,6 +144,13 @@ impl Signer {
             SigningKey::Edwards(key) => key.sign(text).as_ref().to_vec(),
         }
     }
+}
+
+/// The signature HS256 of one who takes a public key, in the form in which it is published, for a shared secret.
+#[must_use]
+pub fn signature_with_public(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&secret, text).as_ref().to_vec()
 }
 
 fn encoding(algorithm: &str) -> &'static dyn RsaEncoding {
@@ -169,7 +188,7 @@ impl Answer {
     }
 }
 
-/// An issuer on a free port of loopback. Its metadata are where `OpenID` Connect has them, its keys at `/keys`.
+/// An issuer. Its metadata are where `OpenID` Connect has them, its keys at `/keys`.
 #[derive(Debug)]
 pub struct Issuer {
     address: String,
@@ -184,10 +203,16 @@ struct Script {
 }
 
 impl Issuer {
-    /// Starts one; it ends with the process.
+    /// Starts one on a free port; it ends with the process.
     #[must_use]
     pub fn start(keys: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        Self::at("127.0.0.1:0", keys)
+    }
+
+    /// Starts one at this host and port.
+    #[must_use]
+    pub fn at(place: &str, keys: Answer) -> Self {
+        let listener = TcpListener::bind(place).expect("the port is free");
         let address = format!("http://{}", listener.local_addr().expect("it has one"));
         let metadata = json!({"issuer": address, "jwks_uri": format!("{address}/keys")});
         let metadata = Answer::Full(200, metadata.to_string().into_bytes());
