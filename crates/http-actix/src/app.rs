@@ -1,10 +1,12 @@
 //! What the server works with, and what all its workers share.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix_web::web;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use metrics::Gauge;
 use order_app::feed::Feed;
 use order_app::live::Live;
@@ -13,6 +15,7 @@ use order_app::ports::{Authenticator, Entropy};
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
+use crate::cors::Cors;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::site::Site;
@@ -86,6 +89,10 @@ pub struct HttpSettings {
     pub sampling: Option<f64>,
     /// The forms of answers. Recorded answers stay in the form in which they were first given.
     pub forms: Forms,
+    /// Which pages of other origins may ask for orders; `None`: the service does not speak of it.
+    pub cors: Option<Cors>,
+    /// The same of the actuator, on either port.
+    pub actuator_cors: Option<Cors>,
 }
 
 impl Default for HttpSettings {
@@ -107,19 +114,55 @@ impl Default for HttpSettings {
             compression: None,
             sampling: None,
             forms: Forms::default(),
+            cors: None,
+            actuator_cors: None,
         }
     }
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` headers are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proxies {
     /// No one's.
     Ignored,
     /// Those of peers in private networks, as Tomcat does.
     Internal,
+    /// Those of peers in these networks.
+    In(Vec<IpNet>),
     /// Those of every peer.
     Any,
+}
+
+/// Tomcat's internal proxies: private networks, link-local addresses, loopback.
+static INTERNAL: [IpNet; 9] = [
+    v4(Ipv4Addr::new(10, 0, 0, 0), 8),
+    v4(Ipv4Addr::new(172, 16, 0, 0), 12),
+    v4(Ipv4Addr::new(192, 168, 0, 0), 16),
+    v4(Ipv4Addr::new(169, 254, 0, 0), 16),
+    v4(Ipv4Addr::new(100, 64, 0, 0), 10),
+    v4(Ipv4Addr::new(127, 0, 0, 0), 8),
+    v6(Ipv6Addr::LOCALHOST, 128),
+    v6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+    v6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
+];
+
+const fn v4(first: Ipv4Addr, length: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(first, length))
+}
+
+const fn v6(first: Ipv6Addr, length: u8) -> IpNet {
+    IpNet::V6(Ipv6Net::new_assert(first, length))
+}
+
+impl Proxies {
+    /// The networks of proxies, where only these are believed.
+    pub(crate) fn networks(&self) -> &[IpNet] {
+        match self {
+            Self::Internal => &INTERNAL,
+            Self::In(networks) => networks,
+            Self::Ignored | Self::Any => &[],
+        }
+    }
 }
 
 /// Which answers are compressed, for clients that accept it.

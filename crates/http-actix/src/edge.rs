@@ -1,12 +1,13 @@
-//! The edge: what every request passes on its way in and out. Limits, the trace, draining, panics, the
-//! headers that every answer has, the addresses in them, compression, the memory of large answers, the access
-//! log and the metrics. It knows no route.
+//! The edge: what every request passes on its way in and out. Limits, pages of other origins, the trace,
+//! draining, panics, the headers that every answer has, the addresses in them, compression, the memory of large
+//! answers, the access log and the metrics. It knows no route.
 
 mod address;
 mod answers;
 mod authority;
 mod callers;
 mod compression;
+mod cors;
 mod limits;
 mod origins;
 mod permits;
@@ -24,8 +25,8 @@ use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::middleware::Next;
@@ -37,10 +38,12 @@ use tracing::{Instrument as _, Span};
 use crate::app::App;
 use crate::connections;
 use crate::problem::{Code, Problem};
+use crate::site::StrictTransport;
 
 pub(crate) use address::Address;
 use address::Forwarded;
 pub(crate) use callers::{Guard, caller, guard, identify};
+use cors::Ruling;
 use permits::Client;
 pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
 pub(crate) use trace::Trace;
@@ -60,6 +63,8 @@ struct Exchange {
     body: RequestBody,
     /// The address of the client.
     client: Option<IpAddr>,
+    /// What the settings say of the page that asks; `None` where they say nothing of pages.
+    cors: Option<Ruling>,
     /// Whether the client offered another protocol.
     offers_upgrade: bool,
     /// Whether the answer may come in chunks (RFC 9112, section 6.1).
@@ -117,6 +122,11 @@ pub(crate) async fn answer(
         let response = span.in_scope(|| exchange.finish_problem(&app, &problem));
         return Ok(request.into_response(response));
     }
+    if exchange.is_preflight() {
+        let allowed = HttpResponse::Ok().finish();
+        let response = span.in_scope(|| exchange.finish(&app, allowed));
+        return Ok(request.into_response(response));
+    }
     // A panic takes the request with it, so the framework gets the answer as an error.
     let guarded = AssertUnwindSafe(async { next.call(request).await });
     let guarded = guarded.catch_unwind().instrument(exchange.step.clone());
@@ -153,11 +163,15 @@ fn is_beyond(request: &ServiceRequest, app: &App) -> bool {
 async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Result<(), Problem> {
     let refused = limits::check(request)
         .or_else(|| authority::check(request.head()))
-        .or_else(|| origins::check(request, app));
+        .or_else(|| origins::check(request, app, exchange.cors.as_ref()))
+        .or_else(|| exchange.cors.as_ref().and_then(Ruling::refused));
     let refused =
         refused.or_else(|| is_beyond(request, app).then(|| permits::refused(Code::Overloaded)));
     if let Some(problem) = refused {
         return Err(problem);
+    }
+    if exchange.is_preflight() {
+        return Ok(());
     }
     let client = Client(exchange.client);
     request.extensions_mut().insert(client);
@@ -176,7 +190,8 @@ impl Exchange {
         let body = RequestBody::take(request);
         let is_unframed = body.is_unframed();
         let peer = request.peer_addr().map(|peer| peer.ip());
-        let client = Forwarded::of(request.headers(), peer, app.http.settings.proxies).client;
+        let client = Forwarded::of(request.headers(), peer, &app.http.settings.proxies).client;
+        let cors = Ruling::of(request.request(), app);
         request.extensions_mut().insert(trace.clone());
         request.extensions_mut().insert(body.clone());
         let route = Route::default();
@@ -189,6 +204,7 @@ impl Exchange {
             step,
             body,
             client,
+            cors,
             offers_upgrade: request.head().upgrade(),
             takes_chunks: request.version() >= Version::HTTP_11 && !is_unframed,
             started: Instant::now(),
@@ -196,11 +212,15 @@ impl Exchange {
         }
     }
 
+    fn is_preflight(&self) -> bool {
+        self.cors.as_ref().is_some_and(Ruling::is_preflight)
+    }
+
     /// Completes an answer of the routes. Errors are rendered as problems here, because a problem names
     /// the path and the trace id of its request.
     fn finish(&self, app: &App, response: HttpResponse) -> HttpResponse {
         let Some(error) = response.error() else {
-            return self.complete(response, None);
+            return self.complete(app, response, None);
         };
         match error.as_error::<Problem>() {
             Some(problem) => self.finish_problem(app, problem),
@@ -220,18 +240,24 @@ impl Exchange {
         if let Some(lacking) = problem.lacks().and_then(|lacks| callers::lacking(app, lacks)) {
             response.headers_mut().insert(WWW_AUTHENTICATE, lacking);
         }
-        let mut response = self.complete(response, Some(problem.code()));
+        let mut response = self.complete(app, response, Some(problem.code()));
         if app.http.lifecycle.is_draining() {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }
 
-    fn complete(&self, mut response: HttpResponse, code: Option<Code>) -> HttpResponse {
+    fn complete(&self, app: &App, mut response: HttpResponse, code: Option<Code>) -> HttpResponse {
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if !headers.contains_key(ETAG) && !headers.contains_key(CACHE_CONTROL) {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Some(transport) = app.site.strict_transport() {
+            headers.insert(STRICT_TRANSPORT_SECURITY, of_tls_alone(transport));
+        }
+        if let Some(cors) = &self.cors {
+            cors.complete(headers);
         }
         if let Ok(id) = HeaderValue::from_str(&self.trace.correlation_id) {
             headers.insert(X_REQUEST_ID.clone(), id);
@@ -249,6 +275,14 @@ impl Exchange {
         self.is_recorded.set(true);
         self.body.close_if_unread(response)
     }
+}
+
+/// What browsers keep for a year.
+fn of_tls_alone(transport: StrictTransport) -> HeaderValue {
+    HeaderValue::from_static(match transport {
+        StrictTransport::Host => "max-age=31536000",
+        StrictTransport::SubDomains => "max-age=31536000; includeSubDomains",
+    })
 }
 
 /// The framework drops a request whose client has closed the connection.

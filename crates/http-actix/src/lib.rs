@@ -7,8 +7,8 @@
 //! `body`, and the use case. It leaves as a body or as a
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
-//! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management` (state),
-//! `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
+//! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management`,
+//! (state), `cors` (rules), `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
 //! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
 //! Operators have a port of their own ([`serve_management`]), behind the same edge.
@@ -22,6 +22,7 @@ mod amount;
 mod app;
 mod body;
 mod connections;
+mod cors;
 mod document;
 mod edge;
 mod endpoints;
@@ -43,12 +44,14 @@ pub use app::{
     About, AmountForm, Compression, Forms, Http, HttpSettings, ListForm, Proxies, Security,
 };
 pub use body::operations;
+pub use cors::{Cors, NoPattern, OriginPattern};
 pub use document::{management_openapi_json, openapi_json};
 pub use health::{Component, Status};
+pub use ipnet::IpNet;
 pub use lifecycle::{Lifecycle, Phase};
 pub use management::{
     Logger, Loggers, Management, Measured, Meter, Meters, Refresh, RefreshRefused, Refreshed,
     Series,
 };
 pub use server::{MOST_FOR_OPERATORS, listen, serve, serve_management};
-pub use site::{Access, Actuator, Endpoint, Site};
+pub use site::{Access, Actuator, Endpoint, Site, StrictTransport};

@@ -104,6 +104,16 @@ pub struct Site {
     is_for_operators: bool,
     /// The hosts under which it may be asked beside loopback; `None`: any.
     hosts: Option<Vec<String>>,
+    transport: Option<StrictTransport>,
+}
+
+/// What browsers are told of a port with TLS (RFC 6797).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrictTransport {
+    /// To use TLS alone for this host,
+    Host,
+    /// and for all hosts below it.
+    SubDomains,
 }
 
 impl Site {
@@ -117,6 +127,7 @@ impl Site {
             probes: false,
             is_for_operators: false,
             hosts: None,
+            transport: None,
         }
     }
 
@@ -150,6 +161,18 @@ impl Site {
     pub fn known_as(mut self, hosts: Vec<String>) -> Self {
         self.hosts = Some(hosts);
         self
+    }
+
+    /// Says that the port has TLS.
+    #[must_use]
+    pub fn over_tls(mut self, transport: StrictTransport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// `None` on a port without TLS.
+    pub(crate) fn strict_transport(&self) -> Option<StrictTransport> {
+        self.transport
     }
 
     /// Whether the port may be asked under a host.
@@ -208,9 +231,12 @@ impl Site {
     /// Whether a path that was asked for belongs to the actuator of this port, or is a probe.
     pub(crate) fn is_watched(&self, asked: &str) -> bool {
         let Some(path) = asked.strip_prefix(&self.root) else { return false };
-        if self.probes && PROBES.contains(&path) {
-            return true;
-        }
+        self.probes && PROBES.contains(&path) || self.is_of_actuator(asked)
+    }
+
+    /// Whether a path that was asked for belongs to the actuator of this port.
+    pub(crate) fn is_of_actuator(&self, asked: &str) -> bool {
+        let Some(path) = asked.strip_prefix(&self.root) else { return false };
         let Some(actuator) = &self.actuator else { return false };
         let Some(rest) = path.strip_prefix(&actuator.base) else { return false };
         let is_below = |name: &str| {

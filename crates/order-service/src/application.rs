@@ -5,6 +5,7 @@
 mod actuator;
 mod background;
 pub(crate) mod broker;
+mod guards;
 mod http;
 mod metrics;
 mod peers;
@@ -77,6 +78,7 @@ impl Application {
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
         let address = ports.main.local_addr()?;
+        guards::tell(&settings);
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 

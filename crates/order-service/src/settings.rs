@@ -4,6 +4,7 @@
 mod api;
 mod config;
 mod connections;
+mod cors;
 mod currencies;
 mod endpoints;
 mod eureka;
@@ -127,6 +128,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         server::REQUESTS,
         connections::ROWS,
         security::ROWS,
+        cors::ROWS,
         stop::ROWS,
         storage::UPKEEP,
         logging::ROWS,
@@ -139,6 +141,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         management::ROWS,
         endpoints::ROWS,
         endpoints::ACCESS,
+        cors::ACTUATOR,
         info::ROWS,
         metrics::ROWS,
         tracing::ROWS,

@@ -7,7 +7,7 @@ mod support;
 
 use serde_json::Value;
 
-use crate::support::{Service, eventually, free_port};
+use crate::support::{Service, client, eventually, free_port};
 
 const PROBES: [&str; 3] =
     ["/actuator/health/liveness", "/actuator/health/readiness", "/actuator/prometheus"];
@@ -93,4 +93,32 @@ fn probes_and_scrapes_are_logged_on_request_alone() {
         let is_logged = || access(&curious).iter().any(|line| line["route"] == path);
         assert!(eventually(is_logged), "{path}: {}", curious.log());
     }
+}
+
+#[test]
+fn the_start_says_what_guards_the_ports_and_it_does() {
+    let guards = |service: &Service| -> Value {
+        let lines = with(service, "what guards the ports");
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        serde_json::from_str(line).unwrap()
+    };
+    let off = guards(&started(&[]));
+    assert_eq!((&off["cors"], &off["actuator_cors"]), (&"off".into(), &"off".into()));
+    let service = started(&[
+        "--order.cors.allowed-origins=https://a.example",
+        "--management.endpoints.web.cors.allowed-origins=https://ops.example",
+    ]);
+    let on = guards(&service);
+    assert_eq!((&on["cors"], &on["actuator_cors"]), (&"on".into(), &"on".into()));
+    let ask = |path: &str, origin: &str| {
+        let answer = client().get(service.url(path)).header("origin", origin).send().unwrap();
+        let allowed = answer.headers().get("access-control-allow-origin").cloned();
+        (answer.status().as_u16(), allowed.map(|value| value.to_str().unwrap().to_owned()))
+    };
+    assert_eq!(
+        ask("/actuator/health", "https://ops.example").1.as_deref(),
+        Some("https://ops.example")
+    );
+    assert_eq!(ask("/actuator/health", "https://a.example"), (403, None));
+    assert_eq!(ask("/orders/1", "https://a.example"), (404, Some("https://a.example".to_owned())));
 }

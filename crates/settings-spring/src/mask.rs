@@ -66,9 +66,11 @@ pub fn sounds_secret(name: &str) -> bool {
     const SEGMENTS: &[&str] = &["pass", "pw", "pwd"];
     // Also at the end of a word (`DBPW`, `rootPwd`): no other word ends like this.
     const ENDS: &[&str] = &["pw", "pwd"];
+    // Says whether browsers send some (CORS), and holds none.
+    const FLAG: &str = "allowcredentials";
     let segments = name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
     let mut segments = segments.filter(|segment| !segment.is_empty());
-    let squashed = squashed(name);
+    let squashed = squashed(name).replace(FLAG, "");
     SIGNS.split(' ').any(|sign| squashed.contains(sign))
         || segments.any(|segment| {
             SEGMENTS.contains(&segment.as_str()) || ENDS.iter().any(|end| segment.ends_with(end))
@@ -115,11 +117,18 @@ mod tests {
     #[test]
     fn names_sound_secret_by_their_words() {
         let secrets = "DB_PW DBPW db.pwd rootPwd DB_PASS my-passphrase aws.credentials \
-                       git_credential spring.datasource.password";
+                       git_credential spring.datasource.password allow-credentials.password";
         for secret in secrets.split(' ') {
             assert!(sounds_secret(secret), "{secret}");
         }
-        for plain in ["shop.currencies", "COMPASS_URL", "bypass", "pwned.host", "DB_HOST"] {
+        for plain in [
+            "a.cors.allow-credentials",
+            "shop.currencies",
+            "COMPASS_URL",
+            "bypass",
+            "pwned.host",
+            "DB_HOST",
+        ] {
             assert!(!sounds_secret(plain), "{plain}");
         }
     }

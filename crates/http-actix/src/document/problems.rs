@@ -12,6 +12,7 @@ const ANY: &[Code] = &[
     Code::InvalidParameter,
     Code::Unauthenticated,
     Code::Forbidden,
+    Code::CrossSiteRequest,
     Code::MethodNotAllowed,
     Code::UriTooLong,
     Code::HeadersTooLarge,
@@ -37,8 +38,6 @@ const WRITE: &[Code] = &[
     Code::IdempotencyKeyReused,
     Code::OutcomeUnknown,
 ];
-/// What an operation on the management port may answer beside that.
-const OPERATE: &[Code] = &[Code::CrossSiteRequest];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
 /// What a change of an order may answer beside that.
@@ -55,17 +54,17 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "streamEvents" => vec![ANY, &[Code::EventsPurged]],
         "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
         "refresh" => {
-            vec![ANY, OPERATE, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
+            vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
         }
         "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => {
-            vec![ANY, OPERATE]
+            vec![ANY]
         }
-        "getParkedOrder" => vec![ANY, OPERATE, &[Code::OrderNotParked]],
-        "redriveOrder" => vec![ANY, OPERATE, &[Code::OrderNotParked, Code::OutcomeUnknown]],
-        "redriveAllOrders" => vec![ANY, OPERATE, &[Code::OutcomeUnknown]],
-        "skipEvent" => vec![ANY, OPERATE, BODY, SKIP],
-        "startReplay" => vec![ANY, OPERATE, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
-        "getReplay" | "cancelReplay" => vec![ANY, OPERATE, &[Code::ReplayNotFound]],
+        "getParkedOrder" => vec![ANY, &[Code::OrderNotParked]],
+        "redriveOrder" => vec![ANY, &[Code::OrderNotParked, Code::OutcomeUnknown]],
+        "redriveAllOrders" => vec![ANY, &[Code::OutcomeUnknown]],
+        "skipEvent" => vec![ANY, BODY, SKIP],
+        "startReplay" => vec![ANY, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
+        "getReplay" | "cancelReplay" => vec![ANY, &[Code::ReplayNotFound]],
         _ => vec![ANY, &[Code::OrderNotFound]],
     }
 }

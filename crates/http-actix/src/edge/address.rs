@@ -27,48 +27,45 @@ pub(crate) struct Forwarded {
 
 impl Forwarded {
     /// `peer` is who has connected.
-    pub(super) fn of(headers: &HeaderMap, peer: Option<IpAddr>, proxies: Proxies) -> Self {
+    pub(super) fn of(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &Proxies) -> Self {
         let own = Self { client: peer, ..Self::default() };
         let is_trusted = match proxies {
             Proxies::Ignored => false,
-            Proxies::Internal => peer.is_some_and(is_internal),
+            Proxies::Internal | Proxies::In(_) => peer.is_some_and(|peer| is_among(peer, proxies)),
             Proxies::Any => true,
         };
         if !is_trusted {
             return own;
         }
         let mut said = match text(headers, "forwarded") {
-            Some(forwarded) => Self::standard(forwarded, proxies),
-            None => Self::customary(headers, proxies),
+            Some(forwarded) => Self::standard(forwarded),
+            None => Self::customary(headers),
         };
-        said.client = said.client.or(peer);
+        said.client = client(headers, proxies).or(peer);
         said.prefix = text(headers, "x-forwarded-prefix").and_then(prefix);
         said
     }
 
     /// From the header of RFC 7239. Each proxy adds an element behind those before it.
-    fn standard(header: &str, proxies: Proxies) -> Self {
+    fn standard(header: &str) -> Self {
         let (scheme, (host, port)) = (
             parameter(header, "proto").find_map(scheme),
             parameter(header, "host").find_map(host_and_port).unzip(),
         );
-        let hops = parameter(header, "for").filter_map(address).collect();
-        Self { scheme, host, port: port.flatten(), prefix: None, client: client(hops, proxies) }
+        Self { scheme, host, port: port.flatten(), ..Self::default() }
     }
 
     /// From the headers that proxies used before there was a standard.
-    fn customary(headers: &HeaderMap, proxies: Proxies) -> Self {
+    fn customary(headers: &HeaderMap) -> Self {
         let first = |name| text(headers, name).and_then(|text| text.split(',').next());
         let ssl = first("x-forwarded-ssl").filter(|text| text.trim() == "on").map(|_| "https");
         let (host, of_host) = first("x-forwarded-host").and_then(host_and_port).unzip();
         let port = first("x-forwarded-port").and_then(|text| text.trim().parse().ok());
-        let hops = text(headers, "x-forwarded-for").unwrap_or_default();
         Self {
             scheme: first("x-forwarded-proto").and_then(scheme).or(ssl),
             host,
             port: port.filter(|port| *port > 0).or(of_host.flatten()),
-            prefix: None,
-            client: client(hops.split(',').filter_map(address).collect(), proxies),
+            ..Self::default()
         }
     }
 }
@@ -85,7 +82,7 @@ pub(crate) struct Address {
 
 impl Address {
     pub(crate) fn of(request: &HttpRequest, app: &App) -> Self {
-        let proxies = app.http.settings.proxies;
+        let proxies = &app.http.settings.proxies;
         let peer = request.peer_addr().map(|peer| peer.ip());
         let Forwarded { scheme, host, port, prefix, .. } =
             Forwarded::of(request.headers(), peer, proxies);
@@ -113,6 +110,11 @@ impl Address {
     /// them.
     pub(super) fn reference(&self, path: &str) -> String {
         if self.is_forwarded { self.url(path) } else { format!("{}{path}", self.root) }
+    }
+
+    /// Scheme, host and port, as browsers write the origin of a page.
+    pub(super) fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 
     /// The path in front of all others, for documents that clients resolve.
@@ -174,28 +176,51 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
-/// Who has asked, of all who passed the request on: the first one; or, where only proxies inside are trusted,
-/// the last one that is none of them.
-fn client(hops: Vec<IpAddr>, proxies: Proxies) -> Option<IpAddr> {
-    let first = hops.first().copied();
-    match proxies {
-        Proxies::Internal => hops.into_iter().rev().find(|hop| !is_internal(*hop)).or(first),
-        _ => first,
+/// Who has asked, by the header of RFC 7239 or by `X-Forwarded-For`. A proxy writes one of them, and may pass on the
+/// other one as the client sent it. So where both are there and do not agree, neither is believed.
+fn client(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
+    let standard = hops(headers, "forwarded", |line| parameter(line, "for").map(address).collect());
+    let customary = hops(headers, "x-forwarded-for", |line| line.split(',').map(address).collect());
+    let [standard, customary] =
+        [standard, customary].map(|hops| hops.map(|hops| first_of(&hops, proxies)));
+    match (standard, customary) {
+        (Some(one), Some(other)) if one != other => None,
+        (one, other) => one.or(other).flatten(),
     }
 }
 
-/// Tomcat's internal proxies: loopback, link-local and private networks.
-fn is_internal(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_link_local()
-                || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+/// Who passed a request on, by all lines of a header: proxies add lines, or add to the last one. A hop without an address
+/// is `None`.
+fn hops(
+    headers: &HeaderMap,
+    name: &str,
+    read: impl Fn(&str) -> Vec<Option<IpAddr>>,
+) -> Option<Vec<Option<IpAddr>>> {
+    let lines = headers.get_all(name).filter(|line| !line.as_bytes().trim_ascii().is_empty());
+    let hops: Vec<_> = lines.flat_map(|line| line.to_str().map_or(vec![None], &read)).collect();
+    (!hops.is_empty()).then_some(hops)
+}
+
+/// Who has asked, of all who passed the request on: where every proxy is believed, the first one. Else the last one that
+/// is no proxy, because those before it may be its invention; so is all that stands before a hop without an address.
+fn first_of(hops: &[Option<IpAddr>], proxies: &Proxies) -> Option<IpAddr> {
+    if *proxies == Proxies::Any {
+        return hops.iter().flatten().next().copied();
     }
+    let mut nearest = None;
+    for hop in hops.iter().rev() {
+        let Some(hop) = *hop else { break };
+        nearest = Some(hop);
+        if !is_among(hop, proxies) {
+            break;
+        }
+    }
+    nearest
+}
+
+fn is_among(address: IpAddr, proxies: &Proxies) -> bool {
+    let address = address.to_canonical();
+    proxies.networks().iter().any(|network| network.contains(&address))
 }
 
 #[cfg(test)]
@@ -204,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    fn said(headers: &[(&'static str, &str)], peer: &str, proxies: Proxies) -> Forwarded {
+    fn said(headers: &[(&'static str, &str)], peer: &str, proxies: &Proxies) -> Forwarded {
         let request = headers
             .iter()
             .fold(TestRequest::default(), |request, header| request.append_header(*header));
@@ -231,7 +256,8 @@ mod tests {
     #[test]
     fn a_client_is_told_by_trusted_proxies_alone() {
         let hops = [("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.0.0.9")];
-        let client = |peer, proxies| said(&hops, peer, proxies).client.unwrap().to_string();
+        let client =
+            |peer, proxies: Proxies| said(&hops, peer, &proxies).client.unwrap().to_string();
         assert_eq!(client("10.0.0.1", Proxies::Ignored), "10.0.0.1");
         assert_eq!(client("10.0.0.1", Proxies::Any), "6.6.6.6");
         // The first hop may be the client's invention.
@@ -256,6 +282,34 @@ mod tests {
             prefix: Some("/api".to_owned()),
             client: "2001:db8::1".parse().ok(),
         };
-        assert_eq!(said(&headers, "10.0.0.1", Proxies::Any), expected);
+        assert_eq!(said(&headers, "10.0.0.1", &Proxies::Any), expected);
+    }
+
+    #[test]
+    fn the_nearest_hop_that_is_no_proxy_is_the_client_whatever_it_says_itself() {
+        let own =
+            Proxies::In(vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+        for (headers, client) in [
+            (&[("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.0.0.2")][..], "9.9.9.9"),
+            // haproxy adds a line of its own behind the client's.
+            (&[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "9.9.9.9")], "9.9.9.9"),
+            (&[("forwarded", "for=6.6.6.6"), ("forwarded", "for=9.9.9.9;proto=http")], "9.9.9.9"),
+            (&[("x-forwarded-for", "6.6.6.6, unknown")], "10.0.0.1"),
+            (&[("x-forwarded-for", "6.6.6.6, unknown, 10.0.0.2")], "10.0.0.2"),
+            (&[("forwarded", "for=6.6.6.6, for=_hidden, for=\"[2001:db8::2]:80\"")], "2001:db8::2"),
+            (&[("x-forwarded-for", "10.0.0.3, ::ffff:10.0.0.2")], "10.0.0.3"),
+            (&[("x-forwarded-for", " ")], "10.0.0.1"),
+            // The proxy writes one of them, and passes the other one on.
+            (&[("x-forwarded-for", "9.9.9.9"), ("forwarded", "for=6.6.6.6")], "10.0.0.1"),
+            (&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=9.9.9.9")], "10.0.0.1"),
+            (&[("x-forwarded-for", "9.9.9.9"), ("forwarded", "for=9.9.9.9")], "9.9.9.9"),
+            // 192.168.0.0/16 is not listed.
+            (&[("x-forwarded-for", "9.9.9.9, 192.168.0.1")], "192.168.0.1"),
+        ] {
+            let said = said(headers, "10.0.0.1", &own).client.unwrap();
+            assert_eq!(said.to_string(), client, "{headers:?}");
+        }
+        let hops = [("x-forwarded-for", "9.9.9.9")];
+        assert_eq!(said(&hops, "192.168.0.1", &own).client, "192.168.0.1".parse().ok());
     }
 }

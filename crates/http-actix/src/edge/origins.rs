@@ -2,12 +2,14 @@
 //! port where the page's author cannot. Such a page can send forms, but no JSON, and cannot read answers; so what
 //! changes something is refused to it. A page whose own name is made to lead to this port (DNS rebinding) counts as
 //! this port's own, and could read, too; so where the port is for loopback, every request must name that.
+//! Pages to which the settings of CORS give a method are let in with it; not their forms.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
 
 use super::authority;
+use super::cors::Ruling;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
@@ -16,7 +18,7 @@ const OF_FORMS: [&str; 3] =
     ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
 
 /// Refuses a request of another site's page on the management port.
-pub(super) fn check(request: &ServiceRequest, app: &App) -> Option<Problem> {
+pub(super) fn check(request: &ServiceRequest, app: &App, cors: Option<&Ruling>) -> Option<Problem> {
     if !app.site.is_for_operators() {
         return None;
     }
@@ -30,7 +32,8 @@ pub(super) fn check(request: &ServiceRequest, app: &App) -> Option<Problem> {
         );
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read && (is_form(headers) || is_of_another_site(headers, asked)) {
+    let is_stranger = !cors.is_some_and(Ruling::is_allowed) && is_of_another_site(headers, asked);
+    if !is_read && (is_form(headers) || is_stranger) {
         return refused(
             "Pages of other sites, and forms, change nothing here. A body must be JSON.",
         );

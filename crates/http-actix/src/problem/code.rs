@@ -83,7 +83,6 @@ pub(crate) const FIELD_MISMATCH: &str = Code::FieldMismatch.as_str();
 impl Code {
     /// Those that only the management port answers.
     pub(crate) const OF_MANAGEMENT: &'static [Self] = &[
-        Self::CrossSiteRequest,
         Self::OrderNotParked,
         Self::ReplayNotFound,
         Self::AnotherEventWaits,

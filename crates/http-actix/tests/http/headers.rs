@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_actix::{HttpSettings, StrictTransport};
 use serde_json::Value;
 
-use crate::support::{LINES, Service, head};
+use crate::support::{LINES, Service, head, usual};
 
 fn body() -> String {
     format!(r#"{{"customerId":42,"items":{LINES}}}"#)
@@ -188,4 +189,50 @@ async fn times_are_moved_to_where_databases_can_compare_them() {
         let target = format!("/orders/customer/42?createdFrom={wrong}");
         assert_eq!(service.call("GET", &target).await.code(), "invalid_parameter", "{wrong}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_with_tls_says_so_in_every_answer_and_no_other_port_does() {
+    const NAME: &str = "strict-transport-security";
+    for (transport, expected) in [
+        (None, None),
+        (Some(StrictTransport::Host), Some("max-age=31536000")),
+        (Some(StrictTransport::SubDomains), Some("max-age=31536000; includeSubDomains")),
+    ] {
+        let site = transport.map_or_else(usual, |transport| usual().over_tls(transport));
+        let service = Service::at(site, HttpSettings::default());
+        let id = service.placed().await;
+        let order = format!("/orders/{id}");
+        let tag = service.call("GET", &order).await.header("etag").unwrap().to_owned();
+        for (method, target, headers, status) in [
+            ("GET", order.as_str(), &[][..], 200),
+            ("GET", &order, &[("if-none-match", tag.as_str())][..], 304),
+            ("GET", "/orders/99", &[], 404),
+            ("DELETE", &order, &[], 405),
+            ("GET", "/orders/x", &[], 400),
+            ("GET", "/actuator/health/liveness", &[], 200),
+            ("GET", "/openapi.json", &[], 200),
+            ("GET", "/docs", &[], 308),
+            ("GET", "/docs/", &[], 200),
+        ] {
+            // Each answer is also checked for `nosniff` and `no-store`.
+            let reply = service.call_with(method, target, headers).await;
+            assert_eq!((reply.status, reply.header(NAME)), (status, expected), "{target}");
+        }
+        let mut connection = service.connect().await;
+        connection.send(&head("GET", "/events", &[])).await;
+        let stream = connection.reply("HEAD").await;
+        assert_eq!((stream.status, stream.header(NAME)), (200, expected));
+        stream.check_edge();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_library_answers_by_itself_has_no_body_to_protect() {
+    let service = Service::start();
+    let mut connection = service.connect().await;
+    connection.send("GET / HTTP/1.1\r\nbroken header\r\n\r\n").await;
+    let reply = connection.reply("GET").await;
+    assert_eq!((reply.status, reply.body.len(), reply.header("content-type")), (400, 0, None));
+    connection.closed().await;
 }

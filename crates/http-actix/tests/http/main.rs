@@ -9,6 +9,8 @@ mod compression;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod edge;
@@ -40,3 +42,5 @@ mod resets;
 mod stream;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tokens;

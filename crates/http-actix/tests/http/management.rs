@@ -177,7 +177,7 @@ impl Loggers for Levels {
     }
 }
 
-fn with_loggers() -> Management {
+pub(crate) fn with_loggers() -> Management {
     Management { loggers: Some(Arc::new(Levels::default())), ..Management::default() }
 }
 

@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use http_actix::{Security, management_openapi_json};
-use order_app::caller::{Access, Authority, Caller, CallerName};
-use order_app::ports::{Authenticator, NotAuthenticated, OrderStore as _};
+use order_app::caller::Authority;
+use order_app::ports::OrderStore as _;
 use order_domain::OrderStatus;
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 use order_testkit::InMemoryStore;
@@ -18,53 +17,13 @@ use serde_json::{Value, json};
 
 use crate::management::everything;
 use crate::support::{LINES, Reply, Service};
+use crate::tokens::{PlainTokens, text};
 
 use OrderStatus::{Cancelled, Confirmed, Delivered, InProgress};
 
 /// The customer that asks, and another one.
 const OWN: i64 = 7;
 const FOREIGN: i64 = 42;
-
-/// An issuer whose tokens say plainly what they allow: `NAME.CUSTOMER.AUTHORITY-AUTHORITY`, with `any` and `none` for a
-/// customer.
-struct PlainTokens;
-
-#[async_trait]
-impl Authenticator for PlainTokens {
-    async fn caller(&self, token: &str) -> Result<Caller, NotAuthenticated> {
-        let invalid = || NotAuthenticated::Invalid("Made up", "it is made up".into());
-        let [name, customer, authorities] =
-            token.split('.').collect::<Vec<_>>().try_into().map_err(|_| invalid())?;
-        let access = match customer {
-            "any" => Access::Everything,
-            "none" => Access::Nothing,
-            id => Access::Customer(id.parse().map_err(|_| invalid())?),
-        };
-        let has = |authority: &Authority| authorities.split('-').any(|one| one == text(*authority));
-        let authorities = Authority::ALL.into_iter().filter(has).collect();
-        let name = CallerName::new(name).ok_or_else(invalid)?;
-        Ok(Caller::new(name, access, authorities, None))
-    }
-
-    fn name(&self, authority: Authority) -> &str {
-        text(authority)
-    }
-}
-
-const fn text(authority: Authority) -> &'static str {
-    match authority {
-        Authority::Read => "read",
-        Authority::Write => "write",
-        Authority::Fulfil => "fulfil",
-        Authority::Any => "any",
-        Authority::Admin => "admin",
-        Authority::Metrics => "metrics",
-    }
-}
-
-fn security() -> Security {
-    Security { authenticator: Some(Arc::new(PlainTokens)), ..Security::default() }
-}
 
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
@@ -251,7 +210,7 @@ async fn check(service: &Service, row: Row, security: &Security) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_the_main_port_asks_for_its_authority() {
     for (open_metrics, open_documents) in [(false, true), (true, false)] {
-        let security = Security { open_metrics, open_documents, ..security() };
+        let security = Security { open_metrics, open_documents, ..PlainTokens::security() };
         let service = Service::secured(Arc::default(), security.clone());
         let document = serde_json::from_str(&http_actix::openapi_json()).unwrap();
         let known = main_rows().iter().map(|row| (row.0.to_owned(), row.1.to_owned())).collect();
@@ -267,7 +226,7 @@ async fn every_route_of_the_main_port_asks_for_its_authority() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_the_management_port_asks_for_its_authority() {
     for (open_metrics, open_documents) in [(false, true), (true, false)] {
-        let security = Security { open_metrics, open_documents, ..security() };
+        let security = Security { open_metrics, open_documents, ..PlainTokens::security() };
         let service = Service::secured_management(everything(), security.clone());
         let document = serde_json::from_str(&management_openapi_json()).unwrap();
         let known =
@@ -333,7 +292,7 @@ async fn a_foreign_order_is_byte_for_byte_as_if_it_did_not_exist() {
     let mut compared = 0;
     for path in paths {
         let store = Arc::new(InMemoryStore::default());
-        let service = Service::secured(store.clone(), security());
+        let service = Service::secured(store.clone(), PlainTokens::security());
         let own = bearer(&format!("ann.{OWN}.read-write-fulfil"));
         let mut all: Vec<(Row, Vec<(&str, &str)>)> = vec![];
         for row in rows_on_one() {
@@ -366,7 +325,7 @@ async fn a_foreign_order_is_byte_for_byte_as_if_it_did_not_exist() {
 #[tokio::test(flavor = "multi_thread")]
 async fn own_orders_are_there_and_so_are_those_of_all_customers_for_who_may_see_them() {
     let store = Arc::new(InMemoryStore::default());
-    let service = Service::secured(store.clone(), security());
+    let service = Service::secured(store.clone(), PlainTokens::security());
     put(&store, 999, &[]).await;
     for token in
         [format!("eve.{FOREIGN}.read-write-fulfil"), "shop.any.read-write-fulfil".to_owned()]
@@ -391,7 +350,7 @@ async fn own_orders_are_there_and_so_are_those_of_all_customers_for_who_may_see_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_another_customer_is_empty_and_an_order_for_one_is_forbidden() {
     let store = Arc::new(InMemoryStore::default());
-    let service = Service::secured(store.clone(), security());
+    let service = Service::secured(store.clone(), PlainTokens::security());
     put(&store, 999, &[]).await;
     let own = bearer(&format!("ann.{OWN}.read-write"));
     let headers = [("authorization", own.as_str())];
@@ -417,7 +376,7 @@ async fn a_list_of_another_customer_is_empty_and_an_order_for_one_is_forbidden()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idempotency_keys_belong_to_their_callers() {
-    let service = Service::secured(Arc::default(), security());
+    let service = Service::secured(Arc::default(), PlainTokens::security());
     let body = format!(r#"{{"customerId":{OWN},"items":{LINES}}}"#);
     let mut ids = BTreeSet::new();
     for token in ["ann.7.write", "ann.7.write", "bob.7.write", "shop.any.write"] {
@@ -437,7 +396,7 @@ async fn answers_recorded_before_login_is_on_are_not_those_of_a_caller() {
     let key = ("idempotency-key", "k");
     let before = Service::on(store.clone()).write("POST", "/orders", &[key], &body).await;
     let authorization = bearer("ann.7.write");
-    let secured = Service::secured(store.clone(), security());
+    let secured = Service::secured(store.clone(), PlainTokens::security());
     let headers = [key, ("authorization", authorization.as_str())];
     let after = secured.write("POST", "/orders", &headers, &body).await;
     assert_eq!((before.status, after.status), (201, 201));
@@ -451,7 +410,7 @@ async fn answers_recorded_before_login_is_on_are_not_those_of_a_caller() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_counts_in_the_header_alone_and_once() {
-    let service = Service::secured(Arc::default(), security());
+    let service = Service::secured(Arc::default(), PlainTokens::security());
     let own = bearer("ann.7.read");
     let status = async |target: &str, headers: &[(&str, &str)]| {
         service.call_with("GET", target, headers).await.status

@@ -68,8 +68,17 @@ impl Service {
 
     /// A service with such a store, whose callers say who they are.
     pub(crate) fn secured(store: Arc<InMemoryStore>, security: Security) -> Self {
+        Self::secured_with(store, security, HttpSettings::default())
+    }
+
+    /// The same with other settings.
+    pub(crate) fn secured_with(
+        store: Arc<InMemoryStore>,
+        security: Security,
+        settings: HttpSettings,
+    ) -> Self {
         let serve = |http, listener| serve_usual(Http { security, ..http }, listener);
-        Self::serving(store, HttpSettings::default(), serve)
+        Self::serving(store, settings, serve)
     }
 
     /// A management port whose callers say who they are.
@@ -83,8 +92,17 @@ impl Service {
 
     /// The same with other paths.
     pub(crate) fn management_at(site: Site, management: Management) -> Self {
+        Self::management_with(site, management, HttpSettings::default())
+    }
+
+    /// The same with other settings.
+    pub(crate) fn management_with(
+        site: Site,
+        management: Management,
+        settings: HttpSettings,
+    ) -> Self {
         let serve = |http, listener| serve_management(http, management, site, listener);
-        Self::serving(Arc::new(InMemoryStore::default()), HttpSettings::default(), serve)
+        Self::serving(Arc::new(InMemoryStore::default()), settings, serve)
     }
 
     fn serving(

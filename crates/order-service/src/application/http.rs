@@ -151,10 +151,12 @@ pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSet
         shutdown_timeout: Duration::from_hours(1),
         health_details: settings.health_details,
         health_components: settings.management.health_components,
-        proxies: settings.web.proxies,
+        proxies: settings.web.proxies.clone(),
         compression: settings.web.compression.clone(),
         sampling: settings.tracing.sampling(),
         forms: settings.forms,
+        cors: settings.web.cors.clone(),
+        actuator_cors: settings.management.cors.clone(),
         ..HttpSettings::default()
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http_actix::Actuator;
+use http_actix::{Actuator, Cors};
 use settings_spring::values::{self, Fault, Read, optional};
 use settings_spring::{Reader, complete, keys};
 
-use super::endpoints;
 use super::server::path;
+use super::{cors, endpoints};
 
 keys! {
     pub(super) ROWS;
@@ -64,6 +64,8 @@ pub struct Management {
     pub hosts: Vec<String>,
     /// Its endpoints and their paths.
     pub actuator: Actuator,
+    /// Which pages of other origins may ask the actuator; `None`: the service does not speak of it.
+    pub cors: Option<Cors>,
     /// Whether the main port has `/livez` and `/readyz`.
     pub probes: bool,
     /// Whether health shows its components.
@@ -92,6 +94,7 @@ pub(super) fn read(from: &mut Reader<'_>, main: Option<SocketAddr>) -> Option<Ma
         root: from.read(&ROOT),
         hosts: from.read(&HOSTS),
         actuator: endpoints::read(from),
+        cors: cors::actuator(from).map(|cors| cors.is_on().then_some(cors)),
         probes: from.read(&PROBES),
         health_components: from.read(&HEALTH_COMPONENTS),
     })?;

@@ -4,9 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use http_actix::{Compression, Proxies};
+use http_actix::{Compression, Cors, IpNet, Proxies, StrictTransport};
 use settings_spring::values::{Fault, Read, list};
 use settings_spring::{Reader, complete, keys, values};
+
+use super::cors;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -26,6 +28,15 @@ keys! {
         "none; native, which believes peers in private networks; or framework, which believes every peer",
         "Whether Forwarded and X-Forwarded-* say under which address a client has reached the service.",
         proxies;
+    TRUSTED: Vec<IpNet> = "order.trusted-proxies", "", Plain,
+        "networks such as 10.1.0.0/16 or 2001:db8::/32, or addresses, with commas between them, beside \
+         server.forward-headers-strategy=native",
+        "The proxies that are believed, in place of all peers in private networks. The client is the last hop that is \
+         none of them.",
+        |text| list(text, network);
+    STRICT: StrictTransport = "order.hsts.include-sub-domains", "false", Plain, "true or false",
+        "Whether browsers, on a port with TLS, are told to use TLS for all hosts below this one, too.",
+        |text| values::flag(text).map(|all| if all { StrictTransport::SubDomains } else { StrictTransport::Host });
     pub(super) NAME: String = "spring.application.name", "order-service", Plain, "a name",
         "The name of this service in logs, in /actuator/info and with its peers.", values::text;
 }
@@ -84,8 +95,12 @@ pub struct Web {
     pub context_path: String,
     /// Whose word is taken for a client's address.
     pub proxies: Proxies,
+    /// What browsers are told on a port with TLS.
+    pub strict_transport: StrictTransport,
     /// Which answers are compressed; `None`: none.
     pub compression: Option<Compression>,
+    /// Which pages of other origins may ask for orders; `None`: the service does not speak of it.
+    pub cors: Option<Cors>,
 }
 
 impl Requests {
@@ -135,9 +150,25 @@ pub(super) fn web(from: &mut Reader<'_>) -> Option<Web> {
     });
     complete!(Web {
         context_path: from.read(&CONTEXT_PATH),
-        proxies: from.read(&PROXIES),
+        proxies: proxies_of(from),
+        strict_transport: from.read(&STRICT),
         compression: compress.zip(compression).map(|(on, compression)| on.then_some(compression)),
+        cors: cors::read(from).map(|cors| cors.is_on().then_some(cors)),
     })
+}
+
+/// Whose word is taken: that of the listed networks, where there are any.
+fn proxies_of(from: &mut Reader<'_>) -> Option<Proxies> {
+    let (strategy, trusted) = (from.read(&PROXIES), from.read(&TRUSTED));
+    let (strategy, trusted) = (strategy?, trusted?);
+    if trusted.is_empty() {
+        return Some(strategy);
+    }
+    if strategy != Proxies::Internal {
+        from.refuse(&TRUSTED, "has no effect without server.forward-headers-strategy=native");
+        return None;
+    }
+    Some(Proxies::In(trusted))
 }
 
 /// A path without a slash at its end: empty, or segments of plain characters.
@@ -158,9 +189,23 @@ pub(super) fn is_segment(text: &str) -> bool {
 }
 
 fn proxies(text: &str) -> Read<Proxies> {
-    let words =
-        [("none", Proxies::Ignored), ("native", Proxies::Internal), ("framework", Proxies::Any)];
-    values::one_of(text, &words)
+    let words: [(_, fn() -> Proxies); 3] = [
+        ("none", || Proxies::Ignored),
+        ("native", || Proxies::Internal),
+        ("framework", || Proxies::Any),
+    ];
+    values::one_of(text, &words).map(|proxies| proxies())
+}
+
+/// A network, or an address as one. Clients would be proxies in the network of all addresses.
+fn network(text: &str) -> Read<IpNet> {
+    let address = || values::address(text).ok().map(IpNet::from);
+    let network = text.parse::<IpNet>().ok().or_else(address).ok_or(Fault::SHAPE)?;
+    let is_mapped = matches!(network, IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some());
+    if network.trunc() != network || network.prefix_len() == 0 || is_mapped {
+        return Err(Fault::SHAPE);
+    }
+    Ok(network)
 }
 
 fn content_type(text: &str) -> Read<String> {
@@ -203,6 +248,26 @@ mod tests {
             ("/a?b", None),
         ] {
             assert_eq!(path(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_no_bits_beyond_its_length() {
+        for right in ["10.0.0.0/8", "2001:db8::/32", "10.1.2.3/32"] {
+            assert_eq!(network(right).unwrap().to_string(), right);
+        }
+        assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
+        assert_eq!(network("[::1]").unwrap().to_string(), "::1/128");
+        for wrong in [
+            "10.1.2.3/8",
+            "0.0.0.0/0",
+            "::/0",
+            "10.0.0.0/33",
+            "::ffff:10.0.0.0/104",
+            "shop",
+            "10.*",
+        ] {
+            assert_eq!(network(wrong), Err(Fault::SHAPE), "{wrong}");
         }
     }
 

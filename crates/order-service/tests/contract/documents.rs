@@ -61,6 +61,7 @@ fn the_document_knows_every_error_code(stage: &Stage) {
         "invalid_cursor",
         "invalid_idempotency_key",
         "order_not_found",
+        "cross_site_request",
         "method_not_allowed",
         "unsupported_media_type",
         "payload_too_large",

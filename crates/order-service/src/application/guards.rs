@@ -1,0 +1,13 @@
+//! What stands between the network and the routes, in one line at the start: an operator sees there what is off.
+
+use crate::settings::Settings;
+
+/// Says what is on.
+pub(super) fn tell(settings: &Settings) {
+    let on = |is_on: bool| if is_on { "on" } else { "off" };
+    tracing::info!(
+        cors = on(settings.web.cors.is_some()),
+        actuator_cors = on(settings.management.cors.is_some()),
+        "what guards the ports"
+    );
+}
