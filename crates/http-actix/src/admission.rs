@@ -200,7 +200,7 @@ impl Line {
 const NETWORK: u128 = 0xffff_ffff_ffff_ffff_0000_0000_0000_0000;
 
 /// What counts as one client: an address, of IPv6 its network.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & NETWORK).into()),
         v4 @ IpAddr::V4(_) => v4,

@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::cors::Cors;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
+use crate::rate_limit::{RateLimit, Rates};
 use crate::site::Site;
 use crate::unread_answers::UnreadAnswers;
 
@@ -93,6 +94,8 @@ pub struct HttpSettings {
     pub cors: Option<Cors>,
     /// The same of the actuator, on either port.
     pub actuator_cors: Option<Cors>,
+    /// How many requests one client may send on the main port; `None`: any number.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Default for HttpSettings {
@@ -116,6 +119,7 @@ impl Default for HttpSettings {
             forms: Forms::default(),
             cors: None,
             actuator_cors: None,
+            rate_limit: None,
         }
     }
 }
@@ -236,6 +240,7 @@ pub(crate) struct App {
     pub(crate) admission: Arc<Admission>,
     pub(crate) readiness: Readiness,
     pub(crate) unread: UnreadAnswers,
+    pub(crate) rates: Option<Rates>,
 }
 
 impl App {
@@ -247,6 +252,8 @@ impl App {
     ) -> web::Data<Self> {
         let (most, in_flight) = (http.settings.max_in_flight.clone(), Arc::clone(&http.in_flight));
         let admission = Admission::new(most, in_flight, in_flight_gauge);
-        web::Data::new(Self { http, site, admission, readiness: Readiness::default(), unread })
+        let rates = http.settings.rate_limit.map(Rates::new);
+        let readiness = Readiness::default();
+        web::Data::new(Self { http, site, admission, readiness, unread, rates })
     }
 }

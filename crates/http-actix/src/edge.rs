@@ -1,4 +1,4 @@
-//! The edge: what every request passes on its way in and out. Limits, pages of other origins, the trace,
+//! The edge: what every request passes on its way in and out. Limits and rates, pages of other origins, the trace,
 //! draining, panics, the headers that every answer has, the addresses in them, compression, the memory of large
 //! answers, the access log and the metrics. It knows no route.
 
@@ -11,6 +11,7 @@ mod cors;
 mod limits;
 mod origins;
 mod permits;
+mod rates;
 mod record;
 mod trace;
 mod unread;
@@ -175,6 +176,7 @@ async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Resu
     }
     let client = Client(exchange.client);
     request.extensions_mut().insert(client);
+    rates::count_first(request.request(), app)?;
     let permit = permits::enter(app, request.head(), client).await.map_err(permits::refused)?;
     if let Some(permit) = permit {
         request.extensions_mut().insert(permit);

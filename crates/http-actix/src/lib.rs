@@ -8,7 +8,7 @@
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
 //! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management`,
-//! (state), `cors` (rules), `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
+//! `rate_limit` (state), `cors` (rules), `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
 //! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
 //! Operators have a port of their own ([`serve_management`]), behind the same edge.
@@ -32,6 +32,7 @@ mod management;
 #[doc(hidden)]
 pub mod measured;
 mod problem;
+mod rate_limit;
 mod request;
 mod routes;
 mod schema;
@@ -53,5 +54,6 @@ pub use management::{
     Logger, Loggers, Management, Measured, Meter, Meters, Refresh, RefreshRefused, Refreshed,
     Series,
 };
+pub use rate_limit::RateLimit;
 pub use server::{MOST_FOR_OPERATORS, listen, serve, serve_management};
 pub use site::{Access, Actuator, Endpoint, Site, StrictTransport};

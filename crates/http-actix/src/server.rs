@@ -96,6 +96,7 @@ pub fn serve_management(
         max_connections_per_peer: None,
         health_details: http.settings.health_details.or(Some(true)),
         cors: None,
+        rate_limit: None,
         ..http.settings
     };
     let render = |_: &_| document::management_openapi_json();

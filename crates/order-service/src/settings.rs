@@ -15,6 +15,7 @@ mod logging;
 mod management;
 mod metrics;
 mod security;
+mod rate_limit;
 mod server;
 mod stop;
 mod storage;
@@ -128,6 +129,7 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         server::REQUESTS,
         connections::ROWS,
         security::ROWS,
+        rate_limit::ROWS,
         cors::ROWS,
         stop::ROWS,
         storage::UPKEEP,

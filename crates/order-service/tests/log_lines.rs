@@ -103,13 +103,19 @@ fn the_start_says_what_guards_the_ports_and_it_does() {
         serde_json::from_str(line).unwrap()
     };
     let off = guards(&started(&[]));
-    assert_eq!((&off["cors"], &off["actuator_cors"]), (&"off".into(), &"off".into()));
+    assert_eq!(
+        (&off["cors"], &off["actuator_cors"], &off["rate_limit"]),
+        (&"off".into(), &"off".into(), &"off".into())
+    );
     let service = started(&[
         "--order.cors.allowed-origins=https://a.example",
         "--management.endpoints.web.cors.allowed-origins=https://ops.example",
+        "--order.rate-limit.requests-per-second=1",
+        "--order.rate-limit.burst=3",
     ]);
     let on = guards(&service);
     assert_eq!((&on["cors"], &on["actuator_cors"]), (&"on".into(), &"on".into()));
+    assert_eq!(on["rate_limit"], "1 a second, 3 at once");
     let ask = |path: &str, origin: &str| {
         let answer = client().get(service.url(path)).header("origin", origin).send().unwrap();
         let allowed = answer.headers().get("access-control-allow-origin").cloned();
@@ -121,4 +127,9 @@ fn the_start_says_what_guards_the_ports_and_it_does() {
     );
     assert_eq!(ask("/actuator/health", "https://a.example"), (403, None));
     assert_eq!(ask("/orders/1", "https://a.example"), (404, Some("https://a.example".to_owned())));
+    // Refused requests have lines at DEBUG alone, and a metric.
+    assert!(eventually(|| ask("/orders/1", "https://a.example").0 == 429));
+    let limited = service.metric("http_server_requests_limited_total{by=\"address\"}");
+    assert!(limited.is_some_and(|limited| limited >= 1.0));
+    assert!(!access(&service).iter().any(|line| line["status"] == 429));
 }

@@ -38,6 +38,8 @@ const WRITE: &[Code] = &[
     Code::IdempotencyKeyReused,
     Code::OutcomeUnknown,
 ];
+/// What an operation on the main port may answer beside that.
+const MAIN: &[Code] = &[Code::RateLimited];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
 /// What a change of an order may answer beside that.
@@ -48,11 +50,11 @@ const PLACE: &[Code] = &[Code::CurrencyNotEnabled, Code::DuplicateClientReferenc
 
 fn of(operation: &str) -> Vec<&'static [Code]> {
     match operation {
-        "placeOrder" => vec![ANY, BODY, WRITE, LINES, PLACE],
-        "replaceLines" => vec![ANY, BODY, WRITE, CHANGE, LINES],
-        "changeStatus" => vec![ANY, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
-        "streamEvents" => vec![ANY, &[Code::EventsPurged]],
-        "listCustomerOrders" => vec![ANY, &[Code::UnknownStatus, Code::InvalidCursor]],
+        "placeOrder" => vec![ANY, MAIN, BODY, WRITE, LINES, PLACE],
+        "replaceLines" => vec![ANY, MAIN, BODY, WRITE, CHANGE, LINES],
+        "changeStatus" => vec![ANY, MAIN, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
+        "streamEvents" => vec![ANY, MAIN, &[Code::EventsPurged]],
+        "listCustomerOrders" => vec![ANY, MAIN, &[Code::UnknownStatus, Code::InvalidCursor]],
         "refresh" => {
             vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
         }
@@ -65,7 +67,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "skipEvent" => vec![ANY, BODY, SKIP],
         "startReplay" => vec![ANY, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
         "getReplay" | "cancelReplay" => vec![ANY, &[Code::ReplayNotFound]],
-        _ => vec![ANY, &[Code::OrderNotFound]],
+        _ => vec![ANY, MAIN, &[Code::OrderNotFound]],
     }
 }
 
@@ -102,7 +104,7 @@ fn responses_of(codes: impl Iterator<Item = Code>) -> impl Iterator<Item = (Stri
             },
         });
         let header = match status.as_str() {
-            "503" => Some(("Retry-After", "Seconds after which to try again.")),
+            "503" | "429" => Some(("Retry-After", "Seconds after which to try again.")),
             "401" => Some(("WWW-Authenticate", "What the request lacks (RFC 6750, section 3).")),
             "405" => Some(("Allow", "The methods that are allowed.")),
             _ => None,

@@ -9,6 +9,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, web};
 use order_app::caller::{Authority, Caller};
 use order_app::ports::{Authenticator, NotAuthenticated};
 
+use super::rates;
 use crate::app::{App, Security};
 use crate::problem::{Code, Problem};
 
@@ -70,8 +71,12 @@ pub(crate) async fn identify(guard: Guard, request: &HttpRequest) -> Result<(), 
     let security = &app.http.security;
     let caller = match &security.authenticator {
         None => Caller::anonymous(),
-        Some(_) if guard.is_open(security) => return Ok(()),
-        Some(authenticator) => asked_by(&**authenticator, request.headers()).await?,
+        Some(_) if guard.is_open(security) => return rates::count(request, app, None),
+        Some(authenticator) => {
+            let asked = asked_by(&**authenticator, request.headers()).await;
+            rates::count(request, app, asked.as_ref().ok())?;
+            asked?
+        }
     };
     if let Some(authority) = guard.needs() {
         caller.needs(authority)?;

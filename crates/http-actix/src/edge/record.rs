@@ -51,8 +51,10 @@ pub(super) fn answered(exchange: &Exchange, status: StatusCode, code: Option<Cod
         };
     }
     // Probes and scrapes come all the time, and say nothing of the work. Refusals come by the thousand, when there is
-    // no time to write of each; the log tells how many there are.
-    if is_watch(exchange) || code == Some(Code::Overloaded.as_str()) {
+    // no time to write of each; metrics tell how many there are.
+    let is_refusal =
+        [Code::Overloaded, Code::RateLimited].map(|code| Some(code.as_str())).contains(&code);
+    if is_watch(exchange) || is_refusal {
         access!(DEBUG);
     } else {
         access!(INFO);

@@ -68,6 +68,7 @@ codes! {
     AmountOverflow UNPROCESSABLE_ENTITY "amount_overflow" "The total is too large";
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key is another request's";
     RefreshRefused UNPROCESSABLE_ENTITY "refresh_refused" "The new settings are wrong";
+    RateLimited TOO_MANY_REQUESTS "rate_limited" "The client asks too fast";
     HeadersTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "headers_too_large" "The headers are too large";
     InternalError INTERNAL_SERVER_ERROR "internal_error" "Something went wrong here";
     OrderUnreadable INTERNAL_SERVER_ERROR "order_unreadable" "The stored order has no clear meaning";

@@ -37,6 +37,8 @@ mod paths;
 #[cfg(test)]
 mod put_back;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod resets;
 #[cfg(test)]
 mod stream;

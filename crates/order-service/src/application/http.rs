@@ -157,6 +157,7 @@ pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSet
         forms: settings.forms,
         cors: settings.web.cors.clone(),
         actuator_cors: settings.management.cors.clone(),
+        rate_limit: settings.web.rate_limit,
         ..HttpSettings::default()
     }
 }

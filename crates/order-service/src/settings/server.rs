@@ -4,11 +4,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use http_actix::{Compression, Cors, IpNet, Proxies, StrictTransport};
+use http_actix::{Compression, Cors, IpNet, Proxies, RateLimit, StrictTransport};
 use settings_spring::values::{Fault, Read, list};
 use settings_spring::{Reader, complete, keys, values};
 
-use super::cors;
+use super::rate_limit::Limit;
+use super::{cors, rate_limit};
 
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -99,6 +100,8 @@ pub struct Web {
     pub strict_transport: StrictTransport,
     /// Which answers are compressed; `None`: none.
     pub compression: Option<Compression>,
+    /// How fast one client may ask; `None`: as fast as it can.
+    pub rate_limit: Option<RateLimit>,
     /// Which pages of other origins may ask for orders; `None`: the service does not speak of it.
     pub cors: Option<Cors>,
 }
@@ -153,6 +156,7 @@ pub(super) fn web(from: &mut Reader<'_>) -> Option<Web> {
         proxies: proxies_of(from),
         strict_transport: from.read(&STRICT),
         compression: compress.zip(compression).map(|(on, compression)| on.then_some(compression)),
+        rate_limit: rate_limit::read(from, proxies.as_ref()).map(|Limit(limit)| limit),
         cors: cors::read(from).map(|cors| cors.is_on().then_some(cors)),
     })
 }

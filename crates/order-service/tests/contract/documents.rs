@@ -78,6 +78,7 @@ fn the_document_knows_every_error_code(stage: &Stage) {
         "currency_not_enabled",
         "amount_overflow",
         "idempotency_key_reused",
+        "rate_limited",
         "unavailable",
         "overloaded",
         "draining",

@@ -22,6 +22,11 @@ pub(crate) const METRICS: &[Metric] = &[
         Gauge,
         "the longest of them in the last two minutes",
     ),
+    Metric(
+        "http_server_requests_limited_total",
+        Counter,
+        "requests answered 429 `rate_limited`, by what was counted (`by`): `caller` or `address`; only with `order.rate-limit.requests-per-second`",
+    ),
     Metric("http_server_requests_in_flight", Gauge, "requests under way (`order.max-in-flight`)"),
     Metric(
         "http_server_unread_answer_bytes",
