@@ -264,7 +264,7 @@ fn additions_are_let_pass() {
             (at("PlaceOrder/properties/giftWrap"), text()),
             (at("Order/properties/giftWrap"), text()),
             (at("Order/required/-"), Some(json!("clientReference"))),
-            (at("Problem/properties/code/x-extensible-enum/-"), Some(json!("rate_limited"))),
+            (at("Problem/properties/code/x-extensible-enum/-"), Some(json!("out_of_stock"))),
             (at("IdempotencyKey/pattern"), None),
             (at("EnabledCurrency/enum/-"), Some(json!("EUR"))),
             (at("UnitPrice/x-also-accepts/type"), Some(json!(["number", "null"]))),
