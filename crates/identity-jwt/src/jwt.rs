@@ -9,6 +9,7 @@ use order_app::ports::{Authenticator, Clock, NotAuthenticated};
 use crate::claims::Claims;
 use crate::fetch::{Fetcher, From};
 use crate::keys::KeySet;
+use crate::recent::{Recent, digest};
 use crate::refusal::{Reason, Refusal};
 use crate::report::{Counts, Report};
 use crate::ring::KeyRing;
@@ -21,6 +22,7 @@ pub struct Jwt {
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
     ring: KeyRing,
+    recent: Recent,
     counts: Counts,
 }
 
@@ -43,7 +45,7 @@ impl Jwt {
             }
             KeySource::File(pem) => KeyRing::fixed(KeySet::of_file(pem, &settings.algorithms)?),
         };
-        Ok(Self { settings, clock, ring, counts: Counts::default() })
+        Ok(Self { settings, clock, ring, recent: Recent::default(), counts: Counts::default() })
     }
 
     /// Fetches keys for ever; returns at once if they are from a file. There is one such task: it may be dropped at any time
@@ -68,20 +70,29 @@ impl Jwt {
     }
 
     async fn check(&self, text: &str) -> Result<Caller, Refusal> {
+        let (digest, now) = (digest(text), self.clock.now());
+        let keys = self.ring.keys();
+        if let Some(caller) = keys.and_then(|keys| self.recent.find(&digest, &keys, now)) {
+            return Ok(caller);
+        }
         let token = Token::read(text, &self.settings.algorithms)?;
-        self.check_signature(&token).await?;
+        let keys = self.check_signature(&token).await?;
         let (claims, until) = Claims::checked(token.claims()?, &self.settings, self.clock.now())?;
-        speaker::caller(&claims, &self.settings, until)
+        let caller = speaker::caller(&claims, &self.settings, until)?;
+        self.recent.keep(digest, keys, caller.clone());
+        Ok(caller)
     }
 
-    async fn check_signature(&self, token: &Token<'_>) -> Result<(), Refusal> {
+    /// Answers with the keys that have checked it.
+    async fn check_signature(&self, token: &Token<'_>) -> Result<Arc<KeySet>, Refusal> {
         let unavailable = Refusal::new(Reason::Unavailable, "no key of the issuer is known yet");
         let mut keys = self.ring.keys().ok_or(unavailable)?;
         // Never for a wrong signature: who sends those would cause the fetches.
         if keys.lacks(token.key_id.as_deref()) {
             keys = self.ring.keys_again().await.ok_or(unavailable)?;
         }
-        keys.verify(token)
+        keys.verify(token)?;
+        Ok(keys)
     }
 }
 

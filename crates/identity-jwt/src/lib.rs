@@ -8,6 +8,7 @@ mod fetch;
 mod json;
 mod jwt;
 mod keys;
+mod recent;
 mod refusal;
 mod report;
 mod ring;

@@ -120,6 +120,8 @@ fn a_service_that_starts_before_its_issuer_asks_for_tokens_from_the_first_reques
     issuer.answer(Answer::keys(&[&signer, &other]));
     let of_other = other.token(&claims("orders:read", Some(42)));
     assert_eq!(get(&service, "/orders/1", &of_other).status(), 200);
+    let health: Value = service.get("/actuator/health").json().unwrap();
+    assert_eq!(health["components"]["issuer"]["status"], "UP", "{health}");
     let log = service.log();
     assert!(log.contains("requests need a token"), "{log}");
     assert!(service.metric("order_tokens_accepted_total").unwrap() >= 8.0);

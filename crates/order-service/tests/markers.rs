@@ -197,8 +197,10 @@ fn no_part_of_a_token_or_of_what_checks_it_comes_out() {
     assert!(eventually(|| service.metric("order_token_keys") == Some(1.0)), "{}", service.log());
     let (tokens, mut problems) = (tokens(&signer), String::new());
     for token in &tokens {
-        for path in ["/orders/1", "/actuator/metrics", "/nowhere"] {
-            let answer = client().get(service.url(path)).bearer_auth(token).send().unwrap();
+        for (method, path) in [("GET", "/orders/1"), ("POST", "/orders"), ("GET", "/nowhere")] {
+            let method = method.parse().unwrap();
+            let request = client().request(method, service.url(path)).bearer_auth(token);
+            let answer = request.json(&order(&json!({}))).send().unwrap();
             writeln!(problems, "{:?}", answer.headers()).unwrap();
             problems.push_str(&answer.text().unwrap());
         }
