@@ -8,6 +8,7 @@
 )]
 
 #[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "the suites use the rest of it")]
 mod support;
 
 use std::cell::Cell;

@@ -108,7 +108,7 @@ pub struct Tokens {
 }
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Security> {
-    let (keys, audiences) = (key_source(from), audiences(from));
+    let (source, audiences) = (source(from), audiences(from));
     let algorithms = from.read(&ALGORITHMS);
     let claims = claims(from);
     let delimiter = from.read(&DELIMITER);
@@ -117,13 +117,13 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Security> {
     let plain_http = from.read(&OVER_HTTP);
     let open = (from.read(&OPEN_METRICS), from.read(&OPEN_DOCUMENTS));
     let (open_metrics, open_documents) = (open.0?, open.1?);
-    let Some((source, issuer, file)) = keys? else {
+    let Some(Source { keys, issuer, file }) = source? else {
         return are_idle(from).then_some(Security { tokens: None, open_metrics, open_documents });
     };
     check_audience(from, audiences.as_ref()?)?;
-    check_address(from, &source, plain_http?)?;
+    check_address(from, &keys, plain_http?)?;
     let jwt = JwtSettings {
-        keys: source,
+        keys,
         issuer,
         audiences: audiences?.0,
         algorithms: algorithms?,
@@ -136,36 +136,37 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Security> {
     Some(Security { tokens: Some(Tokens { jwt, file }), open_metrics, open_documents })
 }
 
-/// Where the keys come from, what `iss` must be, and the file of a key. Inside, `None`: requests need no token. Where keys
-/// are fetched and which issuer is expected are two things, though Spring has one name for both.
-#[expect(clippy::option_option, reason = "wrong is something else than unset")]
-fn key_source(
-    from: &mut Reader<'_>,
-) -> Option<Option<(KeySource, Option<String>, Option<PathBuf>)>> {
+/// Where keys are fetched and which issuer is expected: two things, though Spring has one name for both.
+struct Source {
+    keys: KeySource,
+    issuer: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// Where the keys come from. Inside, `None`: requests need no token.
+fn source(from: &mut Reader<'_>) -> Option<Option<Source>> {
     let found = (from.read(&ISSUER), from.read(&JWK_SET), from.read(&PUBLIC_KEY));
     let (issuer, set, file) = (found.0?, found.1?, found.2?);
     let text = |secret: &SecretString| secret.expose_secret().to_owned();
-    let issuer = issuer.as_ref().map(text);
+    let (issuer, set) = (issuer.as_ref().map(text), set.as_ref().map(text));
     if file.is_some() && (issuer.is_some() || set.is_some()) {
         from.refuse(&PUBLIC_KEY, "would not be read, because the keys are fetched");
         return None;
     }
-    let address = |text: &str| text.parse::<Url>().ok();
-    Some(match (issuer, set, file) {
-        (issuer, Some(set), _) => {
-            Some((KeySource::Set(address(set.expose_secret())?), issuer, None))
-        }
-        (Some(issuer), None, _) => {
-            let Some(url) = address(&issuer).filter(is_issuer) else {
+    let keys = match (&set, &issuer, &file) {
+        (Some(set), ..) => KeySource::Set(set.parse().ok()?),
+        (None, Some(issuer), _) => {
+            let Some(address) = issuer.parse().ok().filter(is_issuer) else {
                 let reason = "names no address where metadata can be, and there is no jwk-set-uri";
                 from.refuse(&ISSUER, reason);
                 return None;
             };
-            Some((KeySource::Issuer(url), Some(issuer), None))
+            KeySource::Issuer(address)
         }
-        (None, None, Some(file)) => Some((KeySource::File(Vec::new()), None, Some(file))),
-        (None, None, None) => None,
-    })
+        (None, None, Some(_)) => KeySource::File(Vec::new()),
+        (None, None, None) => return Some(None),
+    };
+    Some(Some(Source { keys, issuer, file }))
 }
 
 /// The expected audiences, `None` for any; and whether audiences and any audience are both, or neither, asked for.
@@ -190,8 +191,8 @@ fn check_audience(
     None
 }
 
-fn check_address(from: &mut Reader<'_>, source: &KeySource, plain_http: bool) -> Option<()> {
-    let (address, key) = match source {
+fn check_address(from: &mut Reader<'_>, keys: &KeySource, plain_http: bool) -> Option<()> {
+    let (address, key) = match keys {
         KeySource::Issuer(address) => (address, &ISSUER),
         KeySource::Set(address) => (address, &JWK_SET),
         KeySource::File(_) => return Some(()),
