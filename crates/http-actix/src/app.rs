@@ -20,6 +20,7 @@ use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::rate_limit::{RateLimit, Rates};
 use crate::site::Site;
+use crate::tls::Tls;
 use crate::unread_answers::UnreadAnswers;
 
 /// Whether a list is an object with its cursor, or a bare array.
@@ -241,12 +242,15 @@ pub(crate) struct App {
     pub(crate) readiness: Readiness,
     pub(crate) unread: UnreadAnswers,
     pub(crate) rates: Option<Rates>,
+    /// What the port speaks TLS with; `None`: nothing is encrypted.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl App {
     pub(crate) fn new(
         http: Http,
         site: Site,
+        tls: Option<Tls>,
         in_flight_gauge: Gauge,
         unread: UnreadAnswers,
     ) -> web::Data<Self> {
@@ -254,6 +258,11 @@ impl App {
         let admission = Admission::new(most, in_flight, in_flight_gauge);
         let rates = http.settings.rate_limit.map(Rates::new);
         let readiness = Readiness::default();
-        web::Data::new(Self { http, site, admission, readiness, unread, rates })
+        web::Data::new(Self { http, site, admission, readiness, unread, rates, tls })
+    }
+
+    /// The scheme under which the port is reached.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! - how long a head, the next request and an answer may take ([`Bounds`]); a body has its own deadline in `request`;
 //! - nothing is read while an answer is under way, and few requests at a time (`connection.rs`);
+//! - over TLS, how long the handshake may take, and how many of them are under way (`handshake.rs`);
 //! - how many connections are open, in all and for one address (`port.rs`); where they are all taken, the one that has
 //!   waited longest for its client makes room (`worker.rs`).
 //!
@@ -12,17 +13,30 @@
 
 mod connection;
 mod exchange;
+mod handshake;
 mod heads;
 mod port;
 mod state;
+mod stream;
+mod turns;
 mod worker;
 
 use std::time::Duration;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, Opened};
 pub(crate) use exchange::{is_above_share, serve};
 pub(crate) use port::Port;
 pub(crate) use worker::Worker;
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// How many handshakes are under way at once on a port.
+const MOST_HANDSHAKES: usize = 256;
+
+/// How many of them are those of one of this number of workers.
+pub(crate) fn most_handshakes(workers: usize) -> usize {
+    MOST_HANDSHAKES.checked_div(workers).unwrap_or_default().max(1)
+}
 
 /// The bounds of the connections of a port.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +56,8 @@ pub(crate) struct Bounds {
 /// Why the service has closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
+    /// TLS was not agreed on, or not in time.
+    Handshake,
     /// The head of a request did not arrive in time.
     Head,
     /// No request came for long.
@@ -57,12 +73,20 @@ enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 6] =
-        [Self::Head, Self::Idle, Self::Body, Self::Answer, Self::Full, Self::Refused];
+    const ALL: [Self; 7] = [
+        Self::Handshake,
+        Self::Head,
+        Self::Idle,
+        Self::Body,
+        Self::Answer,
+        Self::Full,
+        Self::Refused,
+    ];
 
     /// Its name in metrics.
     fn name(self) -> &'static str {
         match self {
+            Self::Handshake => "handshake",
             Self::Head => "head",
             Self::Idle => "idle",
             Self::Body => "body",

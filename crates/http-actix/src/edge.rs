@@ -163,7 +163,7 @@ fn is_beyond(request: &ServiceRequest, app: &App) -> bool {
 /// Decides by the head of a request whether it is worked on.
 async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Result<(), Problem> {
     let refused = limits::check(request)
-        .or_else(|| authority::check(request.head()))
+        .or_else(|| authority::check(request.head(), app.scheme()))
         .or_else(|| origins::check(request, app, exchange.cors.as_ref()))
         .or_else(|| exchange.cors.as_ref().and_then(Ruling::refused));
     let refused =

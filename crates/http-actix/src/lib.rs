@@ -8,7 +8,7 @@
 //! [problem](https://www.rfc-editor.org/rfc/rfc9457), whose status is chosen in `problem/code.rs`.
 //!
 //! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management`,
-//! `rate_limit` (state), `cors` (rules), `site` (paths) and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
+//! `rate_limit` (state), `cors` (rules), `site` (paths), `tls` and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
 //! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
 //!
 //! Operators have a port of their own ([`serve_management`]), behind the same edge.
@@ -38,6 +38,7 @@ mod routes;
 mod schema;
 mod server;
 mod site;
+mod tls;
 mod unread_answers;
 
 pub use actix_web::dev::{Server, ServerHandle};
@@ -57,3 +58,4 @@ pub use management::{
 pub use rate_limit::RateLimit;
 pub use server::{MOST_FOR_OPERATORS, listen, serve, serve_management};
 pub use site::{Access, Actuator, Endpoint, Site, StrictTransport};
+pub use tls::{ClientAuth, Identity, Pem, Tls, TlsError, TlsVersion};

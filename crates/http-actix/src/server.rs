@@ -18,10 +18,11 @@ use metrics::{Counter, Gauge};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::app::{App, Http, HttpSettings};
-use crate::connections::{self, Bounds, Connection, Port, Worker};
+use crate::connections::{self, Bounds, Connection, Opened, Port, Worker};
 use crate::endpoints::documents::Documents;
 use crate::management::Management;
 use crate::site::Site;
+use crate::tls::Tls;
 use crate::unread_answers::UnreadAnswers;
 use crate::{document, edge, routes};
 
@@ -53,12 +54,17 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Serves on a listener until the returned server is stopped. It must be called, and the result
-/// awaited or spawned, on a tokio runtime.
+/// Serves on a listener until the returned server is stopped, over TLS if that is given. It must be called, and
+/// the result awaited or spawned, on a tokio runtime.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<Server> {
+pub fn serve(
+    http: Http,
+    site: Site,
+    listener: TcpListener,
+    tls: Option<Tls>,
+) -> std::io::Result<Server> {
     let forms = http.settings.forms;
     let render = move |currencies: &_| document::of_orders(currencies, forms);
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
@@ -67,7 +73,8 @@ pub fn serve(http: Http, site: Site, listener: TcpListener) -> std::io::Result<S
         metrics::gauge!("http_server_unread_answer_bytes"),
         metrics::counter!("http_server_unread_answers_given_up_total"),
     );
-    let app = App::new(http, site, metrics::gauge!("http_server_requests_in_flight"), unread);
+    let in_flight = metrics::gauge!("http_server_requests_in_flight");
+    let app = App::new(http, site, tls, in_flight, unread);
     run("main", &app, listener, move |site, config| {
         config.app_data(documents.clone());
         routes::configure(config, site);
@@ -85,6 +92,7 @@ pub fn serve_management(
     management: Management,
     site: Site,
     listener: TcpListener,
+    tls: Option<Tls>,
 ) -> std::io::Result<Server> {
     // The limits and the counters of the main port are about its load alone.
     http.in_flight = Arc::default();
@@ -103,7 +111,7 @@ pub fn serve_management(
     let documents = web::Data::new(Documents::new(render, &http.events_topic));
     let management = web::Data::new(management);
     let unread = UnreadAnswers::up_to(MOST_UNREAD, Gauge::noop(), Counter::noop());
-    let app = App::new(http, site, Gauge::noop(), unread);
+    let app = App::new(http, site, tls, Gauge::noop(), unread);
     run("management", &app, listener, move |site, config| {
         config.app_data(documents.clone()).app_data(management.clone());
         routes::configure_management(config, site);
@@ -128,13 +136,16 @@ fn run(
         .disable_signals()
         .shutdown_timeout(whole_seconds(settings.shutdown_timeout));
     let stopping = server.graceful_shutdown_signal();
+    let most_handshakes = connections::most_handshakes(workers);
     let serve = move || {
         let (app, configure, stop) = (app.clone(), configure.clone(), stopping.clone());
-        let worker = Worker::start(Arc::clone(&port), async move { stop.notified().await });
+        let stopped = async move { stop.notified().await };
+        let worker = Worker::start(Arc::clone(&port), most_handshakes, stopped);
+        let tls = app.tls.clone();
         let open = move |stream: TcpStream| {
-            let peer = stream.peer_addr().ok();
-            let opened = Connection::open(stream, &worker).ok_or(DispatchError::InternalError);
-            async move { Ok::<_, DispatchError>((opened?, peer)) }
+            let (peer, tls) = (stream.peer_addr().ok(), tls.clone());
+            let opened = Opened::by(&worker, stream).ok_or(DispatchError::InternalError);
+            async move { Ok((opened?.begin(tls.as_ref()).await.map_err(DispatchError::Io)?, peer)) }
         };
         let (edge_app, site) = (app.clone(), &app.site);
         let answering = ActixApp::new()
@@ -163,7 +174,7 @@ fn run(
             // abort, too. Such a client loses the answer, not the effect: a write that has begun runs to
             // its end, and can be repeated under its idempotency key.
             .h1_allow_half_closed(false)
-            .on_connect_ext(|connection: &Connection<TcpStream>, data| {
+            .on_connect_ext(|connection: &Connection, data| {
                 data.insert::<Rc<_>>(connection.state());
             })
             .h1(map_config(answering, |()| AppConfig::default()));

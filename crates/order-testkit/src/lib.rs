@@ -22,6 +22,7 @@ pub mod tokens;
 
 #[cfg(feature = "brokers")]
 mod broker;
+mod certificates;
 mod clock;
 mod entropy;
 mod faults;
@@ -34,6 +35,7 @@ mod publisher;
 
 #[cfg(feature = "brokers")]
 pub use broker::OwnBroker;
+pub use certificates::SelfSigned;
 pub use clock::FixedClock;
 pub use entropy::{RandomEntropy, SeededEntropy, SequentialEntropy};
 pub use faults::{Call, Fault, Faults, Method};

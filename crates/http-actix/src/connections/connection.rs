@@ -11,9 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Reason;
+use super::handshake::shake_hands;
 use super::heads::Heads;
 use super::state::State;
+use super::stream::{Stream, Wire};
 use super::worker::{TakenUp, Worker};
+use crate::tls::Tls;
 
 /// How many heads the library gets before it is asked to deal with them.
 const MOST_HEADS: usize = 4;
@@ -23,21 +26,15 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const LATE_HEAD: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// A stream of bytes over TCP.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin {
-    /// The connection below.
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl Socket for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
+/// A connection that its worker has taken up.
+pub(crate) struct Opened {
+    tcp: TcpStream,
+    known: TakenUp,
 }
 
 /// See the head of the file.
-pub(crate) struct Connection<S> {
-    stream: S,
+pub(crate) struct Connection {
+    stream: Stream,
     known: TakenUp,
     heads: Heads,
     /// How many heads the library has got since it last waited.
@@ -46,16 +43,30 @@ pub(crate) struct Connection<S> {
     held: BytesMut,
 }
 
-impl<S: Socket> Connection<S> {
+impl Opened {
     /// Has a connection taken up by a worker, if there is room for it.
-    pub(crate) fn open(stream: S, worker: &Rc<Worker>) -> Option<Self> {
+    pub(crate) fn by(worker: &Rc<Worker>, tcp: TcpStream) -> Option<Self> {
         // Answers are written as a whole; waiting for more would delay their ends.
-        let _ = stream.tcp().set_nodelay(true);
-        let peer = stream.tcp().peer_addr().ok().map(|peer| peer.ip());
+        let _ = tcp.set_nodelay(true);
+        let peer = tcp.peer_addr().ok().map(|peer| peer.ip());
         let known = worker.take_up(peer)?;
-        Some(Self { stream, known, heads: Heads::default(), given: 0, held: BytesMut::new() })
+        Some(Self { tcp, known })
     }
 
+    /// Begins to speak: over TLS after a handshake.
+    pub(crate) async fn begin(self, tls: Option<&Tls>) -> io::Result<Connection> {
+        let Self { tcp, known } = self;
+        let wire = Wire::new(tcp, Rc::clone(&known.state));
+        let stream = match tls {
+            None => Stream::Plain(wire),
+            Some(tls) => shake_hands(wire, &known.state, known.turns(), tls).await?,
+        };
+        let (heads, held) = (Heads::default(), BytesMut::new());
+        Ok(Connection { stream, known, heads, given: 0, held })
+    }
+}
+
+impl Connection {
     /// What the connection is doing.
     pub(crate) fn state(&self) -> Rc<State> {
         Rc::clone(&self.known.state)
@@ -99,9 +110,7 @@ impl<S: Socket> Connection<S> {
         if self.known.state.is_held_back() {
             return Poll::Pending;
         }
-        let mut byte = [0];
-        let seen = ready!(self.stream.tcp().poll_peek(cx, &mut ReadBuf::new(&mut byte)))?;
-        if seen == 0 {
+        if ready!(self.stream.poll_gone(cx, &mut self.held))? {
             return Poll::Ready(Ok(()));
         }
         self.known.state.hold_back();
@@ -123,7 +132,7 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-impl<S: Socket> AsyncRead for Connection<S> {
+impl AsyncRead for Connection {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -142,7 +151,7 @@ impl<S: Socket> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: Socket> AsyncWrite for Connection<S> {
+impl AsyncWrite for Connection {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -158,13 +167,8 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         let answer = answer.filter(|_| this.known.state.asks_first());
         let (bytes, skipped) = answer.map_or((bytes, 0), |answer| (answer, CONTINUE.len()));
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        match &written {
-            Poll::Ready(Ok(taken)) => this.known.state.took(*taken, *taken == bytes.len()),
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => {
-                this.known.state.blocked();
-                this.known.state.keep(cx.waker());
-            }
+        if written.is_ready() {
+            this.known.state.wrote();
         }
         written.map_ok(|taken| taken.saturating_add(skipped))
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::{Bounds, Reason};
+use super::{Bounds, HANDSHAKE, Reason};
 
 /// How much more than eight times its content the framing of a body may be: what the library reads ahead, and more.
 const MOST_FRAMING: u64 = 512 * 1024;
@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(super) is_above_share: bool,
     phase: Cell<Phase>,
     since: Cell<Instant>,
+    /// Since when its handshake has its turn, while it is under way.
+    turn: Cell<Option<Instant>>,
     /// How many bytes have come since the last request.
     unasked: Cell<u64>,
     /// Whether the bytes that were read end within a head.
@@ -47,7 +49,9 @@ pub(crate) struct State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// No byte has come.
+    /// TLS is being agreed on.
+    Handshake,
+    /// No byte of a request has come.
     Opened,
     /// A request has begun to come.
     Head,
@@ -89,6 +93,7 @@ impl State {
             is_above_share,
             phase: Cell::new(Phase::Opened),
             since,
+            turn: Cell::new(None),
             unasked: Cell::new(0),
             ends_within_head: Cell::new(false),
             body: Cell::new(None),
@@ -99,6 +104,28 @@ impl State {
             closing: Cell::new(None),
             task: RefCell::new(None),
         })
+    }
+
+    /// Notes that TLS comes first.
+    pub(super) fn shakes_hands(&self) {
+        self.enter(Phase::Handshake);
+    }
+
+    /// Notes that the handshake is the client's to go on with.
+    pub(super) fn has_its_turn(&self) {
+        self.turn.set(Some(self.now.get()));
+    }
+
+    /// Notes the end of the handshake.
+    pub(super) fn has_shaken_hands(&self) {
+        self.turn.set(None);
+        self.unsent.set(None);
+        self.enter(Phase::Opened);
+    }
+
+    /// Whether its handshake has had its turn for this long.
+    pub(super) fn holds_its_turn_for(&self, least: Duration) -> bool {
+        self.turn.get().is_some_and(|since| self.elapsed(since) >= least)
     }
 
     /// Whether more bytes may be read: not while an answer is under way, but for the body of its request.
@@ -124,7 +151,7 @@ impl State {
         }
         match self.phase.replace(Phase::Head) {
             Phase::Idle => self.since.set(self.now.get()),
-            Phase::Opened | Phase::Head | Phase::Answering => {}
+            Phase::Handshake | Phase::Opened | Phase::Head | Phase::Answering => {}
         }
         self.unasked.set(self.unasked.get().saturating_add(bytes));
         if self.unasked.get() > MOST_UNASKED {
@@ -183,9 +210,13 @@ impl State {
         }
     }
 
+    /// Notes that something was written.
+    pub(super) fn wrote(&self) {
+        self.asks_first.set(false);
+    }
+
     /// Notes what the client has taken; whether nothing is left of it.
     pub(super) fn took(&self, bytes: usize, is_all: bool) {
-        self.asks_first.set(false);
         let Some(mut unsent) = self.unsent.get() else { return };
         if is_all {
             self.unsent.set(None);
@@ -259,7 +290,8 @@ impl State {
         if self.closing.get().is_some() {
             return None;
         }
-        if let Some(unsent) = self.unsent.get() {
+        let is_handshake = self.phase.get() == Phase::Handshake;
+        if let Some(unsent) = self.unsent.get().filter(|_| !is_handshake) {
             return self.does_not_take(unsent, bounds, is_stopping).then_some(Reason::Answer);
         }
         let waited = self.elapsed(self.since.get());
@@ -269,6 +301,7 @@ impl State {
                 let is_late = is_stopping && self.body.get().is_some_and(stalls);
                 return is_late.then_some(Reason::Body);
             }
+            Phase::Handshake => (Reason::Handshake, HANDSHAKE),
             Phase::Opened | Phase::Head if self.is_above_share => {
                 (Reason::Head, bounds.head.min(HEAD_ABOVE_SHARE))
             }

@@ -14,10 +14,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Reason;
 use super::port::{Port, Room};
 use super::state::State;
+use super::turns::Turns;
 
 /// How often the worker looks at its connections.
 const TICK: Duration = Duration::from_millis(100);
-/// How long a connection must have waited for its client before it may be closed for another one. One above the share
+/// How long a connection must have waited for its client, or in its handshake, before it may be closed for another one. One above the share
 /// need not have waited so long.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 const LEAST_WAIT_ABOVE_SHARE: Duration = Duration::from_millis(200);
@@ -27,6 +28,13 @@ pub(super) struct TakenUp {
     worker: Rc<Worker>,
     key: u64,
     pub(super) state: Rc<State>,
+}
+
+impl TakenUp {
+    /// The turns of its worker's handshakes.
+    pub(super) fn turns(&self) -> &Rc<Turns> {
+        &self.worker.turns
+    }
 }
 
 impl Drop for TakenUp {
@@ -43,17 +51,23 @@ pub(crate) struct Worker {
     next: Cell<u64>,
     /// Those that may be closed for others, the one that has waited longest last; and when that was found.
     waiting: RefCell<(Option<Instant>, Vec<Rc<State>>)>,
+    turns: Rc<Turns>,
 }
 
 impl Worker {
     /// A worker without connections. `stopping` resolves when the server is stopped.
-    pub(crate) fn start(port: Arc<Port>, stopping: impl Future<Output = ()> + 'static) -> Rc<Self> {
+    pub(crate) fn start(
+        port: Arc<Port>,
+        most_handshakes: usize,
+        stopping: impl Future<Output = ()> + 'static,
+    ) -> Rc<Self> {
         let worker = Rc::new(Self {
             port,
             now: Rc::new(Cell::new(Instant::now())),
             open: RefCell::default(),
             next: Cell::new(0),
             waiting: RefCell::default(),
+            turns: Turns::new(most_handshakes),
         });
         actix_web::rt::spawn(Rc::clone(&worker).watch(stopping));
         worker
@@ -143,6 +157,11 @@ impl Worker {
             if let Some(reason) = state.overdue(&self.port.bounds, is_stopping) {
                 state.close(reason);
             }
+        }
+        if self.turns.has_waiting() {
+            let open = self.open.borrow();
+            let held = open.values().filter(|state| state.holds_its_turn_for(LEAST_WAIT));
+            held.for_each(|state| state.close(Reason::Full));
         }
     }
 }

@@ -90,7 +90,7 @@ impl Address {
         let (asked_host, asked_port) = authority::asked(request.head()).unzip();
         // As in Spring: a scheme that is forwarded makes the port its own, unless that is forwarded, too.
         let kept = asked_port.flatten().filter(|_| scheme.is_none() && host.is_none());
-        let (scheme, port) = (scheme.unwrap_or("http"), port.or(kept));
+        let (scheme, port) = (scheme.unwrap_or(app.scheme()), port.or(kept));
         let usual = if scheme == "https" { 443 } else { 80 };
         let port = port.filter(|port| *port != usual).map(|port| format!(":{port}"));
         let origin = host

@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::HOST;
-use actix_web::http::uri::{PathAndQuery, Scheme};
+use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{Method, Uri};
 
 use crate::problem::{Code, Problem};
@@ -14,8 +14,8 @@ use crate::problem::{Code, Problem};
 /// The longest host, as in DNS.
 const LONGEST: usize = 255;
 
-/// Refuses a request whose target or `Host` is not valid.
-pub(super) fn check(head: &RequestHead) -> Option<Problem> {
+/// Refuses a request whose target or `Host` is not valid on a port of this scheme.
+pub(super) fn check(head: &RequestHead, scheme: &str) -> Option<Problem> {
     let is_host = |value: &str| read(value).is_some();
     let mut hosts = head.headers().get_all(HOST);
     let host = hosts.next().map(|value| value.to_str().is_ok_and(is_host));
@@ -24,8 +24,9 @@ pub(super) fn check(head: &RequestHead) -> Option<Problem> {
                        and a port, if any, from 1 to 65535";
         return Some(Problem::bad_header(Code::InvalidParameter, "Host", message));
     }
-    (!is_target(&head.method, &head.uri)).then(|| {
-        let detail = "The target of the request must be a path, or an http URL without a user.";
+    (!is_target(&head.method, &head.uri, scheme)).then(|| {
+        let detail =
+            format!("The target of the request must be a path, or an {scheme} URL without a user.");
         Problem::new(Code::InvalidParameter, detail)
     })
 }
@@ -39,12 +40,12 @@ pub(super) fn asked(head: &RequestHead) -> Option<(&str, Option<u16>)> {
     read(named)
 }
 
-/// A path, an `http` URL, or `*` for `OPTIONS`. Tunnels are not made here. What came over this port, came without TLS,
-/// so no `https` URL can be meant (RFC 9110, section 7.4).
-fn is_target(method: &Method, uri: &Uri) -> bool {
+/// A path, a URL of the port's scheme, or `*` for `OPTIONS`. Tunnels are not made here. What came without TLS cannot mean an
+/// `https` URL, and what came over TLS no `http` URL (RFC 9110, section 7.4).
+fn is_target(method: &Method, uri: &Uri, port: &str) -> bool {
     match (uri.scheme(), uri.authority()) {
         (Some(scheme), Some(authority)) => {
-            *scheme == Scheme::HTTP && read(authority.as_str()).is_some()
+            scheme.as_str() == port && read(authority.as_str()).is_some()
         }
         (None, None) => {
             let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
@@ -125,7 +126,7 @@ mod tests {
     fn a_target_is_a_path_or_an_http_url() {
         let is_target = |method: &str, target: &str| {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            is_target(&method, &target.parse().unwrap())
+            is_target(&method, &target.parse().unwrap(), "http")
         };
         for right in ["/", "/a?b=http://c", "//a", "http://a", "http://a:80/b", "HTTP://[::1]/"] {
             assert!(is_target("GET", right), "{right}");
@@ -134,5 +135,8 @@ mod tests {
             assert!(!is_target("GET", wrong), "{wrong}");
         }
         assert!(is_target("OPTIONS", "*") && !is_target("CONNECT", "a:443"));
+        for (target, is_right) in [("https://a/", true), ("http://a/", false), ("/", true)] {
+            assert_eq!(super::is_target(&Method::GET, &target.parse().unwrap(), "https"), is_right);
+        }
     }
 }

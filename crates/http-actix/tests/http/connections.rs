@@ -1,4 +1,4 @@
-//! What one connection may hold, and how many there may be.
+//! What one connection may hold, and how many there may be, over TCP as over TLS.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -8,14 +8,47 @@ use http_actix::HttpSettings;
 use order_testkit::{Gate, InMemoryStore};
 
 use crate::support::{Connection, LINES, Service, head, held_at_commits};
+use crate::tls::{Line, Over};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const SHORT: Duration = Duration::from_millis(200);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_head_on_a_connection_has_a_deadline() {
-    let service =
-        Service::with_settings(HttpSettings { head_deadline: SHORT, ..HttpSettings::default() });
+macro_rules! over_both {
+    ($($name:ident,)*) => {
+        mod over_tcp {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Over::Tcp).await;
+            })*
+        }
+        mod over_tls {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Over::Tls).await;
+            })*
+        }
+    };
+}
+
+over_both! {
+    every_head_on_a_connection_has_a_deadline,
+    an_idle_connection_is_closed,
+    a_client_that_reads_nothing_can_send_little_and_is_given_up,
+    pipelined_requests_are_answered_one_after_the_other,
+    a_body_of_framing_alone_is_given_up_at_once,
+    the_idlest_connection_makes_room_for_a_new_one,
+    probes_are_answered_when_all_connections_are_at_work,
+    connections_beyond_all_bounds_are_closed_at_once,
+    one_address_has_its_own_share,
+    a_large_answer_comes_whole,
+}
+
+async fn every_head_on_a_connection_has_a_deadline(over: Over) {
+    let service = Service::over(
+        over,
+        InMemoryStore::default(),
+        HttpSettings { head_deadline: SHORT, ..HttpSettings::default() },
+    );
     let mut connection = service.connect().await;
     for _ in 0..3 {
         connection.send(&head("GET", "/orders/9", &[])).await;
@@ -34,20 +67,24 @@ async fn every_head_on_a_connection_has_a_deadline() {
     connection.closed().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_idle_connection_is_closed() {
-    let service =
-        Service::with_settings(HttpSettings { keep_alive: SHORT, ..HttpSettings::default() });
+async fn an_idle_connection_is_closed(over: Over) {
+    let service = Service::over(
+        over,
+        InMemoryStore::default(),
+        HttpSettings { keep_alive: SHORT, ..HttpSettings::default() },
+    );
     let mut connection = service.connect().await;
     connection.send(&head("GET", "/orders/9", &[])).await;
     assert_eq!(connection.reply("GET").await.status, 404);
     connection.closed().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_reads_nothing_can_send_little_and_is_given_up() {
-    let service =
-        Service::with_settings(HttpSettings { answer_deadline: SHORT, ..HttpSettings::default() });
+async fn a_client_that_reads_nothing_can_send_little_and_is_given_up(over: Over) {
+    let service = Service::over(
+        over,
+        InMemoryStore::default(),
+        HttpSettings { answer_deadline: SHORT, ..HttpSettings::default() },
+    );
     let mut connection = service.connect().await;
     let requests = head("GET", "/openapi.json", &[]).repeat(1_000);
     while connection.try_send(requests.as_bytes()).await {}
@@ -55,9 +92,8 @@ async fn a_client_that_reads_nothing_can_send_little_and_is_given_up() {
     assert_eq!(service.call("GET", "/orders/9").await.status, 404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pipelined_requests_are_answered_one_after_the_other() {
-    let service = Service::start();
+async fn pipelined_requests_are_answered_one_after_the_other(over: Over) {
+    let service = Service::over(over, InMemoryStore::default(), HttpSettings::default());
     let mut connection = service.connect().await;
     // Empty lines in a body look like the ends of heads.
     let body = format!(r#"{{"customerId":42,{}"items":{LINES}}}"#, "\r\n\r\n".repeat(100));
@@ -76,12 +112,12 @@ async fn pipelined_requests_are_answered_one_after_the_other() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_of_framing_alone_is_given_up_at_once() {
-    let service = Service::with_settings(HttpSettings {
-        body_deadline: Duration::from_mins(5).into(),
-        ..HttpSettings::default()
-    });
+async fn a_body_of_framing_alone_is_given_up_at_once(over: Over) {
+    let service = Service::over(
+        over,
+        InMemoryStore::default(),
+        HttpSettings { body_deadline: Duration::from_mins(5).into(), ..HttpSettings::default() },
+    );
     for framing in ["1;", "0\r\ntrailer: "] {
         let mut connection = service.connect().await;
         let headers = [JSON, ("transfer-encoding", "chunked")];
@@ -92,10 +128,12 @@ async fn a_body_of_framing_alone_is_given_up_at_once() {
     assert_eq!(service.call("GET", "/orders/9").await.status, 404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_idlest_connection_makes_room_for_a_new_one() {
-    let service =
-        Service::with_settings(HttpSettings { max_connections: 2, ..HttpSettings::default() });
+async fn the_idlest_connection_makes_room_for_a_new_one(over: Over) {
+    let service = Service::over(
+        over,
+        InMemoryStore::default(),
+        HttpSettings { max_connections: 2, ..HttpSettings::default() },
+    );
     let mut idle = service.connect().await;
     idle.send(&head("GET", "/orders/9", &[])).await;
     assert_eq!(idle.reply("GET").await.status, 404);
@@ -122,11 +160,10 @@ async fn first_answer(service: &Service) -> (u16, Option<String>) {
     (reply.status, reply.header("connection").map(str::to_owned))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn probes_are_answered_when_all_connections_are_at_work() {
+async fn probes_are_answered_when_all_connections_are_at_work(over: Over) {
     let gate = Arc::new(Gate::default());
     let settings = HttpSettings { max_connections: 1, ..HttpSettings::default() };
-    let service = Service::with(held_at_commits(&gate), settings);
+    let service = Service::over(over, held_at_commits(&gate), settings);
     let mut busy = at_work(&service, &gate).await;
     for _ in 0..3 {
         let refused = service.call("GET", "/orders/9").await;
@@ -138,11 +175,10 @@ async fn probes_are_answered_when_all_connections_are_at_work() {
     assert_eq!(busy.reply("POST").await.status, 201);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_all_bounds_are_closed_at_once() {
+async fn connections_beyond_all_bounds_are_closed_at_once(over: Over) {
     let gate = Arc::new(Gate::default());
     let settings = HttpSettings { max_connections: 1, ..HttpSettings::default() };
-    let service = Service::with(held_at_commits(&gate), settings);
+    let service = Service::over(over, held_at_commits(&gate), settings);
     let mut busy = at_work(&service, &gate).await;
     let mut others = Vec::new();
     for _ in 0..80 {
@@ -154,10 +190,9 @@ async fn connections_beyond_all_bounds_are_closed_at_once() {
     assert_eq!(busy.reply("POST").await.status, 201);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_its_own_share() {
+async fn one_address_has_its_own_share(over: Over) {
     let settings = HttpSettings { max_connections_per_peer: Some(1), ..HttpSettings::default() };
-    let service = Service::with(InMemoryStore::default(), settings);
+    let service = Service::over(over, InMemoryStore::default(), settings);
     let first = service.connect().await;
     let mut second = service.connect().await;
     second.send(&head("GET", "/orders/9", &[])).await;
@@ -175,14 +210,15 @@ async fn at_work(service: &Service, gate: &Gate) -> Connection {
     connection.send(&head("POST", "/orders", &[JSON, ("content-length", &length)])).await;
     connection.send(&body).await;
     gate.arrival().await;
-    let waiting = connection.0.try_read(&mut [0]);
-    assert!(waiting.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    if let Line::Plain(tcp) = &connection.0 {
+        let waiting = tcp.try_read(&mut [0]);
+        assert!(waiting.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    }
     connection
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_answer_comes_whole() {
-    let service = Service::start();
+async fn a_large_answer_comes_whole(over: Over) {
+    let service = Service::over(over, InMemoryStore::default(), HttpSettings::default());
     let mut connection = service.connect().await;
     for _ in 0..2 {
         connection.send(&head("GET", "/docs/swagger-ui-bundle.js", &[])).await;

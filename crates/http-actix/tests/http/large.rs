@@ -8,6 +8,7 @@ use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use crate::support::{Connection, Reply, Service, head};
+use crate::tls::Line;
 
 /// The most bytes of a page: an order with all its lines has less than 240 kB.
 const MOST: usize = PAGE_BYTES + 240_000;
@@ -114,7 +115,7 @@ async fn a_large_answer_arrives_whole_with_its_length() {
 async fn ask_and_do_not_read(service: &Service, small: usize) -> Connection {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
-    let mut connection = Connection(socket.connect(service.address).await.unwrap());
+    let mut connection = Connection(Line::Plain(socket.connect(service.address).await.unwrap()));
     connection.send(&head("GET", "/orders/2", &[]).repeat(small)).await;
     connection.send(&head("GET", "/orders/1", &[]).repeat(40)).await;
     connection

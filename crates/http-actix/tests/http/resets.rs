@@ -34,7 +34,7 @@ async fn a_write_keeps_its_place_when_its_client_resets_the_connection() {
         connection.send(&head("POST", "/orders", &headers)).await;
         connection.send(&body).await;
         gate.arrival().await;
-        connection.0.set_zero_linger().unwrap();
+        connection.0.tcp().set_zero_linger().unwrap();
         drop(connection);
         let line = heard.access(&id).await;
         assert_eq!(line["status"], "499", "{line:?}");

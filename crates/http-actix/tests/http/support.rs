@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use http_actix::{
     About, Actuator, Component, Endpoint, Forms, Http, HttpSettings, Lifecycle, Management, Phase,
-    Security, Site, Status, serve, serve_management,
+    Security, Site, Status, Tls, serve, serve_management,
 };
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
@@ -19,6 +19,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::tls::{Line, Over, client, identity, own, shake_hands};
+
 /// Far longer than anything here takes: only a defect reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,6 +30,7 @@ pub(crate) const LINES: &str = r#"[{"productId":1,"quantity":3,"unitPrice":"49.9
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
+    over: Over,
     handle: ServerHandle,
 }
 
@@ -44,6 +47,27 @@ impl Service {
         Self::serving(Arc::new(store), settings, serve_usual)
     }
 
+    /// A service over one or the other.
+    pub(crate) fn over(
+        over: Over,
+        store: impl OrderStore + 'static,
+        settings: HttpSettings,
+    ) -> Self {
+        let tls = (over == Over::Tls).then(|| Tls::new(identity(own())));
+        let serve = |http, listener| serve(http, usual(), listener, tls);
+        let mut service = Self::serving(Arc::new(store), settings, serve);
+        service.over = over;
+        service
+    }
+
+    /// A service with an empty store and this TLS.
+    pub(crate) fn with_tls(tls: Tls, settings: HttpSettings) -> Self {
+        let serve = |http, listener| serve(http, usual(), listener, Some(tls));
+        let mut service = Self::serving(Arc::new(InMemoryStore::default()), settings, serve);
+        service.over = Over::Tls;
+        service
+    }
+
     /// A service with a store that the test looks into.
     pub(crate) fn on(store: Arc<InMemoryStore>) -> Self {
         Self::serving(store, HttpSettings::default(), serve_usual)
@@ -51,7 +75,7 @@ impl Service {
 
     /// A service with an empty store whose main port has these paths.
     pub(crate) fn at(site: Site, settings: HttpSettings) -> Self {
-        let serve = |http, listener| serve(http, site, listener);
+        let serve = |http, listener| serve(http, site, listener, None);
         Self::serving(Arc::new(InMemoryStore::default()), settings, serve)
     }
 
@@ -85,7 +109,7 @@ impl Service {
     pub(crate) fn secured_management(management: Management, security: Security) -> Self {
         let site = Site::of_operators("").with(&Actuator::default(), &Endpoint::ALL);
         let serve = |http, listener| {
-            serve_management(Http { security, ..http }, management, site, listener)
+            serve_management(Http { security, ..http }, management, site, listener, None)
         };
         Self::serving(Arc::new(InMemoryStore::default()), HttpSettings::default(), serve)
     }
@@ -101,7 +125,7 @@ impl Service {
         management: Management,
         settings: HttpSettings,
     ) -> Self {
-        let serve = |http, listener| serve_management(http, management, site, listener);
+        let serve = |http, listener| serve_management(http, management, site, listener, None);
         Self::serving(Arc::new(InMemoryStore::default()), settings, serve)
     }
 
@@ -140,11 +164,18 @@ impl Service {
         let server = serve(http, listener).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { address, lifecycle, handle }
+        Self { address, lifecycle, over: Over::Tcp, handle }
     }
 
     pub(crate) async fn connect(&self) -> Connection {
-        Connection(TcpStream::connect(self.address).await.unwrap())
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        match self.over {
+            Over::Tcp => Connection(Line::Plain(tcp)),
+            // A server without room closes, over TCP as over TLS.
+            Over::Tls => Connection(
+                shake_hands(tcp, client(own(), None)).await.unwrap_or_else(|_| Line::Closed),
+            ),
+        }
     }
 
     /// One request without a body, on a connection of its own.
@@ -212,7 +243,7 @@ pub(crate) fn usual() -> Site {
 }
 
 fn serve_usual(http: Http, listener: TcpListener) -> std::io::Result<Server> {
-    serve(http, usual(), listener)
+    serve(http, usual(), listener, None)
 }
 
 /// Two peers: one is up, one is down.
@@ -283,7 +314,7 @@ pub(crate) fn held_at_commits(gate: &Arc<Gate>) -> InMemoryStore {
 }
 
 /// A socket to the server.
-pub(crate) struct Connection(pub TcpStream);
+pub(crate) struct Connection(pub Line);
 
 impl Connection {
     /// Sends as much as the server takes; it may close early.
