@@ -99,9 +99,15 @@ impl Presence {
             Page::Url(url) => return url.clone(),
             Page::Path(path) => path,
         };
-        let (scheme, own) = match (self.settings.port_enabled, self.settings.secure_port_enabled) {
-            (false, true) => ("https", self.settings.secure_port),
-            _ => ("http", self.settings.port),
+        let settings = &self.settings;
+        let (scheme, own) = match (settings.port_enabled, settings.secure_port_enabled) {
+            (false, true) => ("https", settings.secure_port),
+            _ => ("http", settings.port),
+        };
+        let scheme = match port {
+            Some(_) if settings.management_is_secure => "https",
+            Some(_) => "http",
+            None => scheme,
         };
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let slash = if path.starts_with('/') { "" } else { "/" };

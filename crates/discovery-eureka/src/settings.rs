@@ -57,6 +57,8 @@ pub struct InstanceSettings {
     /// `management.server.port`, if it is another: the port of the status and health pages, and
     /// metadata `management.port`.
     pub management_port: Option<u16>,
+    /// Whether that port speaks HTTPS.
+    pub management_is_secure: bool,
     /// `eureka.instance.virtual-host-name`: what others look it up by; `app` unless set.
     pub virtual_host_name: Option<String>,
     /// `eureka.instance.secure-virtual-host-name`; `app` unless set.
@@ -127,6 +129,7 @@ impl InstanceSettings {
             secure_port: 443,
             secure_port_enabled: false,
             management_port: None,
+            management_is_secure: false,
             virtual_host_name: None,
             secure_virtual_host_name: None,
             home_page: Page::Path("/".into()),

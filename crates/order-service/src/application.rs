@@ -5,6 +5,7 @@
 mod actuator;
 mod background;
 pub(crate) mod broker;
+mod certificates;
 mod guards;
 mod http;
 mod metrics;
@@ -37,6 +38,7 @@ use crate::signals::Asked;
 use crate::system::entropy;
 use crate::telemetry::Telemetry;
 use background::restarting;
+use certificates::Certificate;
 use metrics::{Sources, watch_backlog};
 use peers::Peers;
 use start::Starting;
@@ -63,6 +65,7 @@ pub(crate) struct Begun {
 /// A service that is wired and has its ports.
 pub(crate) struct Application {
     address: SocketAddr,
+    scheme: &'static str,
     server: Server,
     /// What runs beside the requests; it ends when this is dropped.
     beside: JoinSet<()>,
@@ -77,7 +80,8 @@ impl Application {
         let Begun { inputs, loaded, telemetry, descriptors, started } = begun;
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
-        let address = ports.main.local_addr()?;
+        let (address, scheme) = (ports.address()?, http::scheme(ports.is_secure()));
+        let certificates = ports.certificates();
         guards::tell(&settings);
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
@@ -86,7 +90,7 @@ impl Application {
         let orders = use_cases::orders(&settings, &stores);
         let operations = Operations::new(use_cases::operations(&settings, &stores));
         let feed = use_cases::feed(&settings, &stores);
-        let peers = Peers::new(&settings, address, &ports.pages)?;
+        let peers = Peers::new(&settings, &ports)?;
         let (ready, is_ready) = oneshot::channel();
         let new_positions = WakeUp::default();
         let relay = relay::ports(&stores, peers.broker.as_ref());
@@ -103,6 +107,7 @@ impl Application {
             database: Arc::clone(&stores.database),
             feed: feed.clone(),
             spans: exporter.as_ref().map(Exporter::counts),
+            certificates: certificates.clone(),
         });
         let http = Http {
             orders: orders.clone(),
@@ -131,6 +136,7 @@ impl Application {
         beside.spawn(telemetry.metrics.keep_up());
         beside.spawn(security::keep_keys(peers.issuer.clone()));
         beside.spawn(watch_backlog(stores.journal.clone(), peers.relay.clone()));
+        beside.spawn(Certificate::watch(certificates));
         beside.spawn(refresher.run(entropy()));
         beside.spawn({
             let feed = feed.clone();
@@ -156,12 +162,17 @@ impl Application {
             operators,
             exporter,
         };
-        Ok(Self { address, server, beside, stopping })
+        Ok(Self { address, scheme, server, beside, stopping })
     }
 
     /// Where requests are taken.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether they are taken over TLS: `https` or `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Serves until the first signal, then stops in good order, or at once with a second signal.

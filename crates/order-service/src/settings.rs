@@ -19,6 +19,7 @@ mod rate_limit;
 mod server;
 mod stop;
 mod storage;
+mod tls;
 mod tracing;
 mod unread;
 
@@ -44,6 +45,7 @@ pub use server::{Requests, Web};
 pub use settings_spring::{Inputs, LoadError, Occasion};
 pub use stop::Stop;
 pub use storage::{Database, Storage};
+pub use tls::{Encryption, Pem, Tls};
 pub use tracing::Tracing;
 
 /// The settings, and what there is to say about them.
@@ -54,6 +56,8 @@ pub type Loaded = settings_spring::Loaded<Settings>;
 pub struct Settings {
     /// Where requests are taken; port 0 is any free one.
     pub listen: SocketAddr,
+    /// What is encrypted.
+    pub encryption: Encryption,
     /// The name of this service.
     pub name: String,
     /// The active profiles.
@@ -116,6 +120,9 @@ impl Settings {
 pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Service {
     catalogue: Catalogue::new(&[
         server::ROWS,
+        tls::MAIN,
+        tls::MANAGEMENT,
+        tls::BUNDLES,
         PROFILE,
         stop::PHASE,
         storage::DATASOURCE,
@@ -202,6 +209,13 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         eureka: eureka::read(from),
         refresh_interval: from.read(&config::REFRESH),
         management: management::read(from, listen),
+        encryption: tls::read(
+            from,
+            management
+                .as_ref()
+                .zip(listen)
+                .is_some_and(|(management, main)| management.own_port(main).is_some())
+        ),
         health_details: from.read(&management::HEALTH_DETAILS),
         info: info::read(from),
         metric_tags: metrics::read(from),

@@ -206,8 +206,8 @@ impl Catalogue {
         Self { is_address, ..self }
     }
 
-    /// Says by the names of keys which ones hold the path of a file that the service reads. A config server can name
-    /// only files that it is allowed to.
+    /// Says by the names of keys which ones hold the path of a file that the service reads, or PEM in its place. `file:` before
+    /// the path is a part of it. A config server can name only files that it is allowed to.
     #[must_use]
     pub fn reading_files(self, is_path: fn(&str) -> bool) -> Self {
         Self { is_path, ..self }

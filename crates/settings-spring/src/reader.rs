@@ -18,6 +18,8 @@ use crate::regular;
 use crate::scope::Scope;
 use crate::values::Fault;
 
+/// How a value begins that is PEM itself, and not the path of a file that holds it.
+const PEM: &str = "-----BEGIN ";
 /// Spring's mark of an encrypted value.
 const ENCRYPTED: &str = "{cipher}";
 
@@ -184,7 +186,8 @@ impl Scope<'_> {
         let exposure = if hidden { Exposure::Secret } else { row.exposure };
         let is_random = names.iter().any(|name| folded(name).starts_with("random."));
         let written = self.with_placeholder(raw);
-        let may_be_in_file = (row.may_be_in_file() || hidden) && !is_location(row);
+        let names_file = is_location(row) || self.catalogue.is_path(&name);
+        let may_be_in_file = (row.may_be_in_file() || hidden) && !names_file;
         let text = self.content(&name, resolved.text, may_be_in_file, resolved.is_remote).map_err(
             |(path, why)| {
                 let shown = written.as_deref().unwrap_or(&path);
@@ -212,7 +215,8 @@ impl Scope<'_> {
             return self.in_file(path, is_remote).map_err(|why| (path.to_owned(), why));
         }
         let location = named.unwrap_or(&text).trim();
-        if is_remote && self.catalogue.is_path(name) && !location.is_empty() {
+        let names_file = !location.is_empty() && !location.starts_with(PEM);
+        if is_remote && self.catalogue.is_path(name) && names_file {
             let opened = self.remote.open(&self.inputs.folder, path(location));
             opened.map_err(|why| (location.to_owned(), why))?;
         }

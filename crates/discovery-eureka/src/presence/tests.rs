@@ -99,6 +99,25 @@ fn an_instance_may_offer_https_alone() {
 }
 
 #[test]
+fn the_pages_of_a_management_port_have_its_scheme() {
+    let at = |management_is_secure| InstanceSettings {
+        port_enabled: false,
+        secure_port: 8443,
+        secure_port_enabled: true,
+        management_port: Some(9090),
+        management_is_secure,
+        ..settings()
+    };
+    let plain = body(&at(false));
+    assert_eq!(plain["homePageUrl"], "https://box:8443/");
+    assert_eq!(plain["healthCheckUrl"], "http://box:9090/actuator/health");
+    assert_eq!(plain["secureHealthCheckUrl"], Value::Null);
+    let secure = body(&at(true));
+    assert_eq!(secure["statusPageUrl"], "https://box:9090/actuator/info");
+    assert_eq!(secure["secureHealthCheckUrl"], "https://box:9090/actuator/health");
+}
+
+#[test]
 fn an_unnamed_instance_has_the_machines_name() {
     let presence = Presence::new(&InstanceSettings::new("a", 1));
     assert_eq!(presence.id, format!("{}:a:1", machine_name()));

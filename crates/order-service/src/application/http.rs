@@ -2,6 +2,7 @@
 //! of the actuator. The management port is taken at the start and closed last, so that operators can watch
 //! both.
 
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -10,22 +11,32 @@ use http_actix::{About, Endpoint, Http, HttpSettings, Management, Server, Server
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use super::certificates::Certificate;
 use crate::descriptors;
-use crate::settings::{self, ManagementPort, Settings};
+use crate::settings::{self, Encryption, ManagementPort, Settings};
 
 /// The ports, and what each of them has.
 pub(super) struct Ports {
-    pub(super) main: TcpListener,
-    site: Site,
-    operators: Option<(TcpListener, Site)>,
+    main: Port,
+    operators: Option<Port>,
     /// The pages that the registry names.
     pub(super) pages: Pages,
+}
+
+/// A port that is taken, and not served yet.
+struct Port {
+    listener: TcpListener,
+    site: Site,
+    /// `None`: nothing is encrypted.
+    certificate: Option<Certificate>,
 }
 
 /// The pages that the registry names.
 pub(super) struct Pages {
     /// The port of info and health, if it is not the main one.
     pub(super) port: Option<u16>,
+    /// Whether that port speaks TLS.
+    pub(super) is_secure: bool,
     /// The path in front of all others on that port.
     pub(super) root: String,
     pub(super) home: String,
@@ -60,8 +71,32 @@ impl Ports {
             Some(own) => Pages::on(&of_operators, &management.root, home, Some(own.port())),
             None => Pages::on(&site, &settings.web.context_path, home, None),
         };
-        let operators = operators.map(|listener| (listener, of_operators));
-        Ok(Self { main, site, operators, pages })
+        let Encryption { main: tls, management: tls_of_operators } = &settings.encryption;
+        let main = Port::new("main", main, site, tls.as_ref())?;
+        let operators = operators
+            .map(|listener| {
+                Port::new("management", listener, of_operators, tls_of_operators.as_ref())
+            })
+            .transpose()?;
+        let secure = if pages.port.is_some() { &operators } else { &None };
+        let is_secure = secure.as_ref().is_some_and(|port| port.certificate.is_some());
+        Ok(Self { main, operators, pages: Pages { is_secure, ..pages } })
+    }
+
+    /// Where requests are taken.
+    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.main.listener.local_addr()
+    }
+
+    /// Whether the main port speaks TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.main.certificate.is_some()
+    }
+
+    /// Those of the ports that speak TLS.
+    pub(super) fn certificates(&self) -> Vec<Certificate> {
+        let ports = iter::once(&self.main).chain(&self.operators);
+        ports.filter_map(|port| port.certificate.clone()).collect()
     }
 
     /// Serves on both. Requests do not depend on the server for operators: when it fails, it fails alone.
@@ -71,9 +106,11 @@ impl Ports {
         management: Management,
     ) -> anyhow::Result<(Server, Operators)> {
         let mut operators = None;
-        if let Some((listener, site)) = self.operators {
-            let server = http_actix::serve_management(http.clone(), management, site, listener)
-                .context("the management server does not start")?;
+        if let Some(Port { listener, site, certificate }) = self.operators {
+            let tls = certificate.as_ref().map(Certificate::tls);
+            let server =
+                http_actix::serve_management(http.clone(), management, site, listener, tls)
+                    .context("the management server does not start")?;
             operators = Some(server.handle());
             tokio::spawn(async move {
                 if let Err(error) = server.await {
@@ -81,9 +118,23 @@ impl Ports {
                 }
             });
         }
-        let server = http_actix::serve(http, self.site, self.main)
+        let Port { listener, site, certificate } = self.main;
+        let tls = certificate.as_ref().map(Certificate::tls);
+        let server = http_actix::serve(http, site, listener, tls)
             .context("the HTTP server does not start")?;
         Ok((server, Operators(operators)))
+    }
+}
+
+impl Port {
+    fn new(
+        name: &'static str,
+        listener: TcpListener,
+        site: Site,
+        tls: Option<&settings::Tls>,
+    ) -> anyhow::Result<Self> {
+        let certificate = tls.map(|tls| Certificate::load(name, tls)).transpose()?;
+        Ok(Self { listener, site, certificate })
     }
 }
 
@@ -93,6 +144,7 @@ impl Pages {
         let path = |path: &str| site.path(path).unwrap_or_else(|| format!("{root}{path}"));
         Self {
             port,
+            is_secure: false,
             root: root.to_owned(),
             home,
             info: path("/actuator/info"),
@@ -117,6 +169,11 @@ fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
+/// How a port is asked.
+pub(super) fn scheme(is_secure: bool) -> &'static str {
+    if is_secure { "https" } else { "http" }
+}
+
 /// Takes the management port, if the settings name one.
 fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
     let management = &settings.management;
@@ -131,7 +188,8 @@ fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListene
     let address = management.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let keys = "management.server.address, management.server.port";
     let listener = listen(SocketAddr::new(address, port), keys)?;
-    tracing::info!(address = %listener.local_addr()?, "listening for operators");
+    let scheme = scheme(settings.encryption.management.is_some());
+    tracing::info!(address = %listener.local_addr()?, scheme, "listening for operators");
     Ok(Some(listener))
 }
 

@@ -17,6 +17,7 @@ use order_domain::OrderStatus;
 use telemetry_otlp::{Family, Metrics, SpanCounts};
 use tokio::time::sleep;
 
+use super::certificates::Certificate;
 use super::peers::Peers;
 use crate::system::clock;
 
@@ -34,6 +35,7 @@ pub(super) struct Sources {
     pub(super) database: Arc<dyn Database>,
     pub(super) feed: Feed,
     pub(super) spans: Option<Arc<SpanCounts>>,
+    pub(super) certificates: Vec<Certificate>,
 }
 
 impl Sources {
@@ -82,6 +84,8 @@ impl Sources {
         if let Some(spans) = &self.spans {
             spans.measure();
         }
+        let now = clock().now();
+        self.certificates.iter().for_each(|certificate| certificate.measure(now));
     }
 }
 

@@ -1,7 +1,6 @@
 //! The peers that requests do without: brokers, the registry, the issuer of tokens and, between them and the database, the
 //! relay. What they say for the health page and the metrics is at hand; asking costs nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use discovery_eureka::Registration;
@@ -11,10 +10,12 @@ use order_app::relay::RelayStats;
 use serde_json::json;
 
 use super::broker::Broker;
-use super::http::Pages;
+use super::certificates::Certificate;
+use super::http::Ports;
 use super::{registry, security};
 use crate::refresh::Refresher;
 use crate::settings::Settings;
+use crate::system::clock;
 
 /// The peers of this process. Cheap to clone.
 #[derive(Clone)]
@@ -25,21 +26,20 @@ pub(super) struct Peers {
     pub(super) registration: Option<Registration>,
     /// `None` where requests need no token.
     pub(super) issuer: Option<Arc<Jwt>>,
+    /// Those of the ports that speak TLS.
+    certificates: Vec<Certificate>,
     /// The relay is a part of this process; if it lags, a peer is the reason.
     pub(super) relay: Arc<RelayStats>,
 }
 
 impl Peers {
-    /// `pages` are the pages that the registry names.
-    pub(super) fn new(
-        settings: &Settings,
-        address: SocketAddr,
-        pages: &Pages,
-    ) -> anyhow::Result<Self> {
+    /// `ports` are those of this process.
+    pub(super) fn new(settings: &Settings, ports: &Ports) -> anyhow::Result<Self> {
         Ok(Self {
             broker: Broker::new(settings)?,
-            registration: registry::registration(settings, address, pages)?,
+            registration: registry::registration(settings, ports)?,
             issuer: security::issuer(&settings.security)?,
+            certificates: ports.certificates(),
             relay: Arc::default(),
         })
     }
@@ -54,9 +54,10 @@ impl Peers {
             let broker = peers.broker.as_ref().map(Broker::component);
             let registry = peers.registration.as_ref().map(registry::component);
             let issuer = peers.issuer.as_deref().map(security::component);
+            let certificates = Certificate::component(&peers.certificates, clock().now());
             let (settings, relay) = (settings.component(), relay(&peers.relay));
-            let peers = broker.into_iter().chain(registry).chain(issuer);
-            peers.chain(settings).chain([relay]).collect()
+            let all = broker.into_iter().chain(registry).chain(issuer).chain(settings);
+            all.chain(certificates).chain([relay]).collect()
         })
     }
 }

@@ -1,7 +1,6 @@
 //! The registration with Eureka: the only file of this crate that maps the settings to it. Requests
 //! never wait for the registry; while it is down, other services see an older state of this one.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,27 +9,29 @@ use http_actix::{Component, Status};
 use order_app::ports::{Clock as _, Entropy as _};
 use serde_json::json;
 
-use super::http::Pages;
+use super::http::Ports;
 use crate::settings::{EurekaPage, Settings};
 use crate::system::{OsEntropy, SystemClock};
 use crate::telemetry;
+
+/// The secure port of an instance that speaks no TLS itself.
+const OF_PROXIES: u16 = 443;
 
 /// The registration, if the settings ask for one. Nothing is registered before it is told that this
 /// instance is ready.
 pub(super) fn registration(
     settings: &Settings,
-    listening: SocketAddr,
-    pages: &Pages,
+    ports: &Ports,
 ) -> anyhow::Result<Option<Registration>> {
     let eureka = &settings.eureka;
     if !eureka.registers() {
         return Ok(None);
     }
-    if listening.ip().is_unspecified() {
+    if ports.address()?.ip().is_unspecified() {
         tracing::info!("listening on every network, because this instance registers with Eureka");
     }
     let servers = eureka.asked().context("eureka.client.service-url.defaultZone")?;
-    let asked = EurekaSettings::new(servers, instance(settings, listening, pages));
+    let asked = EurekaSettings::new(servers, instance(settings, ports)?);
     let ambient = Ambient {
         now_millis: Arc::new(|| {
             u64::try_from(SystemClock.now().timestamp_millis()).unwrap_or_default()
@@ -40,17 +41,19 @@ pub(super) fn registration(
     discovery_eureka::start(asked, ambient).map(Some).context("the registry cannot be used")
 }
 
-fn instance(settings: &Settings, listening: SocketAddr, pages: &Pages) -> InstanceSettings {
+/// A port that speaks TLS is the secure one, and there is no other, unless the settings say so.
+fn instance(settings: &Settings, ports: &Ports) -> anyhow::Result<InstanceSettings> {
+    let (listening, is_secure, pages) = (ports.address()?.port(), ports.is_secure(), &ports.pages);
     let said = &settings.eureka.instance;
     let app = said.app.as_ref().unwrap_or(&settings.name);
-    InstanceSettings {
+    Ok(InstanceSettings {
         id: Some(telemetry::instance(settings)),
         hostname: said.hostname.clone(),
         ip_address: said.ip_address,
         prefer_ip_address: said.prefer_ip_address,
-        port_enabled: said.ports.plain_enabled,
-        secure_port: said.ports.secure,
-        secure_port_enabled: said.ports.secure_enabled,
+        port_enabled: said.ports.plain_enabled.unwrap_or(!is_secure),
+        secure_port: said.ports.secure.unwrap_or(if is_secure { listening } else { OF_PROXIES }),
+        secure_port_enabled: said.ports.secure_enabled.unwrap_or(is_secure),
         virtual_host_name: said.virtual_host_name.clone(),
         secure_virtual_host_name: said.secure_virtual_host_name.clone(),
         home_page: page(&said.home_page, "", &pages.home),
@@ -60,8 +63,9 @@ fn instance(settings: &Settings, listening: SocketAddr, pages: &Pages) -> Instan
         expiration_seconds: said.expiration_seconds,
         metadata: said.metadata.clone(),
         management_port: pages.port,
-        ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening.port()))
-    }
+        management_is_secure: pages.is_secure,
+        ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening))
+    })
 }
 
 /// As in Spring, a path that is set is below the root of its port, but for the home page.

@@ -34,7 +34,8 @@ pub(super) fn run(
     let done = main.block_on(async {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
         let application = Application::build(begun, relay.handle())?;
-        tracing::info!(address = %application.address(), %database, "listening");
+        let (address, scheme) = (application.address(), application.scheme());
+        tracing::info!(%address, scheme, %database, "listening");
         application.run_until_stopped(async || signals.next().await).await
     });
     // What still runs now has had its time.

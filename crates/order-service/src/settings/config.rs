@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use settings_spring::{keys, values};
 
+use super::tls;
+
 keys! {
     pub(super) ROWS;
     pub(super) COPIES: String = "order.config.cache-dir", "config-cache", Plain,
@@ -38,8 +40,12 @@ pub(super) fn is_address(key: &str) -> bool {
         && ["bootstrap-servers", "bootstrap.servers", ".url"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a key holds the path of a file that is read as keys or certificates.
+/// Whether a key holds the path of a file that a part of this service reads.
 pub(super) fn is_path(key: &str) -> bool {
+    tls::is_path(key) || is_path_of_kafka(key)
+}
+
+fn is_path_of_kafka(key: &str) -> bool {
     let name = key.to_ascii_lowercase();
     if name.starts_with("spring.security.") {
         return name.ends_with("-location");

@@ -60,12 +60,17 @@ keys! {
     PORT: Option<u16> = "eureka.instance.non-secure-port", "", Plain, "a port from 0 to 65535",
         "The port on which others reach this instance over HTTP; the one it listens on unless set.",
         |text| optional(text, values::port);
-    PORT_ENABLED: bool = "eureka.instance.non-secure-port-enabled", "true", Plain, "true or false",
-        "Whether others should use that port.", values::flag;
-    SECURE_PORT: u16 = "eureka.instance.secure-port", "443", Plain, "a port from 0 to 65535",
-        "The port on which others reach this instance over HTTPS, by way of a proxy.", values::port;
-    SECURE_PORT_ENABLED: bool = "eureka.instance.secure-port-enabled", "false", Plain,
-        "true or false", "Whether others should use that port.", values::flag;
+    PORT_ENABLED: Option<bool> = "eureka.instance.non-secure-port-enabled", "", Plain, "true or false",
+        "Whether others should use that port; unless set, true if it does not speak HTTPS itself.",
+        |text| optional(text, values::flag);
+    SECURE_PORT: Option<u16> = "eureka.instance.secure-port", "", Plain, "a port from 0 to 65535",
+        "The port on which others reach this instance over HTTPS; unless set, the one it listens on if that speaks HTTPS, \
+         and else 443, the port of a proxy.",
+        |text| optional(text, values::port);
+    SECURE_PORT_ENABLED: Option<bool> = "eureka.instance.secure-port-enabled", "", Plain,
+        "true or false",
+        "Whether others should use that port; unless set, true if this instance speaks HTTPS itself.",
+        |text| optional(text, values::flag);
     VIRTUAL_HOST: Option<String> = "eureka.instance.virtual-host-name", "", Plain, "a name",
         "The name by which others look this instance up; that of the application unless set.",
         |text| optional(text, values::text);
@@ -157,12 +162,12 @@ pub struct EurekaInstance {
 pub struct EurekaPorts {
     /// The port of HTTP; `None` is the port on which the service listens.
     pub plain: Option<u16>,
-    /// Whether others should use it.
-    pub plain_enabled: bool,
-    /// The port of HTTPS.
-    pub secure: u16,
-    /// Whether others should use it.
-    pub secure_enabled: bool,
+    /// Whether others should use it; `None`: if it speaks no HTTPS.
+    pub plain_enabled: Option<bool>,
+    /// The port of HTTPS; `None`: the one on which the service listens, if it speaks HTTPS.
+    pub secure: Option<u16>,
+    /// Whether others should use it; `None`: if the service speaks HTTPS.
+    pub secure_enabled: Option<bool>,
 }
 
 /// Where a page is.

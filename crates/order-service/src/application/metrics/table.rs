@@ -46,7 +46,7 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric(
         "http_server_connections_closed_total",
         Counter,
-        "connections that the service closed, by `port` and `reason`: `head`, `body` and `answer` took the client too long, `idle` had no request, `full` made room for another, `refused` found none",
+        "connections that the service closed, by `port` and `reason`: `handshake` (TLS) took the client too long or failed, `head`, `body` and `answer` took the client too long, `idle` had no request, `full` made room for another, `refused` found none",
     ),
     Metric(
         "hikaricp_connections",
@@ -137,6 +137,16 @@ pub(crate) const METRICS: &[Metric] = &[
         "order_config_refreshes_total",
         Counter,
         "refreshes by `outcome`: `applied`, `unchanged`, `refused`, `failed`; from the first one on",
+    ),
+    Metric(
+        "order_tls_certificate_expires_seconds",
+        Gauge,
+        "how long the certificate of a `port` is good for, negative when it has expired; only with HTTPS",
+    ),
+    Metric(
+        "order_tls_certificate_loads_total",
+        Counter,
+        "certificates that were new in their files, by `port` and `outcome`: `loaded`, or `refused` with the old one in use",
     ),
     Metric("order_config_changes_total", Counter, "settings changed while the service ran"),
 ];

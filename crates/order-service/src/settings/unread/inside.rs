@@ -32,7 +32,6 @@ pub(super) static ROWS: &[Unread] = &[
         ],
         INSIDE,
     ),
-    Unread::ignored(&["spring.ssl.*"], "no key here takes a bundle of certificates"),
     Unread::ignored(
         &["spring.docker.*"],
         "no containers are started: name the database by spring.datasource.url",

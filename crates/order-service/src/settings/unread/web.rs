@@ -2,8 +2,11 @@
 
 use settings_spring::Unread;
 
-const NO_TLS: &str =
-    "requests are taken over plain HTTP: end TLS in front of this service, and take this out";
+const PEM: &str = "key stores of Java and encrypted keys are not read: name PEM files by server.ssl.certificate and \
+                   server.ssl.certificate-private-key, authorities of clients by server.ssl.trust-certificate (under \
+                   management.server.ssl, too), and take this out";
+const NO_CHOICE: &str = "the protocols are those of enabled-protocols, with the cipher suites of rustls and one certificate a port; \
+                         take this out";
 const NO_USERS: &str = "callers are known by the tokens of an issuer, spring.security.oauth2.resourceserver.jwt; there \
                         are no users, sessions and log-ins here: take this out";
 const NO_OPAQUE_TOKENS: &str = "the issuer is not asked about each token: have it issue signed ones, set \
@@ -22,12 +25,33 @@ pub(super) static ROWS: &[Unread] = &[
         &["spring.security.oauth2.resourceserver.jwt.jws-algorithm"],
         "write spring.security.oauth2.resourceserver.jwt.jws-algorithms, and take this out",
     ),
-    Unread::refused(&["server.ssl.*"], NO_TLS)
-        .unless(&["false"])
-        .off("server.ssl.enabled", "false"),
-    Unread::refused(&["management.server.ssl.*"], NO_TLS)
-        .unless(&["false"])
+    Unread::refused(&["server.ssl.*"], PEM).off("server.ssl.enabled", "false"),
+    Unread::refused(&["management.server.ssl.*"], PEM)
         .off("management.server.ssl.enabled", "false"),
+    Unread::refused(
+        &["server.ssl.ciphers", "server.ssl.protocol", "server.ssl.server-name-bundles.*"],
+        NO_CHOICE,
+    )
+    .unless(&["TLS"])
+    .off("server.ssl.enabled", "false"),
+    Unread::refused(
+        &[
+            "management.server.ssl.ciphers",
+            "management.server.ssl.protocol",
+            "management.server.ssl.server-name-bundles.*",
+        ],
+        NO_CHOICE,
+    )
+    .unless(&["TLS"])
+    .off("management.server.ssl.enabled", "false"),
+    Unread::refused(
+        &["spring.ssl.bundle.jks.*"],
+        "key stores of Java are not read: name PEM files by spring.ssl.bundle.pem, and take this out",
+    ),
+    Unread::ignored(
+        &["spring.ssl.bundle.watch.file.quiet-period"],
+        "files are looked at every 10 s",
+    ),
     Unread::refused(
         &["server.servlet.path", "spring.mvc.servlet.path", "spring.webflux.base-path"],
         ONE_PATH,
