@@ -23,7 +23,7 @@ pub use instance::{Instance, Status};
 pub use look_up::{LookUpError, look_up};
 pub use registration::{Registration, Standing, State};
 pub use server_url::{BadServerUrl, ServerUrl};
-pub use settings::{EurekaServers, EurekaSettings, InstanceSettings, Page};
+pub use settings::{EurekaServers, EurekaSettings, InstanceSettings, Page, Scheme};
 
 /// Starts the task that will keep this process registered, on the current tokio runtime. Nothing is
 /// registered before [`Registration::ready`]. The task ends when the registration and its clones are

@@ -104,11 +104,7 @@ impl Presence {
             (false, true) => ("https", settings.secure_port),
             _ => ("http", settings.port),
         };
-        let scheme = match port {
-            Some(_) if settings.management_is_secure => "https",
-            Some(_) => "http",
-            None => scheme,
-        };
+        let scheme = port.map_or(scheme, |_| settings.management_scheme.name());
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let slash = if path.starts_with('/') { "" } else { "/" };
         format!("{scheme}://{host}:{}{slash}{path}", port.unwrap_or(own))

@@ -57,8 +57,8 @@ pub struct InstanceSettings {
     /// `management.server.port`, if it is another: the port of the status and health pages, and
     /// metadata `management.port`.
     pub management_port: Option<u16>,
-    /// Whether that port speaks HTTPS.
-    pub management_is_secure: bool,
+    /// What that port speaks.
+    pub management_scheme: Scheme,
     /// `eureka.instance.virtual-host-name`: what others look it up by; `app` unless set.
     pub virtual_host_name: Option<String>,
     /// `eureka.instance.secure-virtual-host-name`; `app` unless set.
@@ -75,6 +75,24 @@ pub struct InstanceSettings {
     pub expiration_seconds: u32,
     /// `eureka.instance.metadata-map.*`
     pub metadata: BTreeMap<String, String>,
+}
+
+/// What a port speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP without TLS.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Where one of the instance's pages is.
@@ -129,7 +147,7 @@ impl InstanceSettings {
             secure_port: 443,
             secure_port_enabled: false,
             management_port: None,
-            management_is_secure: false,
+            management_scheme: Scheme::Http,
             virtual_host_name: None,
             secure_virtual_host_name: None,
             home_page: Page::Path("/".into()),

@@ -138,7 +138,6 @@ impl TlsVersion {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn pair(error: rustls::Error) -> TlsError {
     TlsError::Pair(match error {
         rustls::Error::InconsistentKeys(_) => "do not belong together".to_owned(),

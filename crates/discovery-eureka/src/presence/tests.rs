@@ -1,6 +1,7 @@
 //! What a registration says.
 
 use super::*;
+use crate::settings::Scheme;
 
 const WORDS: Words =
     Words { address: IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3)), dirty_millis: 7, overridden: None };
@@ -100,19 +101,19 @@ fn an_instance_may_offer_https_alone() {
 
 #[test]
 fn the_pages_of_a_management_port_have_its_scheme() {
-    let at = |management_is_secure| InstanceSettings {
+    let at = |management_scheme| InstanceSettings {
         port_enabled: false,
         secure_port: 8443,
         secure_port_enabled: true,
         management_port: Some(9090),
-        management_is_secure,
+        management_scheme,
         ..settings()
     };
-    let plain = body(&at(false));
+    let plain = body(&at(Scheme::Http));
     assert_eq!(plain["homePageUrl"], "https://box:8443/");
     assert_eq!(plain["healthCheckUrl"], "http://box:9090/actuator/health");
     assert_eq!(plain["secureHealthCheckUrl"], Value::Null);
-    let secure = body(&at(true));
+    let secure = body(&at(Scheme::Https));
     assert_eq!(secure["statusPageUrl"], "https://box:9090/actuator/info");
     assert_eq!(secure["secureHealthCheckUrl"], "https://box:9090/actuator/health");
 }

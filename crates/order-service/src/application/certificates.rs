@@ -136,9 +136,8 @@ impl Certificate {
 
     /// For the health page: what there is to say of all of them; `None` without any.
     pub(super) fn component(all: &[Self], now: DateTime<Utc>) -> Option<Component> {
-        let expired = all.iter().any(|one| one.0.tls.expires() <= now);
-        let refused = all.iter().any(|one| one.seen().refused.is_some());
-        let status = if expired || refused { Status::Down } else { Status::Up };
+        let is_wrong = |one: &Self| one.0.tls.expires() <= now || one.seen().refused.is_some();
+        let status = if all.iter().any(is_wrong) { Status::Down } else { Status::Up };
         let certificates: Vec<_> = all
             .iter()
             .map(|one| {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use discovery_eureka::{Ambient, EurekaSettings, InstanceSettings, Page, Registration, Standing};
+use discovery_eureka::{
+    Ambient, EurekaSettings, InstanceSettings, Page, Registration, Scheme, Standing,
+};
 use http_actix::{Component, Status};
 use order_app::ports::{Clock as _, Entropy as _};
 use serde_json::json;
@@ -63,7 +65,7 @@ fn instance(settings: &Settings, ports: &Ports) -> anyhow::Result<InstanceSettin
         expiration_seconds: said.expiration_seconds,
         metadata: said.metadata.clone(),
         management_port: pages.port,
-        management_is_secure: pages.is_secure,
+        management_scheme: if pages.is_secure { Scheme::Https } else { Scheme::Http },
         ..InstanceSettings::new(app, said.ports.plain.unwrap_or(listening))
     })
 }

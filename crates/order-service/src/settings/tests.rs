@@ -142,10 +142,7 @@ fn an_instance_presents_itself_under_springs_names() {
     assert_eq!((eureka.connect_timeout_seconds, eureka.read_timeout_seconds), (5, 9));
     let EurekaInstance { app, ip_address, ports, health_check, status_page, .. } = eureka.instance;
     assert_eq!((app.as_deref(), ip_address), (Some("shop"), Some([10, 1, 2, 3].into())));
-    assert_eq!(
-        (ports.plain, ports.secure, ports.secure_enabled),
-        (Some(80), Some(443), Some(true))
-    );
+    assert_eq!((ports.plain, ports.secure, ports.secure_enabled), (Some(80), None, Some(true)));
     assert_eq!(health_check.path.as_deref(), Some("/health"));
     assert_eq!(status_page.url.as_deref(), Some("https://status.example/"));
 }

@@ -132,6 +132,18 @@ pub struct Encryption {
     pub management: Option<Tls>,
 }
 
+/// Something is wrong, and is recorded.
+struct Wrong;
+
+/// What the keys of a port say.
+struct Stated {
+    enabled: Option<bool>,
+    own: Bundle,
+    clients: ClientAuth,
+    versions: Vec<TlsVersion>,
+    bundle: Option<String>,
+}
+
 /// What a bundle says.
 #[derive(Default)]
 struct Bundle {
@@ -142,12 +154,18 @@ struct Bundle {
     reloads: bool,
 }
 
+impl Bundle {
+    fn is_any(&self) -> bool {
+        self.certificate.is_some() || self.private_key.is_some() || self.trusted.is_some()
+    }
+}
+
 /// `is_apart`: whether the management port is one of its own.
 pub(super) fn read(from: &mut Reader<'_>, is_apart: bool) -> Option<Encryption> {
     let members = from.family(&MEMBERS);
     let both = complete!(Encryption {
-        main: of_port(from, &main::KEYS, members.as_ref()),
-        management: of_port(from, &management::KEYS, members.as_ref()),
+        main: of_port(from, &main::KEYS, members.as_ref()).ok(),
+        management: of_port(from, &management::KEYS, members.as_ref()).ok(),
     })?;
     if is_any_set(from, &management::KEYS) {
         if !is_apart && both.management.is_some() {
@@ -187,58 +205,62 @@ fn of_port(
     from: &mut Reader<'_>,
     keys: &'static Keys,
     members: Option<&BTreeMap<String, SecretString>>,
-) -> Option<Option<Tls>> {
+) -> Result<Option<Tls>, Wrong> {
     let is_asked = is_any_set(from, keys);
-    let enabled = from.read(keys.enabled);
-    let (clients, versions) = (from.read(keys.clients), from.read(keys.versions));
-    let stated = complete!(Bundle {
-        certificate: from.read(keys.certificate),
-        private_key: from.read(keys.private_key),
-        trusted: from.read(keys.trusted),
-        versions: versions.clone().map(|_| None),
-        reloads: Some(true),
-    });
-    let bundle = from.read(keys.bundle);
-    let (stated, bundle, clients) = (stated?, bundle?, clients?);
-    if !is_asked || enabled? == Some(false) {
-        return Some(None);
+    let stated = stated(from, keys).ok_or(Wrong)?;
+    if !is_asked || stated.enabled == Some(false) {
+        return Ok(None);
     }
-    let named = bundle.as_deref();
-    let (name, told) = match named {
-        None => (keys.certificate.row.name.to_owned(), stated),
+    let bundle = stated.bundle.as_deref();
+    let (name, told) = match bundle {
+        None => (keys.certificate.row.name.to_owned(), stated.own),
+        Some(_) if stated.own.is_any() => {
+            from.refuse(keys.bundle, "is beside a certificate, a key or authorities of its port");
+            return Err(Wrong);
+        }
         Some(name) => {
-            if stated.certificate.is_some()
-                || stated.private_key.is_some()
-                || stated.trusted.is_some()
-            {
-                from.refuse(
-                    keys.bundle,
-                    "is beside a certificate, a key or authorities of server.ssl",
-                );
-                return None;
-            }
-            let Some(bundle) = read_bundle(from, name, members?)? else {
+            let Some(bundle) = read_bundle(from, name, members.ok_or(Wrong)?)? else {
                 from.refuse(keys.bundle, "there is no such bundle");
-                return None;
+                return Err(Wrong);
             };
             (format!("{BUNDLE}{name}"), bundle)
         }
     };
     let Some((certificate, private_key)) = told.certificate.zip(told.private_key) else {
-        missing(from, keys, named, "name a certificate and its private key, both in PEM");
-        return None;
+        return missing(from, keys, bundle, "name a certificate and its private key, both in PEM");
     };
-    if clients != ClientAuth::None && told.trusted.is_none() {
-        missing(from, keys, named, "name the authorities of the clients' certificates, too");
-        return None;
+    if stated.clients != ClientAuth::None && told.trusted.is_none() {
+        let what = "name the authorities of the clients' certificates, too";
+        return missing(from, keys, bundle, what);
     }
-    let stated = from.is_set(keys.versions);
-    let versions = told.versions.filter(|_| !stated).or(versions)?;
-    let (trusted, reloads) = (told.trusted, told.reloads);
-    Some(Some(Tls { name, certificate, private_key, trusted, clients, versions, reloads }))
+    let versions = told.versions.filter(|_| !from.is_set(keys.versions));
+    let (trusted, reloads, clients) = (told.trusted, told.reloads, stated.clients);
+    let versions = versions.unwrap_or(stated.versions);
+    Ok(Some(Tls { name, certificate, private_key, trusted, clients, versions, reloads }))
 }
 
-fn missing(from: &mut Reader<'_>, keys: &'static Keys, bundle: Option<&str>, what: &str) {
+fn stated(from: &mut Reader<'_>, keys: &Keys) -> Option<Stated> {
+    complete!(Stated {
+        enabled: from.read(keys.enabled),
+        own: complete!(Bundle {
+            certificate: from.read(keys.certificate),
+            private_key: from.read(keys.private_key),
+            trusted: from.read(keys.trusted),
+            versions: Some(None),
+            reloads: Some(true),
+        }),
+        clients: from.read(keys.clients),
+        versions: from.read(keys.versions),
+        bundle: from.read(keys.bundle),
+    })
+}
+
+fn missing(
+    from: &mut Reader<'_>,
+    keys: &Keys,
+    bundle: Option<&str>,
+    what: &str,
+) -> Result<Option<Tls>, Wrong> {
     let place = match bundle {
         None => {
             let names =
@@ -248,14 +270,15 @@ fn missing(from: &mut Reader<'_>, keys: &'static Keys, bundle: Option<&str>, wha
         Some(name) => format!("{BUNDLE}{name}"),
     };
     from.complain(place, what.to_owned());
+    Err(Wrong)
 }
 
-/// What a bundle says, if there is such a one; `None` if something in it is wrong.
+/// What a bundle says, if there is such a one.
 fn read_bundle(
     from: &mut Reader<'_>,
     name: &str,
     members: &BTreeMap<String, SecretString>,
-) -> Option<Option<Bundle>> {
+) -> Result<Option<Bundle>, Wrong> {
     let mut bundle = Bundle::default();
     let mut exists = false;
     for (member, value) in members {
@@ -283,11 +306,11 @@ fn read_bundle(
         if let Err(Fault(reason)) = taken {
             let reason = reason.unwrap_or("is no value of this key".into()).into_owned();
             from.complain(format!("{BUNDLE}{member}"), reason);
-            return None;
+            return Err(Wrong);
         }
         exists = true;
     }
-    Some(exists.then_some(bundle))
+    Ok(exists.then_some(bundle))
 }
 
 /// PEM itself, or the path of a file as Spring names one.
@@ -413,7 +436,7 @@ mod tests {
                 "server.ssl: {{bundle: web, client-auth: want}}\n{bundle}:\n  reload-on-update: true\n  keystore:\n    \
                  certificate: file:/tls/tls.crt\n    privateKey: |\n{}\n  \
                  truststore: {{certificate: /tls/ca.crt}}\n  options: {{enabled-protocols: TLSv1.3}}\n",
-                KEY.lines().map(|line| format!("      {line}\n")).collect::<String>(),
+                KEY.replace("-----BEGIN", "      -----BEGIN").replace('\n', "\n      "),
             ),
         );
         let loaded = case.loaded();
@@ -425,6 +448,21 @@ mod tests {
         assert!(main.reloads && main.trusted.is_some());
         assert!(loaded.effective.iter().all(|effective| !effective.value.contains("pl4nted")));
         let wrong = case.option(&format!("{bundle}.key.alias"), "a").refused();
-        assert!(wrong.contains("spring.ssl.bundle.pem.web.key.alias: is not read"), "{wrong}");
+        assert!(wrong.contains("spring.ssl.bundle.pem.web.key.alias"), "{wrong}");
+        assert!(wrong.contains("is not read"), "{wrong}");
+    }
+
+    #[test]
+    fn a_config_server_names_only_files_that_it_may() {
+        for name in [
+            "server.ssl.certificate",
+            "management.server.ssl.trust-certificate",
+            "server.ssl.certificatePrivateKey",
+            "spring.ssl.bundle.pem.web.keystore.privateKey",
+            "spring.ssl.bundle.pem.web.truststore.certificate",
+        ] {
+            assert!(is_path(name), "{name}");
+        }
+        assert!(!is_path("server.ssl.bundle") && !is_path("order.certificate"));
     }
 }

@@ -1,12 +1,9 @@
 //! The service over TLS, as `openssl`, `curl` and a real registry see it; and its peers over TLS. `FULL_SIZE_TESTS=1`
 //! changes the certificate for a minute, and has 10,000 handshakes half open.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends a test"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
+#[expect(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/collector.rs"]
 mod collector;
 #[cfg(test)]
@@ -97,9 +94,9 @@ fn trusting(all: &[&SelfSigned]) -> ClientBuilder {
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     let command = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    command.unwrap_or_else(|error| panic!("{program}: {error}; `apt-get install {program}`"))
+    command.expect("openssl and curl run; `apt-get install openssl curl` installs them")
 }
 
 fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat()
 }

@@ -130,7 +130,6 @@ fn registry_config_server_and_collector_are_asked_over_https() {
     // A machine that knows no such authority asks none of them.
     let other = format!("{app}-b");
     let named = format!("--spring.application.name={other}");
-    let mut all = all;
     all[0] = &named;
     all.retain(|option| !option.starts_with("--spring.config.import"));
     let folder = fresh_folder();

@@ -128,3 +128,25 @@ fn a_client_that_sends_on_without_asking_is_given_up() {
     state.came(1, true);
     assert_eq!(state.closing(), Some(Reason::Body));
 }
+
+#[test]
+fn a_handshake_has_its_own_time_whatever_waits_for_the_client() {
+    let (state, pass) = opened();
+    state.shakes_hands();
+    pass(2);
+    state.has_its_turn();
+    state.blocked();
+    assert_eq!(state.overdue(&BOUNDS, false), None);
+    assert!(state.holds_its_turn_for(Duration::ZERO));
+    assert!(!state.holds_its_turn_for(Duration::from_secs(1)));
+    pass(1);
+    assert!(state.holds_its_turn_for(Duration::from_secs(1)));
+    assert_eq!(state.overdue(&BOUNDS, false), Some(Reason::Handshake));
+    // The head has its whole time.
+    state.has_shaken_hands();
+    assert!(!state.holds_its_turn_for(Duration::ZERO) && !state.has_unsent());
+    pass(9);
+    assert_eq!(state.overdue(&BOUNDS, false), None);
+    pass(1);
+    assert_eq!(state.overdue(&BOUNDS, false), Some(Reason::Head));
+}
