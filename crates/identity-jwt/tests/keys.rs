@@ -47,7 +47,7 @@ impl Bench {
         let desk = Desk::new(settings);
         let fetching = fetching(&desk);
         let bench = Self { desk, issuer, fetching, _still: Still::new() };
-        bench.until(|report| report.fetched + report.failed > 0).await;
+        bench.until(|report| ended(report) > 0).await;
         bench
     }
 
@@ -65,16 +65,15 @@ impl Bench {
 
     /// Lets the next fetch begin, and waits for its end.
     async fn next_fetch(&self) -> Report {
-        let (before, asked) = (self.desk.jwt.report(), self.issuer.asked());
-        let ended =
-            |report: &Report| report.fetched + report.failed > before.fetched + before.failed;
+        let (before, asked) = (ended(&self.desk.jwt.report()), self.issuer.asked());
+        let has_ended = |report: &Report| ended(report) > before;
         advance(Duration::from_mins(5)).await;
         let start = Instant::now();
-        while self.issuer.asked() == asked && !ended(&self.desk.jwt.report()) {
+        while self.issuer.asked() == asked && !has_ended(&self.desk.jwt.report()) {
             assert!(start.elapsed() < Duration::from_secs(20), "no fetch begins");
             yield_now().await;
         }
-        self.until(ended).await
+        self.until(has_ended).await
     }
 
     /// What became of a token of this signer.
@@ -86,6 +85,11 @@ impl Bench {
 fn fetching(desk: &Desk) -> JoinHandle<()> {
     let jwt = std::sync::Arc::clone(&desk.jwt);
     tokio::spawn(async move { jwt.run().await })
+}
+
+/// How many fetches have ended.
+fn ended(report: &Report) -> u64 {
+    report.fetched.saturating_add(report.failed)
 }
 
 fn set(keys: &[Value]) -> Answer {
@@ -378,7 +382,7 @@ async fn metadata_lead_to_the_keys_and_nowhere_else() {
         settings.issuer = Some(name.clone());
         let desk = Desk::new(settings);
         let fetching = fetching(&desk);
-        while desk.jwt.report().fetched + desk.jwt.report().failed == 0 {
+        while ended(&desk.jwt.report()) == 0 {
             yield_now().await;
         }
         fetching.abort();

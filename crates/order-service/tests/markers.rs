@@ -161,21 +161,22 @@ fn no_planted_marker_is_in_a_log_metric_trace_or_problem() {
 
 /// Tokens good and bad. Each has markers wherever a client may write something.
 fn tokens(signer: &Signer) -> Vec<String> {
-    let claims = json!({
-        "sub": mark("subject"), "jti": mark("id"), "exp": 4_000_000_000_i64, "scope": "orders:read",
-        "customer_id": CUSTOMER, "aud": "shop", mark("claim"): mark("claimed"),
-    });
-    let mut late = claims.clone();
-    late["exp"] = 1.into();
-    late["aud"] = mark("audience").into();
-    let signed = |header: Value| signer.signed("RS256", &header.to_string(), &claims.to_string());
+    let claims = |end: i64, audience: &str| {
+        json!({
+            "sub": mark("subject"), "jti": mark("id"), "exp": end, "scope": "orders:read",
+            "customer_id": CUSTOMER, "aud": audience, mark("claim"): mark("claimed"),
+        })
+    };
+    let good = claims(4_000_000_000, "shop");
+    let with = |header: Value| signer.signed("RS256", &header.to_string(), &good.to_string());
     vec![
-        signer.token(&claims),
-        signer.token(&late),
-        signed(json!({"alg": mark("algorithm")})),
-        signed(json!({"alg": "RS256", "kid": mark("key-id"), "jku": mark("address")})),
-        signed(json!({"alg": "RS256", "typ": mark("type")})),
-        format!("{}x", signer.token(&claims)),
+        signer.token(&good),
+        signer.token(&claims(1, "shop")),
+        signer.token(&claims(4_000_000_000, &mark("audience"))),
+        with(json!({"alg": mark("algorithm")})),
+        with(json!({"alg": "RS256", "kid": mark("key-id"), "jku": mark("address")})),
+        with(json!({"alg": "RS256", "typ": mark("type")})),
+        format!("{}x", signer.token(&good)),
         mark("garbage"),
     ]
 }

@@ -144,6 +144,7 @@ struct Source {
 }
 
 /// Where the keys come from. Inside, `None`: requests need no token.
+#[expect(clippy::option_option, reason = "a wrong setting is something else than none")]
 fn source(from: &mut Reader<'_>) -> Option<Option<Source>> {
     let found = (from.read(&ISSUER), from.read(&JWK_SET), from.read(&PUBLIC_KEY));
     let (issuer, set, file) = (found.0?, found.1?, found.2?);
