@@ -10,6 +10,7 @@ mariadb_stop_signal=TERM
 mariadb_packages() {
   { command -v mariadbd && command -v mariadb-install-db; } >/dev/null || echo mariadb-server-core
   command -v mariadb >/dev/null || echo mariadb-client-core
+  command -v openssl >/dev/null || echo openssl
 }
 
 mariadb_prepare() { ensure_account mysql; }
@@ -20,9 +21,11 @@ mariadb_initialise() {
 
 mariadb_command() {
   install -m 644 "$here/stack.d/accounts.sql" "$1/../accounts.sql"
+  certify "$1"
   # The socket is relative to the data folder: a long path would not fit.
   command=(mariadbd --no-defaults --datadir="$1" --bind-address=127.0.0.1 --port="$2" --socket=server.sock
     --pid-file=server.pid --init-file="$(realpath "$1/..")/accounts.sql" --skip-name-resolve --max-connections=300
+    --ssl-cert="$1/tls.pem" --ssl-key="$1/tls.key" --ssl-ca="$STACK_DIR/certificates/authority.pem"
     --character-set-server=utf8mb4) # as the configuration file of Debian's package says
 }
 
@@ -31,3 +34,5 @@ mariadb_answers() {
 }
 
 mariadb_url() { echo "mysql://app:app@127.0.0.1:$1/orders"; }
+
+mariadb_exports() { certified_exports; }

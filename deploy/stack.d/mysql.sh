@@ -8,7 +8,7 @@ mysql_user=mysql
 mysql_stop_signal=TERM
 mysql_root=$STACK_CACHE/mysql
 
-mysql_packages() { :; }
+mysql_packages() { command -v openssl >/dev/null || echo openssl; }
 
 mysql_prepare() {
   ensure_account mysql
@@ -67,11 +67,13 @@ mysql_initialise() {
 
 mysql_command() {
   install -m 644 "$here/stack.d/accounts.sql" "$1/../accounts.sql"
+  certify "$1"
   mysql_server "$1"
   rm -f "$1"/server.sock* # of a killed server: its process id may be another's by now
   # The socket is relative to the data folder: a long path would not fit.
   command+=(--bind-address=127.0.0.1 --port="$2" --mysqlx=OFF --socket=server.sock --pid-file=server.pid
-    --secure-file-priv=NULL --init-file="$(realpath "$1/..")/accounts.sql" --skip-name-resolve --max-connections=300)
+    --secure-file-priv=NULL --init-file="$(realpath "$1/..")/accounts.sql" --skip-name-resolve --max-connections=300
+    --ssl-cert=tls.pem --ssl-key=tls.key --ssl-ca="$STACK_DIR/certificates/authority.pem")
 }
 
 mysql_answers() {
@@ -81,3 +83,5 @@ mysql_answers() {
 }
 
 mysql_url() { echo "mysql://app:app@127.0.0.1:$1/orders"; }
+
+mysql_exports() { certified_exports; }

@@ -12,6 +12,7 @@ postgres_bin() { dirname "$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | s
 postgres_packages() {
   [ -x "$(postgres_bin)/postgres" ] || echo postgresql
   command -v pgbouncer >/dev/null || echo pgbouncer
+  command -v openssl >/dev/null || echo openssl
 }
 
 postgres_prepare() { :; }
@@ -25,10 +26,18 @@ postgres_initialise() {
 
 postgres_command() {
   rm -f "$1/postmaster.pid" # of a killed server: its process id may be another's by now
+  certify "$1"
+  # The user `certified` shows a certificate instead of a password, and `spoken` says its own in clear text. The first line
+  # that fits counts.
+  grep -q certified "$1/pg_hba.conf" ||
+    "${as_server[@]}" sed -i '1i hostssl all certified all cert\nhost all spoken all password' "$1/pg_hba.conf"
   command=("$(postgres_bin)/postgres" -D "$1" -c listen_addresses=127.0.0.1 -c port="$2"
-    -c unix_socket_directories= -c max_connections=300)
+    -c unix_socket_directories= -c max_connections=300 -c ssl=on -c ssl_cert_file=tls.pem -c ssl_key_file=tls.key
+    -c ssl_ca_file="$STACK_DIR/certificates/authority.pem")
 }
 
 postgres_answers() { "$(postgres_bin)/psql" --no-psqlrc --no-password --quiet --command='select 1' "$(postgres_url "$1")"; }
 
 postgres_url() { echo "postgres://postgres@127.0.0.1:$1/orders"; }
+
+postgres_exports() { certified_exports; }

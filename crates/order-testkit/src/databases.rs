@@ -72,6 +72,12 @@ impl Database {
         process.unwrap_or_default()
     }
 
+    /// The files that the server shows, without their endings `.pem` and `.key`; a test may write others over them.
+    #[must_use]
+    pub fn shown_certificate(self) -> PathBuf {
+        named(&format!("STACK_{}_TLS", self.name().to_uppercase()))
+    }
+
     /// Makes an empty database. Call it outside a runtime.
     #[must_use]
     pub fn scratch(self) -> Scratch {
@@ -108,6 +114,23 @@ impl Database {
         #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
         Some(std::env::var(variable).unwrap_or_else(|_| usual.to_owned()))
     }
+}
+
+/// The folder of the certificates that the servers show, and of others for tests (`deploy/certificates`).
+#[must_use]
+pub fn certificates() -> PathBuf {
+    named("STACK_CERTIFICATES")
+}
+
+/// A path that `deploy/stack env` tells.
+fn named(variable: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
+    let value = std::env::var_os(variable);
+    assert!(
+        value.is_some(),
+        "{variable} is not set; run `deploy/stack up`, and `eval \"$(deploy/stack env)\"`"
+    );
+    value.unwrap_or_default().into()
 }
 
 /// Runs statements directly on a database.
