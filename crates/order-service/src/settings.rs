@@ -44,8 +44,8 @@ pub use security::{Security, Tokens};
 pub use server::{Requests, Web};
 pub use settings_spring::{Inputs, LoadError, Occasion};
 pub use stop::Stop;
-pub use storage::{Database, Storage};
-pub use tls::{Encryption, Pem, Tls};
+pub use storage::{Database, Encryption, ServerCheck, Storage};
+pub use tls::{Pem, PortTls, Tls};
 pub use tracing::Tracing;
 
 /// The settings, and what there is to say about them.
@@ -57,7 +57,7 @@ pub struct Settings {
     /// Where requests are taken; port 0 is any free one.
     pub listen: SocketAddr,
     /// What is encrypted.
-    pub encryption: Encryption,
+    pub encryption: PortTls,
     /// The name of this service.
     pub name: String,
     /// The active profiles.

@@ -11,10 +11,13 @@ use std::sync::Arc;
 use bb8::Pool;
 use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
-use order_app::ports::{Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore};
+use order_app::ports::{
+    BoxError, Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore,
+};
 
 use crate::pool::{Connect, Guarded, Manager};
 use crate::rows::{ChangeRows, OrderRow};
+use crate::tls::Tls;
 use crate::types::Guid;
 
 /// The ports over one database.
@@ -35,15 +38,25 @@ pub(crate) type ListsQuery<B> = Query<B, [CustomerOrders], Vec<Vec<OrderRow>>>;
 pub(crate) struct Access<'a> {
     /// The schema that holds the tables, where databases have them; `None` is the server's choice.
     pub(crate) schema: Option<&'a str>,
-    /// Whether the password may be sent unencrypted to a server that asks for it.
+    /// Whether the password may be sent to any server that asks for it in clear text.
     pub(crate) clear_text_password: bool,
+    /// How connections are encrypted, if they are.
+    pub(crate) tls: Option<&'a Tls>,
+}
+
+impl Access<'_> {
+    /// Whether a server gets the password that asks for it in clear text: on a connection that nobody else can read, and
+    /// whose other end is known.
+    fn gives_passwords(&self) -> bool {
+        self.clear_text_password || self.tls.is_some_and(Tls::proves_the_server)
+    }
 }
 
 /// The server asks for what it may not have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the server asks for the password in clear text, and the connection is not encrypted: let its user log in by a method that \
-     proves the password (scram-sha-256 on PostgreSQL, caching_sha2_password on MySQL, ed25519 on MariaDB), or allow it by \
+    "the server asks for the password in clear text, and it is not known who it is: check it by TLS \
+     (sslmode=verify-full), let its user log in by a method that proves the password (scram-sha-256 on PostgreSQL, caching_sha2_password on MySQL, ed25519 on MariaDB), or allow it by \
      order.database.allow-cleartext-password=true"
 )]
 struct ClearTextPassword;
@@ -78,7 +91,10 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
     const OBSTACLE: Query<Self, ChangeRows, Obstacle>;
 
     /// The database at a URL.
-    fn at(url: &str, access: Access<'_>) -> Self;
+    ///
+    /// # Errors
+    /// A file of certificates is of no use.
+    fn at(url: &str, access: Access<'_>) -> Result<Self, BoxError>;
 
     /// Writes changes in one transaction. After an error nothing is written, unless `in_doubt` is set: it
     /// stays set while the outcome of a COMMIT is unknown. A lock of another session is waited for a moment only;

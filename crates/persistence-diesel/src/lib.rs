@@ -20,6 +20,8 @@ mod read;
 mod retry;
 mod rows;
 mod schema;
+mod tls;
 mod types;
 
-pub use open::{MigrateError, StoreSettings, UnknownDatabase, migrate, open};
+pub use open::{MigrateError, OpenError, StoreSettings, UnknownDatabase, migrate, open};
+pub use tls::{Check, FileError, Identity, Tls};

@@ -27,6 +27,7 @@ use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
 use crate::retry::Retry;
 use crate::rows::unreadable_rows;
+use crate::tls::Tls;
 
 /// Where the store is and how much of it one process may use.
 #[derive(Clone)]
@@ -45,8 +46,11 @@ pub struct StoreSettings {
     pub decimals: u32,
     /// The schema of PostgreSQL that holds the tables; `None`: the first of the server's search path. It must be there.
     pub schema: Option<String>,
-    /// Whether the password may be sent unencrypted to a server that asks for it.
+    /// Whether the password may be sent to any server that asks for it in clear text. One that is checked by TLS gets it
+    /// in any case.
     pub clear_text_password: bool,
+    /// How connections to a server are encrypted, if they are.
+    pub tls: Option<Tls>,
     /// The time zone in which another service stores times without zone; `None`: UTC.
     pub time_zone: Option<String>,
 }
@@ -54,8 +58,11 @@ pub struct StoreSettings {
 impl StoreSettings {
     /// How the server is used, beside what the URL says.
     fn access(&self) -> Access<'_> {
-        let schema = self.schema.as_deref();
-        Access { schema, clear_text_password: self.clear_text_password }
+        Access {
+            schema: self.schema.as_deref(),
+            clear_text_password: self.clear_text_password,
+            tls: self.tls.as_ref(),
+        }
     }
 
     /// What an existing table of orders must meet.
@@ -75,6 +82,17 @@ impl fmt::Debug for StoreSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the database URL must begin with sqlite:, postgres:// or mysql://")]
 pub struct UnknownDatabase;
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL belongs to no known kind of database.
+    #[error(transparent)]
+    UnknownDatabase(#[from] UnknownDatabase),
+    /// A file of certificates is of no use.
+    #[error("connections to the database cannot be encrypted")]
+    Tls(#[source] BoxError),
+}
 
 /// Why a database is not up to date.
 #[derive(Debug, thiserror::Error)]
@@ -115,19 +133,19 @@ macro_rules! on_connection {
             Location::Sqlite(path) => {
                 use sqlite as $backend;
                 let mut $connection =
-                    sqlite::Database::at(path, Access::default()).connect().await?;
+                    sqlite::Database::at(path, Access::default())?.connect().await?;
                 $work
             }
             Location::Postgres(url) => {
                 use postgres as $backend;
                 let mut $connection =
-                    postgres::Database::at(url, $settings.access()).connect().await?;
+                    postgres::Database::at(url, $settings.access())?.connect().await?;
                 $work
             }
             Location::MySql(url) => {
                 use mysql as $backend;
                 let mut $connection =
-                    mysql::Database::at(url, $settings.access()).connect().await?;
+                    mysql::Database::at(url, $settings.access())?.connect().await?;
                 $work
             }
         }
@@ -230,16 +248,14 @@ const REAPER_RATE: Duration = Duration::from_secs(1);
 /// live on the runtime on which this is called.
 ///
 /// # Errors
-/// [`UnknownDatabase`].
-pub fn open(
-    settings: &StoreSettings,
-    entropy: Arc<dyn Entropy>,
-) -> Result<Stores, UnknownDatabase> {
-    Ok(match Location::of(&settings.url)? {
+/// [`OpenError`], each case by its name.
+pub fn open(settings: &StoreSettings, entropy: Arc<dyn Entropy>) -> Result<Stores, OpenError> {
+    let stores = match Location::of(&settings.url)? {
         Location::Sqlite(path) => assemble(path, settings, entropy, sqlite::ports),
         Location::Postgres(url) => assemble(url, settings, entropy, postgres::ports),
         Location::MySql(url) => assemble(url, settings, entropy, mysql::ports),
-    })
+    };
+    stores.map_err(OpenError::Tls)
 }
 
 /// Adapts existing tables, runs the pending migrations, and names what it did. Several processes at once
@@ -256,10 +272,12 @@ pub async fn migrate(
         Location::Sqlite(path) => sqlite::migrate(path, &needs, extent).await,
         Location::Postgres(url) => {
             let database = postgres::Database::at(url, settings.access());
+            let database = database.map_err(MigrateError::Failed)?;
             postgres::migrate(&database, &needs, extent).await
         }
         Location::MySql(url) => {
             let database = mysql::Database::at(url, settings.access());
+            let database = database.map_err(MigrateError::Failed)?;
             mysql::migrate(&database, &needs, extent).await
         }
     };
@@ -275,14 +293,14 @@ fn assemble<B: Backend>(
     settings: &StoreSettings,
     entropy: Arc<dyn Entropy>,
     ports: MakePorts<B>,
-) -> Stores {
+) -> Result<Stores, BoxError> {
     let size = settings.pool_size.max(1);
     let pool = |size| {
-        let database = B::at(url, settings.access());
-        pool(database, size, settings.connection_timeout)
+        let database = B::at(url, settings.access())?;
+        Ok::<_, BoxError>(pool(database, size, settings.connection_timeout))
     };
-    let readers = pool(size);
-    let writers = B::WRITERS.map_or_else(|| readers.clone(), pool);
+    let readers = pool(size)?;
+    let writers = B::WRITERS.map_or_else(|| Ok(readers.clone()), pool)?;
     let pools = reports(&readers, size, &writers);
     let facts = Arc::new(OnceCell::new());
     // The metric is there from the start.
@@ -310,7 +328,7 @@ fn assemble<B: Backend>(
     let by_id = OrderLookups::of_orders(Arc::clone(&executor), settings.pool_size.div_euclid(4));
     let lists = ListLookups::of_lists(Arc::clone(&executor), settings.pool_size.div_euclid(2));
     let (orders, journal, inspection) = ports(executor, queue, ids, by_id, lists);
-    Stores { orders, journal, inspection, database }
+    Ok(Stores { orders, journal, inspection, database })
 }
 
 fn pool<B: Backend>(database: B, size: u32, timeout: Duration) -> Pool<Manager<B>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bb8::Pool;
 use diesel::QueryResult;
+use order_app::ports::BoxError;
 
 use super::{
     BEGIN, FROM_NOW, ITEMS_BYTES, JOIN_EVENTS, LISTS, LOCKING, SKIPPING, UNTIMED, WRITERS,
@@ -44,7 +45,7 @@ impl Backend for Database {
     const UNLOCKED: Query<Self, [i64], Vec<i64>> = statements::unlocked_orders;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
 
-    fn at(url: &str, access: Access<'_>) -> Self {
+    fn at(url: &str, access: Access<'_>) -> Result<Self, BoxError> {
         Self::new(url, access)
     }
 

@@ -11,8 +11,8 @@ use libtest_mimic::{Arguments, Trial};
 use order_app::ports::{Extent, OrderStore};
 use order_testkit::RandomEntropy;
 use order_testkit::contract::{self, Instance};
-use order_testkit::databases::{Database, Scratch};
-use persistence_diesel::{StoreSettings, migrate, open};
+use order_testkit::databases::{Database, Scratch, certificates};
+use persistence_diesel::{Check, StoreSettings, Tls, migrate, open};
 use tokio::runtime::{Handle, Runtime};
 
 /// A database that is made when the first trial needs it, so that a filter needs no other server.
@@ -25,14 +25,19 @@ fn main() -> ExitCode {
     let mut databases: Vec<Arc<Shared>> = Vec::new();
     let mut trials = Vec::new();
     for database in Database::ALL {
-        for (group_commit, how) in [(true, ""), (false, "::each_alone")] {
+        for (group_commit, encrypted, how) in
+            [(true, false, ""), (false, false, "::each_alone"), (true, true, "::encrypted")]
+        {
+            if encrypted && database == Database::Sqlite {
+                continue;
+            }
             let shared = Arc::new(Shared::default());
             databases.push(Arc::clone(&shared));
             trials.extend(contract::cases().into_iter().map(|case| {
                 let (runtime, shared) = (runtime.handle().clone(), Arc::clone(&shared));
                 Trial::test(format!("{}{how}::{}", database.name(), case.name), move || {
-                    let (_, store) =
-                        shared.get_or_init(|| migrated(&runtime, database, group_commit));
+                    let (_, store) = shared
+                        .get_or_init(|| migrated(&runtime, database, group_commit, encrypted));
                     runtime.block_on((case.run)(Arc::clone(store)));
                     Ok(())
                 })
@@ -55,9 +60,15 @@ fn migrated(
     runtime: &Handle,
     database: Database,
     group_commit: bool,
+    encrypted: bool,
 ) -> (Scratch, Arc<dyn OrderStore>) {
     let scratch = database.scratch();
-    let settings = StoreSettings { group_commit, ..settings(&scratch) };
+    let tls = encrypted.then(|| Tls {
+        check: Check::Host,
+        authorities: Some(certificates().join("authority.pem")),
+        identity: None,
+    });
+    let settings = StoreSettings { group_commit, tls, ..settings(&scratch) };
     let store = runtime.block_on(async {
         migrate(&settings, Extent::Quick).await.expect("the migrations run");
         instance(&settings).orders
@@ -90,6 +101,7 @@ fn settings(scratch: &Scratch) -> StoreSettings {
         decimals: 2,
         schema: None,
         clear_text_password: false,
+        tls: None,
         time_zone: None,
     }
 }

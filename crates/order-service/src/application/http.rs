@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::certificates::Certificate;
 use crate::descriptors;
-use crate::settings::{self, Encryption, ManagementPort, Settings};
+use crate::settings::{self, PortTls, ManagementPort, Settings};
 
 /// The ports, and what each of them has.
 pub(super) struct Ports {
@@ -71,7 +71,7 @@ impl Ports {
             Some(own) => Pages::on(&of_operators, &management.root, home, Some(own.port())),
             None => Pages::on(&site, &settings.web.context_path, home, None),
         };
-        let Encryption { main: tls, management: tls_of_operators } = &settings.encryption;
+        let PortTls { main: tls, management: tls_of_operators } = &settings.encryption;
         let main = Port::new("main", main, site, tls.as_ref())?;
         let operators = operators
             .map(|listener| {

@@ -47,6 +47,9 @@ pub(super) fn is_path(key: &str) -> bool {
 
 fn is_path_of_kafka(key: &str) -> bool {
     let name = key.to_ascii_lowercase();
+    if name == "order.database.ca-certificate" {
+        return true;
+    }
     if name.starts_with("spring.security.") {
         return name.ends_with("-location");
     }

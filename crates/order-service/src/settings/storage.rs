@@ -1,5 +1,6 @@
 //! Where orders are kept: the database behind `spring.datasource.url`, and how it is used.
 
+mod encryption;
 mod parameters;
 mod place;
 mod url;
@@ -13,6 +14,7 @@ use settings_spring::values::{self, Read};
 use settings_spring::{Reader, complete, keys};
 
 use super::server::Requests;
+pub use encryption::{Encryption, ServerCheck};
 pub(super) use parameters::is_harmless;
 pub(super) use place::ROWS as DATASOURCE;
 
@@ -33,8 +35,8 @@ keys! {
     // Hidden as all names with `password` in them are.
     CLEAR_TEXT_PASSWORD: bool = "order.database.allow-cleartext-password", "false", Secret,
         "true or false",
-        "Whether a database server that asks for the password in clear text gets it. No connection to a \
-         database is encrypted, so whoever is on the way can read it, or ask for it in the server's name.",
+        "Whether any database server that asks for the password in clear text gets it. Unless it is checked by TLS, whoever is on \
+         the way can read it, or ask for it in the server's name; one that is checked gets it without this.",
         values::flag;
 }
 
@@ -69,7 +71,9 @@ pub struct Storage {
     pub schema: Option<String>,
     /// The time zone in which another service stores times without zone; `None` is UTC.
     pub time_zone: Option<String>,
-    /// Whether a server that asks for the password in clear text gets it.
+    /// How connections to a server are encrypted, if they are.
+    pub encryption: Option<Encryption>,
+    /// Whether any server that asks for the password in clear text gets it.
     pub clear_text_password: bool,
     /// How many connections are open at most.
     pub pool_size: u32,
@@ -103,6 +107,8 @@ pub struct Server {
     pub addresses: Vec<Address>,
     /// Whether only a server that takes writes will do.
     pub needs_primary: bool,
+    /// Whether the login must be bound to the encryption of its connection.
+    pub is_bound: bool,
     /// The database's name.
     pub name: String,
     /// The user, if one was set.
@@ -169,6 +175,9 @@ impl Server {
         if self.needs_primary {
             parameters.push("target_session_attrs=read-write");
         }
+        if self.is_bound {
+            parameters.push("channel_binding=require");
+        }
         let mark = if parameters.is_empty() { "" } else { "?" };
         format!("{credentials}{}/{name}{mark}{}", self.authority(), parameters.join("&"))
     }
@@ -189,6 +198,7 @@ pub(super) fn read(from: &mut Reader<'_>, requests: Option<Requests>) -> Option<
         database: place.as_ref().map(|place| place.database.clone()),
         schema: place.as_ref().map(|place| place.schema.clone()),
         time_zone: place.as_ref().map(|place| place.time_zone.clone()),
+        encryption: place.as_ref().map(|place| place.encryption.clone()),
         clear_text_password: from.read(&CLEAR_TEXT_PASSWORD),
         pool_size: from.read(&POOL_SIZE),
         connection_timeout: from.read(&CONNECTION_TIMEOUT),

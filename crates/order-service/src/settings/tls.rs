@@ -125,7 +125,7 @@ pub struct Tls {
 
 /// TLS of the ports; `None`: nothing is encrypted there.
 #[derive(Debug, Clone)]
-pub struct Encryption {
+pub struct PortTls {
     /// Of the main one.
     pub main: Option<Tls>,
     /// Of a management port of its own.
@@ -161,9 +161,9 @@ impl Bundle {
 }
 
 /// `is_apart`: whether the management port is one of its own.
-pub(super) fn read(from: &mut Reader<'_>, is_apart: bool) -> Option<Encryption> {
+pub(super) fn read(from: &mut Reader<'_>, is_apart: bool) -> Option<PortTls> {
     let members = from.family(&MEMBERS);
-    let both = complete!(Encryption {
+    let both = complete!(PortTls {
         main: of_port(from, &main::KEYS, members.as_ref()).ok(),
         management: of_port(from, &management::KEYS, members.as_ref()).ok(),
     })?;
@@ -175,7 +175,7 @@ pub(super) fn read(from: &mut Reader<'_>, is_apart: bool) -> Option<Encryption> 
         }
         return Some(both);
     }
-    Some(Encryption { management: both.main.clone(), ..both })
+    Some(PortTls { management: both.main.clone(), ..both })
 }
 
 /// Whether a key holds the path of a file, or PEM itself.
@@ -350,7 +350,7 @@ mod tests {
 
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\npl4nted\n-----END PRIVATE KEY-----";
 
-    fn read(options: &[(&str, &str)]) -> Encryption {
+    fn read(options: &[(&str, &str)]) -> PortTls {
         case(options).loaded().settings.encryption
     }
 

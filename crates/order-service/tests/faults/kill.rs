@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use order_testkit::databases::Database;
+use order_testkit::databases::{Database, certificates};
 use reqwest::StatusCode;
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -14,11 +14,24 @@ use crate::support::{Service, an_order, eventually};
 const CLIENTS: usize = 16;
 
 pub(crate) fn nothing_answered_is_lost(database: Database) {
+    is_anything_lost(database, "", size(6, 50));
+}
+
+/// The same over encrypted connections to the database.
+pub(crate) fn nothing_answered_is_lost_over_tls(database: Database) {
+    let mode = if database == Database::Postgres { "verify-full" } else { "VERIFY_IDENTITY" };
+    let authority = certificates().join("authority.pem");
+    let encrypted = format!("?sslMode={mode}&sslCa={}", authority.display());
+    is_anything_lost(database, &encrypted, size(2, 50));
+}
+
+fn is_anything_lost(database: Database, parameters: &str, rounds: u32) {
     let scratch = database.scratch();
+    let url = format!("{}{parameters}", scratch.url);
     let mut customer = 1;
     let mut total = 0;
-    for round in 0..size(6, 50) {
-        let service = Service::on(&scratch.url);
+    for round in 0..rounds {
+        let service = Service::on(&url);
         let load = Load::from(customer);
         // Killed at another point each time: early, at full speed, and in between.
         let enough = 1 + usize::try_from(round * 37 % 150).unwrap();
@@ -35,7 +48,7 @@ pub(crate) fn nothing_answered_is_lost(database: Database) {
         let orders = load.orders.into_inner().unwrap();
         customer = 1 + orders.iter().map(|sent| sent.customer).max().unwrap();
         total += orders.len();
-        let service = Service::on(&scratch.url);
+        let service = Service::on(&url);
         let client = Client::new();
         for sent in &orders {
             check(&service, &client, sent);

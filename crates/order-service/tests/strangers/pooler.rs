@@ -8,7 +8,7 @@ mod pgbouncer;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use order_testkit::databases::Database;
+use order_testkit::databases::{Database, certificates};
 use reqwest::StatusCode;
 
 use self::pgbouncer::{Mode, Pgbouncer};
@@ -22,6 +22,7 @@ const NAMED: &str = "is that of a connection pooler that shares sessions among i
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("postgres::a_pooler_that_shares_sessions_is_refused_by_name", shared_from_the_start),
+        trial("postgres::a_pooler_that_shares_sessions_is_refused_by_name_over_tls", encrypted),
         trial("postgres::a_pooler_with_a_session_for_each_client_loses_no_request", not_shared),
         trial(
             "postgres::a_pooler_that_begins_to_share_is_refused_at_the_first_error",
@@ -34,7 +35,11 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Two instances on a pooler.
 fn instances(pooler: &Pgbouncer) -> [Service; 2] {
-    let database = format!("--spring.datasource.url={}", pooler.url());
+    instances_at(&pooler.url())
+}
+
+fn instances_at(url: &str) -> [Service; 2] {
+    let database = format!("--spring.datasource.url={url}");
     [(); 2].map(|()| Service::start(&[&database]))
 }
 
@@ -85,6 +90,18 @@ fn shared_from_the_start() {
     let _pooler = pooler.restarted(Mode::Session, 40);
     instances.iter().for_each(Service::wait_until_ready);
     assert_nothing_failed(&honest(&instances));
+}
+
+/// The process of the server, which tells poolers apart, is told over TLS, too.
+fn encrypted() {
+    let scratch = Database::Postgres.scratch();
+    let pooler = Pgbouncer::before(&scratch, Mode::Transaction, 5);
+    let authority = certificates().join("authority.pem");
+    let tls = format!("sslmode=verify-full&sslrootcert={}", authority.display());
+    let instances = instances_at(&format!("{}?{tls}", pooler.url()));
+    are_refused(&instances);
+    let _pooler = pooler.restarted(Mode::Session, 40);
+    instances.iter().for_each(Service::wait_until_ready);
 }
 
 fn not_shared() {

@@ -8,6 +8,7 @@ use diesel_async::{
     AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection as _,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
 use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
 
@@ -17,6 +18,7 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::{Connect, Introduction};
 // What lists are sorted by.
 use crate::schema::orders::created_at as listed_by;
+use crate::tls::{Check, Connector, Material, NotEncrypted, explained};
 
 mod batch;
 mod catalogue;
@@ -106,26 +108,70 @@ const SETUP: &str = concat!(
 /// A MySQL or MariaDB server, by its URL.
 pub(crate) struct Database {
     url: String,
+    /// What the URL says, and how connections are encrypted, if they are.
+    tls: Option<Connector<Opts>>,
 }
 
 impl Database {
-    fn new(url: &str, access: Access<'_>) -> Self {
+    fn new(url: &str, access: Access<'_>) -> Result<Self, BoxError> {
         // Off by default in the client.
         let clear = "enable_cleartext_plugin=true";
-        let url = if access.clear_text_password { with_parameter(url, clear) } else { url.into() };
-        Self { url }
+        let url = if access.gives_passwords() { with_parameter(url, clear) } else { url.into() };
+        let tls = access.tls.map(|tls| {
+            let (url, check) = (url.clone(), tls.check);
+            Connector::open(tls, move |material| options(&url, check, material))
+        });
+        Ok(Self { tls: tls.transpose()?, url })
     }
 
     /// Opens a connection as the server sets it up.
     async fn open(&self) -> Result<Connection, BoxError> {
-        AsyncMysqlConnection::establish(&self.url).await.map_err(|error| {
+        let opened = match &self.tls {
+            None => AsyncMysqlConnection::establish(&self.url).await.map_err(BoxError::from),
+            Some(tls) => encrypted(tls.current().await).await,
+        };
+        opened.map_err(|error| {
             // The client keeps the text alone of its own errors.
             if error.to_string().contains("mysql_clear_password") {
                 return ClearTextPassword.into();
             }
-            error.into()
+            error
         })
     }
+}
+
+/// What the client takes for encrypted connections; what diesel-async sets for plain ones among it.
+fn options(url: &str, check: Check, material: &Material) -> Result<Opts, BoxError> {
+    // Named here, because the client says no more than that the files are no use.
+    material.connector(check)?;
+    let authorities = material.authorities().map(|der| der.to_vec().into());
+    let identity = material.identity().map(|pem| ClientIdentity::new(pem.to_vec().into()));
+    let tls = SslOpts::default()
+        .with_root_certs(authorities.collect())
+        .with_client_identity(identity)
+        .with_danger_accept_invalid_certs(check == Check::Nothing)
+        .with_danger_skip_domain_validation(check == Check::Authority);
+    // A server on this machine would be reached by its socket, which is not encrypted.
+    let options = OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false);
+    Ok(options.stmt_cache_size(0).client_found_rows(true).ssl_opts(tls).into())
+}
+
+/// Opens an encrypted connection.
+async fn encrypted(options: Opts) -> Result<Connection, BoxError> {
+    let host = options.ip_or_hostname().to_owned();
+    let opened = Conn::new(options).await.map_err(|error| match &error {
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            NotEncrypted::without_tls(&host).into()
+        }
+        mysql_async::Error::Io(mysql_async::IoError::Tls(cause)) => {
+            NotEncrypted::in_the_handshake(&host, cause).into()
+        }
+        _ => match explained(&host, &error) {
+            Some(explained) => explained.into(),
+            None => BoxError::from(error),
+        },
+    });
+    Ok(AsyncMysqlConnection::try_from(opened?).await?)
 }
 
 impl Connect for Database {

@@ -10,6 +10,7 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnectio
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use order_app::ports::{BoxError, Extent};
 use tokio::time::timeout;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adopt::Needs;
 use crate::backend::{Access, ListsQuery, with_parameter};
@@ -17,6 +18,7 @@ use crate::migrate::LOCK_TIMEOUT;
 use crate::pool::Connect;
 // What lists are sorted by.
 use crate::schema::orders::created_at as listed_by;
+use crate::tls::Connector;
 
 mod batch;
 mod catalogue;
@@ -30,9 +32,10 @@ mod pooler;
 mod session;
 #[path = "../sql.rs"]
 mod sql;
+mod wire;
 
 use pooler::{Doubting, Doubts};
-use session::Session;
+use session::{Session, Way};
 pub(crate) use sql::{adoption, migrations, ports};
 
 pub(crate) type Connection = AsyncPgConnection;
@@ -115,11 +118,12 @@ pub(crate) struct Database {
     /// Makes a session work in the schema; empty when that is the server's matter.
     place: String,
     clear_text_password: bool,
+    tls: Option<Connector<MakeRustlsConnect>>,
     doubts: Arc<Doubts>,
 }
 
 impl Database {
-    fn new(url: &str, access: Access<'_>) -> Self {
+    fn new(url: &str, access: Access<'_>) -> Result<Self, BoxError> {
         let place = |schema: &str| format!("SET search_path = {};", quoted(schema));
         let mut url = url.to_owned();
         let hosts = hosts(&url);
@@ -128,14 +132,27 @@ impl Database {
             url = with_parameter(&url, "connect_timeout=1");
         }
         let place = access.schema.map(place).unwrap_or_default();
-        let clear_text_password = access.clear_text_password;
-        Self { url, hosts, place, clear_text_password, doubts: Arc::default() }
+        let tls = access.tls.map(|tls| {
+            let check = tls.check;
+            Connector::open(tls, move |material| {
+                let connector = material.connector(check)?;
+                Ok(MakeRustlsConnect::new(connector.config().as_ref().clone()))
+            })
+        });
+        let tls = tls.transpose()?;
+        let clear_text_password = access.gives_passwords();
+        Ok(Self { url, hosts, place, clear_text_password, tls, doubts: Arc::default() })
     }
 
     /// Opens a connection with a session of its own, as the server sets it up. Before that is known, nothing is sent that
     /// would outlive a transaction: it would reach other users of a pooler.
     async fn open(&self) -> Result<Connection, BoxError> {
-        let open = || Session::open(&self.url, self.clear_text_password);
+        let tls = match &self.tls {
+            None => None,
+            Some(tls) => Some(tls.current().await),
+        };
+        let way = Way { tls, clear_text_password: self.clear_text_password };
+        let open = || Session::open(&self.url, &way);
         let mut session = open().await?;
         self.doubts.settle(&mut session, open).await?;
         let connection = session.into_connection().await;

@@ -32,6 +32,7 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         decimals: 2,
         schema: None,
         clear_text_password: false,
+        tls: None,
         time_zone: None,
     }
 }

@@ -1,7 +1,11 @@
 //! What the parameters of a JDBC URL mean here, which `spring.datasource.hikari.data-source-properties.*`
 //! names as well. None is passed on: they are for a Java driver.
 
+mod tls;
+
 use std::borrow::Cow;
+
+use super::encryption::Wish;
 
 /// The kinds of databases, as far as their drivers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(super) enum Verdict {
     TimeZone(String),
     /// Of several servers the one that takes writes is meant.
     Primary,
+    /// What it asks for about TLS.
+    Tls(Wish),
     /// It asks for what holds anyway, or is about the inside of the Java driver.
     AsWeDo,
     /// It asks for something that is not done; a warning names it.
@@ -43,16 +49,21 @@ const JAVA_ONLY: &str = "\
 /// Further parameters whose values are never secret.
 const HARMLESS: &str = "\
     cache characterencoding charset connectiontimezone connecttimeout \
-    createdatabaseifnotexist currentschema encoding loadbalancehosts logintimeout loglevel mode \
-    options preparethreshold readonly requiressl servertimezone sockettimeout ssl sslmode \
-    targetservertype targetsessionattrs tcpkeepalive timezone user username usessl \
-    verifyservercertificate";
+    channelbinding createdatabaseifnotexist currentschema disablesslhostnameverification \
+    enabledtlsprotocols encoding loadbalancehosts logintimeout loglevel mode \
+    options preparethreshold readonly requiressl servertimezone sockettimeout ssl sslca sslcert \
+    sslkey sslmode sslnegotiation sslrootcert \
+    targetservertype targetsessionattrs tcpkeepalive timezone trustservercertificate user username \
+    usessl verifyservercertificate";
 
 /// Parameters that say where the server is, or as whom it is asked, in ways that are not known here.
 const ELSEWHERE: &str = "\
     authenticationpluginclassname cloudsqlinstance databasename localsocket namedpipepath pgdbname \
     pghost pgport pipe portnumber servername service serviceaccount socketfactory \
     socketfactoryarg socksproxyhost sshhost unixsocketpath url";
+
+/// Spellings of UTF-8.
+const UTF8: &[&str] = &["utf8", "utf-8", "utf8mb4"];
 
 /// Values that switch something off.
 const OFF: &[&str] = &["false", "0", "no", "off", "none", "disable", "disabled"];
@@ -99,16 +110,6 @@ fn refused(reason: &'static str) -> Verdict {
     Verdict::Refused(Cow::Borrowed(reason))
 }
 
-macro_rules! demands {
-    ($name:literal) => {
-        refused(concat!(
-            $name,
-            " demands an encrypted connection, and no TLS to databases is built in; leave it out, \
-             or reach the database through a tunnel"
-        ))
-    };
-}
-
 /// The verdict on a parameter of a database of this kind; its value is decoded.
 pub(super) fn verdict(kind: Kind, name: &str, value: &str) -> Verdict {
     let name = folded(name);
@@ -128,31 +129,10 @@ pub(super) fn verdict(kind: Kind, name: &str, value: &str) -> Verdict {
             "sessionVariables sets time_zone; say it with connectionTimeZone, which is understood",
         ),
         (known, _) if holds(JAVA_ONLY, known) => Verdict::AsWeDo,
-        _ => about_tls(&name, &value.to_ascii_lowercase()),
-    }
-}
-
-/// If encryption is demanded, the password must not be sent in the clear.
-fn about_tls(name: &str, value: &str) -> Verdict {
-    match (name, value) {
-        ("characterencoding", "utf8" | "utf-8" | "utf8mb4")
-        | ("usessl" | "ssl" | "requiressl" | "verifyservercertificate", "false")
-        | ("sslmode", "disable" | "disabled" | "allow" | "prefer" | "preferred") => Verdict::AsWeDo,
-        ("sslmode", _) => demands!("sslMode"),
-        ("ssl", _) => demands!("ssl"),
-        ("requiressl", _) => demands!("requireSSL"),
-        ("verifyservercertificate", _) => demands!("verifyServerCertificate"),
-        ("channelbinding" | "gssencmode", "require") => demands!("a parameter of the URL"),
-        ("usessl", _) => Verdict::WithoutEffect,
-        // Other parameters about encryption name certificates or keys: they demand it, too.
-        (other, _) if other.contains("ssl") || other.contains("tls") => {
-            if OFF.contains(&value) {
-                Verdict::AsWeDo
-            } else {
-                demands!("a parameter of the URL about TLS")
-            }
+        ("characterencoding", _) if UTF8.contains(&value.to_ascii_lowercase().as_str()) => {
+            Verdict::AsWeDo
         }
-        _ => Verdict::WithoutEffect,
+        _ => tls::verdict(&name, value),
     }
 }
 
@@ -285,6 +265,7 @@ mod tests {
             Verdict::Schema(name) => format!("schema {name}"),
             Verdict::TimeZone(zone) => format!("zone {zone}"),
             Verdict::Primary => "primary".to_owned(),
+            Verdict::Tls(wish) => format!("{wish:?}"),
             Verdict::AsWeDo => "as we do".to_owned(),
             Verdict::WithoutEffect => "without effect".to_owned(),
             Verdict::Refused(_) => "refused".to_owned(),

@@ -2,12 +2,14 @@
 //! schema, a database, a time zone or a driver. All that are set must agree.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, optional};
 use settings_spring::{Key, Reader, keys};
 
 use super::Database;
+use super::encryption::{self, Encryption};
 use super::parameters::{self, Kind, Verdict};
 use super::url::{self, Asked, Location};
 
@@ -46,6 +48,11 @@ keys! {
     HIBERNATE_CATALOG: Option<String> = "spring.jpa.properties.hibernate.default_catalog", "", Plain,
         "the name of the database in spring.datasource.url",
         "The same as spring.datasource.hikari.catalog.", |text| optional(text, values::text);
+    AUTHORITIES: Option<PathBuf> = "order.database.ca-certificate", "", Plain,
+        "the path of a file in PEM, with or without file: before it",
+        "Whose signature on the certificate of the database server is trusted: the file of the authority, or of several. Those \
+         that the machine trusts unless set. It is of use with sslmode=verify-ca and verify-full alone.",
+        |text| optional(text, encryption::file);
     PROPERTIES: SecretString = "spring.datasource.hikari.data-source-properties.*", "", Secret,
         "what the same parameter in the URL may be",
         "Taken for parameters of the URL; a user or a password does not belong here.",
@@ -57,6 +64,7 @@ pub(super) struct Place {
     pub(super) database: Database,
     pub(super) schema: Option<String>,
     pub(super) time_zone: Option<String>,
+    pub(super) encryption: Option<Encryption>,
 }
 
 /// The classes of drivers, and what they are for; `None` for those that wrap any other.
@@ -79,14 +87,17 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Place> {
     let drivers = [&DRIVER, &HIKARI_DRIVER].map(|key| (key, from.read(key)));
     let schemas = [&SCHEMA, &HIBERNATE_SCHEMA].map(|key| (key, from.read(key)));
     let catalogs = [&CATALOG, &HIBERNATE_CATALOG].map(|key| (key, from.read(key)));
+    let authorities = from.read(&AUTHORITIES);
     let properties = from.family(&PROPERTIES);
     refuse_credentials_without_a_url(from);
     let (mut location, username, password) = (location?, username?, password?);
     give_credentials(&mut location, username, password, from);
     let Location { mut database, mut asked } = location;
     add_properties(&mut asked, &database, properties?, from);
+    let (encryption, is_bound) = settle_encryption(&asked, authorities?, from)?;
     if let Database::Postgres(server) = &mut database {
         server.needs_primary |= asked.needs_primary;
+        server.is_bound = is_bound;
     }
     for (key, class) in drivers {
         check_driver(key, class?.as_deref(), &database, from);
@@ -101,7 +112,27 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Place> {
         let (key, names) = (URL.row.name, asked.without_effect.join(", "));
         from.warn(format!("{key}: these parameters are without effect: {names}"));
     }
-    Some(Place { database, schema: asked.schema, time_zone: asked.time_zone })
+    Some(Place { database, schema: asked.schema, time_zone: asked.time_zone, encryption })
+}
+
+/// How connections are encrypted, and whether the login is bound to that.
+fn settle_encryption(
+    asked: &Asked,
+    authorities: Option<PathBuf>,
+    from: &mut Reader<'_>,
+) -> Option<(Option<Encryption>, bool)> {
+    match asked.wishes.settle(asked.dialect, authorities) {
+        Ok(settled) => {
+            if let Some(warning) = settled.warning {
+                from.warn(format!("{}: {warning}", URL.row.name));
+            }
+            Some((settled.encryption, settled.is_bound))
+        }
+        Err(fault) => {
+            from.refuse(&URL, &fault.0.unwrap_or_default());
+            None
+        }
+    }
 }
 
 /// A user or a password is meant for a server. Without a URL the default would take its place, a file.

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use secrecy::SecretString;
 use settings_spring::values::{Fault, Read, is_host};
 
+use super::encryption::{Dialect, Wishes};
 use super::parameters::{self, Kind, Verdict};
 use super::{Address, Database, Server};
 
@@ -34,6 +35,9 @@ pub(super) struct Asked {
     pub(super) schema: Option<String>,
     pub(super) time_zone: Option<String>,
     pub(super) needs_primary: bool,
+    /// What they say about TLS, and in whose words.
+    pub(super) wishes: Wishes,
+    pub(super) dialect: Dialect,
     /// The names of parameters that are not honoured.
     pub(super) without_effect: Vec<String>,
 }
@@ -62,6 +66,7 @@ impl Asked {
                 );
             }
             Verdict::Primary => self.needs_primary = true,
+            Verdict::Tls(wish) => return self.wishes.add(wish),
             Verdict::WithoutEffect => self.without_effect.push(name.to_owned()),
             Verdict::Refused(reason) => return Err(Fault::because(reason)),
             Verdict::AsWeDo | Verdict::User | Verdict::Password => {}
@@ -82,8 +87,9 @@ pub(super) fn parse(text: &str) -> Read<Location> {
     let (scheme, rest) = without_wrappers(text)?;
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" => sqlite(rest),
-        "postgresql" | "postgres" => server(rest, Kind::Postgres),
-        "mysql" | "mariadb" => server(rest, Kind::MySql),
+        "postgresql" | "postgres" => server(rest, Kind::Postgres, Dialect::Postgres),
+        "mysql" => server(rest, Kind::MySql, Dialect::MySql),
+        "mariadb" => server(rest, Kind::MySql, Dialect::MariaDb),
         other if is_scheme(other) => {
             Err(Fault::because(format!("{other} is not a database we know")))
         }
@@ -135,7 +141,7 @@ fn sqlite(rest: &str) -> Read<Location> {
     Ok(Location { database: Database::Sqlite(PathBuf::from(path)), asked })
 }
 
-fn server(rest: &str, kind: Kind) -> Read<Location> {
+fn server(rest: &str, kind: Kind, dialect: Dialect) -> Read<Location> {
     let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, name) = authority_and_name(location, kind)?;
     if name.contains('@') {
@@ -149,6 +155,7 @@ fn server(rest: &str, kind: Kind) -> Read<Location> {
     let mut server = Server {
         addresses: addresses_of(addresses, kind)?,
         needs_primary: false,
+        is_bound: false,
         name: decoded(name)?,
         username: None,
         password: None,
@@ -164,7 +171,7 @@ fn server(rest: &str, kind: Kind) -> Read<Location> {
         server.username = Some(decoded(user)?);
         server.password = password.map(decoded).transpose()?.map(SecretString::from);
     }
-    let mut asked = Asked::default();
+    let mut asked = Asked { dialect, ..Asked::default() };
     for (name, value) in pairs(query) {
         let value = from_form(value)?;
         match parameters::verdict(kind, name, &value) {

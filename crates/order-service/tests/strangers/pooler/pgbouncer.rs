@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use order_testkit::databases::Scratch;
+use order_testkit::databases::{Scratch, certificates};
 
 use crate::support::{eventually, free_port, fresh_folder, send_signal};
 
@@ -139,10 +139,13 @@ fn write_settings(folder: &Path, port: u16, database: &str, mode: Mode, size: u3
     let (host, server_port) = address.split_once(':').expect("a URL with a port");
     let mode = format!("{mode:?}").to_lowercase();
     let users = folder.join("users.txt");
+    let certificate = certificates().join("server");
+    let certificate = certificate.display();
     let settings = format!(
         "[databases]\n* = host={host} port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
          listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
-         pool_mode = {mode}\ndefault_pool_size = {size}\n",
+         pool_mode = {mode}\ndefault_pool_size = {size}\nclient_tls_sslmode = allow\n\
+         client_tls_cert_file = {certificate}.pem\nclient_tls_key_file = {certificate}.key\n",
         users.display(),
     );
     fs::write(folder.join("pgbouncer.ini"), settings).expect("a file");

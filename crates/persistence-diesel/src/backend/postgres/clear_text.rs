@@ -1,8 +1,7 @@
 //! Keeps a password from being sent in clear text. tokio-postgres answers whatever a server asks. It lends its stream to a
-//! `TlsConnect`; the one here speaks no TLS, and reads along until the server has said how it wants the password.
+//! `TlsConnect`; the one here speaks TLS where that is wanted, and reads along until the server has said how it wants the password.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,17 +9,28 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::wire::Wire;
 use crate::backend::ClearTextPassword;
+use crate::tls::NotEncrypted;
 
 /// The length of a request for a password in clear text: `R`, its length (4 bytes), and its kind (4 bytes).
 const REQUEST: usize = 9;
 
 /// Reads along on the streams of connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Watch {
     /// Whether a password may be sent in clear text.
     pub(super) allowed: bool,
+    /// How streams are encrypted, if they are.
+    pub(super) tls: Option<MakeRustlsConnect>,
+}
+
+/// Begins a connection to one host.
+pub(super) struct Begin {
+    watch: Watch,
+    host: String,
 }
 
 /// A stream whose first message from the server is looked at. Only as its first one does tokio-postgres take a request for a
@@ -32,29 +42,50 @@ pub(super) struct Watched<S> {
     allowed: bool,
 }
 
-impl MakeTlsConnect<Socket> for Watch {
-    type Stream = Watched<Socket>;
-    type TlsConnect = Self;
-    type Error = Infallible;
-
-    fn make_tls_connect(&mut self, _: &str) -> Result<Self, Infallible> {
-        Ok(*self)
+impl Watch {
+    pub(super) fn to(self, host: &str) -> Begin {
+        // An address of IPv6 has brackets in a URL.
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Begin { watch: self, host: bare.unwrap_or(host).to_owned() }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsConnect<S> for Watch {
-    type Stream = Watched<S>;
+impl MakeTlsConnect<Socket> for Watch {
+    type Stream = Watched<Wire<Socket>>;
+    type TlsConnect = Begin;
     type Error = Infallible;
-    type Future = Ready<Result<Watched<S>, Infallible>>;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Begin, Infallible> {
+        Ok(self.clone().to(host))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Begin {
+    type Stream = Watched<Wire<S>>;
+    type Error = NotEncrypted;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, NotEncrypted>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        ready(Ok(Watched { stream, head: Vec::new(), allowed: self.allowed }))
+        let Self { watch: Watch { allowed, tls }, host } = self;
+        Box::pin(async move {
+            let stream = match tls {
+                None => Wire::Plain(stream),
+                Some(mut tls) => {
+                    let Ok(tls) = MakeTlsConnect::<S>::make_tls_connect(&mut tls, &host);
+                    let stream = tls.connect(stream).await;
+                    let stream =
+                        stream.map_err(|error| NotEncrypted::in_the_handshake(&host, &error))?;
+                    Wire::Encrypted(Box::new(stream))
+                }
+            };
+            Ok(Watched { stream, head: Vec::new(), allowed })
+        })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Watched<S> {
+impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
     fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
+        self.stream.channel_binding()
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::backend::postgres::session::Session;
+use crate::backend::postgres::session::{Session, Way};
 
 /// What a server gets that asks in this way, beyond the greeting.
 async fn answered(request: &'static [u8], allowed: bool) -> (String, Vec<u8>) {
@@ -27,7 +27,8 @@ async fn answered(request: &'static [u8], allowed: bool) -> (String, Vec<u8>) {
         got
     });
     let url = format!("postgres://someone:pl4nted-password@{address}/orders");
-    let opened = Session::open(&url, allowed).await;
+    let way = Way { tls: None, clear_text_password: allowed };
+    let opened = Session::open(&url, &way).await;
     let error = opened.err().expect("no server has answered");
     let said = order_app::errors::chain(&*error);
     (said, server.await.expect("the server ends"))
@@ -58,7 +59,8 @@ async fn a_password_is_proved_by_md5_and_scram() {
 #[tokio::test]
 async fn bytes_pass_unchanged() {
     let (near, mut far) = duplex(64);
-    let mut watched = Watch { allowed: false }.connect(near).await.expect("no handshake");
+    let mut watched =
+        Watch { allowed: false, tls: None }.to("far").connect(near).await.expect("no handshake");
     far.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.expect("it is read");
     let mut got = [0; 15];
     watched.read_exact(&mut got).await.expect("it was sent");
