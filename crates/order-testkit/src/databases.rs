@@ -124,7 +124,6 @@ pub fn certificates() -> PathBuf {
 
 /// A path that `deploy/stack env` tells.
 fn named(variable: &str) -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "tests take their servers from there")]
     let value = std::env::var_os(variable);
     assert!(
         value.is_some(),

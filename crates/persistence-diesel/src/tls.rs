@@ -80,8 +80,8 @@ impl<C: Clone> Connector<C> {
         make: impl Fn(&Material) -> Result<C, BoxError> + Send + Sync + 'static,
     ) -> Result<Self, BoxError> {
         let material = Material::read(tls, None)?;
-        let made = make(&material)?;
-        let kept = Mutex::new(Kept { material, made, fault: None });
+        let first = make(&material)?;
+        let kept = Mutex::new(Kept { material, made: first, fault: None });
         Ok(Self { tls: tls.clone(), make: Box::new(make), kept })
     }
 

@@ -129,7 +129,7 @@ fn identity(files: &Identity) -> Result<Vec<u8>, FileError> {
     }
 }
 
-/// The authorities that the machine trusts; SSL_CERT_FILE and SSL_CERT_DIR name others.
+/// The authorities that the machine trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
 fn of_the_machine() -> Result<Vec<CertificateDer<'static>>, FileError> {
     let found = rustls_native_certs::load_native_certs().certs;
     // Some are so old that they are not understood.
