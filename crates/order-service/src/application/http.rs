@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::certificates::Certificate;
 use crate::descriptors;
-use crate::settings::{self, PortTls, ManagementPort, Settings};
+use crate::settings::{self, ManagementPort, PortTls, Settings};
 
 /// The ports, and what each of them has.
 pub(super) struct Ports {
