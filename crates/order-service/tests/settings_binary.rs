@@ -92,7 +92,7 @@ fn what_would_lead_elsewhere_ends_it_with_code_2_and_what_is_harmless_is_named()
     assert_eq!(output.status.code(), Some(2));
     let message = err(&output);
     for part in [
-        "server.ssl.keystore (environment variable SERVER_SSL_KEYSTORE): requests are taken over plain",
+        "server.ssl.keystore (environment variable SERVER_SSL_KEYSTORE): key stores of Java and encrypted",
         "SPRING_DATASOURCE_PASSWORD): is set, and spring.datasource.url is not: name the database",
         "spring.datasource.hikari.schema = \"shop\" (command line): SQLite has no schemas",
     ] {
