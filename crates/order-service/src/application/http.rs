@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http_actix::{About, Endpoint, Http, HttpSettings, Management, Server, ServerHandle, Site};
+use http_actix::{
+    About, Endpoint, Http, HttpSettings, Management, Server, ServerHandle, Site, StrictTransport,
+};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -72,10 +74,11 @@ impl Ports {
             None => Pages::on(&site, &settings.web.context_path, home, None),
         };
         let PortTls { main: tls, management: tls_of_operators } = &settings.encryption;
-        let main = Port::new("main", main, site, tls.as_ref())?;
+        let strict = settings.web.strict_transport;
+        let main = Port::new("main", main, site, tls.as_ref(), strict)?;
         let operators = operators
             .map(|listener| {
-                Port::new("management", listener, of_operators, tls_of_operators.as_ref())
+                Port::new("management", listener, of_operators, tls_of_operators.as_ref(), strict)
             })
             .transpose()?;
         let secure = if pages.port.is_some() { &operators } else { &None };
@@ -132,8 +135,10 @@ impl Port {
         listener: TcpListener,
         site: Site,
         tls: Option<&settings::Tls>,
+        strict: StrictTransport,
     ) -> anyhow::Result<Self> {
         let certificate = tls.map(|tls| Certificate::load(name, tls)).transpose()?;
+        let site = if certificate.is_some() { site.over_tls(strict) } else { site };
         Ok(Self { listener, site, certificate })
     }
 }

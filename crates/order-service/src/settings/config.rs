@@ -42,12 +42,8 @@ pub(super) fn is_address(key: &str) -> bool {
 
 /// Whether a key holds the path of a file that a part of this service reads.
 pub(super) fn is_path(key: &str) -> bool {
-    tls::is_path(key) || is_path_of_kafka(key)
-}
-
-fn is_path_of_kafka(key: &str) -> bool {
     let name = key.to_ascii_lowercase();
-    if name == "order.database.ca-certificate" {
+    if name == "order.database.ca-certificate" || tls::is_path(key) {
         return true;
     }
     if name.starts_with("spring.security.") {

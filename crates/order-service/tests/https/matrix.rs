@@ -50,6 +50,8 @@ fn openssl_and_curl_agree_on_version_name_and_protocol() {
         );
         assert_eq!(text(&asked), "1.1 404", "{version}");
     }
+    let headers = run("curl", &["-s", "-i", "--cacert", &trusted, &url]);
+    assert!(text(&headers).contains("strict-transport-security: max-age=31536000\r\n"));
     // Plain HTTP is told where it is.
     let plain = run("curl", &["-s", &secure.service.url("/orders/9")]);
     assert!(text(&plain).contains("This port is for HTTPS"), "{}", text(&plain));
