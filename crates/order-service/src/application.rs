@@ -37,7 +37,6 @@ use crate::settings::{Inputs, Loaded};
 use crate::signals::Asked;
 use crate::system::entropy;
 use crate::telemetry::Telemetry;
-use background::restarting;
 use certificates::Certificate;
 use metrics::{Sources, watch_backlog};
 use peers::Peers;
@@ -82,7 +81,7 @@ impl Application {
         let ports = http::Ports::take(&settings)?;
         let (address, scheme) = (ports.address()?, http::scheme(ports.is_secure()));
         let certificates = ports.certificates();
-        guards::tell(&settings);
+        guards::tell(&settings, address);
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 
@@ -131,17 +130,13 @@ impl Application {
         };
         let (server, operators) = ports.serve(http, offered)?;
 
-        security::announce(&settings, address);
         let mut beside = JoinSet::new();
         beside.spawn(telemetry.metrics.keep_up());
         beside.spawn(security::keep_keys(peers.issuer.clone()));
         beside.spawn(watch_backlog(stores.journal.clone(), peers.relay.clone()));
         beside.spawn(Certificate::watch(certificates));
         beside.spawn(refresher.run(entropy()));
-        beside.spawn({
-            let feed = feed.clone();
-            restarting("the feed", move || feed.clone().run(new_positions.clone()))
-        });
+        beside.spawn(use_cases::follow_journal(feed, new_positions));
         let starting = Starting {
             settings,
             stores,

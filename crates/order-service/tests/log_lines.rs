@@ -103,10 +103,9 @@ fn the_start_says_what_guards_the_ports_and_it_does() {
         serde_json::from_str(line).unwrap()
     };
     let off = guards(&started(&[]));
-    assert_eq!(
-        (&off["cors"], &off["actuator_cors"], &off["rate_limit"]),
-        (&"off".into(), &"off".into(), &"off".into())
-    );
+    for guard in ["login", "tls", "cors", "actuator_cors", "rate_limit"] {
+        assert_eq!(off[guard], "off", "{guard}");
+    }
     let service = started(&[
         "--order.cors.allowed-origins=https://a.example",
         "--management.endpoints.web.cors.allowed-origins=https://ops.example",

@@ -1,7 +1,6 @@
 //! Who may ask: the tokens that requests need, and what is said about it at the start.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use order_app::ports::Authenticator;
 use serde_json::json;
 
 use super::background::restarting;
-use crate::settings::{self, Settings};
+use crate::settings;
 use crate::system::clock;
 
 /// A PEM file with the largest key has 1.5 KiB.
@@ -59,21 +58,6 @@ pub(super) async fn keep_keys(issuer: Option<Arc<Jwt>>) {
             async move { issuer.run().await }
         };
         restarting("fetching the issuer's keys", keep).await;
-    }
-}
-
-/// Says whether requests need a token.
-pub(super) fn announce(settings: &Settings, address: SocketAddr) {
-    let is_reached = |address: SocketAddr| !address.ip().is_loopback();
-    if settings.security.tokens.is_some() {
-        tracing::info!("requests need a token of the issuer");
-    } else if is_reached(address) {
-        tracing::warn!(
-            "requests need no token, and other machines reach this service: whoever does may read and change every order, \
-             unless spring.security.oauth2.resourceserver.jwt.issuer-uri is set"
-        );
-    } else {
-        tracing::info!("requests need no token");
     }
 }
 

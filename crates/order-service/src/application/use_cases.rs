@@ -8,7 +8,9 @@ use order_app::housekeeping::Housekeeping;
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{StoredTimes, Stores};
+use order_app::wake_up::WakeUp;
 
+use super::background::restarting;
 use super::broker;
 use crate::settings::Settings;
 use crate::system::{clock, entropy};
@@ -41,6 +43,11 @@ pub(super) fn feed(settings: &Settings, stores: &Stores) -> Feed {
         ..FeedSettings::default()
     };
     Feed::new(stores.journal.clone(), clock(), entropy(), settings)
+}
+
+/// Reads the journal's end for the live events, for ever. `new_positions` is set when there may be new ones.
+pub(super) async fn follow_journal(feed: Feed, new_positions: WakeUp) {
+    restarting("the feed", move || feed.clone().run(new_positions.clone())).await;
 }
 
 /// Deletes what has expired.

@@ -47,7 +47,7 @@ pub(crate) fn files_that_are_no_use_are_named(rig: &Rig) {
         (rig.identified("client.pem", "client-encrypted.key"), "encrypted.key", "is encrypted"),
         (rig.identified("client.pem", "forged.key"), "forged.key", "does not fit"),
     ] {
-        let told = rig.open(rig.url_of("certified", None), Some(tls)).err();
+        let told = Rig::open(rig.url_of("certified", None), Some(tls)).err();
         let told = told.expect("nothing is opened");
         assert!(told.contains(file) && told.contains(reason), "{told}");
         assert!(!told.contains(PASSWORD), "{told}");

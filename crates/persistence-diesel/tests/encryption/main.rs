@@ -6,7 +6,6 @@
     clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test may fail"
 )]
 

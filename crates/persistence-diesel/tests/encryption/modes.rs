@@ -38,7 +38,7 @@ pub(crate) async fn each_check_takes_the_certificates_that_it_should(rig: &Rig) 
                 assert!(told.contains(host) && told.contains(reason), "{about}: {told}");
                 assert!(!told.contains(PASSWORD), "{told}");
             } else {
-                let stores = rig.open(url(), tls()).expect("the files are good");
+                let stores = Rig::open(url(), tls()).expect("the files are good");
                 stores.orders.ping(soon()).await.expect(&about);
                 let (encrypted, plain) = rig.sessions("sealed").await;
                 assert!(encrypted > 0 && plain == 0, "{about}: {encrypted}, {plain}");
@@ -47,7 +47,7 @@ pub(crate) async fn each_check_takes_the_certificates_that_it_should(rig: &Rig) 
     }
     // The server does tell them apart.
     let user = if rig.is_postgres() { "sealed" } else { "spoken" };
-    let stores = rig.open(rig.url_of(user, None), None).expect("no files");
+    let stores = Rig::open(rig.url_of(user, None), None).expect("no files");
     stores.orders.ping(soon()).await.expect("a plain connection");
     let (_, plain) = rig.sessions(user).await;
     assert!(plain > 0, "{plain}");
@@ -66,7 +66,7 @@ pub(crate) async fn files_that_change_serve_new_connections(rig: &Rig) {
     let server = rig.scratch.address().expect("a server");
     let proxy = Proxy::before(server, Commit::Spoken).await;
     let url = rig.url_of("sealed", Some(proxy.address));
-    let stores = rig.open(url, Some(tls)).expect("the files are good");
+    let stores = Rig::open(url, Some(tls)).expect("the files are good");
     // Each order by a new connection.
     let place = async |id, deadline| {
         proxy.behave(Conduct::Down);
@@ -119,7 +119,7 @@ pub(crate) async fn nothing_is_read_on_the_way(rig: &Rig) {
         } else {
             rig.url_of("sealed", Some(address))
         };
-        let stores = rig.open(url.clone(), tls).expect("the files are good");
+        let stores = Rig::open(url.clone(), tls).expect("the files are good");
         let before = seen.connections();
         stores.database.pending().await.expect("a connection");
         // A server that is no pooler is known at once, encrypted or not: no connection is compared with others.

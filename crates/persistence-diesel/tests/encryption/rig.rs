@@ -43,7 +43,7 @@ impl Rig {
     /// `spoken` is asked for its password in clear text, on PostgreSQL.
     pub(crate) async fn prepare(&self) {
         let url = &self.scratch.url;
-        migrate(&self.settings(url.clone(), None), Extent::Quick).await.expect("it migrates");
+        migrate(&Self::settings(url.clone(), None), Extent::Quick).await.expect("it migrates");
         for (user, demand) in [("sealed", "SSL"), ("certified", "X509"), ("spoken", "NONE")] {
             let make = if self.is_postgres() {
                 format!(
@@ -120,7 +120,7 @@ impl Rig {
         format!("{scheme}://{user}:{PASSWORD}@{server}/{name}")
     }
 
-    pub(crate) fn settings(&self, url: String, tls: Option<Tls>) -> StoreSettings {
+    pub(crate) fn settings(url: String, tls: Option<Tls>) -> StoreSettings {
         StoreSettings {
             url,
             pool_size: 2,
@@ -134,13 +134,13 @@ impl Rig {
         }
     }
 
-    pub(crate) fn open(&self, url: String, tls: Option<Tls>) -> Result<Stores, String> {
-        open(&self.settings(url, tls), Arc::new(RandomEntropy)).map_err(|error| chain(&error))
+    pub(crate) fn open(url: String, tls: Option<Tls>) -> Result<Stores, String> {
+        open(&Self::settings(url, tls), Arc::new(RandomEntropy)).map_err(|error| chain(&error))
     }
 
     /// Opens one connection; the text is why it failed.
     pub(crate) async fn connect(&self, url: String, tls: Option<Tls>) -> Result<(), String> {
-        let stores = self.open(url, tls)?;
+        let stores = Self::open(url, tls)?;
         stores.database.pending().await.map(drop).map_err(|error| chain(&*error))
     }
 

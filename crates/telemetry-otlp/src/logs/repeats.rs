@@ -71,7 +71,7 @@ mod tests {
             [accept.metadata().callsite(), read.metadata().callsite()];
         let start = Instant::now();
         let heard = |site: &Identifier, seconds| {
-            repeats.is_due(site.clone(), start + Duration::from_secs(seconds))
+            repeats.is_due(site.clone(), start.checked_add(Duration::from_secs(seconds)).unwrap())
         };
         assert!(heard(&accept, 0) && heard(&read, 30));
         assert!(!heard(&accept, 1) && !heard(&accept, 59) && !heard(&read, 60));
