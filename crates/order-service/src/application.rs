@@ -81,7 +81,7 @@ impl Application {
         let ports = http::Ports::take(&settings)?;
         let (address, scheme) = (ports.address()?, http::scheme(ports.is_secure()));
         let certificates = ports.certificates();
-        guards::tell(&settings, address);
+        guards::tell(&settings, address.ip());
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 
