@@ -111,6 +111,19 @@ impl<'a> Reader<'a> {
         values.into_iter().collect()
     }
 
+    /// Complains of a file that a part of a value names, unless the value is this machine's own, or the file is in a
+    /// folder in which local settings let documents name files. `name` is the key, of a family with the member's name.
+    pub fn check_file(&mut self, name: &str, file: &Path) {
+        let scope = self.all;
+        let Some(Ranked { entry, .. }) = scope.merged.get(&folded(name)) else { return };
+        let is_remote =
+            scope.resolved(&entry.value, &entry.origin).is_ok_and(|resolved| resolved.is_remote);
+        if is_remote && let Err(why) = scope.remote.open(&scope.inputs.folder, file) {
+            let complaint = format!("the file {} {why}", file.display());
+            self.problems.push(Problem::new(name, Some(entry.origin.clone()), complaint));
+        }
+    }
+
     /// The position of the layer that a key's value comes from: a higher layer has a higher rank, and
     /// a default has rank 0.
     #[must_use]

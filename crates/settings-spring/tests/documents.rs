@@ -60,6 +60,9 @@ fn a_document_reads_no_file_unless_a_local_setting_names_its_folder() {
         ("shop.labels.token", "file:/etc/hostname"),
         ("shop.ca-location", "/etc/hostname"),
         ("shop.ca-location", "file:/dev/zero"),
+        // A part of the value, as the service reads it.
+        ("spring.datasource.url", "http://h/?ca=/etc/hostname"),
+        ("spring.datasource.url", "http://h/?ca=../../etc/hostname"),
     ] {
         let said = refused(key, value, "", &[]).unwrap_or_else(|| panic!("{key}={value}"));
         assert!(said.contains(key) && said.contains(&outside), "{said}");
@@ -87,6 +90,11 @@ fn a_document_reads_the_files_of_the_folders_that_are_named_and_of_no_other() {
         std::os::unix::fs::symlink("../others/db", link).unwrap();
         let said = case.wrong();
         assert!(!said.contains(PLANTED) && said.contains("the file "), "{said}");
+    }
+    for (url, is_taken) in [("http://h/?ca=secrets/db", true), ("http://h/?ca=others/db", false)] {
+        let (_stub, case) = setting("spring.datasource.url", url);
+        let case = case.file("secrets/db", PLANTED).file("others/db", PLANTED).local(&local);
+        assert_eq!(case.load(Occasion::Start).is_ok(), is_taken, "{url}");
     }
     // What a local text says is local, though a document names its key.
     let (_stub, case) = file("${machine.db}", "machine.db=file:others/db\n");

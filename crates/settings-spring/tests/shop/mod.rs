@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -128,6 +129,9 @@ fn read(from: &mut Reader<'_>) -> Option<Shop> {
         headers: from.family(&HEADERS),
         labels: from.family(&LABELS),
     })?;
+    if let Some((_, file)) = shop.url.expose_secret().split_once("?ca=") {
+        from.check_file(URL.row.name, Path::new(file));
+    }
     if !shop.currencies.contains(&shop.default_currency) {
         from.refuse(&DEFAULT_CURRENCY, "is not taken");
     }

@@ -101,6 +101,14 @@ impl Wishes {
         Ok(())
     }
 
+    /// The files that they name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.iter().filter_map(|wish| match wish {
+            Wish::Authorities(file) | Wish::Certificate(file) | Wish::Key(file) => Some(file),
+            _ => None,
+        })
+    }
+
     fn has(&self, wish: &Wish) -> bool {
         self.0.contains(wish)
     }

@@ -93,6 +93,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Place> {
     let (mut location, username, password) = (location?, username?, password?);
     give_credentials(&mut location, username, password, from);
     let Location { mut database, mut asked } = location;
+    asked.wishes.files().for_each(|file| from.check_file(URL.row.name, file));
     add_properties(&mut asked, &database, properties?, from);
     let (encryption, is_bound) = settle_encryption(&asked, authorities?, from)?;
     if let Database::Postgres(server) = &mut database {
@@ -171,6 +172,7 @@ fn add_properties(
     from: &mut Reader<'_>,
 ) {
     for (name, value) in properties {
+        let files = asked.wishes.files().count();
         let verdict = parameters::verdict(kind(database), &name, value.expose_secret());
         let added = match verdict {
             Verdict::User | Verdict::Password => Err(Some(
@@ -179,8 +181,9 @@ fn add_properties(
             )),
             verdict => asked.add(&name, verdict).map_err(|fault| fault.0),
         };
+        let name = PROPERTIES.row.name.replace('*', &name);
+        asked.wishes.files().skip(files).for_each(|file| from.check_file(&name, file));
         if let Err(reason) = added {
-            let name = PROPERTIES.row.name.replace('*', &name);
             from.complain(name, reason.unwrap_or("is not known".into()).into_owned());
         }
     }
