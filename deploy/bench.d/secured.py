@@ -91,12 +91,12 @@ class Issuer:
         number = {"x": base64url(point[:32]), "y": base64url(point[32:])}
         return {"kty": "EC", "crv": "P-256", "kid": "ES256", "alg": "ES256", "use": "sig"} | number
 
-    def token(self, algorithm):
+    def token(self, algorithm, **more):
         now = int(time.time())
         claims = {
             "iss": "https://issuer.example", "sub": "shop", "aud": "orders", "iat": now,
             "exp": now + SECONDS_OF_A_TOKEN, "scope": "orders:read orders:write orders:fulfil orders:any",
-        }
+        } | more
         head = {"alg": algorithm, "typ": "JWT", "kid": algorithm}
         signed = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (head, claims))
         signature = openssl("dgst", "-sha256", "-sign", self.keys[algorithm], stdin=signed.encode())

@@ -117,6 +117,11 @@ impl Caller {
 pub(crate) struct Reach(Option<CustomerId>);
 
 impl Reach {
+    /// The one customer whose orders are within reach; `None`: all are.
+    pub(crate) const fn only(self) -> Option<CustomerId> {
+        self.0
+    }
+
     /// Whether orders of this customer are within reach.
     pub(crate) fn covers(self, customer: CustomerId) -> bool {
         self.0.is_none_or(|own| own == customer)

@@ -15,8 +15,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_domain::Order;
+use order_domain::{Order, OrderId};
 
+use crate::caller::Reach;
 use crate::currencies::Currencies;
 use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, InFlight};
@@ -178,6 +179,19 @@ impl Orders {
     /// Those of the store.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store().ping(self.deadline()).await
+    }
+
+    /// The order as last committed, if the caller may know of it.
+    async fn known(
+        &self,
+        reach: Reach,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError> {
+        match reach.only() {
+            None => self.store().order(id, deadline).await,
+            Some(customer) => self.store().order_of(customer, id, deadline).await,
+        }
     }
 
     fn store(&self) -> &dyn OrderStore {

@@ -65,6 +65,7 @@ pub fn cases() -> Vec<Case> {
         read_back {
             an_order_is_read_back_as_it_was_written,
             an_unknown_order_is_none,
+            an_order_of_another_customer_is_none,
             every_currency_keeps_its_decimals,
             tenths_add_up_exactly,
             every_name_is_kept_character_by_character,

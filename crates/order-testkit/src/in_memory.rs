@@ -15,7 +15,7 @@ use order_app::ports::{
     Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PAGE_BYTES,
     Page, PagePosition, StoreError, StoredEvent, fitting,
 };
-use order_domain::{Order, OrderId, OrderLine};
+use order_domain::{CustomerId, Order, OrderId, OrderLine};
 
 use crate::faults::{Call, Faults, Method, Moment};
 use journal::Journal;
@@ -211,6 +211,16 @@ impl OrderStore for InMemoryStore {
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
         let call = Call::new(Method::Order, deadline);
         self.call(call, |tables| tables.orders.get(&id).cloned()).await
+    }
+
+    async fn order_of(
+        &self,
+        customer: CustomerId,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError> {
+        let found = self.order(id, deadline).await?;
+        Ok(found.filter(|order| order.snapshot().customer_id == customer))
     }
 
     async fn customer_orders(

@@ -17,7 +17,7 @@ use order_app::ports::{
     Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, Page, PagePosition,
     StoreError, StoredEvent,
 };
-use order_domain::{Order, OrderId};
+use order_domain::{CustomerId, Order, OrderId};
 use order_testkit::{InMemoryStore, contract};
 use tokio::sync::Semaphore;
 
@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 enum Flaw {
     None,
     GivesAnIdTwice,
+    GivesOrdersOfOthers,
     SwallowsVersionConflicts,
     WritesUnderATakenKey,
     ForgetsAnswers,
@@ -150,6 +151,19 @@ impl OrderStore for Broken {
         Ok(found.map(|order| self.read(order)))
     }
 
+    async fn order_of(
+        &self,
+        customer: CustomerId,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError> {
+        if self.is(Flaw::GivesOrdersOfOthers) {
+            return self.order(id, deadline).await;
+        }
+        let found = self.inner.order_of(customer, id, deadline).await?;
+        Ok(found.map(|order| self.read(order)))
+    }
+
     async fn customer_orders(
         &self,
         query: &CustomerOrders,
@@ -268,6 +282,8 @@ macro_rules! noticed {
 noticed! {
     ids_given_twice_are_noticed: GivesAnIdTwice
         by "concurrency::order_ids_are_never_given_twice";
+    orders_of_others_are_noticed: GivesOrdersOfOthers
+        by "read_back::an_order_of_another_customer_is_none";
     lost_updates_are_noticed: SwallowsVersionConflicts
         by "compare_and_set::a_stale_version_is_refused_and_writes_nothing",
         "compare_and_set::a_skipped_version_is_refused_and_writes_nothing",

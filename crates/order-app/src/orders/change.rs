@@ -101,9 +101,7 @@ impl Orders {
         Target { id, reach, .. }: &Target<'_>,
         deadline: Deadline,
     ) -> Result<Order, ChangeError<R>> {
-        let found = self.store().order(*id, deadline).await.map_err(WriteFailure::from)?;
-        found
-            .filter(|order| reach.covers(order.snapshot().customer_id))
-            .ok_or(ChangeError::NotFound)
+        let found = self.known(*reach, *id, deadline).await.map_err(WriteFailure::from)?;
+        found.ok_or(ChangeError::NotFound)
     }
 }

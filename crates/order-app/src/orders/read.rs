@@ -53,8 +53,8 @@ impl Orders {
     pub async fn find(&self, caller: &Caller, id: OrderId) -> Result<Order, FindError> {
         let reach = caller.orders(Authority::Read)?;
         let step = tracing::info_span!(target: traces::TARGET, "find order");
-        let found = self.store().order(id, self.deadline()).instrument(step).await?;
-        found.filter(|order| reach.covers(order.snapshot().customer_id)).ok_or(FindError::NotFound)
+        let found = self.known(reach, id, self.deadline()).instrument(step).await?;
+        found.ok_or(FindError::NotFound)
     }
 
     /// One page of a customer's orders, newest first; empty for a customer without orders, and for one of whom the
@@ -93,10 +93,7 @@ impl Orders {
         let reach = caller.orders(Authority::Read)?;
         let deadline = self.deadline();
         if reach.is_limited() {
-            let found = self.store().order(id, deadline).await?;
-            found
-                .filter(|order| reach.covers(order.snapshot().customer_id))
-                .ok_or(FindError::NotFound)?;
+            self.known(reach, id, deadline).await?.ok_or(FindError::NotFound)?;
         }
         let step = tracing::info_span!(target: traces::TARGET, "read history");
         let _turn = self.0.pages.take(deadline).await?;

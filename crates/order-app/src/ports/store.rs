@@ -35,6 +35,15 @@ pub trait OrderStore: Send + Sync {
     /// The order as last committed; `None` when there is none.
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
 
+    /// The order as last committed, if it is of this customer. One of another customer takes no longer than one that does
+    /// not exist, so that time tells nobody which of the two it is.
+    async fn order_of(
+        &self,
+        customer: CustomerId,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError>;
+
     /// One page of a customer's orders, newest first by (`created_at`, `id`). It ends after about
     /// [`PAGE_BYTES`](super::PAGE_BYTES), too. Unreadable rows are logged, left out and counted.
     async fn customer_orders(

@@ -10,8 +10,8 @@ use super::steps::{
     assert_stored, commit, order, place,
 };
 use crate::examples::{
-    a_change, a_currency, a_line, a_reference, an_amount, an_order_id, lines_in, moved, noon,
-    noon_plus, relined, soon,
+    a_change, a_currency, a_customer, a_line, a_reference, an_amount, an_order_id, lines_in, moved,
+    noon, noon_plus, relined, soon,
 };
 
 pub(super) async fn an_order_is_read_back_as_it_was_written(store: Store) {
@@ -32,6 +32,18 @@ pub(super) async fn an_order_is_read_back_as_it_was_written(store: Store) {
 pub(super) async fn an_unknown_order_is_none(store: Store) {
     let never_placed = a_fresh_id(&store).await;
     assert_absent(&store, an_order_id(never_placed)).await;
+}
+
+pub(super) async fn an_order_of_another_customer_is_none(store: Store) {
+    let customer = a_fresh_customer();
+    let placed = a_stored_order(&store, customer).await;
+    let found = |of: i64| store.order_of(a_customer(of), placed.id(), soon());
+    assert_eq!(found(customer).await.expect("the store answers"), Some(placed.clone()));
+    let other = a_fresh_customer();
+    assert_eq!(found(other).await.expect("the store answers"), None);
+    let never_placed = an_order_id(a_fresh_id(&store).await);
+    let missing = store.order_of(a_customer(customer), never_placed, soon()).await;
+    assert_eq!(missing.expect("the store answers"), None);
 }
 
 pub(super) async fn every_currency_keeps_its_decimals(store: Store) {

@@ -10,7 +10,7 @@ use order_app::ports::{
     Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, StoreError,
     StoredEvent,
 };
-use order_domain::{Order, OrderId};
+use order_domain::{CustomerId, Order, OrderId};
 use tokio::time::timeout_at;
 
 use super::{Database, UNTIMED, adoption, pages, statements};
@@ -96,6 +96,19 @@ impl OrderStore for Store {
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
         let facts = self.facts(deadline).await?;
         let row = self.by_id.find(id.get(), deadline).await?;
+        Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
+    }
+
+    async fn order_of(
+        &self,
+        customer: CustomerId,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError> {
+        let facts = self.facts(deadline).await?;
+        let row = self.by_id.find(id.get(), deadline).await?;
+        // Before anything else of the row is read: what is wrong with it is not told either.
+        let row = row.filter(|row| row.customer_id == Some(customer.get()));
         Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
     }
 
