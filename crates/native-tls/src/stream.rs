@@ -1,4 +1,4 @@
-//! Encrypted streams. Whoever holds one reaches the socket below through three layers, which is the shape of the interface.
+//! Encrypted streams. The socket below is three layers down, which is the shape of the interface.
 
 use std::io;
 use std::pin::Pin;

@@ -9,7 +9,7 @@ use order_domain::CustomerId;
 /// The most characters of a caller's name.
 const LONGEST_NAME: usize = 64;
 
-/// Somebody, or another program, that asks the service for something.
+/// The one who asks the service for something: a person, or a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     name: CallerName,

@@ -45,7 +45,7 @@ pub(crate) struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// Whether a server gets the password that asks for it in clear text: on a connection that nobody else can read, and
+    /// Whether a server gets the password that asks for it in clear text: on a connection that no one else can read, and
     /// whose other end is known.
     fn gives_passwords(&self) -> bool {
         self.clear_text_password || self.tls.is_some_and(Tls::proves_the_server)

@@ -27,7 +27,7 @@ pub struct Tls {
 /// What is checked of a server. In each case it must have the key of the certificate that it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// Nothing: whoever is on the way may answer in the server's name.
+    /// Nothing: an attacker on the way may answer in the server's name.
     Nothing,
     /// That a trusted authority has signed its certificate, for whichever host.
     Authority,

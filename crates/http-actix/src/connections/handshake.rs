@@ -2,7 +2,7 @@
 //! bound ([`Turns`]); it counts among the connections from its first moment, and is closed like them where
 //! there are too many.
 //!
-//! A client takes up a turn only when its first message has come in full, so clients that say nothing keep nobody waiting.
+//! A client takes up a turn only when its first message has come in full, so clients that say nothing keep no other client waiting.
 
 use std::future::poll_fn;
 use std::io::{Error, ErrorKind, Result};

@@ -275,7 +275,7 @@ fn hello() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_do_not_end_their_handshakes_keep_nobody_waiting() {
+async fn clients_that_do_not_end_their_handshakes_keep_no_other_waiting() {
     const HALF_OPEN: usize = 800;
     let service = Service::with_tls(Tls::new(identity(own())), HttpSettings::default());
     let hello = hello();

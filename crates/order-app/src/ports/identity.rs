@@ -9,7 +9,7 @@ use crate::caller::{Authority, Caller};
 /// Tells whom a token speaks for.
 ///
 /// Laws:
-/// * A token that is not proven speaks for no one: there is no caller without a name.
+/// * A token that is not proven has no caller: there is no caller without a name.
 /// * It makes no call that a client can cause at will: floods of bad tokens cost checks and nothing else.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
@@ -20,7 +20,7 @@ pub trait Authenticator: Send + Sync {
     fn name(&self, authority: Authority) -> &str;
 }
 
-/// Why a token speaks for no one.
+/// Why a token has no caller.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAuthenticated {
     /// It proves nothing. Clients see the sentence alone, which is one of few; the cause is for the log.

@@ -36,7 +36,7 @@ pub trait OrderStore: Send + Sync {
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
 
     /// The order as last committed, if it is of this customer. One of another customer takes no longer than one that does
-    /// not exist, so that time tells nobody which of the two it is.
+    /// not exist, so that its time does not tell which of the two it is.
     async fn order_of(
         &self,
         customer: CustomerId,

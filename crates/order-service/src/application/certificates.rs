@@ -202,7 +202,7 @@ fn content(pem: &Pem) -> Result<SecretString, String> {
     }
 }
 
-/// A file that is none waits for nobody to write into it.
+/// A pipe is refused before it is opened: opening one waits for a writer.
 fn file(path: &Path) -> Result<String, String> {
     let about = fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {

@@ -52,7 +52,7 @@ keys! {
         "Whether tokens may be for any audience: then a token that the issuer has made for another service is good here.",
         values::flag;
     OVER_HTTP: bool = "order.security.issuer-over-http", "false", Plain, "true or false",
-        "Whether keys may be fetched over http:// from another machine: then whoever is on the way can sign tokens.",
+        "Whether keys may be fetched over http:// from another machine: then an attacker on the way can sign tokens.",
         values::flag;
     CUSTOMER: String = "order.security.customer-claim", "customer_id", Plain,
         "the name of a claim, or its path with dots",

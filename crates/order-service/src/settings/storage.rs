@@ -35,7 +35,7 @@ keys! {
     // Hidden as all names with `password` in them are.
     CLEAR_TEXT_PASSWORD: bool = "order.database.allow-cleartext-password", "false", Secret,
         "true or false",
-        "Whether any database server that asks for the password in clear text gets it. Unless it is checked by TLS, whoever is on \
+        "Whether any database server that asks for the password in clear text gets it. Unless it is checked by TLS, an attacker on \
          the way can read it, or ask for it in the server's name; one that is checked gets it without this.",
         values::flag;
 }

@@ -43,7 +43,7 @@ impl NotEncrypted {
 
     /// The server takes plain connections alone.
     pub(crate) fn without_tls(host: &str) -> Self {
-        Self::because(host, "the server speaks no TLS, or somebody on the way says so")
+        Self::because(host, "the server speaks no TLS, or an attacker on the way says so")
     }
 
     fn because(host: &str, reason: &str) -> Self {

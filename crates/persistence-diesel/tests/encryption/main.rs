@@ -1,5 +1,5 @@
 //! Encrypted connections on each database server: each check of the server against right and wrong certificates and against
-//! whoever sits on the way, the certificate of the client, and files that change. The server itself says which sessions are
+//! an attacker on the way, the certificate of the client, and files that change. The server itself says which sessions are
 //! encrypted.
 
 #![expect(
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
                 modes::each_check_takes_the_certificates_that_it_should(&rig).await;
                 modes::files_that_change_serve_new_connections(&rig).await;
                 rig.show("server").await;
-                modes::whoever_strips_or_cuts_the_encryption_gets_nothing(&rig).await;
+                modes::an_attacker_who_strips_or_cuts_the_encryption_gets_nothing(&rig).await;
                 modes::nothing_is_read_on_the_way(&rig).await;
                 clients::a_server_that_demands_a_certificate_gets_it(&rig).await;
                 clients::a_password_goes_to_a_server_that_is_known(&rig).await;

@@ -1,4 +1,4 @@
-//! What is checked of a server, and what somebody on the way gets.
+//! What is checked of a server, and what an attacker on the way gets.
 
 use std::time::Duration;
 
@@ -85,11 +85,11 @@ pub(crate) async fn files_that_change_serve_new_connections(rig: &Rig) {
     place(104, soon()).await.expect("the authority is known again");
 }
 
-pub(crate) async fn whoever_strips_or_cuts_the_encryption_gets_nothing(rig: &Rig) {
+pub(crate) async fn an_attacker_who_strips_or_cuts_the_encryption_gets_nothing(rig: &Rig) {
     let server = rig.scratch.address().expect("a server");
     for check in [Check::Nothing, Check::Authority, Check::Host] {
         for (deed, reason) in [
-            (Deed::Strips, "the server speaks no TLS, or somebody on the way says so"),
+            (Deed::Strips, "the server speaks no TLS, or an attacker on the way says so"),
             (Deed::Cuts, "the connection was cut while it was being encrypted"),
         ] {
             let (address, seen) = relay::before(server, rig.is_postgres(), deed).await;

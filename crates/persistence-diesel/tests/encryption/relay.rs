@@ -1,4 +1,4 @@
-//! Somebody on the way between a store and its server.
+//! An attacker on the way between a store and its server.
 
 use std::net::SocketAddr;
 use std::path::Path;

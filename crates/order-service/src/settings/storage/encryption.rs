@@ -84,10 +84,10 @@ pub(super) struct Settled {
     pub(super) warning: Option<&'static str>,
 }
 
-const PLAIN: &str = "connections are not encrypted: its parameters leave that to the server, so whoever is on the way could \
+const PLAIN: &str = "connections are not encrypted: its parameters leave that to the server, so an attacker on the way could \
      switch it off; ask for sslmode=verify-full (VERIFY_IDENTITY on MySQL), or for none by sslmode=disable";
 
-const UNCHECKED: &str = "connections are encrypted, and nothing is checked of the server: whoever is on the way can answer in its \
+const UNCHECKED: &str = "connections are encrypted, and nothing is checked of the server: an attacker on the way can answer in its \
      name; ask for sslmode=verify-full (VERIFY_IDENTITY on MySQL), and name its authority by order.database.ca-certificate";
 
 impl Wishes {
