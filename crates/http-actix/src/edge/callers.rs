@@ -65,19 +65,17 @@ pub(crate) async fn guard(
     }
 }
 
-/// Has the token of a request checked, and notes whom it speaks for.
+/// Has the token of a request checked, and notes whom it speaks for. Without login there is nothing to be checked.
 pub(crate) async fn identify(guard: Guard, request: &HttpRequest) -> Result<(), Problem> {
     let app = request.app_data::<web::Data<App>>().ok_or_else(unguarded)?;
     let security = &app.http.security;
-    let caller = match &security.authenticator {
-        None => Caller::anonymous(),
-        Some(_) if guard.is_open(security) => return rates::count(request, app, None),
-        Some(authenticator) => {
-            let asked = asked_by(&**authenticator, request.headers()).await;
-            rates::count(request, app, asked.as_ref().ok())?;
-            asked?
-        }
-    };
+    let Some(authenticator) = &security.authenticator else { return Ok(()) };
+    if guard.is_open(security) {
+        return rates::count(request, app, None);
+    }
+    let asked = asked_by(&**authenticator, request.headers()).await;
+    rates::count(request, app, asked.as_ref().ok())?;
+    let caller = asked?;
     if let Some(authority) = guard.needs() {
         caller.needs(authority)?;
     }
@@ -85,9 +83,14 @@ pub(crate) async fn identify(guard: Guard, request: &HttpRequest) -> Result<(), 
     Ok(())
 }
 
-/// Who asks. An error on a route that is open.
+/// Who asks. An error on a route that is open where there is login.
 pub(crate) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
-    request.extensions().get::<Caller>().cloned().ok_or_else(unguarded)
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        return Ok(caller.clone());
+    }
+    let app = request.app_data::<web::Data<App>>().ok_or_else(unguarded)?;
+    let has_login = app.http.security.authenticator.is_some();
+    if has_login { Err(unguarded()) } else { Ok(Caller::anonymous()) }
 }
 
 async fn asked_by(
