@@ -13,10 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use order_testkit::SelfSigned;
+use order_testkit::tokens::{Answer, Issuer, Signer};
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::support::{Service, eventually, free_port, fresh_folder};
+use crate::support::{Service, client, eventually, free_port, fresh_folder};
 
 fn file(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -50,9 +52,33 @@ fn with_all_peers() -> Service {
     service
 }
 
+/// A service with everything that guards its ports. Operators ask it over plain HTTP, and for metrics without a token.
+fn guarded(issuer: &Issuer) -> Service {
+    let (folder, own) = (fresh_folder(), SelfSigned::valid_for(30, "orders"));
+    for (name, text) in [("tls.crt", &own.certificate), ("tls.key", &own.private_key)] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let jwt = "--spring.security.oauth2.resourceserver.jwt";
+    let options = [
+        &format!("{jwt}.jwk-set-uri={}", issuer.keys()),
+        &format!("{jwt}.audiences=shop"),
+        &format!("{jwt}.jws-algorithms=ES256"),
+        "--order.security.open-metrics=true",
+        "--order.rate-limit.requests-per-second=10",
+        "--server.ssl.certificate=tls.crt",
+        "--server.ssl.certificate-private-key=tls.key",
+        "--management.server.port=0",
+        "--management.server.ssl.enabled=false",
+    ];
+    let service = Service::start_in(&folder, &options, &[]);
+    service.wait_until_ready();
+    service
+}
+
 /// Names and kinds that the service exports.
 fn exported(service: &Service) -> BTreeMap<String, String> {
-    let text = service.get("/actuator/prometheus").text().unwrap();
+    let scrape = format!("{}/actuator/prometheus", service.operators().unwrap());
+    let text = client().get(scrape).send().unwrap().text().unwrap();
     let told = |what: &'static str| {
         text.lines().filter_map(move |line| line.strip_prefix(what)?.split_once(' '))
     };
@@ -63,12 +89,14 @@ fn exported(service: &Service) -> BTreeMap<String, String> {
 
 #[test]
 fn the_documented_metrics_are_those_that_the_service_exports() {
-    let service = with_all_peers();
-    let _ = service.placed(42);
+    let issuer = Issuer::start(Answer::keys(&[&Signer::p256("one")]));
+    let services = [with_all_peers(), guarded(&issuer)];
+    let _ = services[0].placed(42);
     let documented = documented();
-    let all_there = || documented.keys().all(|name| exported(&service).contains_key(name));
+    let all = || services.iter().flat_map(exported).collect::<BTreeMap<_, _>>();
+    let all_there = || documented.keys().all(|name| all().contains_key(name));
     let _ = eventually(all_there);
-    assert_eq!(exported(&service), documented);
+    assert_eq!(all(), documented);
 }
 
 /// The labels of a series, by their names.
@@ -150,7 +178,7 @@ fn transitions_of_orders_and_repeated_requests_are_counted() {
     service.wait_until_ready();
     let body = support::an_order(42);
     for _ in 0..3 {
-        let request = support::client().post(service.url("/orders")).json(&body);
+        let request = client().post(service.url("/orders")).json(&body);
         assert_eq!(request.header("idempotency-key", "k").send().unwrap().status(), 201);
     }
     let created = r#"http_server_requests_seconds_max{method="POST",uri="/orders",status="201""#;
