@@ -75,8 +75,11 @@ async fn a_subscription_ends_with_its_caller_s_say() {
     silent(&mut subscription).await;
     assert_eq!(subscription.next().await, Err(End::Expired));
     assert_eq!(start.elapsed(), Duration::from_mins(1));
-    // Also when there would be events.
+    // Also when there are events at hand, as another subscriber sees.
+    let mut other = world.subscribe(Start::After(2)).await;
     world.orders(3..=4).await;
+    assert_eq!(delivered(&mut other, 2).await, [3, 4]);
+    drop(other);
     assert_eq!(subscription.next().await, Err(End::Expired));
     drop(subscription);
     assert_eq!(world.feed.report().streams, 0);
