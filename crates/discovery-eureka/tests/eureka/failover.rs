@@ -53,7 +53,7 @@ async fn when_a_server_ends_the_next_one_serves_until_it_is_back() {
     faithful.ready();
     own.eureka.until(&app, 2, "UP").await;
 
-    own.kill();
+    own.kill().await;
     until(&registration, is_at(&shared.url)).await;
     shared.until(&app, 1, "UP").await;
     let state = until(&faithful, |s| matches!(s, Standing::NotRegistered { .. })).await;

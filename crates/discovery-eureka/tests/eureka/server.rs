@@ -100,10 +100,8 @@ impl OwnEureka {
     }
 
     /// Kills it, as a power failure would.
-    pub(crate) fn kill(&self) {
-        let pid = std::fs::read_to_string(self.stack.folder.join("eureka/pid")).unwrap();
-        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
-        assert!(killed.success());
+    pub(crate) async fn kill(&self) {
+        self.run("kill").await;
     }
 
     /// Starts it again; it has forgotten everything.

@@ -120,7 +120,7 @@ async fn a_broker_that_is_killed_costs_no_event_and_no_order() {
     let topic = a_topic();
     let publisher = publisher_to_new(&cluster.servers, &topic, 6).await;
     let last = publish_through(&publisher, || {
-        signal("KILL", &variable("kafka2", "PID"));
+        deploy("stack", &["kill", "kafka2"]);
         deploy("stack", &["up", "kafka2"]);
     })
     .await;

@@ -2,7 +2,6 @@
 //! and started again, and a topic is read as a whole.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,8 +16,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-
-use crate::support::{eventually, send_signal};
 
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 const PARTITIONS: i32 = 6;
@@ -54,17 +51,8 @@ pub(crate) struct Killed<'a>(&'a [&'a str]);
 
 impl<'a> Killed<'a> {
     pub(crate) fn now(brokers: &'a [&'a str]) -> Self {
-        let processes: Vec<u32> =
-            brokers.iter().map(|broker| told(broker, "PID").parse().unwrap()).collect();
         let killed = Self(brokers);
-        let addresses = brokers.iter().map(|broker| told(broker, "URL")).collect::<Vec<_>>();
-        for process in processes {
-            send_signal("KILL", process);
-        }
-        // The successor of a process needs its ports, which take a while to become free.
-        for address in addresses {
-            assert!(eventually(|| TcpStream::connect(&address).is_err()), "{address} is closed");
-        }
+        stack(&[&["kill"], brokers].concat());
         killed
     }
 }

@@ -115,9 +115,7 @@ impl OwnServer {
 
     /// Ends it without a warning, as a power failure does.
     pub(crate) fn kill(&self) {
-        let pid = fs::read_to_string(self.folder.join("config/pid")).unwrap();
-        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
-        assert!(killed.success());
+        self.stack(&["kill"]);
     }
 
     /// Starts it once more, on the same port.
