@@ -16,6 +16,7 @@ use order_app::ports::{
 };
 
 use crate::pool::{Connect, Guarded, Manager};
+use crate::read::lookups::Wanted;
 use crate::rows::{ChangeRows, OrderRow};
 use crate::tls::Tls;
 use crate::types::Guid;
@@ -78,8 +79,8 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
     /// How several lists are read by one statement; `None` where that saves nothing.
     const LISTS: Option<ListsQuery<Self>>;
 
-    /// Reads several orders by one statement, in the order of the ids.
-    const ORDERS: Query<Self, [i64], Vec<Option<Arc<OrderRow>>>>;
+    /// Reads several orders by one statement, in the order of the questions.
+    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<OrderRow>>>>;
 
     /// Which of these events are stored.
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>>;

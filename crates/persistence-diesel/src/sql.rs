@@ -19,7 +19,7 @@ use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::{Guarded, Manager};
 use crate::read::lists::ListLookups;
-use crate::read::lookups::OrderLookups;
+use crate::read::lookups::{OrderLookups, Wanted};
 use crate::rows::{ChangeRows, OrderRow};
 use crate::types::Guid;
 
@@ -40,7 +40,7 @@ impl Backend for Database {
     const WRITERS: Option<u32> = WRITERS;
     const BEGIN: &'static str = BEGIN;
     const LISTS: Option<ListsQuery<Self>> = LISTS;
-    const ORDERS: Query<Self, [i64], Vec<Option<Arc<OrderRow>>>> = statements::find_orders;
+    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<OrderRow>>>> = statements::find_orders;
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
     const UNLOCKED: Query<Self, [i64], Vec<i64>> = statements::unlocked_orders;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;

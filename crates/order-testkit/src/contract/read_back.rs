@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use order_domain::{
     CancelReason, Currency, MAX_ID, NewOrder, OrderLine, OrderStatus, ProductName, StatusChange,
 };
+use tokio::task::JoinSet;
 
 use super::steps::{
     Store, a_fresh_customer, a_fresh_id, a_fresh_order, a_stored_order, assert_absent,
@@ -44,6 +45,22 @@ pub(super) async fn an_order_of_another_customer_is_none(store: Store) {
     let never_placed = an_order_id(a_fresh_id(&store).await);
     let missing = store.order_of(a_customer(customer), never_placed, soon()).await;
     assert_eq!(missing.expect("the store answers"), None);
+
+    // What is asked for at one moment may be answered by one statement.
+    let mut asked = JoinSet::new();
+    for asks in [None, Some(customer), Some(other)].repeat(8) {
+        let (store, id) = (store.clone(), placed.id());
+        asked.spawn(async move {
+            let found = match asks {
+                None => store.order(id, soon()).await,
+                Some(customer) => store.order_of(a_customer(customer), id, soon()).await,
+            };
+            (asks, found.expect("the store answers").is_some())
+        });
+    }
+    for (asks, is_found) in asked.join_all().await {
+        assert_eq!(is_found, asks != Some(other), "{asks:?}");
+    }
 }
 
 pub(super) async fn every_currency_keeps_its_decimals(store: Store) {

@@ -1,6 +1,6 @@
 //! The statements about orders, their events and recorded answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::pages::{Data, Items, Within, one_more, share, within};
 use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::is_plain;
+use crate::read::lookups::Wanted;
 use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
@@ -95,24 +96,36 @@ pub(super) fn unlocked_orders<'c>(
     })
 }
 
-/// The orders with these ids, in the order of the ids.
+/// The orders that are asked for, in the order of the questions.
 pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,
-    ids: &'c [i64],
+    wanted: &'c [Wanted],
 ) -> Running<'c, Vec<Option<Arc<OrderRow>>>> {
     Box::pin(async move {
-        let found = orders::table.select(OrderRow::as_select());
         // One id is the same prepared statement on every database.
-        if let [id] = ids {
-            let mut row: Vec<OrderRow> = found.filter(orders::id.eq(*id)).load(connection).await?;
+        if let [Wanted { id, customer }] = *wanted {
+            let found = orders::table.select(OrderRow::as_select()).filter(orders::id.eq(id));
+            let mut row: Vec<OrderRow> = match customer {
+                None => found.load(connection).await?,
+                Some(own) => found.filter(orders::customer_id.eq(own)).load(connection).await?,
+            };
             return Ok(vec![row.pop().map(Arc::new)]);
         }
-        let mut each = ids.to_vec();
-        each.sort_unstable();
-        each.dedup();
-        let rows: Vec<OrderRow> = found.filter(orders::id.eq_any(each)).load(connection).await?;
+        let (own, any): (Vec<_>, Vec<_>) = wanted.iter().partition(|each| each.customer.is_some());
+        let ids = |some: &[&Wanted]| some.iter().map(|each| each.id).collect::<BTreeSet<_>>();
+        let mut rows: Vec<OrderRow> = Vec::new();
+        if !any.is_empty() {
+            let found = orders::table.select(OrderRow::as_select());
+            rows = found.filter(orders::id.eq_any(ids(&any))).load(connection).await?;
+        }
+        if !own.is_empty() {
+            let customers: BTreeSet<_> = own.iter().filter_map(|each| each.customer).collect();
+            let found = orders::table.select(OrderRow::as_select());
+            let theirs = found.filter(orders::customer_id.eq_any(customers));
+            rows.extend(theirs.filter(orders::id.eq_any(ids(&own))).load(connection).await?);
+        }
         let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
-        Ok(ids.iter().map(|id| rows.get(id).cloned()).collect())
+        Ok(wanted.iter().map(|each| each.among(&rows)).collect())
     })
 }
 

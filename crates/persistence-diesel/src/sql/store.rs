@@ -20,7 +20,7 @@ use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::connection;
 use crate::read::lists::{self, ListLookups};
-use crate::read::lookups::OrderLookups;
+use crate::read::lookups::{OrderLookups, Wanted};
 use crate::rows::{ChangeRows, scope};
 
 /// The order store on one database.
@@ -95,7 +95,8 @@ impl OrderStore for Store {
 
     async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
         let facts = self.facts(deadline).await?;
-        let row = self.by_id.find(id.get(), deadline).await?;
+        let wanted = Wanted { id: id.get(), customer: None };
+        let row = self.by_id.find(wanted, deadline).await?;
         Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
     }
 
@@ -106,9 +107,8 @@ impl OrderStore for Store {
         deadline: Deadline,
     ) -> Result<Option<Order>, StoreError> {
         let facts = self.facts(deadline).await?;
-        let row = self.by_id.find(id.get(), deadline).await?;
-        // Before anything else of the row is read: what is wrong with it is not told either.
-        let row = row.filter(|row| row.customer_id == Some(customer.get()));
+        let wanted = Wanted { id: id.get(), customer: Some(customer.get()) };
+        let row = self.by_id.find(wanted, deadline).await?;
         Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
     }
 
