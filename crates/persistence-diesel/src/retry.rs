@@ -64,6 +64,10 @@ impl Tries<'_> {
         &mut self,
         attempt: impl Future<Output = Result<Option<T>, BoxError>> + Send,
     ) -> Result<Option<T>, BoxError> {
+        // What begins too late may get as far as its COMMIT, and then its outcome would not be known.
+        if Deadline::now() >= self.deadline {
+            return Err(std::mem::replace(&mut self.failure, "".into()));
+        }
         match timeout_at(self.deadline, attempt).await {
             Ok(Ok(Some(result))) => return Ok(Some(result)),
             Ok(Ok(None)) => {}

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::honest::Honest;
 use crate::process::{descriptors, memory};
 use crate::support::{Service, client, eventually, fresh_folder};
-use crate::{size, trial};
+use crate::{demand, size, trial};
 
 /// A secret of the machine, planted where documents look for one.
 const PLANTED: &str = "pl4nted";
@@ -25,7 +25,9 @@ const SLACK: u64 = 96 * 1024;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("documents::a_bad_document_stops_a_start_and_is_named", bad_starts),
-        trial("documents::a_bad_document_at_a_refresh_changes_nothing_for_anybody", bad_refreshes),
+        trial("documents::a_bad_document_at_a_refresh_changes_nothing_for_anybody", || {
+            demand(0.5, bad_refreshes);
+        }),
         trial(
             "documents::no_name_value_or_error_reaches_the_terminal_with_escape_sequences",
             terminals,
@@ -261,7 +263,8 @@ fn bad_starts() {
     let _ = std::fs::remove_dir_all(folder);
 }
 
-fn bad_refreshes() {
+/// The share of their rate that honest clients have beside bad documents.
+fn bad_refreshes() -> f64 {
     let (stub, folder) = (Stub::start(), folder());
     stub.answers(document(&[("order.currencies", "USD,EUR")]));
     let mut options = options(&stub);
@@ -304,7 +307,6 @@ fn bad_refreshes() {
         beside.rate()
     );
     assert!(usual.failed.is_empty() && beside.failed.is_empty(), "{:?}", beside.failed);
-    assert!(beside.rate() >= usual.rate() / 2.0, "{} of {}", beside.rate(), usual.rate());
     assert!(eventually(|| descriptors(&service) <= open + 4), "descriptors went from {open} up");
     assert!(!service.log().contains(PLANTED), "a secret is in the log");
     let refused = "order_config_refreshes_total{outcome=\"refused\"}";
@@ -316,6 +318,7 @@ fn bad_refreshes() {
     stub.answers(document(&[("order.currencies", "USD")]));
     assert_eq!(refresh().status(), StatusCode::OK);
     assert_eq!(service.post("/orders", &order).status(), StatusCode::UNPROCESSABLE_ENTITY);
+    beside.rate() / usual.rate()
 }
 
 fn terminals() {

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::honest::{self, Tally};
 use crate::support::{Service, an_order, client, eventually};
-use crate::{size, trial};
+use crate::{demand, size, trial};
 
 const SERVERS: [Database; 3] = [Database::Postgres, Database::Mariadb, Database::Mysql];
 /// Clients that write other orders.
@@ -146,13 +146,8 @@ fn slower(before: Tally, after: Tally) -> Tally {
     if after.rate() < before.rate() { after } else { before }
 }
 
-/// The honest clients have at least this share of their rate, and no failure; the others are told that nothing was written.
-fn judge(
-    what: &str,
-    service: &Service,
-    least: f64,
-    (free, held, stuck): (Tally, Tally, Vec<Answer>),
-) {
+/// The share of their rate that the honest clients have. None of them fails, and the others are told that nothing was written.
+fn judge(what: &str, service: &Service, (free, held, stuck): (Tally, Tally, Vec<Answer>)) -> f64 {
     let ratio = held.rate() / free.rate();
     let slowest = stuck.iter().map(|(_, _, after)| *after).max().unwrap_or_default();
     println!(
@@ -165,7 +160,6 @@ fn judge(
         service.metric("order_commit_held_total"),
     );
     assert!(held.failed.is_empty(), "{:?}\n{}", held.failed, service.log());
-    assert!(ratio >= least, "{ratio:.2}");
     assert!(!stuck.is_empty());
     for (status, body, after) in &stuck {
         assert_eq!(
@@ -174,6 +168,7 @@ fn judge(
         );
         assert!(*after < ANSWERED_WITHIN, "{after:?}");
     }
+    ratio
 }
 
 fn a_locked_order(server: Database) {
@@ -182,9 +177,11 @@ fn a_locked_order(server: Database) {
     let order = rig.service.placed(1);
     let id = order["id"].clone();
     let lock = format!("BEGIN; UPDATE orders SET version = version WHERE id = {id}");
-    let measured = rig.measure(&lock, &|service, number| replace(service, &id, number));
+    demand(0.5, || {
+        let measured = rig.measure(&lock, &|service, number| replace(service, &id, number));
+        judge(server.name(), &rig.service, measured)
+    });
     let written = rig.count(&format!("outbox WHERE order_id = {id}"));
-    judge(server.name(), &rig.service, 0.5, measured);
     let (status, changed, _) = replace(&rig.service, &id, 1_000_000);
     assert_eq!(status, StatusCode::OK, "the lock is gone: {changed}");
     assert_eq!(rig.count(&format!("outbox WHERE order_id = {id}")), written + 1);
@@ -200,8 +197,10 @@ fn many_locked_orders(server: Database) {
     }
     let lock = "BEGIN; UPDATE orders SET version = version WHERE customer_id = 1";
     let next = |number: i64| &ids[usize::try_from(number).unwrap() % ids.len()];
-    let measured = rig.measure(lock, &|service, number| replace(service, next(number), number));
-    judge(&format!("{}, many orders", server.name()), &rig.service, 0.5, measured);
+    demand(0.5, || {
+        let measured = rig.measure(lock, &|service, number| replace(service, next(number), number));
+        judge(&format!("{}, many orders", server.name()), &rig.service, measured)
+    });
 }
 
 fn a_locked_key(server: Database) {
@@ -214,13 +213,15 @@ fn a_locked_key(server: Database) {
     body["clientReference"] = "R-1".into();
     let place = |service: &Service, _| answer(client().post(service.url("/orders")).json(&body));
     let lasting = size(Duration::from_secs(2), Duration::from_secs(6));
-    // Without the lock the first of these requests would take the key.
-    let free = honest::write_for(lasting, &rig.service.base, HONEST);
-    rig.run(lock);
-    let (held, stuck) = beside(&rig.service, lasting, &place);
-    rig.run("ROLLBACK");
-    let free = slower(free, honest::write_for(lasting / 2, &rig.service.base, HONEST));
-    judge(&format!("{}, a key", server.name()), &rig.service, 0.5, (free, held, stuck));
+    demand(0.5, || {
+        // Without the lock the first of these requests would take the key.
+        let free = honest::write_for(lasting, &rig.service.base, HONEST);
+        rig.run(lock);
+        let (held, stuck) = beside(&rig.service, lasting, &place);
+        rig.run("ROLLBACK");
+        let free = slower(free, honest::write_for(lasting / 2, &rig.service.base, HONEST));
+        judge(&format!("{}, a key", server.name()), &rig.service, (free, held, stuck))
+    });
     assert_eq!(place(&rig.service, 0).0, StatusCode::CREATED, "the lock is gone");
 }
 
