@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use order_domain::{OrderEvent, OrderEventKind, OrderId, Version};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use order_events::DecodeError;
@@ -38,12 +39,14 @@ pub struct WrongText {
 }
 
 /// The request that caused a change, as the event names it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Origin {
     /// The same for all events that one request or conversation caused.
     pub correlation_id: String,
     /// The parent of the spans that follow (W3C Trace Context): the span of the request, or, when
     /// traces are not recorded here, the parent of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 

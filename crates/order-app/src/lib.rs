@@ -16,5 +16,6 @@ pub mod operations;
 pub mod orders;
 pub mod ports;
 pub mod relay;
+pub mod saga;
 pub mod traces;
 pub mod wake_up;
