@@ -1,6 +1,6 @@
 //! The saga of an order: stock and payment are asked for when it is placed, the order is confirmed when both are there, and
 //! what was asked for is undone when it is cancelled. Here are the inputs and results of its one decision; `saga/machine.rs`
-//! decides, `saga/steps.rs` has the data, `saga/document.rs` its stored form.
+//! decides, `saga/steps.rs` has the data, `saga/sending.rs` the commands, `saga/document.rs` the stored form.
 //!
 //! The decision is pure and total: it asks nothing, and has an answer for every document, order and input. A use case reads
 //! order and saga, decides, applies [`Decision::order`] to the order, commits both as one change, and only then sends
@@ -11,6 +11,7 @@
 
 mod document;
 mod machine;
+mod sending;
 mod steps;
 
 use std::time::Duration;

@@ -1,23 +1,17 @@
 //! Decides what a saga does. Each decision takes in its input, lets the saga go as far as order and answers allow, issues the
 //! commands that are wanted there, and works out attention and due time anew.
 
-use std::time::Duration;
-
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use order_domain::{CancelReason, Order, OrderStatus, Version};
+use chrono::{DateTime, SubsecRound as _, Utc};
+use order_domain::{CancelReason, Order, OrderStatus};
 use uuid::Uuid;
 
+use super::sending::{LOOK_AGAIN, later};
 use super::steps::{
     Action, Attention, AttentionReason, CommandKind, Exchange, ExchangeState, Intervention,
     MAX_INTERVENTIONS, ReplyOutcome, Saga, SagaState,
 };
-use super::{Command, CommandData, Decision, Input, Moment, NotNow, OrderStep, SagaTimes, Verdict};
+use super::{Command, Decision, Input, Moment, NotNow, OrderStep, Verdict};
 use crate::events::Origin;
-
-/// The longest pause between two attempts of a command that is sent until it is answered.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// When a saga that waits for its order or for a person is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_hours(24);
 
 /// The saga of an order that is placed in the same commit.
 #[must_use]
@@ -70,7 +64,9 @@ pub fn intervene(
     let mut work = Work::new(saga.clone(), order, at);
     work.go_on();
     match by.action {
-        Action::Retry(_) | Action::Skip(_) if work.is_held() => return Err(NotNow::LinesChanged),
+        Action::Retry(_) | Action::Skip(_) if work.saga.is_held(order) => {
+            return Err(NotNow::LinesChanged);
+        }
         Action::Retry(step) => {
             let wanted = work.saga.wanted();
             let kinds: Vec<_> =
@@ -162,9 +158,10 @@ impl<'a> Work<'a> {
     fn due(&mut self) {
         let Some(since) = self.transport_since else { return };
         if self.has_expired(since) {
-            return self.cancel(CancelReason::Expired);
+            self.cancel(CancelReason::Expired);
+            self.go_on();
         }
-        for kind in self.unanswered() {
+        for kind in self.saga.unanswered(self.order) {
             if self.saga.resend_at(kind, self.at.times).is_some_and(|at| at <= self.now) {
                 self.send(kind);
             }
@@ -177,7 +174,7 @@ impl<'a> Work<'a> {
         let sent = |kind| self.saga.exchanges.get(kind).is_none_or(|it| it.last_sent >= since);
         self.expires().is_some_and(|deadline| deadline <= self.now)
             && tried <= self.now
-            && self.unanswered().iter().all(sent)
+            && self.saga.unanswered(self.order).iter().all(sent)
     }
 
     /// The deadline, while the order can expire.
@@ -229,13 +226,12 @@ impl<'a> Work<'a> {
         was_contradicted || (is_wanted && is_unsettled)
     }
 
-    /// Lets the saga go as far as order and answers allow, and issues what is wanted there. States only follow each other,
-    /// so this ends.
+    /// Lets the saga go as far as order and answers allow. States only follow each other, so this ends.
     fn go_on(&mut self) {
         use OrderStatus::{Cancelled, Delivered, InProgress, Pending};
         loop {
-            let is_settled =
-                !self.is_held() && self.saga.wanted().all(|kind| self.saga.is_settled(kind));
+            let is_settled = !self.saga.is_held(self.order)
+                && self.saga.wanted().all(|kind| self.saga.is_settled(kind));
             match (self.saga.state, self.status) {
                 (SagaState::Running | SagaState::Ready, Cancelled) => {
                     self.saga.state = SagaState::Compensating;
@@ -256,12 +252,12 @@ impl<'a> Work<'a> {
                 _ => break,
             }
         }
-        if !self.is_held() {
-            for kind in self.saga.wanted() {
-                if self.saga.stands(kind).is_none() {
-                    self.issue(kind);
-                }
-            }
+    }
+
+    fn issue_wanted(&mut self) {
+        let wanted = self.saga.wanted().filter(|kind| self.saga.stands(*kind).is_none());
+        for kind in wanted.filter(|_| !self.saga.is_held(self.order)).collect::<Vec<_>>() {
+            self.issue(kind);
         }
     }
 
@@ -270,23 +266,6 @@ impl<'a> Work<'a> {
         let is_rejected = |kind| self.saga.stands(kind) == Some(ExchangeState::Rejected);
         let stock = is_rejected(CommandKind::Reserve).then_some(CancelReason::OutOfStock);
         stock.or(is_rejected(CommandKind::Authorize).then_some(CancelReason::PaymentFailed))
-    }
-
-    /// Whether the lines are not those that stock was asked for. While an order is pending, its version counts its lines.
-    fn is_held(&self) -> bool {
-        self.saga.state == SagaState::Running
-            && self.status == OrderStatus::Pending
-            && self.order.version() != Version::FIRST
-    }
-
-    fn is_open(&self, kind: CommandKind) -> bool {
-        self.saga.stands(kind) == Some(ExchangeState::Open)
-    }
-
-    /// The commands that are sent until they are answered.
-    fn unanswered(&self) -> Vec<CommandKind> {
-        let wanted = self.saga.wanted().filter(|kind| self.is_open(*kind) && !self.is_held());
-        wanted.collect()
     }
 
     fn issue(&mut self, kind: CommandKind) {
@@ -309,35 +288,10 @@ impl<'a> Work<'a> {
     }
 
     fn send(&mut self, kind: CommandKind) {
-        let order = self.order.snapshot();
-        let data = match kind.about() {
-            Some(about) => {
-                let Some(Exchange { command, reference, .. }) = self.saga.exchanges.get(&about)
-                else {
-                    return;
-                };
-                CommandData::Earlier { of: *command, reference: reference.clone() }
-            }
-            None if kind == CommandKind::Reserve => CommandData::Items(order.lines.clone()),
-            None => CommandData::Payment {
-                customer_id: order.customer_id,
-                amount: order.lines.total(),
-                currency: order.lines.currency(),
-            },
-        };
         let Some(exchange) = self.saga.exchanges.get_mut(&kind) else { return };
         exchange.attempts = exchange.attempts.saturating_add(1);
         exchange.last_sent = self.now;
-        self.send.push(Command {
-            id: exchange.command,
-            order_id: self.saga.order_id,
-            kind,
-            attempt: exchange.attempts,
-            causation: exchange.causation.clone(),
-            origin: self.saga.origin.clone(),
-            expires_at: self.saga.deadline.filter(|_| kind.about().is_none()),
-            data,
-        });
+        self.send.extend(self.saga.command(kind, self.order));
     }
 
     fn attention(&self) -> Option<AttentionReason> {
@@ -354,7 +308,7 @@ impl<'a> Work<'a> {
             | (SagaState::Compensating, Cancelled) => {}
             _ => return Some(AttentionReason::OrderDiffers),
         }
-        if self.is_held() {
+        if self.saga.is_held(self.order) {
             Some(AttentionReason::LinesChanged)
         } else if self.saga.wanted().any(is_rejected) {
             Some(AttentionReason::Rejected)
@@ -366,7 +320,7 @@ impl<'a> Work<'a> {
     /// Begins only when it is due and the transport has worked that long. Ends with the answer.
     fn is_overdue(&self) -> bool {
         let was = self.saga.attention.is_some_and(|it| it.reason == AttentionReason::Overdue);
-        let unanswered = self.unanswered();
+        let unanswered = self.saga.unanswered(self.order);
         let first = unanswered.iter().filter_map(|kind| self.saga.exchanges.get(kind));
         let Some(first) = first.map(|exchange| exchange.first_sent).min() else { return false };
         let since = self.transport_since.map(|since| since.max(first)).or(was.then_some(first));
@@ -378,7 +332,7 @@ impl<'a> Work<'a> {
         if self.saga.state.is_final() {
             return None;
         }
-        let resend = self.unanswered().into_iter();
+        let resend = self.saga.unanswered(self.order).into_iter();
         let resend = resend.filter_map(|kind| self.saga.resend_at(kind, self.at.times));
         // A deadline that has passed waits for the transport.
         let again = later(self.now, self.at.times.resend_after);
@@ -388,6 +342,7 @@ impl<'a> Work<'a> {
 
     fn finish(mut self, before: Option<&Saga>) -> Decision {
         self.go_on();
+        self.issue_wanted();
         let since = self.saga.attention.map_or(self.now, |it| it.since);
         self.saga.attention = self.attention().map(|reason| Attention { since, reason });
         if before != Some(&self.saga) || self.saga.due_at.is_none_or(|at| at <= self.now) {
@@ -398,29 +353,6 @@ impl<'a> Work<'a> {
         let Self { saga, step: order, send, .. } = self;
         Decision { saga: is_changed.then_some(saga), order, send, reply: None }
     }
-}
-
-impl Saga {
-    /// When a command that is unanswered is sent again. Until the deadline the pauses are even; after it nothing but an
-    /// answer ends them, and they grow.
-    #[must_use]
-    pub fn resend_at(&self, kind: CommandKind, times: &SagaTimes) -> Option<DateTime<Utc>> {
-        let exchange = self.exchanges.get(&kind).filter(|it| it.state == ExchangeState::Open)?;
-        let even = times.resend_after;
-        let doublings = exchange.attempts.saturating_sub(1);
-        let grown = even.saturating_mul(2_u32.saturating_pow(doublings));
-        let pause = match self.state {
-            SagaState::Running => even,
-            _ => grown.min(LONGEST_PAUSE.max(even)),
-        };
-        Some(later(exchange.last_sent, pause))
-    }
-}
-
-/// A time after another; the last time there is when there is none.
-fn later(time: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
-    let by = TimeDelta::from_std(by).ok();
-    by.and_then(|by| time.checked_add_signed(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The first characters of a text, without control characters.

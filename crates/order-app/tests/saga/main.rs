@@ -11,6 +11,7 @@
 
 mod cases;
 mod documents;
+mod ledger;
 mod model;
 mod total;
 mod world;

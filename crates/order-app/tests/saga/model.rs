@@ -6,10 +6,11 @@
 //! sending, of a participant between its effect and its reply. From every world two runs begin in which all that is under way
 //! is lost and faults stop, and each must end.
 //!
+//! The four searches look at about 22,000 worlds and 580,000 decisions.
+//!
 //! Times stand still, so that there is an end of worlds: after each decision all are set back to noon, and the due input comes
 //! both before and after the deadline.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use order_testkit::SeededEntropy;
 use order_testkit::examples::{an_origin, noon};
 use uuid::Uuid;
 
+use crate::ledger::Ledger;
 use crate::world::{Found, TIMES, by_ada, done, failed, follow, rejected};
 use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
 
@@ -36,19 +38,6 @@ struct Cast {
     rogues: bool,
 }
 
-/// A participant: it answers a command once and for ever.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Ledger {
-    /// Whether each command is done.
-    answers: BTreeMap<Uuid, bool>,
-    /// The do-commands with an effect that is neither undone nor final.
-    held: BTreeSet<Uuid>,
-    /// Those that were undone, also before they came.
-    undone: BTreeSet<Uuid>,
-    /// How many became final.
-    taken: usize,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct World {
     saga: Saga,
@@ -61,48 +50,8 @@ struct World {
     by_hand: bool,
 }
 
-impl Ledger {
-    /// Takes a command; `would` is what it decides if it is free to.
-    fn take(&mut self, id: Uuid, kind: CommandKind, of: Option<Uuid>, would: bool) {
-        if self.answers.contains_key(&id) {
-            return;
-        }
-        let is_done = match (kind, of) {
-            (Reserve | Authorize, _) => {
-                let is_done = would && !self.undone.contains(&id);
-                if is_done {
-                    self.held.insert(id);
-                }
-                is_done
-            }
-            (Release | Void, Some(of)) => {
-                if would {
-                    self.held.remove(&of);
-                    self.undone.insert(of);
-                }
-                would
-            }
-            (Commit | Capture, Some(of)) => {
-                let is_done = would && self.held.remove(&of);
-                self.taken += usize::from(is_done);
-                is_done
-            }
-            (_, None) => panic!("{kind:?} is about no command"),
-        };
-        self.answers.insert(id, is_done);
-    }
-
-    fn holds(&self) -> (usize, usize) {
-        (self.held.len(), self.taken)
-    }
-}
-
-/// What a search has seen.
-struct Search {
-    cast: Cast,
-    decisions: Cell<usize>,
-    rare: BTreeSet<&'static str>,
-}
+/// A world that must be found, by its name.
+type Rare = (&'static str, fn(&World) -> bool);
 
 impl World {
     fn begin() -> Self {
@@ -134,19 +83,17 @@ impl World {
         self.note(&decision.send);
     }
 
-    fn tell(&mut self, search: &Search, now: DateTime<Utc>, input: &Input) -> Vec<Command> {
+    fn tell(&mut self, now: DateTime<Utc>, input: &Input) -> Vec<Command> {
         let entropy = SeededEntropy::new(self.issued.len().try_into().unwrap());
         let at = Moment { now, entropy: &entropy, times: &TIMES, cause: None };
         let decision = decide(&self.saga, self.order.order(), input, &at);
-        search.decisions.update(|count| count + 1);
         self.commit(&decision, false);
         decision.send
     }
 
-    fn act(&mut self, search: &Search, action: Action) -> bool {
+    fn act(&mut self, action: Action) -> bool {
         let entropy = SeededEntropy::new(self.issued.len().try_into().unwrap());
         let at = Moment { now: late(), entropy: &entropy, times: &TIMES, cause: None };
-        search.decisions.update(|count| count + 1);
         let acted = intervene(&self.saga, self.order.order(), &by_ada(action), &at);
         let Ok(decision) = acted else { return false };
         self.commit(&decision, true);
@@ -180,7 +127,7 @@ impl World {
     }
 
     /// Every world that is one event away.
-    fn next(&self, search: &Search) -> Vec<Self> {
+    fn next(&self, cast: Cast) -> Vec<Self> {
         let mut next = Vec::new();
         let mut branch = |change: &dyn Fn(&mut Self)| {
             let mut world = self.clone();
@@ -190,19 +137,19 @@ impl World {
         for (id, (kind, of)) in &self.issued {
             let is_undo = matches!(kind, Release | Void);
             branch(&|world| world.ledger(*kind).take(*id, *kind, *of, true));
-            if !is_undo || search.cast.rogues {
+            if !is_undo || cast.rogues {
                 branch(&|world| world.ledger(*kind).take(*id, *kind, *of, false));
             }
             let mut verdicts = vec![failed("no database")];
             if let Some(is_done) = self.answer(*id) {
                 let both = [rejected("NO"), done()];
                 verdicts.extend(both.into_iter().enumerate().filter_map(|(said, verdict)| {
-                    (search.cast.rogues || is_done == (said == 1)).then_some(verdict)
+                    (cast.rogues || is_done == (said == 1)).then_some(verdict)
                 }));
             }
             for verdict in verdicts {
                 let input = Input::Reply { of: *id, verdict };
-                branch(&|world| drop(world.tell(search, late(), &input)));
+                branch(&|world| drop(world.tell(late(), &input)));
             }
         }
         let (early, long) = (noon() + Duration::from_mins(10), noon() - Duration::from_hours(1));
@@ -210,26 +157,29 @@ impl World {
         let due =
             [(early, Some(long)), (late(), Some(long)), (late(), Some(just_now)), (late(), None)];
         for (now, transport_since) in due {
-            branch(&|world| drop(world.tell(search, now, &Input::Due { transport_since })));
+            branch(&|world| drop(world.tell(now, &Input::Due { transport_since })));
         }
         for &to in self.moves() {
             branch(&|world| {
                 world.order = to;
-                world.tell(search, late(), &Input::OrderChanged);
+                world.tell(late(), &Input::OrderChanged);
             });
-            if search.cast.older {
+            if cast.older {
                 branch(&|world| world.order = to);
             }
         }
-        if search.cast.older && self.order == Found::Pending {
+        if cast.older && self.order == Found::Pending {
             branch(&|world| world.order = Found::Relined);
             branch(&|world| world.order = Found::Confirmed);
         }
-        if search.cast.operators {
+        if cast.operators {
             for action in actions() {
-                // Each retry of a rejected command is a new one, so the worlds would have no end.
-                if !matches!(action, Action::Retry(_)) || self.issued.len() < 8 {
-                    branch(&|world| drop(world.act(search, action)));
+                // A retry of a rejected command is a new one, so the worlds would have no end without a bound.
+                let is_first = self.issued.len() == self.saga.exchanges.len();
+                if is_first || !matches!(action, Action::Retry(_)) {
+                    branch(&|world| {
+                        world.act(action);
+                    });
                 }
             }
         }
@@ -287,7 +237,7 @@ impl World {
     }
 
     /// All that is under way is lost and faults stop: the saga ends, and the ledgers balance.
-    fn end(mut self, search: &Search, cancel: bool) {
+    fn end(mut self, cast: Cast, cancel: bool) {
         let start = self.clone();
         for round in 1..=12 {
             if self.saga.state.is_final() {
@@ -295,28 +245,27 @@ impl World {
             }
             let now = late() + Duration::from_mins(10) * round;
             let due = Input::Due { transport_since: Some(noon() - Duration::from_hours(1)) };
-            let mut under_way = VecDeque::from(self.tell(search, now, &due));
+            let mut under_way = VecDeque::from(self.tell(now, &due));
             let is_silent = under_way.is_empty();
             while let Some(command) = under_way.pop_front() {
                 let (kind, of) = self.issued[&command.id];
                 self.ledger(kind).take(command.id, kind, of, true);
                 let verdict =
                     if self.answer(command.id) == Some(true) { done() } else { rejected("NO") };
-                under_way.extend(self.tell(search, now, &Input::Reply { of: command.id, verdict }));
+                under_way.extend(self.tell(now, &Input::Reply { of: command.id, verdict }));
             }
             if self.saga.state == SagaState::Ready && self.order == Found::Confirmed {
                 self.order = if cancel { Found::Cancelled } else { Found::InProgress };
-                self.tell(search, now, &Input::OrderChanged);
+                self.tell(now, &Input::OrderChanged);
             } else if is_silent && self.saga.attention.is_some() {
-                let acted =
-                    StepName::ALL.iter().filter(|step| self.act(search, Action::Skip(**step)));
+                let acted = StepName::ALL.iter().filter(|step| self.act(Action::Skip(**step)));
                 assert_ne!(acted.count(), 0, "a person cannot help {self:#?}");
             }
         }
         assert!(self.saga.state.is_final(), "no end from {start:#?} to {self:#?}");
         let contradicted = self.saga.attention.map(|it| it.reason);
-        assert!(contradicted.is_none() || search.cast.rogues);
-        if !search.cast.rogues && !self.by_hand {
+        assert!(contradicted.is_none() || cast.rogues);
+        if !cast.rogues && !self.by_hand {
             let balance = if self.saga.state == SagaState::Completed { (0, 1) } else { (0, 0) };
             assert_eq!(
                 (self.inventory.holds(), self.payment.holds()),
@@ -345,25 +294,23 @@ fn actions() -> impl Iterator<Item = Action> {
 }
 
 /// Looks at every world, and demands that each of the rare ones is among them.
-fn search(cast: Cast, rare: &[(&'static str, fn(&World) -> bool)]) {
-    let mut search = Search { cast, decisions: Cell::new(0), rare: BTreeSet::new() };
-    let mut seen = HashSet::from([World::begin()]);
-    let mut next = VecDeque::from([World::begin()]);
+fn search(cast: Cast, rare: &[Rare]) {
+    let (mut seen, mut next) = (HashSet::new(), VecDeque::from([World::begin()]));
+    let mut found = BTreeSet::new();
     while let Some(world) = next.pop_front() {
+        if !seen.insert(world.clone()) {
+            continue;
+        }
         world.check(cast);
-        search.rare.extend(rare.iter().filter(|(_, is)| is(&world)).map(|(name, _)| name));
+        found.extend(rare.iter().filter(|(_, is)| is(&world)).map(|(name, _)| *name));
         for cancel in [false, true] {
-            world.clone().end(&search, cancel);
+            world.clone().end(cast, cancel);
         }
-        for world in world.next(&search) {
-            if seen.insert(world.clone()) {
-                next.push_back(world);
-            }
-        }
+        next.extend(world.next(cast).into_iter().filter(|world| !seen.contains(world)));
     }
-    println!("{cast:?}: {} worlds, {} decisions", seen.len(), search.decisions.get());
-    let missing: Vec<_> = rare.iter().filter(|(name, _)| !search.rare.contains(name)).collect();
-    assert!(missing.is_empty(), "never reached: {missing:?}");
+    let missing = rare.iter().map(|(name, _)| *name).filter(|name| !found.contains(name));
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.is_empty(), "not among {} worlds: {missing:?}", seen.len());
 }
 
 #[test]
@@ -452,7 +399,7 @@ fn an_older_instance_beside_it_costs_a_look_and_no_stock() {
 #[test]
 fn participants_that_break_their_contract_are_looked_at() {
     search(
-        Cast { rogues: true, operators: true, ..Cast::default() },
+        Cast { rogues: true, ..Cast::default() },
         &[
             ("contradicted", |world| world.asks_for_attention(AttentionReason::Contradiction)),
             ("contradicted at its end", |world| {

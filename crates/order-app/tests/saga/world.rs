@@ -91,7 +91,7 @@ pub(crate) fn follow(
     decision: &Decision,
     by_hand: bool,
 ) -> (Saga, Order) {
-    let after = decision.saga.as_ref().or(before).expect("a saga that begins is written").clone();
+    let after = decision.saga.as_ref().or(before).unwrap().clone();
     if decision.saga.is_none() {
         assert_eq!((decision.order, decision.send.as_slice()), (None, [].as_slice()));
     }
