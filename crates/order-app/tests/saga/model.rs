@@ -257,7 +257,10 @@ impl World {
             if self.saga.state == SagaState::Ready && self.order == Found::Confirmed {
                 self.order = if cancel { Found::Cancelled } else { Found::InProgress };
                 self.tell(now, &Input::OrderChanged);
-            } else if is_silent && self.saga.attention.is_some() {
+            } else if is_silent
+                && self.saga.attention.is_some_and(|it| it.reason != AttentionReason::Overdue)
+            {
+                // What is only overdue must end by itself.
                 let acted = StepName::ALL.iter().filter(|step| self.act(Action::Skip(**step)));
                 assert_ne!(acted.count(), 0, "a person cannot help {self:#?}");
             }
