@@ -16,8 +16,7 @@ use order_app::ports::{
 };
 
 use crate::pool::{Connect, Guarded, Manager};
-use crate::read::lookups::Wanted;
-use crate::rows::{ChangeRows, OrderRow};
+use crate::rows::{ChangeRows, OrderRow, Wanted};
 use crate::tls::Tls;
 use crate::types::Guid;
 

@@ -3,6 +3,9 @@
 
 mod reading;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use order_app::events::EventRecord;
@@ -34,6 +37,24 @@ pub(crate) struct OrderRow {
     pub currency: Word<Currency>,
     pub client_reference: Option<String>,
     pub cancel_reason: Option<Word<CancelReason>>,
+}
+
+/// An order that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) id: i64,
+    /// An order of another customer than this one is not there. The database leaves it out: an order that is read and thrown
+    /// away takes longer than one that is not there, and that would tell that it is.
+    pub(crate) customer: Option<i64>,
+}
+
+impl Wanted {
+    /// The answer, where these rows hold those of other questions too.
+    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<OrderRow>>) -> Option<Arc<OrderRow>> {
+        let row = rows.get(&self.id)?;
+        let is_theirs = self.customer.is_none_or(|customer| row.customer_id == Some(customer));
+        is_theirs.then(|| Arc::clone(row))
+    }
 }
 
 /// A row of `orders` before the migration that adds columns.

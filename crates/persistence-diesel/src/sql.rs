@@ -19,8 +19,8 @@ use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::{Guarded, Manager};
 use crate::read::lists::ListLookups;
-use crate::read::lookups::{OrderLookups, Wanted};
-use crate::rows::{ChangeRows, OrderRow};
+use crate::read::lookups::OrderLookups;
+use crate::rows::{ChangeRows, OrderRow, Wanted};
 use crate::types::Guid;
 
 #[path = "sql/adoption.rs"]

@@ -43,7 +43,7 @@ fn properties<'a>(
         ("sasl.jaas.config", jaas),
         ("ssl.truststore.type", "PEM"),
         ("ssl.truststore.location", authority.to_str().unwrap()),
-        ("delivery.timeout.ms", "2000"),
+        ("delivery.timeout.ms", "4000"),
     ];
     all.retain(|(key, _)| !but.iter().any(|(other, _)| other == key));
     all.extend(but);
@@ -61,9 +61,10 @@ async fn an_open_topic(broker: &OwnBroker) -> String {
 async fn works(broker: &OwnBroker, settings: KafkaSettings) {
     let topic = settings.topic.clone();
     let publisher = KafkaPublisher::new(&settings).unwrap();
+    // The first connection may take longer than a message may.
+    tokio::time::timeout(SOON, publisher.check_topics()).await.unwrap();
     let all = events(5);
     assert_confirmed(&publisher.publish(&all).await, 5);
-    tokio::time::timeout(SOON, publisher.check_topics()).await.unwrap();
     let health = publisher.health();
     assert_eq!((health.broker, health.topics), (BrokerState::Reachable, TopicsState::Present));
     assert_eq!(read_ids(&broker.plain(), &topic), ids(&all));

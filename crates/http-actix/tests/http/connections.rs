@@ -177,7 +177,9 @@ async fn probes_are_answered_when_all_connections_are_at_work(over: Over) {
 
 async fn connections_beyond_all_bounds_are_closed_at_once(over: Over) {
     let gate = Arc::new(Gate::default());
-    let settings = HttpSettings { max_connections: 1, ..HttpSettings::default() };
+    // None of the others is gone before the last one comes.
+    let head_deadline = Duration::from_hours(1);
+    let settings = HttpSettings { max_connections: 1, head_deadline, ..HttpSettings::default() };
     let service = Service::over(over, held_at_commits(&gate), settings);
     let mut busy = at_work(&service, &gate).await;
     let mut others = Vec::new();

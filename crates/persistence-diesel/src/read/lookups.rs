@@ -1,7 +1,6 @@
 //! Questions that wait at the same moment are answered by one statement, because sending and starting a
 //! statement is most of what a short read costs the database. A lone question does not wait for others.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use order_app::ports::{Deadline, StoreError};
@@ -12,28 +11,10 @@ use crate::backend::{Backend, Query};
 use crate::commit::limits::{BatchLimits, RunningBatches};
 use crate::commit::replies::{ReplyTo, reply_all, reply_channel};
 use crate::executor::Executor;
-use crate::rows::OrderRow;
+use crate::rows::{OrderRow, Wanted};
 
 /// The most orders that are looked up by one statement. Larger batches gain nothing.
 const MOST_ORDERS: usize = 128;
-
-/// An order that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) id: i64,
-    /// An order of another customer than this one is not there. The database leaves it out: an order that is read and thrown
-    /// away takes longer than one that is not there, and that would tell that it is.
-    pub(crate) customer: Option<i64>,
-}
-
-impl Wanted {
-    /// The answer, where these rows hold those of other questions too.
-    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<OrderRow>>) -> Option<Arc<OrderRow>> {
-        let row = rows.get(&self.id)?;
-        let is_theirs = self.customer.is_none_or(|customer| row.customer_id == Some(customer));
-        is_theirs.then(|| Arc::clone(row))
-    }
-}
 
 /// Looks orders up by their ids.
 pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<OrderRow>>>;

@@ -16,8 +16,7 @@ use super::pages::{Data, Items, Within, one_more, share, within};
 use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::is_plain;
-use crate::read::lookups::Wanted;
-use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow};
+use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow, Wanted};
 use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
 

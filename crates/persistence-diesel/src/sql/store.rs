@@ -20,8 +20,8 @@ use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::connection;
 use crate::read::lists::{self, ListLookups};
-use crate::read::lookups::{OrderLookups, Wanted};
-use crate::rows::{ChangeRows, scope};
+use crate::read::lookups::OrderLookups;
+use crate::rows::{ChangeRows, Wanted, scope};
 
 /// The order store on one database.
 pub(super) struct Store {
