@@ -12,7 +12,7 @@ use crate::backend::{Backend, Query};
 use crate::commit::limits::{BatchLimits, RunningBatches};
 use crate::commit::replies::{ReplyTo, reply_all, reply_channel};
 use crate::executor::Executor;
-use crate::rows::OrderRow;
+use crate::rows::StoredRow;
 
 /// The most orders that are looked up by one statement. Larger batches gain nothing.
 const MOST_ORDERS: usize = 128;
@@ -28,15 +28,16 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// The answer, where these rows hold those of other questions too.
-    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<OrderRow>>) -> Option<Arc<OrderRow>> {
+    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<StoredRow>>) -> Option<Arc<StoredRow>> {
         let row = rows.get(&self.id)?;
-        let is_theirs = self.customer.is_none_or(|customer| row.customer_id == Some(customer));
+        let is_theirs =
+            self.customer.is_none_or(|customer| row.order.customer_id == Some(customer));
         is_theirs.then(|| Arc::clone(row))
     }
 }
 
 /// Looks orders up by their ids.
-pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<OrderRow>>>;
+pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<StoredRow>>>;
 
 /// Where questions wait.
 pub(crate) struct Lookups<Q, A>(mpsc::UnboundedSender<Lookup<Q, A>>);
