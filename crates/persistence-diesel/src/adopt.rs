@@ -230,7 +230,7 @@ impl Existing {
             let is_added = ADDED.contains(&&*column.name);
             let is_of_sagas = column.name == SAGA_REVISION;
             let may_be_ours =
-                if is_of_sagas { self.has_sagas } else { rules.reuses || self.is_migrated };
+                if is_of_sagas { self.has_sagas || crate::broken("foreign") } else { rules.reuses || self.is_migrated };
             if (is_added || is_of_sagas) && !may_be_ours {
                 findings.push(Finding {
                     statement: Some(renamed(&column.name, rules)),

@@ -144,7 +144,7 @@ async fn write_rows(
     for answers in parts(answers, |row| answer_bytes(row), most_bytes)? {
         diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
     }
-    let mut written: Vec<&SagaRow> = written().filter_map(|change| change.saga.as_ref()).collect();
+    let mut written: Vec<&SagaRow> = if crate::broken("sagas-guard") { changes.iter().filter_map(|change| change.saga.as_ref()).collect() } else { written().filter_map(|change| change.saga.as_ref()).collect() };
     written.sort_by_key(|row| row.order_id);
     for some in parts(written, |row| row.document.len(), most_bytes)? {
         let insert = diesel::insert_into(sagas::table).values(some);
@@ -188,7 +188,7 @@ async fn write_orders(
         let stored = orders::table
             .filter(orders::id.eq(id))
             .filter(orders::version.eq(seen.version))
-            .filter(orders::saga_revision.eq(seen.saga_revision));
+            .filter(orders::saga_revision.eq(seen.saga_revision).or(orders::saga_revision.ge(if crate::broken("stepped-revision") { 0 } else { i64::MAX })));
         let landed = match row {
             Some(row) => {
                 fits(order_bytes(row), most_bytes)?;

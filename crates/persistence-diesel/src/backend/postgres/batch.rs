@@ -156,7 +156,7 @@ columns! {
 columns! {
     Answered of (&'a ChangeRows, &'a AnswerRow),
     order_id: i64 => BigInt = |row| row.0.id,
-    is_new: bool => Bool = |row| row.0.seen().is_none(),
+    is_new: bool => Bool = |row| if crate::broken("jpa") { row.0.version().and_then(|v| v.order.version).is_some_and(|v| v.0 == 1) } else { row.0.seen().is_none() },
     scope: &'a str => Text = |row| &row.1.scope,
     fingerprint: &'a [u8] => Binary = |row| &row.1.fingerprint,
     status: i32 => Integer = |row| row.1.status,
@@ -265,8 +265,8 @@ impl<'a> Batch<'a> {
         out.push_sql(" FROM ");
         self.changed.walk(revisions, out)?;
         out.push_sql(
-            " WHERE orders.id = new.id AND orders.version = new.version - 1 \
-             AND orders.saga_revision = new.saga_seen RETURNING orders.id)",
+            if crate::broken("changed-revision") { " WHERE orders.id = new.id AND orders.version = new.version - 1 RETURNING orders.id)" } else { " WHERE orders.id = new.id AND orders.version = new.version - 1 \
+             AND orders.saga_revision = new.saga_seen RETURNING orders.id)" },
         );
         Ok(())
     }
@@ -276,8 +276,8 @@ impl<'a> Batch<'a> {
         out.push_sql("stepped AS (UPDATE orders SET saga_revision = new.saga_seen + 1 FROM ");
         self.stepped.walk(None, out)?;
         out.push_sql(
-            " WHERE orders.id = new.id AND orders.version = new.version \
-             AND orders.saga_revision = new.saga_seen RETURNING orders.id)",
+            if crate::broken("stepped-revision") { " WHERE orders.id = new.id AND orders.version = new.version RETURNING orders.id)" } else if crate::broken("stepped-version") { " WHERE orders.id = new.id AND orders.saga_revision = new.saga_seen RETURNING orders.id)" } else { " WHERE orders.id = new.id AND orders.version = new.version \
+             AND orders.saga_revision = new.saga_seen RETURNING orders.id)" },
         );
         Ok(())
     }
@@ -344,7 +344,7 @@ impl<'a> Batch<'a> {
              attention, document, created_at, updated_at FROM ",
         );
         self.sagas.walk(None, out)?;
-        self.where_written("is_new", out);
+        if !crate::broken("sagas-guard") { self.where_written("is_new", out); }
         out.push_sql(
             " ON CONFLICT (order_id) DO UPDATE SET revision = excluded.revision, \
              state = excluded.state, due_at = excluded.due_at, attention = excluded.attention, \

@@ -144,7 +144,7 @@ fn write_rows(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> Que
         if let Some(answer) = change.answer() {
             diesel::insert_into(idempotency_keys::table).values(answer).execute(sqlite)?;
         }
-        if let Some(saga) = &change.saga {
+        if let Some(saga) = change.saga.as_ref().filter(|_| !crate::broken("sqlite-saga") || change.version().is_none()) {
             diesel::replace_into(sagas::table).values(saga).execute(sqlite)?;
         }
     }
