@@ -188,7 +188,7 @@ impl<'a> Headers<'a> {
 }
 
 /// Without its parameters, such as a character set, which for JSON is always UTF-8.
-fn media_type(content_type: &str) -> &str {
+pub(crate) fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
@@ -268,16 +268,19 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(Into::into)
 }
 
-/// What is wrong with the JSON, and where; never its content.
 fn not_an_event(error: &serde_json::Error) -> DecodeError {
+    DecodeError::Json(json_problem(error))
+}
+
+/// What is wrong with the JSON, and where; never its content.
+pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let names_a_field = text.starts_with("missing field") || text.starts_with("duplicate field");
-    let what = match error.classify() {
+    match error.classify() {
         _ if names_a_field => text,
         serde_json::error::Category::Data => {
             format!("a value of the wrong type at column {}", error.column())
         }
         _ => format!("broken at line {} column {}", error.line(), error.column()),
-    };
-    DecodeError::Json(what)
+    }
 }

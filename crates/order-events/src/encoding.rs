@@ -12,7 +12,8 @@ use crate::cloud_event::{CloudEvent, Context, timestamp};
 use crate::data::{EventData, EventLine};
 use crate::schema::values::SOURCE;
 
-/// An event as a Kafka message in the binary mode of `CloudEvents`, as the service sends it.
+/// An event, or a message of the [saga](crate::saga), as a Kafka message in the binary mode of
+/// `CloudEvents`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     key: String,
@@ -21,7 +22,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// The order's id: all events of an order go to one partition.
+    pub(crate) const fn new(
+        key: String,
+        headers: Vec<(&'static str, String)>,
+        value: String,
+    ) -> Self {
+        Self { key, headers, value }
+    }
+
+    /// The order's id: all messages of an order go to one partition of their topic.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

@@ -1,5 +1,7 @@
 //! An event as a subscriber works with it: checked, with types of the domain, amounts exact.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use order_domain::{
     Amount, CancelReason, Currency, CustomerId, OrderEventKind, OrderId, OrderStatus, ProductId,
@@ -99,5 +101,15 @@ impl<T> Word<T> {
 
     pub(crate) fn read(text: &str, known: Option<T>) -> Self {
         known.map_or_else(|| Self::Other(text.to_owned()), Self::Known)
+    }
+}
+
+/// The spelling on the wire.
+impl<T: fmt::Display> fmt::Display for Word<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(word) => fmt::Display::fmt(word, f),
+            Self::Other(text) => f.write_str(text),
+        }
     }
 }

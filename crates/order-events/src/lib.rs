@@ -1,6 +1,6 @@
 //! The public events of the order service: their versioned form, their contract as JSON Schema and
-//! AsyncAPI, and a kit for subscribers. Publishing is not here, and neither is any technology: no
-//! runtime, no client of a broker, no database.
+//! AsyncAPI, and a kit for subscribers; and the commands and replies of its [`saga`].
+//! Publishing is not here, and neither is any technology: no runtime, no client of a broker, no database.
 //!
 //! A subscriber [decodes](decode) a message from Kafka into an [`Event`], and hands it to an [`Inbox`].
 //! The inbox drops what is not newer than what was applied, fills gaps from the order's history, and
@@ -54,6 +54,7 @@ mod decoding;
 mod encoding;
 mod event;
 mod inbox;
+pub mod saga;
 pub mod schema;
 
 pub use cloud_event::{CloudEvent, Context, timestamp};

@@ -16,7 +16,8 @@ use values::DATA_SCHEMA;
 pub const EVENT_SCHEMA_PATH: &str = "/schemas/order-event-v1.json";
 /// Where it serves the schema of an event in the JSON format of `CloudEvents`.
 pub const CLOUD_EVENT_SCHEMA_PATH: &str = "/schemas/order-cloudevent-v1.json";
-/// The name of that schema; the data's is [`DATA_SCHEMA`].
+/// The name of that schema; the data's is [`DATA_SCHEMA`]. Those of the saga's messages are in
+/// [`saga`](crate::saga).
 pub const CLOUD_EVENT_SCHEMA: &str = "urn:order-service:cloudevents:order:v1";
 
 /// The schema of the data of an event.
@@ -42,7 +43,7 @@ pub fn definitions(path: &str) -> Map<String, Value> {
     generator.take_definitions(true)
 }
 
-fn whole(id: &str, root: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
+pub(crate) fn whole(id: &str, root: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
     let mut schema = root(SchemaSettings::draft2020_12().for_serialize().into_generator());
     schema.insert("$id".to_owned(), json!(id));
     schema.to_value()

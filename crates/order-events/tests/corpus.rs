@@ -2,52 +2,28 @@
 //! against today's schemas, encodes the same bytes from the same events, and refuses a corpus of
 //! which a file was changed or removed. That the stored form leads to the same bytes is tested in
 //! `events-kafka`.
-//!
-//! A new file is taken into the list of sums by `UPDATE_DOCS=1`; a line is never taken out.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
+mod frozen;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::fs;
 use std::path::PathBuf;
 
+use crate::frozen::headers;
 use order_domain::{Amount, CancelReason, Currency, OrderEventKind};
 use order_events::{
     Context, Event, Word, decode, decode_structured, encode, encode_structured, schema,
 };
 use order_testkit::published::published_changes;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-
-const SUMS: &str = "SHA256SUMS";
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus"))
 }
 
-/// The files by name.
-fn files() -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let json = entries.filter(|path| path.extension().is_some_and(|e| e == "json"));
-    json.map(|path| {
-        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
-    })
-    .collect()
-}
-
 fn messages() -> BTreeMap<String, Value> {
-    let parse = |(name, text): (_, Vec<u8>)| (name, serde_json::from_slice(&text).unwrap());
-    files().into_iter().map(parse).collect()
-}
-
-fn headers(message: &Value) -> Vec<(&str, &str)> {
-    message["headers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
-        .collect()
+    frozen::messages(&folder())
 }
 
 fn read(message: &Value) -> Event {
@@ -157,28 +133,5 @@ fn the_corpus_has_every_type_every_field_and_every_scale() {
 
 #[test]
 fn no_message_of_the_corpus_changes_or_goes() {
-    let update = std::env::var_os("UPDATE_DOCS").is_some();
-    let list = folder().join(SUMS);
-    let mut text = fs::read_to_string(&list).unwrap_or_default();
-    let frozen: BTreeMap<String, String> = text
-        .lines()
-        .map(|line| line.split_once("  ").unwrap())
-        .map(|(sum, name)| (name.to_owned(), sum.to_owned()))
-        .collect();
-    let sum = |content: &[u8]| -> String {
-        let bytes = Sha256::digest(content);
-        bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-    };
-    let files = files();
-    for (name, frozen) in &frozen {
-        let now = files.get(name).map(|content| sum(content));
-        assert_eq!(now.as_ref(), Some(frozen), "{name}: what was published is not changed");
-    }
-    for (name, content) in files.iter().filter(|(name, _)| !frozen.contains_key(*name)) {
-        assert!(update, "{name} is new; UPDATE_DOCS=1 takes it into {SUMS}");
-        writeln!(text, "{}  {name}", sum(content)).unwrap();
-    }
-    if update {
-        fs::write(&list, text).unwrap();
-    }
+    frozen::check(&folder());
 }

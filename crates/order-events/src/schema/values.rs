@@ -12,6 +12,9 @@ pub const SOURCE: &str = "/order-service";
 /// The schema of the data of all events: major version 1. Additions are optional fields only.
 pub const DATA_SCHEMA: &str = "urn:order-service:events:order:v1";
 
+/// The meta-schema of all schemas here.
+pub(crate) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
 pub(crate) fn id(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID})
 }

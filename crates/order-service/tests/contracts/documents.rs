@@ -1,4 +1,4 @@
-//! Finds what a new OpenAPI or AsyncAPI document, or a new schema of events, breaks in an old one.
+//! Finds what a new OpenAPI or AsyncAPI document, or a new schema of messages, breaks in an old one.
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     AsyncApi,
     /// A JSON Schema of values that the service writes.
     Schema,
+    /// A JSON Schema of values that the service reads.
+    ReadSchema,
 }
 
 /// Everything that the new document breaks, each with its pointer.
@@ -20,9 +22,9 @@ pub(crate) fn breaks(kind: Kind, old: &Value, new: &Value) -> Vec<String> {
     match kind {
         Kind::OpenApi => comparison.openapi(),
         Kind::AsyncApi => comparison.asyncapi(),
-        Kind::Schema => {
+        Kind::Schema | Kind::ReadSchema => {
             comparison.same("", "$id", old, new);
-            comparison.schema("", old, new, Out);
+            comparison.schema("", old, new, if kind == Kind::Schema { Out } else { In });
         }
     }
     comparison.breaks

@@ -1,5 +1,5 @@
 //! The published contracts are kept: the OpenAPI document, the AsyncAPI document and the schemas of
-//! events are compared with their frozen copies in `docs/contracts`. `UPDATE_DOCS=1` adds to the copies
+//! events, commands and replies are compared with their frozen copies in `docs/contracts`. `UPDATE_DOCS=1` adds to the copies
 //! what is new. A change that breaks clients or subscribers is refused in any case: an intended one is
 //! a new major version beside the old one, with a copy of its own.
 
@@ -23,13 +23,15 @@ use serde_json::Value;
 use crate::documents::{Kind, breaks};
 
 /// The contracts of this build, by the names of their copies.
-fn contracts() -> [(&'static str, Kind, Value); 4] {
+fn contracts() -> [(&'static str, Kind, Value); 6] {
     let openapi = serde_json::from_str(&http_actix::openapi_json()).unwrap();
     [
         ("openapi.json", Kind::OpenApi, openapi),
         ("asyncapi.json", Kind::AsyncApi, order_events::asyncapi::document(DEFAULT_TOPIC)),
         ("order-event-v1.json", Kind::Schema, order_events::schema::event_data()),
         ("order-cloudevent-v1.json", Kind::Schema, order_events::schema::cloud_event()),
+        ("saga-command-v1.json", Kind::Schema, order_events::saga::command_schema()),
+        ("saga-reply-v1.json", Kind::ReadSchema, order_events::saga::reply_schema()),
     ]
 }
 

@@ -211,6 +211,44 @@ fn an_event_may_not_promise_less() {
 }
 
 #[test]
+fn a_command_may_not_promise_less() {
+    let old = order_events::saga::command_schema();
+    for change in [
+        ("/$id", Some(json!("urn:other"))),
+        ("/$defs/SagaReserve/required/0", None),
+        ("/$defs/SagaItem/properties/quantity/maximum", Some(json!(10_000))),
+        ("/$defs/SagaAuthorize/properties/amount/type", Some(json!("number"))),
+        ("/$defs/SagaFollowUp/properties/reference", None),
+    ] {
+        let new = changed(&old, std::slice::from_ref(&change));
+        assert_ne!(breaks(Kind::Schema, &old, &new), [""; 0], "{change:?}");
+    }
+    let new = changed(&old, &[("/$defs/SagaReserve/properties/warehouse", Some(json!({})))]);
+    assert_eq!(breaks(Kind::Schema, &old, &new), [""; 0]);
+}
+
+#[test]
+fn a_reply_may_not_be_asked_more_of() {
+    each_breaks(
+        Kind::ReadSchema,
+        vec![
+            (("/$id", Some(json!("urn:other"))), "$id changed"),
+            (("/required/-", Some(json!("reference"))), "reference is required now"),
+            (("/properties/detail/maxLength", Some(json!(100))), "maxLength became narrower"),
+            (("/properties/reason/x-extensible-enum/0", None), "was removed"),
+            (("/properties/reason/pattern", Some(json!("^x$"))), "pattern changed"),
+        ],
+    );
+    none_breaks(
+        Kind::ReadSchema,
+        vec![
+            ("/properties/detail/maxLength", Some(json!(1_000))),
+            ("/properties/carrier", Some(json!({"type": "string"}))),
+        ],
+    );
+}
+
+#[test]
 fn what_was_closed_stays_closed_to_readers_and_open_to_writers() {
     let closed = json!({"type": "object", "properties": {}, "additionalProperties": false});
     let open = changed(&closed, &[("/additionalProperties", None)]);
