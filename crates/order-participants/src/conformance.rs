@@ -36,7 +36,7 @@ pub struct Run {
 }
 
 /// How many orders have commands under way while the participant is restarted.
-const BURST: usize = 40;
+const BURST: usize = 24;
 /// How often it is restarted.
 const KILLS: usize = 3;
 /// What a participant that has just no luck may refuse of usual work, before it is taken to refuse all.
@@ -251,7 +251,7 @@ impl Lane<'_> {
     /// Kills the participant in the middle of bursts. Each command is sent once and must be answered;
     /// and what was decided before stays decided.
     async fn restarted(&mut self, restart: &str, barred: &[Command]) -> anyhow::Result<()> {
-        let decided = self.desk.decided();
+        let decided = self.desk.decided(2 * BURST);
         for _ in 0..KILLS {
             let works =
                 (0..BURST).map(|_| self.begin(USUAL)).collect::<anyhow::Result<Vec<_>>>()?;

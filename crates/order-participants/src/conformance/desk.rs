@@ -118,11 +118,11 @@ impl Desk {
         self.sent.get(&command)?.outcome.as_ref()?.reference.clone()
     }
 
-    /// Every command that has an outcome, in the order in which they were sent.
-    pub(super) fn decided(&self) -> Vec<Command> {
+    /// The first commands that have an outcome, in the order in which they were sent.
+    pub(super) fn decided(&self, most: usize) -> Vec<Command> {
         let sent = self.history.iter().filter_map(|id| self.sent.get(id));
         let decided = sent.filter(|sent| sent.outcome.is_some());
-        decided.map(|sent| sent.command.clone()).collect()
+        decided.take(most).map(|sent| sent.command.clone()).collect()
     }
 
     /// Sends a command until it has an outcome **by a reply to this call**, or the time is up.
