@@ -234,11 +234,17 @@ pub struct Http {
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
+/// The most pages of orders or events that are worked on at a time: twice those of two statements that read eight lists each, so
+/// that statements do not wait for lists. A page may have a mebibyte, and is read, checked and written.
+const MOST_PAGES: usize = 32;
+
 /// What all workers share.
 pub(crate) struct App {
     pub(crate) http: Http,
     pub(crate) site: Site,
     pub(crate) admission: Arc<Admission>,
+    /// Those of the requests that ask for pages.
+    pub(crate) pages: Arc<Admission>,
     pub(crate) readiness: Readiness,
     pub(crate) unread: UnreadAnswers,
     pub(crate) rates: Option<Rates>,
@@ -256,9 +262,10 @@ impl App {
     ) -> web::Data<Self> {
         let (most, in_flight) = (http.settings.max_in_flight.clone(), Arc::clone(&http.in_flight));
         let admission = Admission::new(most, in_flight, in_flight_gauge);
+        let pages = Admission::new(MOST_PAGES.into(), Arc::default(), Gauge::noop());
         let rates = http.settings.rate_limit.map(Rates::new);
         let readiness = Readiness::default();
-        web::Data::new(Self { http, site, admission, readiness, unread, rates, tls })
+        web::Data::new(Self { http, site, admission, pages, readiness, unread, rates, tls })
     }
 
     /// The scheme under which the port is reached.

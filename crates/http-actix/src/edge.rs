@@ -177,7 +177,8 @@ async fn admit(app: &App, request: &ServiceRequest, exchange: &Exchange) -> Resu
     let client = Client(exchange.client);
     request.extensions_mut().insert(client);
     rates::count_first(request.request(), app)?;
-    let permit = permits::enter(app, request.head(), client).await.map_err(permits::refused)?;
+    let permit = permits::enter(app, request.head(), request.match_info().as_str(), client).await;
+    let permit = permit.map_err(permits::refused)?;
     if let Some(permit) = permit {
         request.extensions_mut().insert(permit);
     }

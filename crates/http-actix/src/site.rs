@@ -252,6 +252,19 @@ impl Site {
         !self.is_for_operators && split(path).0 == "orders"
     }
 
+    /// Whether a path that was asked for is that of a page: of a customer's orders, or of an order's events.
+    pub(crate) fn is_page(&self, asked: &str) -> bool {
+        let path = asked.strip_prefix(&self.root).unwrap_or_default();
+        let mut parts = path.split('/').skip(1);
+        let parts = [(); 4].map(|()| parts.next());
+        let is_page = matches!(
+            parts,
+            [Some("orders"), Some("customer"), Some(_), None]
+                | [Some("orders"), Some(_), Some("events"), None]
+        );
+        is_page && !self.is_for_operators
+    }
+
     fn links_at_root(&self) -> bool {
         self.actuator.as_ref().is_some_and(|actuator| actuator.links && actuator.base.is_empty())
     }
@@ -313,6 +326,11 @@ mod tests {
             assert!(!site.is_watched(other), "{other}");
         }
         assert!(site.is_of_orders("/shop/orders/1") && !site.is_of_orders("/orders/1"));
+        assert!(site.is_page("/shop/orders/1/events") && site.is_page("/shop/orders/customer/1"));
+        for other in ["/orders/1/events", "/shop/orders/1", "/shop/orders/1/status", "/shop/events"]
+        {
+            assert!(!site.is_page(other), "{other}");
+        }
     }
 
     #[test]

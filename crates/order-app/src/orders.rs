@@ -4,7 +4,6 @@
 mod change;
 mod change_status;
 mod claims;
-mod pages;
 mod place;
 mod read;
 mod replace_lines;
@@ -26,7 +25,6 @@ use crate::ports::{
     BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, UnreadableOrder, later,
 };
 use crate::wake_up::WakeUp;
-use pages::PagesUnderWay;
 
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
@@ -49,7 +47,6 @@ struct Inner {
     in_flight: InFlight,
     commits: WakeUp,
     stats: Arc<OrderStats>,
-    pages: PagesUnderWay,
 }
 
 /// The settings that change while the service runs: one value, so that a request never sees the old
@@ -133,8 +130,7 @@ impl Orders {
     pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
         let (in_flight, commits) = (InFlight::default(), WakeUp::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        let pages = PagesUnderWay::default();
-        let inner = Inner { ports, policy, in_flight, commits, stats: Arc::default(), pages };
+        let inner = Inner { ports, policy, in_flight, commits, stats: Arc::default() };
         Self(Arc::new(inner), Duration::ZERO)
     }
 

@@ -8,7 +8,8 @@ use diesel::result::Error;
 use diesel_async::SimpleAsyncConnection as _;
 use order_app::ports::{BoxError, Deadline, StoreError};
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::time::timeout_at;
 
 use crate::adopt::Facts;
 use crate::backend::{Backend, Query};
@@ -26,6 +27,8 @@ pub(crate) struct Executor<B: Backend> {
     pub(crate) runtime: Handle,
     /// What was learned about the table of orders.
     pub(crate) facts: Arc<OnceCell<Facts>>,
+    /// The places of pages that requests read.
+    pub(crate) pages: Semaphore,
 }
 
 /// How a transaction is to end.
@@ -48,6 +51,19 @@ impl<B: Backend> Executor<B> {
     ) -> Result<T, StoreError> {
         let this = Arc::clone(self);
         self.spawn(async move { this.query(&this.readers, deadline, query, &about).await }).await
+    }
+
+    /// A place for one page that a request reads, held while it reads it. There are half as many as connections: pages may be
+    /// large, and take their connections for long, and the other half is for everything else.
+    pub(crate) async fn page_place(
+        &self,
+        deadline: Deadline,
+    ) -> Result<SemaphorePermit<'_>, StoreError> {
+        match timeout_at(deadline, self.pages.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(closed)) => Err(StoreError::Unavailable(closed.into())),
+            Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+        }
     }
 
     /// Runs statements that write and may be repeated, each a transaction of its own.

@@ -12,7 +12,7 @@ use order_app::ports::{
     BoxError, CheckedOrders, Database, Entropy, Extent, Finding, PoolReport, Stores,
 };
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::adopt::{Facts, Needs};
 use crate::backend::{Access, Backend, Ports, mysql, postgres, sqlite};
@@ -313,6 +313,7 @@ fn assemble<B: Backend>(
         retry: Retry::new(entropy, settings.pool_size),
         runtime: Handle::current(),
         facts,
+        pages: Semaphore::new(usize::try_from(size.div_ceil(2)).unwrap_or(1)),
     });
     let ids = Arc::new(OrderIds::new());
     let (queue, reader) = CommitQueue::new(settings.group_commit);

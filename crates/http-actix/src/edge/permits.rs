@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::Method;
@@ -17,7 +18,13 @@ use crate::problem::{Code, Problem};
 
 /// One of the requests in flight. Clones share it; it is given back when the last one is dropped.
 #[derive(Clone)]
-pub(crate) struct Permit(Arc<Admitted>);
+pub(crate) struct Permit(Arc<Places>);
+
+/// The places of a request among all, and, where it asks for a page, among those.
+struct Places {
+    all: Admitted,
+    pages: Option<Admitted>,
+}
 
 /// Who has sent a request.
 #[derive(Clone, Copy)]
@@ -27,13 +34,14 @@ pub(super) struct Client(pub(super) Option<IpAddr>);
 /// metrics need none: they are how an overload is noticed. A request with a body takes its permit
 /// when the body is there ([`take_permit`]), because slow clients would otherwise hold them all. One that
 /// asks whether to send its body (`Expect`) is told when it could not even wait for a permit; of others
-/// the body is on its way, and they keep their connections when it is read.
+/// the body is on its way, and they keep their connections when it is read. One that asks for a page waits for its place among
+/// those first: pages take long, and those that wait must not be in the way of others.
 pub(super) async fn enter(
     app: &App,
     request: &RequestHead,
+    path: &str,
     Client(client): Client,
 ) -> Result<Option<Permit>, Code> {
-    let path = request.uri.path();
     if app.site.is_watched(path) {
         return Ok(None);
     }
@@ -44,23 +52,37 @@ pub(super) async fn enter(
         let is_refused = request.expect() && app.admission.has_no_room(client);
         return if is_refused { Err(Code::Overloaded) } else { Ok(None) };
     }
-    permit(app, client).await.map(Some)
+    permit(app, client, app.site.is_page(path)).await.map(Some)
 }
 
 /// Takes a permit for a request, unless it has one.
 pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), Problem> {
     if !request.extensions().contains::<Permit>() {
         let client = request.extensions().get::<Client>().and_then(|Client(client)| *client);
-        let permit = permit(app, client).await.map_err(refused)?;
+        let permit = permit(app, client, false).await.map_err(refused)?;
         request.extensions_mut().insert(permit);
     }
     Ok(())
 }
 
-async fn permit(app: &App, client: Option<IpAddr>) -> Result<Permit, Code> {
-    let longest = app.http.orders.longest_wait();
-    let admitted = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
-    Ok(Permit(Arc::new(admitted)))
+async fn permit(app: &App, client: Option<IpAddr>, is_page: bool) -> Result<Permit, Code> {
+    let mut longest = app.http.orders.longest_wait();
+    let mut pages = None;
+    if is_page {
+        let admitted = app.pages.enter(client, longest).await.ok_or(Code::Overloaded)?;
+        longest = longest.saturating_sub(admitted.waited);
+        pages = Some(admitted);
+    }
+    let all = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
+    Ok(Permit(Arc::new(Places { all, pages })))
+}
+
+impl Places {
+    /// How long the request was in line.
+    fn waited(&self) -> Duration {
+        let pages = self.pages.as_ref().map_or(Duration::ZERO, |admitted| admitted.waited);
+        self.all.waited.saturating_add(pages)
+    }
 }
 
 /// The problem of a request that gets no permit.
@@ -74,14 +96,14 @@ pub(crate) fn refused(code: Code) -> Problem {
 
 /// The use cases for a request, with the time that is left to it.
 pub(crate) fn use_cases(request: &HttpRequest, app: &App) -> Orders {
-    let waited = request.extensions().get::<Permit>().map(|Permit(admitted)| admitted.waited);
+    let waited = request.extensions().get::<Permit>().map(|Permit(places)| places.waited());
     app.http.orders.after(waited.unwrap_or_default())
 }
 
 /// The permit of a request, for work that goes on when the client goes away and still counts.
 pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
-    let Permit(admitted) = request.extensions().get::<Permit>().cloned()?;
-    Some(admitted)
+    let Permit(places) = request.extensions().get::<Permit>().cloned()?;
+    Some(places)
 }
 
 /// Runs a read in a task of its own that holds the request's permit. When the client goes away, the

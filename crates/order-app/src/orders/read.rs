@@ -72,7 +72,6 @@ impl Orders {
         }
         let step = tracing::info_span!(target: traces::TARGET, "list orders");
         let deadline = self.deadline();
-        let _turn = self.0.pages.take(deadline).await?;
         Ok(self.store().customer_orders(query, deadline).instrument(step).await?)
     }
 
@@ -96,7 +95,6 @@ impl Orders {
             self.known(reach, id, deadline).await?.ok_or(FindError::NotFound)?;
         }
         let step = tracing::info_span!(target: traces::TARGET, "read history");
-        let _turn = self.0.pages.take(deadline).await?;
         let Page { items: stored, more } =
             self.store().events(id, after, limit, deadline).instrument(step).await?;
         if stored.is_empty() && self.store().order(id, deadline).await?.is_none() {

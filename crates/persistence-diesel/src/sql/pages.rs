@@ -112,6 +112,7 @@ pub(super) async fn of_orders(
     let absent = |row: &OrderRow| row.items.is_none().then_some(row.id);
     let asked: Vec<i64> = rows.iter().filter_map(absent).collect();
     let is_here = asked.is_empty();
+    let _place = if is_here { None } else { Some(executor.page_place(deadline).await?) };
     let sizes =
         if is_here { HashMap::new() } else { executor.read(deadline, order_sizes, asked).await? };
     let left_out = |row: &OrderRow| row.items.is_none() && sizes.contains_key(&row.id);

@@ -21,7 +21,10 @@ use crate::ids::OrderIds;
 use crate::pool::connection;
 use crate::read::lists::{self, ListLookups};
 use crate::read::lookups::OrderLookups;
-use crate::rows::{ChangeRows, Wanted, scope};
+use crate::rows::{ChangeRows, JournalRow, Wanted, scope};
+
+/// How many events of a history are read first.
+const FIRST_EVENTS: u32 = 16;
 
 /// The order store on one database.
 pub(super) struct Store {
@@ -53,6 +56,37 @@ impl Store {
         }
     }
 
+    /// One page of an order's history. The first events are read by themselves: most orders have no more, and when these
+    /// are large, they are the page. A database reads each document of the rows that it is asked for, to tell its size.
+    async fn history(
+        &self,
+        order: i64,
+        after: i64,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<(Vec<JournalRow>, bool), StoreError> {
+        let read = async |after, limit, bytes| {
+            let about = (order, after, limit);
+            let rows = self.executor.read(deadline, statements::list_events, about).await?;
+            pages::of_events(&self.executor, rows, (limit, bytes), deadline).await
+        };
+        let first = limit.min(FIRST_EVENTS);
+        let (mut rows, more) = read(after, first, PAGE_BYTES).await?;
+        let bytes = |rows: &[JournalRow]| rows.iter().map(JournalRow::bytes).sum::<usize>();
+        let left = PAGE_BYTES.saturating_sub(bytes(&rows));
+        let last = match rows.last() {
+            Some(last) if more && left > 0 && first < limit && is_full(&rows, first) => last,
+            _ => return Ok((rows, more)),
+        };
+        let (rest, more) = read(last.sequence, limit.saturating_sub(first), left).await?;
+        // A page has one event at least, and this one is none of its own.
+        if bytes(&rest) > left {
+            return Ok((rows, true));
+        }
+        rows.extend(rest);
+        Ok((rows, more))
+    }
+
     /// Reserves a block of ids.
     async fn reserve(&self, count: i64, deadline: Deadline) -> Result<Range<i64>, StoreError> {
         let executor = Arc::clone(&self.executor);
@@ -74,6 +108,10 @@ impl Store {
         };
         self.executor.spawn(reserving).await
     }
+}
+
+fn is_full(rows: &[JournalRow], limit: u32) -> bool {
+    usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit)
 }
 
 #[async_trait]
@@ -122,7 +160,10 @@ impl OrderStore for Store {
             Some(lookups) if lists::is_plain(query) => {
                 lookups.find(query.clone(), deadline).await?
             }
-            _ => self.executor.read(deadline, statements::list_orders, query.clone()).await?,
+            _ => {
+                let _place = self.executor.page_place(deadline).await?;
+                self.executor.read(deadline, statements::list_orders, query.clone()).await?
+            }
         };
         let (rows, more) = pages::of_orders(&self.executor, rows, query.limit, deadline).await?;
         Ok(lists::page(&rows, more, facts.versions_from, UNTIMED))
@@ -135,10 +176,8 @@ impl OrderStore for Store {
         limit: u32,
         deadline: Deadline,
     ) -> Result<Page<StoredEvent>, StoreError> {
-        let about = (id.get(), after, limit);
-        let rows = self.executor.read(deadline, statements::list_events, about).await?;
-        let size = (limit, PAGE_BYTES);
-        let (rows, more) = pages::of_events(&self.executor, rows, size, deadline).await?;
+        let _place = self.executor.page_place(deadline).await?;
+        let (rows, more) = self.history(id.get(), after, limit, deadline).await?;
         let items = pages::read(rows, |row| row.into_stored(id)).await?;
         Ok(Page { items, more })
     }
