@@ -22,7 +22,7 @@ use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, InFlight};
 use crate::live::Live;
 use crate::ports::{
-    BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, UnreadableOrder, later,
+    BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, StoredOrder, UnreadableOrder, later,
 };
 use crate::wake_up::WakeUp;
 
@@ -183,11 +183,8 @@ impl Orders {
         reach: Reach,
         id: OrderId,
         deadline: Deadline,
-    ) -> Result<Option<Order>, StoreError> {
-        match reach.only() {
-            None => self.store().order(id, deadline).await,
-            Some(customer) => self.store().order_of(customer, id, deadline).await,
-        }
+    ) -> Result<Option<StoredOrder>, StoreError> {
+        self.store().stored(id, reach.only(), deadline).await
     }
 
     fn store(&self) -> &dyn OrderStore {

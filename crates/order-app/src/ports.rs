@@ -2,17 +2,20 @@
 //! `order-testkit` check it on every adapter.
 
 mod ambient;
+mod change;
 mod database;
 mod identity;
 mod inspection;
 mod journal;
 mod page;
 mod publisher;
+mod sagas;
 mod store;
 
 use std::time::Duration;
 
 pub use ambient::{Clock, Entropy, StoredTimes, uuid_v7};
+pub use change::{Change, InvalidStateName, OrderChange, SagaChange, SagaWrite, Seen, StateName};
 pub use database::{
     CheckedOrders, Database, Extent, Finding, PoolReport, Remedy, Stores, Unsuitable,
 };
@@ -24,9 +27,10 @@ pub use journal::{
 };
 pub use page::{JOURNAL_PAGE_BYTES, PAGE_BYTES, Page, fitting};
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
+pub use sagas::{SagaStore, StoredSaga};
 pub use store::{
-    Change, Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError, StoredEvent,
-    UnreadableOrder,
+    Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError, StoredEvent,
+    StoredOrder, UnreadableOrder,
 };
 
 /// When an answer is due. Adapters give up before it and say so, and never overrun it by more than

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use order_app::housekeeping::{Chore, Housekeeping};
 use order_app::idempotency::RecordedAnswer;
-use order_app::ports::{Change, EventJournal as _, OrderStore as _, StoreError};
+use order_app::ports::{EventJournal as _, OrderChange, OrderStore as _, StoreError};
 use order_testkit::examples::{
     a_change_placing, a_key, a_new_order, a_recorded_answer, an_order_id, noon, soon,
 };
@@ -18,8 +18,9 @@ use order_testkit::{FixedClock, InMemoryStore, Method};
 async fn an_answer_is_kept_for_a_day_and_then_deleted() {
     let (store, clock) = (Arc::new(InMemoryStore::default()), Arc::new(FixedClock::default()));
     let answer: RecordedAnswer = a_recorded_answer(a_key("k"));
-    let change = Change { answer: Some(answer.clone()), ..a_change_placing(a_new_order(1, 42)) };
-    store.commit(change, soon()).await.unwrap();
+    let change =
+        OrderChange { answer: Some(answer.clone()), ..a_change_placing(a_new_order(1, 42)) };
+    store.commit(change.into(), soon()).await.unwrap();
     let housekeeping = Housekeeping::new(store.clone(), store.clone(), None, clock.clone());
 
     clock.set(noon() + TimeDelta::hours(24));
@@ -38,8 +39,8 @@ async fn with_old_answers(count: i64) -> (Arc<InMemoryStore>, Housekeeping) {
     let (store, clock) = (Arc::new(InMemoryStore::default()), FixedClock::default());
     for id in 1..=count {
         let answer = Some(a_recorded_answer(a_key(&id.to_string())));
-        let change = Change { answer, ..a_change_placing(a_new_order(id, 42)) };
-        store.commit(change, soon()).await.unwrap();
+        let change = OrderChange { answer, ..a_change_placing(a_new_order(id, 42)) };
+        store.commit(change.into(), soon()).await.unwrap();
     }
     clock.advance(TimeDelta::hours(25));
     (store.clone(), Housekeeping::new(store.clone(), store, None, Arc::new(clock)))

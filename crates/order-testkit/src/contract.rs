@@ -1,4 +1,4 @@
-//! The laws of the ports, as cases that every adapter runs, this crate's fake included: of the store
+//! The laws of the ports, as cases that every adapter runs, this crate's fake included: of the stores
 //! ([`cases`]), of the journal ([`journal_cases`]) and of the publisher ([`publisher_cases`]).
 //!
 //! An adapter's test binary makes one trial of each case and database. All cases of the store may
@@ -15,7 +15,7 @@
 //! let runtime = tokio::runtime::Runtime::new().unwrap();
 //! let store = Arc::new(InMemoryStore::default());
 //! for case in contract::cases() {
-//!     runtime.block_on((case.run)(store.clone()));
+//!     runtime.block_on((case.run)(store.clone().into()));
 //! }
 //! ```
 
@@ -23,7 +23,7 @@ macro_rules! cases {
     ($of:ident: $($module:ident { $($case:ident,)+ })+) => {
         vec![$($($of {
             name: concat!(stringify!($module), "::", stringify!($case)),
-            run: |subject| Box::pin($module::$case(subject)),
+            run: |subject| Box::pin($module::$case(subject.into())),
         },)+)+]
     };
 }
@@ -37,25 +37,55 @@ mod journal;
 mod lists;
 mod publisher;
 mod read_back;
+mod sagas;
 mod steps;
 mod uniqueness;
 
+use std::fmt;
 use std::sync::Arc;
 
-use order_app::ports::OrderStore;
+use order_app::ports::{OrderStore, SagaStore};
 
 use crate::BoxFuture;
 
 pub use journal::{Instance, JournalCase, journal_cases};
 pub use publisher::{BrokerUnderTest, Delivered, PublisherCase, publisher_cases};
 
-/// A law of the store.
+/// The stores under test, on one database.
+#[derive(Clone)]
+pub struct Subject {
+    /// The store of orders.
+    pub orders: Arc<dyn OrderStore>,
+    /// The store of their sagas.
+    pub sagas: Arc<dyn SagaStore>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").finish_non_exhaustive()
+    }
+}
+
+impl<S: OrderStore + SagaStore + 'static> From<Arc<S>> for Subject {
+    fn from(store: Arc<S>) -> Self {
+        Self { orders: store.clone(), sagas: store }
+    }
+}
+
+/// Most cases are about orders alone.
+impl From<Subject> for Arc<dyn OrderStore> {
+    fn from(subject: Subject) -> Self {
+        subject.orders
+    }
+}
+
+/// A law of the stores.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     /// The law, such as `lists::pages_join_without_gap_or_repeat`.
     pub name: &'static str,
-    /// Checks it on a store.
-    pub run: fn(Arc<dyn OrderStore>) -> BoxFuture<()>,
+    /// Checks it on the stores of one database.
+    pub run: fn(Subject) -> BoxFuture<()>,
 }
 
 /// Every case of the contract.
@@ -123,8 +153,32 @@ pub fn cases() -> Vec<Case> {
             a_customer_sees_only_their_own_orders,
         }
     };
+    all.extend(cases_of_sagas());
     all.extend(cases_of_many_callers());
     all
+}
+
+fn cases_of_sagas() -> Vec<Case> {
+    cases! { Case:
+        sagas {
+            an_order_without_a_saga_has_none,
+            a_saga_alone_makes_no_version_and_no_event,
+            an_order_and_its_saga_land_together,
+            a_change_without_a_saga_leaves_the_saga_as_it_is,
+            every_field_of_a_saga_is_kept,
+            a_document_is_read_back_byte_for_byte,
+            a_step_that_has_seen_another_version_is_refused,
+            a_step_that_has_seen_another_revision_is_refused,
+            a_change_that_has_seen_another_revision_is_refused,
+            a_step_of_an_unknown_order_is_refused,
+            a_step_that_comes_again_is_refused,
+            a_refused_order_leaves_the_saga_of_another_as_it_is,
+            one_of_many_steps_of_one_revision_wins,
+            steps_and_changes_of_one_order_make_one_linear_history,
+            of_128_mixed_changes_a_bad_one_fails_alone,
+            a_dropped_change_of_both_is_wholly_there_or_not_at_all,
+        }
+    }
 }
 
 fn cases_of_many_callers() -> Vec<Case> {

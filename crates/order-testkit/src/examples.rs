@@ -9,7 +9,7 @@ use order_app::caller::Caller;
 use order_app::events::{EventRecord, Origin};
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
 use order_app::orders::{ChangeStatus, Once, PlaceOrder, ReplaceLines, WriteRequest};
-use order_app::ports::{Change, Deadline, uuid_v7};
+use order_app::ports::{Deadline, OrderChange, SagaWrite, StateName, uuid_v7};
 use order_domain::{
     Amount, ClientReference, Currency, CustomerId, Decision, NewOrder, Order, OrderEvent, OrderId,
     OrderLine, OrderLines, OrderStatus, ProductId, ProductName, Quantity, StatusChange, UnitPrice,
@@ -154,18 +154,31 @@ fn changed(decision: Decision) -> OrderEvent {
     .expect("the order is not so already")
 }
 
-/// An event with its order, ready to be committed without an answer. Its event id is random.
+/// An event with its order, ready to be committed without an answer, of an order without a saga. Its event id is random.
 #[must_use]
-pub fn a_change(event: OrderEvent) -> Change {
+pub fn a_change(event: OrderEvent) -> OrderChange {
     let id = uuid_v7(event.order.snapshot().updated_at, &RandomEntropy);
     let frozen = EventRecord::freeze(&event, id, &an_origin()).expect("plain JSON");
-    Change { order: event.order, event: frozen, answer: None }
+    OrderChange { order: event.order, event: frozen, answer: None, saga_seen: 0, saga: None }
 }
 
 /// The change that places an order at [`noon`].
 #[must_use]
-pub fn a_change_placing(new: NewOrder) -> Change {
+pub fn a_change_placing(new: NewOrder) -> OrderChange {
     a_change(placed(new, noon()))
+}
+
+/// A saga that began at [`noon`], with a number in its document.
+#[must_use]
+pub fn a_saga(number: i64) -> SagaWrite {
+    SagaWrite {
+        state: StateName::new("RUNNING").expect("a name"),
+        due_at: Some(noon_plus(30_000_000)),
+        attention: false,
+        document: format!("{{\"saga\":{number}}}"),
+        created_at: noon(),
+        updated_at: noon_plus(number),
+    }
 }
 
 /// A request with a correlation id and a trace.

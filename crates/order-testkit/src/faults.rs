@@ -15,12 +15,14 @@ pub enum Method {
     // `OrderStore`
     NextOrderId,
     Commit,
-    Order,
+    Stored,
     CustomerOrders,
     Events,
     Answer,
     PurgeAnswers,
     Ping,
+    // `SagaStore`
+    Saga,
     // `EventJournal`
     Heartbeat,
     Lease,

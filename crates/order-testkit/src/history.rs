@@ -33,7 +33,7 @@ impl InMemoryStore {
                     a_change(relined(&order, lines, noon()))
                 }
             };
-            self.commit(change, soon()).await.expect("it works");
+            self.commit(change.into(), soon()).await.expect("it works");
         }
     }
 

@@ -12,15 +12,16 @@ use chrono::{DateTime, Utc};
 use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderPage, OrderStore, PAGE_BYTES,
-    Page, PagePosition, StoreError, StoredEvent, fitting,
+    Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderChange, OrderPage, OrderStore,
+    PAGE_BYTES, Page, PagePosition, SagaChange, SagaStore, SagaWrite, StoreError, StoredEvent,
+    StoredOrder, StoredSaga, fitting,
 };
 use order_domain::{CustomerId, Order, OrderId, OrderLine};
 
 use crate::faults::{Call, Faults, Method, Moment};
 use journal::Journal;
 
-/// An [`OrderStore`], [`EventJournal`](order_app::ports::EventJournal) and
+/// An [`OrderStore`], [`SagaStore`], [`EventJournal`](order_app::ports::EventJournal) and
 /// [`JournalInspection`](order_app::ports::JournalInspection) in memory, as one instance of the
 /// service sees them. One lock makes every call atomic, so deadlines are always met, unless a
 /// planned fault takes longer.
@@ -38,6 +39,8 @@ struct Tables {
     /// Events that cannot be read.
     spoiled: BTreeSet<(OrderId, i64)>,
     answers: HashMap<IdempotencyKey, RecordedAnswer>,
+    /// Sagas, each with its revision.
+    sagas: BTreeMap<OrderId, (i64, SagaWrite)>,
     journal: Journal,
 }
 
@@ -117,20 +120,21 @@ fn rows(limit: u32) -> usize {
 impl Tables {
     /// Why a change cannot be written, if so.
     fn conflict(&self, change: &Change) -> Option<Conflict> {
-        if let Some(answer) = &change.answer
+        if let Change::Order(OrderChange { answer: Some(answer), .. }) = change
             && self.answers.contains_key(&answer.key)
         {
             return Some(Conflict::IdempotencyKey);
         }
-        let new = change.order.snapshot();
-        let stored = self.orders.get(&new.id);
-        if let Some(replaced) = change.replaces() {
-            let found = stored.map(|order| order.version().get());
-            return (found != Some(replaced)).then_some(Conflict::Version);
+        let stored = self.stored(change.id());
+        if let seen @ Some(_) = change.seen() {
+            let found = stored.map(|stored| stored.seen());
+            return (found != seen).then_some(Conflict::Version);
         }
         if stored.is_some() {
             return Some(Conflict::OrderId);
         }
+        let Change::Order(OrderChange { order, .. }) = change else { return None };
+        let new = order.snapshot();
         new.client_reference.as_ref()?;
         let mut others = self.orders.values().map(Order::snapshot);
         let same = others.find(|other| {
@@ -139,13 +143,26 @@ impl Tables {
         Some(Conflict::ClientReference { existing: same.id })
     }
 
+    /// An order with the revision of its saga.
+    fn stored(&self, id: OrderId) -> Option<StoredOrder> {
+        let order = self.orders.get(&id)?.clone();
+        Some(StoredOrder { order, saga_revision: self.sagas.get(&id).map_or(0, |saga| saga.0) })
+    }
+
     fn write(&mut self, change: Change) {
-        let Change { order, event, answer } = change;
-        let sequence = event.sequence.get();
-        self.journal.committed((event.order_id, sequence));
-        self.events.insert((event.order_id, sequence), event);
-        self.orders.insert(order.id(), order);
-        self.answers.extend(answer.map(|answer| (answer.key.clone(), answer)));
+        let (id, revision) = (change.id(), change.saga_revision());
+        let saga = match change {
+            Change::Order(OrderChange { order, event, answer, saga, .. }) => {
+                let sequence = event.sequence.get();
+                self.journal.committed((event.order_id, sequence));
+                self.events.insert((event.order_id, sequence), event);
+                self.orders.insert(id, order);
+                self.answers.extend(answer.map(|answer| (answer.key.clone(), answer)));
+                saga
+            }
+            Change::Saga(SagaChange { saga, .. }) => Some(saga),
+        };
+        self.sagas.extend(saga.map(|saga| (id, (revision, saga))));
     }
 
     fn page(&self, query: &CustomerOrders) -> OrderPage {
@@ -208,19 +225,18 @@ impl OrderStore for InMemoryStore {
         self.try_call(Call::new(Method::Commit, deadline), commit).await
     }
 
-    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let call = Call::new(Method::Order, deadline);
-        self.call(call, |tables| tables.orders.get(&id).cloned()).await
-    }
-
-    async fn order_of(
+    async fn stored(
         &self,
-        customer: CustomerId,
         id: OrderId,
+        of: Option<CustomerId>,
         deadline: Deadline,
-    ) -> Result<Option<Order>, StoreError> {
-        let found = self.order(id, deadline).await?;
-        Ok(found.filter(|order| order.snapshot().customer_id == customer))
+    ) -> Result<Option<StoredOrder>, StoreError> {
+        let found =
+            self.call(Call::new(Method::Stored, deadline), |tables| tables.stored(id)).await?;
+        let is_theirs = |stored: &StoredOrder| {
+            of.is_none_or(|customer| stored.order.snapshot().customer_id == customer)
+        };
+        Ok(found.filter(is_theirs))
     }
 
     async fn customer_orders(
@@ -267,6 +283,21 @@ impl OrderStore for InMemoryStore {
 
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.call(Call::new(Method::Ping, deadline), |_| ()).await
+    }
+}
+
+#[async_trait]
+impl SagaStore for InMemoryStore {
+    async fn saga(
+        &self,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<StoredSaga>, StoreError> {
+        let saga = |tables: &mut Tables| {
+            let (_, saga) = tables.sagas.get(&id)?.clone();
+            Some(StoredSaga { stored: tables.stored(id)?, saga })
+        };
+        self.call(Call::new(Method::Saga, deadline), saga).await
     }
 }
 

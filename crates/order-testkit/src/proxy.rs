@@ -35,7 +35,7 @@ pub enum Commit {
     /// With the word COMMIT.
     Spoken,
     /// With the word COMMIT, or with a statement of PostgreSQL's extended protocol that writes an
-    /// event and is a transaction of its own.
+    /// event, or one of the examples of sagas, and is a transaction of its own.
     Implied,
 }
 
@@ -55,8 +55,10 @@ impl Commit {
         {
             return Some(Whole(true));
         }
-        // A statement that writes an event contains its type, and ends with the message Sync.
-        let implied = self == Self::Implied && said.windows(7).any(|word| word == b"order.c");
+        // A statement that writes an event contains its type, and one that writes a saga its document. It ends with the
+        // message Sync.
+        let writes = |what: &[u8; 7]| said.windows(7).any(|word| word == what);
+        let implied = self == Self::Implied && (writes(b"order.c") || writes(b"\"saga\":"));
         implied.then(|| Whole(said.ends_with(b"S\0\0\0\x04")))
     }
 }

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, OrderPage, OrderStore, Page, PagePosition,
-    StoreError, StoredEvent,
+    Change, Conflict, CustomerOrders, Deadline, OrderChange, OrderPage, OrderStore, Page,
+    PagePosition, SagaChange, SagaStore, StoreError, StoredEvent, StoredOrder, StoredSaga,
 };
 use order_domain::{CustomerId, Order, OrderId};
 use order_testkit::{InMemoryStore, contract};
@@ -47,6 +47,11 @@ enum Flaw {
     LosesConnectionsOfDroppedCommits,
     ReportsLateCommitsAsFailures,
     HangsWhenItIsLate,
+    LosesSagasOfOrders,
+    OverwritesSagas,
+    ComparesSagasAlone,
+    TidiesDocuments,
+    WritesSagasOfRefusedOrders,
 }
 
 /// The fake with one flaw.
@@ -88,18 +93,48 @@ impl Broken {
         Order::restore(snapshot).unwrap()
     }
 
+    /// Gives a change that writes a saga its flaw.
+    async fn spoil(&self, change: &mut Change) {
+        let Ok(Some(stored)) = self.inner.stored(change.id(), None, Deadline::now()).await else {
+            return;
+        };
+        let is_overwriting = self.is(Flaw::OverwritesSagas);
+        match change {
+            Change::Order(change) if is_overwriting => change.saga_seen = stored.saga_revision,
+            Change::Order(change) if self.is(Flaw::LosesSagasOfOrders) => change.saga = None,
+            Change::Saga(change) if is_overwriting => {
+                change.seen.saga_revision = stored.saga_revision;
+            }
+            Change::Saga(change) if self.is(Flaw::ComparesSagasAlone) => {
+                change.seen.version = stored.order.version();
+            }
+            _ => {}
+        }
+    }
+
     /// The flawed answer to a commit that the fake refused.
     async fn refused(&self, conflict: Conflict, change: Change) -> Result<(), StoreError> {
         self.poisoned.store(self.is(Flaw::FailsTheNextChangeToo), Ordering::SeqCst);
         match (self.flaw, conflict) {
             (Flaw::SwallowsVersionConflicts, Conflict::Version) => Ok(()),
             (Flaw::WritesUnderATakenKey, Conflict::IdempotencyKey) => {
-                let change = Change { answer: None, ..change };
-                self.inner.commit(change, Deadline::now()).await
+                let Change::Order(change) = change else { return Err(conflict.into()) };
+                let change = OrderChange { answer: None, ..change };
+                self.inner.commit(change.into(), Deadline::now()).await
             }
             (Flaw::NamesTheWrongOrder, Conflict::ClientReference { .. }) => {
-                let existing = change.order.id();
+                let existing = change.id();
                 Err(Conflict::ClientReference { existing }.into())
+            }
+            (Flaw::WritesSagasOfRefusedOrders, conflict) => {
+                let stored = self.inner.stored(change.id(), None, Deadline::now()).await?;
+                if let (Change::Order(change), Some(stored)) = (change, stored)
+                    && let Some(saga) = change.saga
+                {
+                    let step = SagaChange { id: stored.order.id(), seen: stored.seen(), saga };
+                    self.inner.commit(step.into(), Deadline::now()).await?;
+                }
+                Err(conflict.into())
             }
             (_, conflict) => Err(conflict.into()),
         }
@@ -127,12 +162,15 @@ impl OrderStore for Broken {
             }
             self.connections.add_permits(1);
         }
-        if self.is(Flaw::ForgetsAnswers) {
-            change.answer = None;
+        if let Change::Order(change) = &mut change {
+            if self.is(Flaw::ForgetsAnswers) {
+                change.answer = None;
+            }
+            if let Some(answer) = &mut change.answer {
+                answer.key = self.key(&answer.key);
+            }
         }
-        if let Some(answer) = &mut change.answer {
-            answer.key = self.key(&answer.key);
-        }
+        self.spoil(&mut change).await;
         match self.inner.commit(change.clone(), deadline).await {
             Err(StoreError::Conflict(conflict)) => self.refused(conflict, change).await,
             Ok(()) if self.is(Flaw::ReportsLateCommitsAsFailures) => {
@@ -143,25 +181,18 @@ impl OrderStore for Broken {
         }
     }
 
-    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
+    async fn stored(
+        &self,
+        id: OrderId,
+        of: Option<CustomerId>,
+        deadline: Deadline,
+    ) -> Result<Option<StoredOrder>, StoreError> {
         if self.is(Flaw::HangsWhenItIsLate) && Deadline::now() > deadline {
             std::future::pending::<()>().await;
         }
-        let found = self.inner.order(id, deadline).await?;
-        Ok(found.map(|order| self.read(order)))
-    }
-
-    async fn order_of(
-        &self,
-        customer: CustomerId,
-        id: OrderId,
-        deadline: Deadline,
-    ) -> Result<Option<Order>, StoreError> {
-        if self.is(Flaw::GivesOrdersOfOthers) {
-            return self.order(id, deadline).await;
-        }
-        let found = self.inner.order_of(customer, id, deadline).await?;
-        Ok(found.map(|order| self.read(order)))
+        let of = of.filter(|_| !self.is(Flaw::GivesOrdersOfOthers));
+        let found = self.inner.stored(id, of, deadline).await?;
+        Ok(found.map(|stored| StoredOrder { order: self.read(stored.order), ..stored }))
     }
 
     async fn customer_orders(
@@ -244,12 +275,27 @@ impl OrderStore for Broken {
     }
 }
 
+#[async_trait]
+impl SagaStore for Broken {
+    async fn saga(
+        &self,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<StoredSaga>, StoreError> {
+        let mut found = self.inner.saga(id, deadline).await?;
+        if let (Flaw::TidiesDocuments, Some(found)) = (self.flaw, &mut found) {
+            found.saga.document = found.saga.document.replace(",  ", ",");
+        }
+        Ok(found)
+    }
+}
+
 /// Those of some cases that panic with a store that has this flaw.
 async fn failed_cases(flaw: Flaw, cases: Vec<contract::Case>) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for case in cases {
         let store = Arc::new(Broken::new(flaw));
-        if tokio::spawn((case.run)(store)).await.is_err() {
+        if tokio::spawn((case.run)(store.into())).await.is_err() {
             failed.push(case.name);
         }
     }
@@ -334,4 +380,22 @@ noticed! {
         by "interruption::a_commit_that_runs_out_of_time_says_what_came_of_it";
     hanging_reads_are_noticed: HangsWhenItIsLate
         by "interruption::a_deadline_in_the_past_is_answered_promptly";
+    lost_sagas_are_noticed: LosesSagasOfOrders
+        by "sagas::an_order_and_its_saga_land_together",
+        "sagas::of_128_mixed_changes_a_bad_one_fails_alone",
+        "sagas::a_dropped_change_of_both_is_wholly_there_or_not_at_all";
+    overwritten_sagas_are_noticed: OverwritesSagas
+        by "sagas::a_step_that_has_seen_another_revision_is_refused",
+        "sagas::a_change_that_has_seen_another_revision_is_refused",
+        "sagas::a_step_that_comes_again_is_refused",
+        "sagas::one_of_many_steps_of_one_revision_wins",
+        "sagas::steps_and_changes_of_one_order_make_one_linear_history",
+        "sagas::of_128_mixed_changes_a_bad_one_fails_alone";
+    steps_past_a_version_are_noticed: ComparesSagasAlone
+        by "sagas::a_step_that_has_seen_another_version_is_refused";
+    rewritten_documents_are_noticed: TidiesDocuments
+        by "sagas::a_document_is_read_back_byte_for_byte";
+    halves_of_refused_changes_are_noticed: WritesSagasOfRefusedOrders
+        by "sagas::a_refused_order_leaves_the_saga_of_another_as_it_is",
+        "sagas::a_change_that_has_seen_another_revision_is_refused";
 }

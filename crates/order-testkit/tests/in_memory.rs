@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     };
     let store = Arc::new(InMemoryStore::default());
     let of_store = contract::cases().into_iter();
-    let of_store = of_store.map(|case| trial(case.name.to_owned(), (case.run)(store.clone())));
+    let of_store =
+        of_store.map(|case| trial(case.name.to_owned(), (case.run)(store.clone().into())));
     let of_journal = contract::journal_cases().into_iter().map(|case| {
         let memory = InMemoryStore::default();
         let instance = || {

@@ -11,8 +11,10 @@ use crate::types::Word;
 /// The columns that every table of orders has.
 const SEVEN: [&str; 7] =
     ["id", "customer_id", "items", "total_amount", "status", "created_at", "updated_at"];
-/// The columns that a migration adds.
+/// The columns that the second migration adds.
 const ADDED: [&str; 4] = ["version", "currency", "client_reference", "cancel_reason"];
+/// The column that the migration of sagas adds. Another service can mean nothing by it that would be a revision of ours.
+pub(crate) const SAGA_REVISION: &str = "saga_revision";
 
 /// What the settings ask of the table.
 #[derive(Debug, Clone)]
@@ -147,6 +149,8 @@ pub(crate) struct Existing {
     pub columns: Vec<Column>,
     /// Whether the migration that adds columns has run.
     pub is_migrated: bool,
+    /// Whether the one of sagas has run, or begun.
+    pub has_sagas: bool,
     /// Whether `id` alone is a key.
     pub has_key: bool,
     /// The counter of another service.
@@ -224,7 +228,10 @@ impl Existing {
         let mut findings = self.of_table();
         for column in &self.columns {
             let is_added = ADDED.contains(&&*column.name);
-            if is_added && !rules.reuses && !self.is_migrated {
+            let is_of_sagas = column.name == SAGA_REVISION;
+            let may_be_ours =
+                if is_of_sagas { self.has_sagas } else { rules.reuses || self.is_migrated };
+            if (is_added || is_of_sagas) && !may_be_ours {
                 findings.push(Finding {
                     statement: Some(renamed(&column.name, rules)),
                     ..by_operator(
@@ -233,7 +240,7 @@ impl Existing {
                         "the service adds a column of this name itself",
                     )
                 });
-            } else if is_added || SEVEN.contains(&&*column.name) {
+            } else if is_added || is_of_sagas || SEVEN.contains(&&*column.name) {
                 findings.extend(judged(column, rules, needs));
             } else if !column.is_filled() {
                 let must =

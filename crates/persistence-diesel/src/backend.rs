@@ -12,16 +12,17 @@ use bb8::Pool;
 use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
 use order_app::ports::{
-    BoxError, Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore,
+    BoxError, Conflict, CustomerOrders, EventJournal, JournalInspection, OrderStore, SagaStore,
 };
 
 use crate::pool::{Connect, Guarded, Manager};
-use crate::rows::{ChangeRows, OrderRow, Wanted};
+use crate::rows::{ChangeRows, OrderRow, StoredRow, Wanted};
 use crate::tls::Tls;
 use crate::types::Guid;
 
 /// The ports over one database.
-pub(crate) type Ports = (Arc<dyn OrderStore>, Arc<dyn EventJournal>, Arc<dyn JournalInspection>);
+pub(crate) type Ports =
+    (Arc<dyn OrderStore>, Arc<dyn SagaStore>, Arc<dyn EventJournal>, Arc<dyn JournalInspection>);
 
 /// Statements under way on one connection.
 pub(crate) type Running<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
@@ -79,7 +80,7 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
     const LISTS: Option<ListsQuery<Self>>;
 
     /// Reads several orders by one statement, in the order of the questions.
-    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<OrderRow>>>>;
+    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<StoredRow>>>>;
 
     /// Which of these events are stored.
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>>;
@@ -110,7 +111,7 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
 /// What became of a batch of changes.
 #[derive(Debug)]
 pub(crate) enum BatchOutcome {
-    /// All are durable except those of orders that have another version than the change expects.
+    /// All are durable except those of orders that are not what the change has seen.
     Written {
         /// The ids of these orders.
         stale: Vec<i64>,

@@ -172,7 +172,7 @@ impl Database for Opened {
         if self.is_missing_file()? {
             return Ok(None);
         }
-        let found: QueryResult<_> = on_connection!(self.settings, connection, backend => {
+        let found: Result<_, BoxError> = on_connection!(self.settings, connection, backend => {
             backend::adoption::look(&mut connection, &self.settings.needs()).await
         });
         let found = found?;
@@ -328,8 +328,8 @@ fn assemble<B: Backend>(
     tokio::spawn(writer.run(reader, lane, limits));
     let by_id = OrderLookups::of_orders(Arc::clone(&executor), settings.pool_size.div_euclid(4));
     let lists = ListLookups::of_lists(Arc::clone(&executor), settings.pool_size.div_euclid(2));
-    let (orders, journal, inspection) = ports(executor, queue, ids, by_id, lists);
-    Ok(Stores { orders, journal, inspection, database })
+    let (orders, sagas, journal, inspection) = ports(executor, queue, ids, by_id, lists);
+    Ok(Stores { orders, sagas, journal, inspection, database })
 }
 
 fn pool<B: Backend>(database: B, size: u32, timeout: Duration) -> Pool<Manager<B>> {

@@ -1,6 +1,7 @@
 //! Rows of the tables, and how they become domain values and back. Statements are not here. How a row of `orders` is read is in
-//! `rows/reading.rs`.
+//! `rows/reading.rs`, and which rows a change writes in `rows/changes.rs`.
 
+mod changes;
 mod reading;
 
 use std::collections::HashMap;
@@ -10,16 +11,20 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use order_app::events::EventRecord;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, RecordedAnswer};
-use order_app::ports::{BoxError, Change, JournalEntry, StoreError, StoredEvent, Unreadable};
+use order_app::ports::{
+    BoxError, JournalEntry, SagaWrite, StateName, StoreError, StoredEvent, StoredOrder, StoredSaga,
+    Unreadable, UnreadableOrder,
+};
 use order_domain::{
     AmountText, CancelReason, Currency, Order, OrderEventKind, OrderId, OrderLine, OrderStatus,
     ProductName, Version,
 };
 use serde::{Serialize, Serializer};
 
+pub(crate) use changes::{ChangeRows, SeenRow, Write};
 pub(crate) use reading::{time, unreadable_rows};
 
-use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming, sagas};
 use crate::types::{Document, Guid, Lenient, Money, Time, Whole, Word};
 
 /// A row of `orders`. Columns that may be NULL in an adopted table are options.
@@ -50,11 +55,35 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// The answer, where these rows hold those of other questions too.
-    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<OrderRow>>) -> Option<Arc<OrderRow>> {
+    pub(crate) fn among(&self, rows: &HashMap<i64, Arc<StoredRow>>) -> Option<Arc<StoredRow>> {
         let row = rows.get(&self.id)?;
-        let is_theirs = self.customer.is_none_or(|customer| row.customer_id == Some(customer));
+        let is_theirs =
+            self.customer.is_none_or(|customer| row.order.customer_id == Some(customer));
         is_theirs.then(|| Arc::clone(row))
     }
+}
+
+/// A row of `orders` with the revision of its saga, which lists do not need.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = orders)]
+pub(crate) struct StoredRow {
+    #[diesel(embed)]
+    pub order: OrderRow,
+    pub saga_revision: i64,
+}
+
+/// A row of `sagas`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sagas, treat_none_as_default_value = false)]
+pub(crate) struct SagaRow {
+    pub order_id: i64,
+    pub revision: i64,
+    pub state: String,
+    pub due_at: Option<NaiveDateTime>,
+    pub attention: bool,
+    pub document: String,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
 }
 
 /// A row of `orders` before the migration that adds columns.
@@ -149,16 +178,6 @@ pub(crate) struct AnswerRow {
     pub recorded_at: NaiveDateTime,
 }
 
-/// All rows of one change, ready to be written, and written again.
-#[derive(Debug, Clone)]
-pub(crate) struct ChangeRows {
-    pub order: OrderRow,
-    pub event: EventRow,
-    pub answer: Option<AnswerRow>,
-    /// The version that the stored order must have; `None` for an insert.
-    pub replaces: Option<i64>,
-}
-
 /// A line in the `items` column, as we write it: prices are strings.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,36 +188,6 @@ struct LineOut<'a> {
     quantity: u16,
     #[serde(serialize_with = "spelled")]
     unit_price: AmountText,
-}
-
-impl ChangeRows {
-    /// The rows of a change; the column `version` counts from a number.
-    pub(crate) fn of(change: Change, versions_from: i64) -> Result<Self, BoxError> {
-        let stored = |version: i64| stored_version(version, versions_from);
-        Ok(Self {
-            order: order_row(&change.order, versions_from)?,
-            replaces: change.replaces().map(stored),
-            event: event_row(change.event),
-            answer: change.answer.map(answer_row),
-        })
-    }
-
-    /// Whether it writes a key that another session may have written: a client reference or an idempotency key.
-    pub(crate) fn has_keys(&self) -> bool {
-        let places = self.replaces.is_none() && self.order.client_reference.is_some();
-        places || self.answer.is_some()
-    }
-
-    /// The bytes of its documents; the rest is small.
-    pub(crate) fn bytes(&self) -> usize {
-        let answer = self.answer.as_ref().map_or(0, |answer| answer.body.len());
-        self.order
-            .items
-            .as_ref()
-            .map_or(0, |items| items.0.len())
-            .saturating_add(self.event.data.len())
-            .saturating_add(answer)
-    }
 }
 
 /// A version as the column has it, which counts from 0 where JPA made it.
@@ -278,6 +267,37 @@ impl OrderRow {
             version: self.version,
             cancel_reason: self.cancel_reason,
         }
+    }
+}
+
+impl StoredRow {
+    /// The order that this row holds, in a table whose column `version` counts from a number.
+    pub(crate) fn stored(&self, versions_from: i64) -> Result<StoredOrder, UnreadableOrder> {
+        let order = self.order.order(versions_from)?;
+        Ok(StoredOrder { order, saga_revision: self.saga_revision })
+    }
+}
+
+impl SagaRow {
+    /// The saga that this row holds, with its order.
+    pub(crate) fn into_saga(self, stored: StoredOrder) -> Result<StoredSaga, BoxError> {
+        if self.revision != stored.saga_revision {
+            let (has, says) = (self.revision, stored.saga_revision);
+            return Err(format!(
+                "the saga of order {} has revision {has}, and its order says {says}",
+                self.order_id
+            )
+            .into());
+        }
+        let saga = SagaWrite {
+            state: StateName::new(self.state)?,
+            due_at: self.due_at.map(|due| due.and_utc()),
+            attention: self.attention,
+            document: self.document,
+            created_at: self.created_at.and_utc(),
+            updated_at: self.updated_at.and_utc(),
+        };
+        Ok(StoredSaga { stored, saga })
     }
 }
 

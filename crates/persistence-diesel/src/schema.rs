@@ -46,6 +46,7 @@ diesel::table! {
         currency -> Text,
         client_reference -> Nullable<Text>,
         cancel_reason -> Nullable<Text>,
+        saga_revision -> BigInt,
         // SQLite alone has it, and computes it: when the order was created.
         created_at_micros -> Nullable<BigInt>,
     }
@@ -160,5 +161,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
+
+    sagas (order_id) {
+        order_id -> BigInt,
+        revision -> BigInt,
+        state -> Text,
+        due_at -> Nullable<Timestamp>,
+        attention -> Bool,
+        document -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(journal, orders, outbox, skipped_events);
+diesel::allow_tables_to_appear_in_same_query!(orders, sagas);
 diesel::allow_tables_to_appear_in_same_query!(outbox, outbox_incoming);

@@ -20,7 +20,7 @@ use crate::ids::OrderIds;
 use crate::pool::{Guarded, Manager};
 use crate::read::lists::ListLookups;
 use crate::read::lookups::OrderLookups;
-use crate::rows::{ChangeRows, OrderRow, Wanted};
+use crate::rows::{ChangeRows, StoredRow, Wanted};
 use crate::types::Guid;
 
 #[path = "sql/adoption.rs"]
@@ -40,7 +40,7 @@ impl Backend for Database {
     const WRITERS: Option<u32> = WRITERS;
     const BEGIN: &'static str = BEGIN;
     const LISTS: Option<ListsQuery<Self>> = LISTS;
-    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<OrderRow>>>> = statements::find_orders;
+    const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<StoredRow>>>> = statements::find_orders;
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
     const UNLOCKED: Query<Self, [i64], Vec<i64>> = statements::unlocked_orders;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
@@ -69,5 +69,5 @@ pub(crate) fn ports(
 ) -> Ports {
     let journal = Arc::new(journal::Journal(Arc::clone(&executor)));
     let orders = Arc::new(store::Store { executor, queue, ids, by_id, lists });
-    (orders, journal.clone(), journal)
+    (orders.clone(), orders, journal.clone(), journal)
 }

@@ -8,15 +8,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use order_app::ports::{Extent, OrderStore};
+use order_app::ports::{Extent, Stores};
 use order_testkit::RandomEntropy;
-use order_testkit::contract::{self, Instance};
+use order_testkit::contract::{self, Instance, Subject};
 use order_testkit::databases::{Database, Scratch, certificates};
 use persistence_diesel::{Check, StoreSettings, Tls, migrate, open};
 use tokio::runtime::{Handle, Runtime};
 
 /// A database that is made when the first trial needs it, so that a filter needs no other server.
-type Shared = OnceLock<(Scratch, Arc<dyn OrderStore>)>;
+type Shared = OnceLock<(Scratch, Subject)>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -36,9 +36,9 @@ fn main() -> ExitCode {
             trials.extend(contract::cases().into_iter().map(|case| {
                 let (runtime, shared) = (runtime.handle().clone(), Arc::clone(&shared));
                 Trial::test(format!("{}{how}::{}", database.name(), case.name), move || {
-                    let (_, store) = shared
+                    let (_, subject) = shared
                         .get_or_init(|| migrated(&runtime, database, group_commit, encrypted));
-                    runtime.block_on((case.run)(Arc::clone(store)));
+                    runtime.block_on((case.run)(subject.clone()));
                     Ok(())
                 })
             }));
@@ -61,7 +61,7 @@ fn migrated(
     database: Database,
     group_commit: bool,
     encrypted: bool,
-) -> (Scratch, Arc<dyn OrderStore>) {
+) -> (Scratch, Subject) {
     let scratch = database.scratch();
     let tls = encrypted.then(|| Tls {
         check: Check::Host,
@@ -69,11 +69,12 @@ fn migrated(
         identity: None,
     });
     let settings = StoreSettings { group_commit, tls, ..settings(&scratch) };
-    let store = runtime.block_on(async {
+    let subject = runtime.block_on(async {
         migrate(&settings, Extent::Quick).await.expect("the migrations run");
-        instance(&settings).orders
+        let stores = opened(&settings);
+        Subject { orders: stores.orders, sagas: stores.sagas }
     });
-    (scratch, store)
+    (scratch, subject)
 }
 
 fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract::JournalCase) {
@@ -86,9 +87,12 @@ fn on_a_database_of_its_own(runtime: &Handle, database: Database, case: contract
     });
 }
 
+fn opened(settings: &StoreSettings) -> Stores {
+    open(settings, Arc::new(RandomEntropy)).expect("a known kind of URL")
+}
+
 fn instance(settings: &StoreSettings) -> Instance {
-    let entropy = Arc::new(RandomEntropy);
-    let stores = open(settings, entropy).expect("a known kind of URL");
+    let stores = opened(settings);
     Instance { orders: stores.orders, journal: stores.journal, inspection: stores.inspection }
 }
 

@@ -114,7 +114,7 @@ async fn failures_of_the_store_have_their_problems() {
     ];
     for (failure, status, code) in failures {
         let store = InMemoryStore::default();
-        store.faults().before(Method::Order).fails(failure);
+        store.faults().before(Method::Stored).fails(failure);
         let service = Service::with(store, HttpSettings::default());
         let reply = service.call("GET", "/orders/1").await;
         assert_eq!((reply.status, reply.code().as_str()), (status, code));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_actix::Management;
 use order_app::operations::{Operations, OperationsPorts};
-use order_app::ports::{Duty, EventJournal as _, EventReplayer, OrderStore as _};
+use order_app::ports::{Duty, EventJournal as _, EventReplayer, OrderChange, OrderStore as _};
 use order_testkit::examples::{a_change, a_change_placing, a_new_order, an_order_id, noon, soon};
 use order_testkit::{
     Fate, FixedClock, InMemoryBroker, InMemoryStore, ScriptedPublisher, SequentialEntropy,
@@ -54,7 +54,8 @@ impl Port {
     /// An order with three versions.
     async fn order(&self, id: i64) {
         use order_domain::OrderStatus::{Confirmed, InProgress};
-        let commit = async |change| self.memory.commit(change, soon()).await.unwrap();
+        let commit =
+            async |change: OrderChange| self.memory.commit(change.into(), soon()).await.unwrap();
         commit(a_change_placing(a_new_order(id, 42))).await;
         for status in [Confirmed, InProgress] {
             let order = self.memory.order(an_order_id(id), soon()).await.unwrap().unwrap();

@@ -244,11 +244,11 @@ async fn every_route_of_the_management_port_asks_for_its_authority() {
 async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) {
     let placed = a_change_placing(a_new_order(id, FOREIGN));
     let mut order = placed.order.clone();
-    store.commit(placed, soon()).await.unwrap();
+    store.commit(placed.into(), soon()).await.unwrap();
     for to in path {
         let event = moved(&order, *to, noon());
         order = event.order.clone();
-        store.commit(a_change(event), soon()).await.unwrap();
+        store.commit(a_change(event).into(), soon()).await.unwrap();
     }
 }
 

@@ -7,7 +7,7 @@ use order_domain::{Decision, Order, OrderId, Version};
 use super::write::{ATTEMPTS, Landed, Write};
 use super::{Answered, Claim, Orders, WriteFailure};
 use crate::caller::{Forbidden, Reach};
-use crate::ports::Deadline;
+use crate::ports::{Deadline, StoredOrder};
 
 /// Why an order was not changed; `R` is why the rules forbid it.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ impl Orders {
             return Ok(answered);
         }
         for attempt in 0..ATTEMPTS {
-            let order = self.stored(target, deadline).await?;
+            let StoredOrder { order, saga_revision } = self.stored(target, deadline).await?;
             if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
                 return Err(ChangeError::VersionMismatch { current: order.version() });
             }
@@ -88,7 +88,7 @@ impl Orders {
                 // Nothing changes, so nothing is recorded. The same request finds the same order again.
                 return Ok(Answered { answer: (write.request.encode)(&order), replayed: false });
             };
-            match self.land(*event, write, deadline).await? {
+            match self.land(*event, saga_revision, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(_) => self.pause(attempt).await,
             }
@@ -100,7 +100,7 @@ impl Orders {
         &self,
         Target { id, reach, .. }: &Target<'_>,
         deadline: Deadline,
-    ) -> Result<Order, ChangeError<R>> {
+    ) -> Result<StoredOrder, ChangeError<R>> {
         let found = self.known(*reach, *id, deadline).await.map_err(WriteFailure::from)?;
         found.ok_or(ChangeError::NotFound)
     }

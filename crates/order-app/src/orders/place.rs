@@ -91,7 +91,7 @@ impl Orders {
                 claimed_total: command.claimed_total,
             };
             let placed = Order::place(new, self.0.ports.clock.now())?;
-            match self.land(placed, write, deadline).await? {
+            match self.land(placed, 0, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(Conflict::ClientReference { existing }) => {
                     return Err(PlaceError::DuplicateClientReference { existing });

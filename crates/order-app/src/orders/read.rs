@@ -54,7 +54,7 @@ impl Orders {
         let reach = caller.orders(Authority::Read)?;
         let step = tracing::info_span!(target: traces::TARGET, "find order");
         let found = self.known(reach, id, self.deadline()).instrument(step).await?;
-        found.ok_or(FindError::NotFound)
+        Ok(found.ok_or(FindError::NotFound)?.order)
     }
 
     /// One page of a customer's orders, newest first; empty for a customer without orders, and for one of whom the

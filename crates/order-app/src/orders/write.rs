@@ -12,7 +12,7 @@ use crate::backoff::Backoff;
 use crate::caller::Caller;
 use crate::events::EventRecord;
 use crate::idempotency::{Fingerprint, IdempotencyKey, Operation, RecordedAnswer, Running};
-use crate::ports::{Change, Conflict, Deadline, StoreError, uuid_v7};
+use crate::ports::{Conflict, Deadline, OrderChange, StoreError, uuid_v7};
 use crate::traces;
 
 /// How often a write is decided again when another one came first.
@@ -85,10 +85,11 @@ impl Orders {
         }
     }
 
-    /// Commits an event with the order it carries, and the answer.
+    /// Commits an event with the order it carries, and the answer. The saga stays as it was when the event was decided.
     pub(super) async fn land(
         &self,
         event: OrderEvent,
+        saga_seen: i64,
         write: &Write,
         deadline: Deadline,
     ) -> Result<Landed, WriteFailure> {
@@ -104,10 +105,10 @@ impl Orders {
             recorded_at: ports.clock.now().trunc_subsecs(6),
         });
         let (from, kind) = (event.previous_status, event.kind);
-        let change = Change { order: event.order, event: frozen, answer: recorded };
-        let id = change.order.id().get();
+        let (order, id) = (event.order, frozen.order_id.get());
+        let change = OrderChange { order, event: frozen, answer: recorded, saga_seen, saga: None };
         let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id);
-        match self.store().commit(change, deadline).instrument(step).await {
+        match self.store().commit(change.into(), deadline).instrument(step).await {
             Ok(()) => {
                 self.0.commits.wake();
                 self.0.stats.took(from, kind);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BoxError, EventJournal, JournalInspection, OrderStore, UnreadableOrder};
+use super::{BoxError, EventJournal, JournalInspection, OrderStore, SagaStore, UnreadableOrder};
 
 /// One database behind its ports.
 #[derive(Clone)]
 pub struct Stores {
     /// Orders, their events and idempotent answers.
     pub orders: Arc<dyn OrderStore>,
+    /// The sagas of orders.
+    pub sagas: Arc<dyn SagaStore>,
     /// The positions of the events.
     pub journal: Arc<dyn EventJournal>,
     /// The same journal, for operators.

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_domain::{CustomerId, Order, OrderId, OrderStatus, Version};
 
-use super::{BoxError, Deadline, Page};
+use super::{BoxError, Change, Deadline, Page, Seen};
 use crate::events::EventRecord;
 use crate::idempotency::{IdempotencyKey, RecordedAnswer};
 
-/// Stores orders, their events and the recorded answers.
+/// Stores orders, their events, the recorded answers and the sagas of orders.
 ///
 /// Laws:
 /// * After a call has succeeded, every later call on any instance sees its effect.
@@ -26,23 +26,31 @@ pub trait OrderStore: Send + Sync {
 
     /// Writes a change whole or not at all, and durably when it answers `Ok`.
     ///
-    /// An order of version 1 is inserted; a later version replaces exactly the version before it
-    /// (compare-and-set), else [`Conflict::Version`]. An error other than
-    /// [`StoreError::OutcomeUnknown`] means that nothing was written. Concurrent commits may share
-    /// a database transaction, but each fails alone.
+    /// An order of version 1 is inserted. Any other change applies to exactly what it has
+    /// [seen](Change::seen), the order's version and the revision of its saga (compare-and-set), else
+    /// [`Conflict::Version`]. Each write of a saga raises its revision by one, with a version of the
+    /// order or without; each version has one event, and a saga alone makes neither. An error other
+    /// than [`StoreError::OutcomeUnknown`] means that nothing was written. Concurrent commits may
+    /// share a database transaction, but each fails alone.
+    ///
+    /// When the connection is lost at COMMIT, the store settles the outcome of a change with an event
+    /// by that event. A write of a saga alone has none: if it has landed, the store answers
+    /// [`Conflict::Version`], and the caller, which reads again, finds it there.
     async fn commit(&self, change: Change, deadline: Deadline) -> Result<(), StoreError>;
 
-    /// The order as last committed; `None` when there is none.
-    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError>;
-
-    /// The order as last committed, if it is of this customer. One of another customer takes no longer than one that does
-    /// not exist, so that its time does not tell which of the two it is.
-    async fn order_of(
+    /// The order as last committed; `None` when there is none, or it is of another customer than `of`. One of another
+    /// customer takes no longer than one that does not exist, so that its time does not tell which of the two it is.
+    async fn stored(
         &self,
-        customer: CustomerId,
         id: OrderId,
+        of: Option<CustomerId>,
         deadline: Deadline,
-    ) -> Result<Option<Order>, StoreError>;
+    ) -> Result<Option<StoredOrder>, StoreError>;
+
+    /// The order as last committed, whoever its customer is; `None` when there is none.
+    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
+        Ok(self.stored(id, None, deadline).await?.map(|stored| stored.order))
+    }
 
     /// One page of a customer's orders, newest first by (`created_at`, `id`). It ends after about
     /// [`PAGE_BYTES`](super::PAGE_BYTES), too. Unreadable rows are logged, left out and counted.
@@ -82,25 +90,20 @@ pub trait OrderStore: Send + Sync {
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError>;
 }
 
-/// Everything that one commit writes, as one value. No transaction handle leaves an adapter, so it
-/// may merge concurrent changes.
+/// An order as last committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The new state of the order. Version 1 is an insert, any other an update of the version before.
+pub struct StoredOrder {
+    /// The order.
     pub order: Order,
-    /// The one event of that version, with its final bytes.
-    pub event: EventRecord,
-    /// The answer to repeat when the request comes again.
-    pub answer: Option<RecordedAnswer>,
+    /// How often its saga was written; 0 when it has none.
+    pub saga_revision: i64,
 }
 
-impl Change {
-    /// The version that the stored order must have for this change to apply; `None` when there
-    /// must be no order with this id yet.
+impl StoredOrder {
+    /// What a change that is decided on this order has seen.
     #[must_use]
-    pub fn replaces(&self) -> Option<i64> {
-        let version = self.order.version();
-        (version > Version::FIRST).then(|| version.get().saturating_sub(1))
+    pub const fn seen(&self) -> Seen {
+        Seen { version: self.order.version(), saga_revision: self.saga_revision }
     }
 }
 
@@ -183,8 +186,8 @@ pub struct UnreadableOrder {
 /// What excludes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// The stored version is not the one before the change's.
-    #[error("the order has another version")]
+    /// The stored order, or its saga, is not the one that the change was decided on.
+    #[error("the order has another version, or its saga another revision")]
     Version,
     /// An order with this id exists already; the next id may be free.
     #[error("the order id is taken")]

@@ -58,13 +58,13 @@ impl World {
     pub(crate) async fn commit_large(&self, id: i64) {
         let lines = (1..=200).map(|product| a_line(product, 9_999, "9999999.99")).collect();
         let new = NewOrder { lines: lines_in(Currency::USD, lines), ..a_new_order(id, 42) };
-        self.memory.commit(a_change_placing(new), soon()).await.unwrap();
+        self.memory.commit(a_change_placing(new).into(), soon()).await.unwrap();
     }
 
     pub(crate) async fn confirm(&self, id: i64) {
         let order = self.memory.order(an_order_id(id), soon()).await.unwrap().unwrap();
         let confirmed = a_change(moved(&order, OrderStatus::Confirmed, noon()));
-        self.memory.commit(confirmed, soon()).await.unwrap();
+        self.memory.commit(confirmed.into(), soon()).await.unwrap();
     }
 
     /// Places orders, gives their events positions, and wakes the feed.

@@ -23,7 +23,7 @@ fn of_customer(id: i64) -> Selection {
 async fn a_world() -> World {
     let world = World::published(6, 3).await;
     let change = a_change_placing(a_new_order(7, 8));
-    world.memory.commit(change, soon()).await.unwrap();
+    world.memory.commit(change.into(), soon()).await.unwrap();
     world.memory.publish_all().await;
     world
 }

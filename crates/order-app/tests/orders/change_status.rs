@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use order_app::orders::{ChangeError, ChangeStatus};
-use order_app::ports::{Change, Conflict, OrderStore as _};
+use order_app::ports::{Conflict, OrderChange, OrderStore as _};
 use order_domain::{CancelReason, InvalidTransition, Note, OrderStatus, StatusChange, Version};
 use order_testkit::Method;
 use order_testkit::examples::{
@@ -139,18 +139,18 @@ async fn a_version_that_the_client_knows_must_be_the_stored_one() {
 }
 
 /// A world in which another writer changes order 1 right before our first commit.
-async fn overtaken(other: impl Fn() -> Change + Send + Sync + 'static) -> World {
+async fn overtaken(other: impl Fn() -> OrderChange + Send + Sync + 'static) -> World {
     let world = World::new();
     put(&world.memory, 1, &[]).await;
     let memory = world.memory.clone();
     world.faults.before(Method::Commit).once().runs(move |_| {
         let (memory, change) = (memory.clone(), other());
-        async move { memory.commit(change, soon()).await }
+        async move { memory.commit(change.into(), soon()).await }
     });
     world
 }
 
-fn other_lines() -> Change {
+fn other_lines() -> OrderChange {
     a_change(relined(&an_order(1), vec![a_line(1, 1, "1")], noon()))
 }
 

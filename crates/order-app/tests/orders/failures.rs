@@ -76,7 +76,7 @@ async fn a_failure_before_the_commit_is_passed_on_by_its_meaning() {
         assert_eq!(place_failure(&failing(Method::Answer)).await, expected);
         assert_eq!(change_failure(&failing(Method::Answer)).await, expected);
         assert_eq!(place_failure(&failing(Method::NextOrderId)).await, expected);
-        assert_eq!(change_failure(&failing(Method::Order)).await, expected);
+        assert_eq!(change_failure(&failing(Method::Stored)).await, expected);
     }
 }
 

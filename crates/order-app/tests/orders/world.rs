@@ -61,11 +61,11 @@ impl World {
 pub(crate) async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) -> Order {
     let placed = a_change_placing(a_new_order(id, 42));
     let mut order = placed.order.clone();
-    store.commit(placed, soon()).await.unwrap();
+    store.commit(placed.into(), soon()).await.unwrap();
     for to in path {
         let event = moved(&order, *to, noon());
         order = event.order.clone();
-        store.commit(a_change(event), soon()).await.unwrap();
+        store.commit(a_change(event).into(), soon()).await.unwrap();
     }
     order
 }

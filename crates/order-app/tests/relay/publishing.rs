@@ -59,7 +59,7 @@ async fn large_events_of_more_than_one_page_are_all_published() {
     for id in 1..=ORDERS {
         let lines = lines_in(Currency::USD, large_lines("1"));
         let placed = a_change_placing(NewOrder { lines, ..a_new_order(id, 42) });
-        world.memory.commit(placed, soon()).await.unwrap();
+        world.memory.commit(placed.into(), soon()).await.unwrap();
     }
     let mut instance = world.instance(1);
     instance.drain().await;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use order_app::caller::CallerName;
 use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
-use order_app::ports::{Change, Conflict};
+use order_app::ports::{Conflict, OrderChange};
 use order_domain::OrderStatus;
 
 use super::steps::{
@@ -14,9 +14,9 @@ use super::steps::{
 use crate::examples::{a_change, a_change_placing, a_recorded_answer, moved, noon_plus, soon};
 
 /// A change that places a fresh order and records an answer.
-async fn answered(store: &Store, answer: RecordedAnswer) -> Change {
+async fn answered(store: &Store, answer: RecordedAnswer) -> OrderChange {
     let new = a_fresh_order(store, a_fresh_customer()).await;
-    Change { answer: Some(answer), ..a_change_placing(new) }
+    OrderChange { answer: Some(answer), ..a_change_placing(new) }
 }
 
 async fn recorded(store: &Store, key: &IdempotencyKey) -> Option<RecordedAnswer> {
@@ -73,7 +73,7 @@ pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
     assert_eq!(recorded(&store, &first.key).await, Some(first.clone()));
     // An update is refused, too.
     let placed = a_stored_order(&store, a_fresh_customer()).await;
-    let update = Change {
+    let update = OrderChange {
         answer: Some(second),
         ..a_change(moved(&placed, OrderStatus::Confirmed, noon_plus(1)))
     };
@@ -128,7 +128,7 @@ pub(super) async fn an_update_records_its_answer_too(store: Store) {
     let confirmed = event.order.clone();
     let answer =
         a_recorded_answer(IdempotencyKey { operation: Operation::ChangeStatus, ..a_fresh_key() });
-    let change = Change { answer: Some(answer.clone()), ..a_change(event) };
+    let change = OrderChange { answer: Some(answer.clone()), ..a_change(event) };
     commit(&store, change).await;
     assert_stored(&store, &confirmed).await;
     assert_eq!(recorded(&store, &answer.key).await, Some(answer));

@@ -1,6 +1,6 @@
 //! A change applies to exactly the version before its own, or not at all.
 
-use order_app::ports::{Change, Conflict};
+use order_app::ports::{Conflict, OrderChange};
 use order_domain::{NewOrder, Order, OrderStatus};
 
 use super::steps::{
@@ -27,12 +27,12 @@ pub(super) async fn an_order_walks_through_its_versions(store: Store) {
 }
 
 /// Commits a change with an answer, which must be refused and leave no trace of change and answer.
-async fn refuse_whole(store: &Store, change: Change, expected: Conflict) {
+async fn refuse_whole(store: &Store, change: OrderChange, expected: Conflict) {
     let id = change.order.id();
     let before = (order(store, id).await, history(store, id).await);
     let key = a_fresh_key();
     let answer = Some(a_recorded_answer(key.clone()));
-    refuse(store, Change { answer, ..change }, expected).await;
+    refuse(store, OrderChange { answer, ..change }, expected).await;
     assert_eq!((order(store, id).await, history(store, id).await), before);
     let recorded = store.answer(&key, soon()).await;
     assert_eq!(recorded.expect("the store reads answers"), None);

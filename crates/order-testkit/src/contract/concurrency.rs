@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use order_app::ports::{Change, Conflict, CustomerOrders, StoreError};
+use order_app::ports::{Change, Conflict, CustomerOrders, OrderChange, StoreError};
 use order_domain::{NewOrder, Order, OrderId, OrderStatus};
 use tokio::task::JoinSet;
 
@@ -19,10 +19,13 @@ use crate::examples::{
 };
 
 /// Commits all changes at the same time; answers with their results, in the order of the changes.
-async fn together(store: &Store, changes: Vec<Change>) -> Vec<Result<(), StoreError>> {
+pub(super) async fn together<C: Into<Change>>(
+    store: &Store,
+    changes: Vec<C>,
+) -> Vec<Result<(), StoreError>> {
     let mut tasks = JoinSet::new();
     for (place, change) in changes.into_iter().enumerate() {
-        let store = store.clone();
+        let (store, change) = (store.clone(), change.into());
         tasks.spawn(async move { (place, store.commit(change, in_time()).await) });
     }
     let mut results = tasks.join_all().await;
@@ -46,7 +49,7 @@ fn one_winner(
     winner
 }
 
-fn ids(changes: &[Change]) -> Vec<OrderId> {
+fn ids(changes: &[OrderChange]) -> Vec<OrderId> {
     changes.iter().map(|change| change.order.id()).collect()
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn changes_of_one_order_make_one_linear_history(store: Store) {
                 tokio::task::yield_now().await;
                 let lines = vec![a_line(writer, 1, "1")];
                 let next = relined(&current, lines, noon_plus(writer));
-                match store.commit(a_change(next), in_time()).await {
+                match store.commit(a_change(next).into(), in_time()).await {
                     Ok(()) => return current.version().get(),
                     refused => assert_eq!(conflict(refused), Conflict::Version),
                 }
@@ -105,7 +108,7 @@ pub(super) async fn requests_with_one_key_make_one_order(store: Store) {
         let new = a_fresh_order(&store, customer).await;
         let mut answer = a_recorded_answer(key.clone());
         answer.answer.body = new.id.to_string().into_bytes();
-        changes.push(Change { answer: Some(answer), ..a_change_placing(new) });
+        changes.push(OrderChange { answer: Some(answer), ..a_change_placing(new) });
     }
     let results = together(&store, changes.clone()).await;
     let winner = one_winner(results, &ids(&changes), |_| Conflict::IdempotencyKey);
@@ -254,7 +257,7 @@ pub(super) async fn large_lists_read_at_the_same_time_are_the_ones_asked_for(sto
 pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
     let customer = a_fresh_customer();
     let taken_key = a_fresh_key();
-    let existing = Change {
+    let existing = OrderChange {
         answer: Some(a_recorded_answer(taken_key.clone())),
         ..a_change_placing(NewOrder {
             client_reference: Some(a_reference("taken")),
@@ -278,7 +281,7 @@ pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
                 Conflict::ClientReference { existing: stored.id() },
             ),
             (
-                Change {
+                OrderChange {
                     answer: Some(a_recorded_answer(taken_key.clone())),
                     ..a_change_placing(a_fresh_order(&store, customer).await)
                 },
@@ -294,7 +297,7 @@ pub(super) async fn a_bad_change_among_good_ones_fails_alone(store: Store) {
             ),
         ];
         for (bad, conflict) in bad {
-            let good = Change {
+            let good = OrderChange {
                 answer: Some(a_recorded_answer(a_fresh_key())),
                 ..a_change_placing(a_fresh_order(&store, customer).await)
             };
@@ -324,7 +327,7 @@ pub(super) async fn a_bad_change_fails_alone_wherever_it_stands_in_a_batch(store
         client_reference: Some(a_reference("taken")),
         ..a_fresh_order(&store, customer).await
     });
-    store.commit(taken.clone(), in_time()).await.expect("nothing excludes it");
+    store.commit(taken.clone().into(), in_time()).await.expect("nothing excludes it");
     let existing = taken.order.id();
     for bad in 0..TOGETHER {
         let mut changes = Vec::new();

@@ -1,7 +1,7 @@
 //! Events: written with their change, read in sequence, never rewritten.
 
 use order_app::events::EventRecord;
-use order_app::ports::{Change, PAGE_BYTES, Page};
+use order_app::ports::{OrderChange, PAGE_BYTES, Page};
 use order_domain::{NewOrder, OrderEventKind, OrderStatus};
 
 use super::steps::{
@@ -86,7 +86,7 @@ pub(super) async fn event_bytes_are_never_rewritten(store: Store) {
     let (context, data) =
         (before(context, &change.event.context), before(data, &change.event.data));
     let event = EventRecord { context, data, ..change.event };
-    let change = Change { event: event.clone(), ..change };
+    let change = OrderChange { event: event.clone(), ..change };
     let id = change.order.id();
     commit(&store, change).await;
     assert_eq!(history(&store, id).await, [event]);
@@ -112,7 +112,7 @@ pub(super) async fn an_event_whose_texts_are_broken_is_named_and_the_others_are_
         let placed = a_change_placing(a_fresh_order(&store, a_fresh_customer()).await);
         let confirmed = a_change(moved(&placed.order, OrderStatus::Confirmed, noon_plus(1)));
         let (id, event) = (placed.order.id(), confirmed.event.clone());
-        commit(&store, Change { event: broken(placed.event, texts), ..placed }).await;
+        commit(&store, OrderChange { event: broken(placed.event, texts), ..placed }).await;
         commit(&store, confirmed).await;
         let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
         let mut found = found.items.into_iter();
@@ -130,7 +130,7 @@ pub(super) async fn an_event_of_another_order_is_not_taken_for_one(store: Store)
     let other = a_change_placing(a_fresh_order(&store, other).await);
     let id = one.order.id();
     let event = EventRecord { data: other.event.data, ..one.event };
-    commit(&store, Change { event, ..one }).await;
+    commit(&store, OrderChange { event, ..one }).await;
     let found = store.events(id, 0, 10, soon()).await.expect("the store reads events");
     assert!(matches!(&found.items[..], [(_, Err(_))]), "{found:?}");
 }

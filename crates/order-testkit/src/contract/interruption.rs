@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use order_app::ports::{Change, Deadline, StoreError};
+use order_app::ports::{Deadline, OrderChange, StoreError};
 use order_domain::OrderId;
 use tokio::task::JoinSet;
 
@@ -37,8 +37,8 @@ pub(super) async fn follow_a_while<T>(future: impl Future<Output = T>) {
     }
 }
 
-async fn a_change_with_answer(store: &Store, customer: i64) -> Change {
-    Change {
+async fn a_change_with_answer(store: &Store, customer: i64) -> OrderChange {
+    OrderChange {
         answer: Some(a_recorded_answer(a_fresh_key())),
         ..a_change_placing(a_fresh_order(store, customer).await)
     }
@@ -46,7 +46,7 @@ async fn a_change_with_answer(store: &Store, customer: i64) -> Change {
 
 /// Demands that a change is stored with all of its parts, or not at all. Parts are read in an order
 /// in which a change that lands meanwhile is not mistaken for half a change.
-async fn whole_or_absent(store: &Store, change: &Change) -> bool {
+async fn whole_or_absent(store: &Store, change: &OrderChange) -> bool {
     let id = change.order.id();
     let key = &change.answer.as_ref().expect("it has one").key;
     let answer = store.answer(key, in_time()).await;
@@ -75,7 +75,7 @@ async fn assert_still_works(store: &Store) {
         let store = store.clone();
         tasks.spawn(async move {
             let change = a_change_with_answer(&store, customer).await;
-            let result = store.commit(change.clone(), in_time()).await;
+            let result = store.commit(change.clone().into(), in_time()).await;
             result.expect("the store works on");
             assert_stored(&store, &change.order).await;
         });
@@ -93,7 +93,7 @@ pub(super) async fn a_dropped_commit_is_wholly_there_or_not_at_all(store: Store)
     for change in changes.clone() {
         let store = store.clone();
         tasks.spawn(async move {
-            follow_a_while(store.commit(change, in_time())).await;
+            follow_a_while(store.commit(change.into(), in_time())).await;
         });
     }
     tasks.join_all().await;
@@ -103,7 +103,7 @@ pub(super) async fn a_dropped_commit_is_wholly_there_or_not_at_all(store: Store)
     }
     // The same commit again either lands now, or has landed before.
     for change in changes {
-        match store.commit(change.clone(), in_time()).await {
+        match store.commit(change.clone().into(), in_time()).await {
             Ok(()) | Err(StoreError::Conflict(_)) => assert_stored(&store, &change.order).await,
             failed => failed.expect("the store works on"),
         }
@@ -139,7 +139,7 @@ pub(super) async fn a_commit_that_runs_out_of_time_says_what_came_of_it(store: S
         let micros = u64::try_from(random(10_000)).unwrap_or(1);
         tasks.spawn(async move {
             let deadline = within(Duration::from_micros(micros));
-            let result = store.commit(change.clone(), deadline).await;
+            let result = store.commit(change.clone().into(), deadline).await;
             (change, result)
         });
     }
@@ -189,7 +189,7 @@ pub(super) async fn a_deadline_in_the_past_is_answered_promptly(store: Store) {
             assert!(!page.orders.is_empty());
         }
         let change = a_change_with_answer(&store, a_fresh_customer()).await;
-        match promptly(store.commit(change.clone(), past)).await {
+        match promptly(store.commit(change.clone().into(), past)).await {
             Some(()) => assert_stored(&store, &change.order).await,
             None => assert_absent(&store, change.order.id()).await,
         }

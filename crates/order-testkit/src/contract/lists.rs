@@ -96,7 +96,7 @@ pub(super) async fn place_large(store: &Store, customer: i64, time: i64) -> Orde
     let new = NewOrder { lines: lines_in(Currency::USD, large_lines("1")), ..new };
     let change = a_change(placed(new, noon_plus(time)));
     let order = change.order.clone();
-    store.commit(change, in_time()).await.expect("nothing excludes the change");
+    store.commit(change.into(), in_time()).await.expect("nothing excludes the change");
     order
 }
 

@@ -1,6 +1,7 @@
 //! What is written is read back equal, in every field and at every bound.
 
 use chrono::{DateTime, Utc};
+use order_app::ports::StoredOrder;
 use order_domain::{
     CancelReason, Currency, MAX_ID, NewOrder, OrderLine, OrderStatus, ProductName, StatusChange,
 };
@@ -38,12 +39,13 @@ pub(super) async fn an_unknown_order_is_none(store: Store) {
 pub(super) async fn an_order_of_another_customer_is_none(store: Store) {
     let customer = a_fresh_customer();
     let placed = a_stored_order(&store, customer).await;
-    let found = |of: i64| store.order_of(a_customer(of), placed.id(), soon());
-    assert_eq!(found(customer).await.expect("the store answers"), Some(placed.clone()));
+    let found = |of: i64| store.stored(placed.id(), Some(a_customer(of)), soon());
+    let own = found(customer).await.expect("the store answers");
+    assert_eq!(own, Some(StoredOrder { order: placed.clone(), saga_revision: 0 }));
     let other = a_fresh_customer();
     assert_eq!(found(other).await.expect("the store answers"), None);
     let never_placed = an_order_id(a_fresh_id(&store).await);
-    let missing = store.order_of(a_customer(customer), never_placed, soon()).await;
+    let missing = store.stored(never_placed, Some(a_customer(customer)), soon()).await;
     assert_eq!(missing.expect("the store answers"), None);
 
     // What is asked for at one moment may be answered by one statement.
@@ -51,10 +53,7 @@ pub(super) async fn an_order_of_another_customer_is_none(store: Store) {
     for asks in [None, Some(customer), Some(other)].repeat(8) {
         let (store, id) = (store.clone(), placed.id());
         asked.spawn(async move {
-            let found = match asks {
-                None => store.order(id, soon()).await,
-                Some(customer) => store.order_of(a_customer(customer), id, soon()).await,
-            };
+            let found = store.stored(id, asks.map(a_customer), soon()).await;
             (asks, found.expect("the store answers").is_some())
         });
     }

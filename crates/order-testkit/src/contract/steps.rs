@@ -50,8 +50,8 @@ pub(super) async fn a_fresh_order(store: &Store, customer: i64) -> NewOrder {
 }
 
 /// Commits a change that nothing excludes.
-pub(super) async fn commit(store: &Store, change: Change) {
-    let result = store.commit(change, soon()).await;
+pub(super) async fn commit(store: &Store, change: impl Into<Change>) {
+    let result = store.commit(change.into(), soon()).await;
     result.expect("nothing excludes the change");
 }
 
@@ -69,8 +69,8 @@ pub(super) async fn a_stored_order(store: &Store, customer: i64) -> Order {
 }
 
 /// Commits a change that must run into a conflict.
-pub(super) async fn refuse(store: &Store, change: Change, expected: Conflict) {
-    let result = store.commit(change, soon()).await;
+pub(super) async fn refuse(store: &Store, change: impl Into<Change>, expected: Conflict) {
+    let result = store.commit(change.into(), soon()).await;
     assert_eq!(conflict(result), expected);
 }
 

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::queue::QueuedChange;
 use crate::executor::unfinished;
-use crate::rows::ChangeRows;
+use crate::rows::{ChangeRows, Write};
 
 /// How long a key is remembered after a change with it has met a lock.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -205,11 +205,11 @@ fn keys(rows: &ChangeRows) -> Keys {
         key(&mut hasher);
         hasher.finish()
     };
-    let first = match rows.replaces {
-        Some(_) => hash(0, &|hasher| rows.order.id.hash(hasher)),
-        None => hash(1, &|hasher| rows.order.customer_id.hash(hasher)),
+    let first = match &rows.write {
+        Write::Insert(new) => hash(1, &|hasher| new.order.customer_id.hash(hasher)),
+        Write::Update(..) | Write::Step(_) => hash(0, &|hasher| rows.id.hash(hasher)),
     };
-    let scope = rows.answer.as_ref().map(|answer| &answer.scope);
+    let scope = rows.answer().map(|answer| &answer.scope);
     [first, scope.map_or(first, |scope| hash(2, &|hasher| scope.hash(hasher)))]
 }
 
@@ -224,14 +224,14 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use futures_util::future::join_all;
-    use order_app::ports::{Change, Deadline, StoreError};
+    use order_app::ports::{Deadline, OrderChange, StoreError};
     use order_domain::OrderStatus;
     use order_testkit::examples::{a_change, a_change_placing, a_new_order, moved, noon};
 
     use super::super::queue::{CommitQueue, QueueReader};
     use super::*;
 
-    fn a_confirmation(id: i64) -> Change {
+    fn a_confirmation(id: i64) -> OrderChange {
         let placed = a_change_placing(a_new_order(id, 7)).order;
         a_change(moved(&placed, OrderStatus::Confirmed, noon()))
     }
@@ -253,7 +253,7 @@ mod tests {
         let (queue, mut reader) = CommitQueue::new(true);
         let deadline = Deadline::now() + Duration::from_secs(1);
         let commit = |id| {
-            let rows = ChangeRows::of(a_confirmation(id), 1).unwrap();
+            let rows = ChangeRows::of(a_confirmation(id).into(), 1).unwrap();
             Box::pin(queue.commit(rows, deadline))
         };
         let mut stuck = join_all((0..50).map(|_| commit(1)));
@@ -269,7 +269,7 @@ mod tests {
         tokio::spawn(lane_reader.run(move |held| {
             let (lane, trying, most) = (Arc::clone(&again), Arc::clone(&trying), Arc::clone(&most));
             async move {
-                if held.change.rows.order.id == 2 {
+                if held.change.rows.id == 2 {
                     return held.change.reply(Ok(()));
                 }
                 most.fetch_max(trying.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -295,9 +295,9 @@ mod tests {
         let deadline = Deadline::now() + Duration::from_secs(20);
         let (lane, mut lane_reader) = Lane::new(10);
         let mut callers = Vec::new();
-        let mut batch = |changes: Vec<Change>| {
+        let mut batch = |changes: Vec<OrderChange>| {
             for change in changes {
-                let rows = ChangeRows::of(change, 1).unwrap();
+                let rows = ChangeRows::of(change.into(), 1).unwrap();
                 let mut caller = Box::pin(queue.commit(rows, deadline));
                 assert!((&mut caller).now_or_never().is_none());
                 callers.push(caller);
@@ -306,7 +306,7 @@ mod tests {
         };
         let both = || vec![a_confirmation(1), a_confirmation(2)];
         let ids = |batch: &[QueuedChange]| -> Vec<i64> {
-            batch.iter().map(|change| change.rows.order.id).collect()
+            batch.iter().map(|change| change.rows.id).collect()
         };
         assert_eq!(ids(&lane.divert(batch(both()))), [1, 2], "nothing is known");
         let held = batch(vec![a_confirmation(1)]).pop().unwrap();

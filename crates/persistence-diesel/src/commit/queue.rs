@@ -147,7 +147,7 @@ impl QueueReader {
             && let Some(change) = held.next().or_else(|| self.queue.try_recv().ok())
         {
             let larger = bytes.saturating_add(change.rows.bytes());
-            let same_order = |other: &QueuedChange| other.rows.order.id == change.rows.order.id;
+            let same_order = |other: &QueuedChange| other.rows.id == change.rows.id;
             if larger > MOST_BYTES && !batch.is_empty() {
                 self.held.push(change);
                 break;
@@ -166,7 +166,7 @@ impl QueueReader {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use order_app::ports::Change;
+    use order_app::ports::OrderChange;
     use order_domain::OrderStatus;
     use order_testkit::examples::{a_change, a_change_placing, a_new_order, moved, noon};
 
@@ -176,8 +176,9 @@ mod tests {
     async fn many_changes_of_one_order_do_not_hold_up_other_orders() {
         let (queue, mut reader) = CommitQueue::new(true);
         let deadline = Deadline::now() + Duration::from_secs(1);
-        let enqueue = |change: Change| {
-            let mut queued = Box::pin(queue.commit(ChangeRows::of(change, 1).unwrap(), deadline));
+        let enqueue = |change: OrderChange| {
+            let rows = ChangeRows::of(change.into(), 1).unwrap();
+            let mut queued = Box::pin(queue.commit(rows, deadline));
             assert!((&mut queued).now_or_never().is_none(), "it waits");
             queued
         };
@@ -186,7 +187,7 @@ mod tests {
         let of_others = (2..=101).map(|id| a_change_placing(a_new_order(id, 7)));
         let queued: Vec<_> = of_hot.chain(of_others).map(enqueue).collect();
         let ids = |batch: &[QueuedChange]| -> Vec<i64> {
-            batch.iter().map(|change| change.rows.order.id).collect()
+            batch.iter().map(|change| change.rows.id).collect()
         };
         assert!(ids(&reader.next_batch()).into_iter().eq(1..=101));
         let _late = enqueue(a_change_placing(a_new_order(200, 7)));

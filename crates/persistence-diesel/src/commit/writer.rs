@@ -106,7 +106,7 @@ impl<B: Backend> Writer<B> {
                 }
                 _ => match self.write_together(&part, &mut parts.in_doubt).await {
                     Ok(BatchOutcome::Written { stale }) => {
-                        let is_stale = |one: &QueuedChange| stale.contains(&one.rows.order.id);
+                        let is_stale = |one: &QueuedChange| stale.contains(&one.rows.id);
                         let (left, landed): (Vec<_>, Vec<_>) = part.into_iter().partition(is_stale);
                         self.report_landed(landed);
                         parts.divide(left, 1);
@@ -125,7 +125,8 @@ impl<B: Backend> Writer<B> {
     async fn divide_excluded(&self, part: Vec<QueuedChange>, parts: &mut Parts) {
         let several = part.len();
         let before = if parts.in_doubt { self.written_before(&part).await } else { vec![] };
-        let is_landed = |one: &QueuedChange| before.contains(&one.rows.event.event_id);
+        let is_landed =
+            |one: &QueuedChange| one.rows.event_id().is_some_and(|event| before.contains(&event));
         let (landed, rest): (Vec<_>, Vec<_>) = part.into_iter().partition(is_landed);
         let size = if landed.is_empty() { several.div_ceil(2) } else { several };
         self.report_landed(landed);
@@ -192,7 +193,7 @@ impl<B: Backend> Writer<B> {
     /// The events of those changes that an earlier attempt has written after all: their own rows stood
     /// in the way of the later attempt. Empty when the lookup fails.
     async fn written_before(&self, part: &[QueuedChange]) -> Vec<Guid> {
-        let events: Vec<_> = part.iter().map(|change| change.rows.event.event_id).collect();
+        let events: Vec<_> = part.iter().filter_map(|change| change.rows.event_id()).collect();
         let (executor, deadline) = (&self.executor, first_deadline(part));
         let stored = executor.query(&executor.writers, deadline, B::STORED_EVENTS, &events).await;
         stored.unwrap_or_default()
@@ -205,8 +206,8 @@ impl<B: Backend> Writer<B> {
         part: Vec<QueuedChange>,
         parts: &mut Parts,
     ) -> Vec<QueuedChange> {
-        let updates = part.iter().filter(|change| change.rows.replaces.is_some());
-        let ids: Vec<i64> = updates.map(|change| change.rows.order.id).collect();
+        let updates = part.iter().filter(|change| change.rows.seen().is_some());
+        let ids: Vec<i64> = updates.map(|change| change.rows.id).collect();
         if ids.is_empty() || std::mem::replace(&mut parts.looked, true) {
             return part;
         }
@@ -214,7 +215,7 @@ impl<B: Backend> Writer<B> {
         let asked = executor.query(&executor.writers, last, B::UNLOCKED, ids.as_slice()).await;
         let Ok(unlocked) = asked else { return part };
         let is_locked = |change: &QueuedChange| {
-            change.rows.replaces.is_some() && !unlocked.contains(&change.rows.order.id)
+            change.rows.seen().is_some() && !unlocked.contains(&change.rows.id)
         };
         let (locked, others): (Vec<_>, Vec<_>) = part.into_iter().partition(is_locked);
         for change in locked {

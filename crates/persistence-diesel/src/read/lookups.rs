@@ -11,13 +11,13 @@ use crate::backend::{Backend, Query};
 use crate::commit::limits::{BatchLimits, RunningBatches};
 use crate::commit::replies::{ReplyTo, reply_all, reply_channel};
 use crate::executor::Executor;
-use crate::rows::{OrderRow, Wanted};
+use crate::rows::{StoredRow, Wanted};
 
 /// The most orders that are looked up by one statement. Larger batches gain nothing.
 const MOST_ORDERS: usize = 128;
 
 /// Looks orders up by their ids.
-pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<OrderRow>>>;
+pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<StoredRow>>>;
 
 /// Where questions wait.
 pub(crate) struct Lookups<Q, A>(mpsc::UnboundedSender<Lookup<Q, A>>);

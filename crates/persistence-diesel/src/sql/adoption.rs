@@ -8,11 +8,12 @@ use order_domain::{OrderStatus, Version};
 
 use super::catalogue::{CHECKS, COLUMNS, ENGINE, KEY, MAKING, ONE, PLACE, RULES, SESSION};
 use super::errors::named;
-use super::migrations::{is_migrated, names, newer};
+use super::migrations::{has_sagas, is_migrated, names, newer};
 use super::moods::{REFUSED, TOLD};
 use super::{BEGIN, Connection, counters};
 use crate::adopt::{
-    Column, Existing, Facts, Misplaced, Needs, foreign_values, in_a_new_table, refused,
+    Column, Existing, Facts, Misplaced, Needs, SAGA_REVISION, foreign_values, in_a_new_table,
+    refused,
 };
 use crate::backend::Running;
 use crate::rows::{OrderRow, SevenColumns};
@@ -23,7 +24,7 @@ use crate::schema::orders;
 pub(crate) async fn look(
     connection: &mut Connection,
     needs: &Needs,
-) -> QueryResult<Option<Vec<Finding>>> {
+) -> Result<Option<Vec<Finding>>, BoxError> {
     connection.batch_execute(SESSION).await?;
     for query in [REFUSED, PLACE] {
         let misplaced = misplaced(connection, query).await?;
@@ -42,12 +43,9 @@ pub(crate) async fn look(
     };
     let existing = Existing {
         is_migrated: is_migrated(connection).await?,
+        has_sagas: has(&columns, SAGA_REVISION) && has_sagas(connection).await?,
         has_key: !names(connection, KEY).await?.is_empty(),
-        counter: if columns.iter().any(|column| column.name == "id") {
-            counters::find(connection).await?
-        } else {
-            None
-        },
+        counter: if has(&columns, "id") { counters::find(connection).await? } else { None },
         engine: engine.map(|engine| engine.name),
         columns,
     };
@@ -68,6 +66,10 @@ pub(crate) async fn look(
         findings.extend(refusals.iter().map(|refusal| refused(refusal, &checks, &RULES)));
     }
     Ok(Some(findings))
+}
+
+fn has(columns: &[Column], name: &str) -> bool {
+    columns.iter().any(|column| column.name == name)
 }
 
 /// What the store must know of the table.
@@ -112,7 +114,7 @@ const VALUES: [(&str, &str); 3] = [
 async fn foreign(connection: &mut Connection, existing: &Existing) -> QueryResult<Vec<Finding>> {
     let mut findings = Vec::new();
     for (column, query) in VALUES {
-        if existing.columns.iter().any(|one| one.name == column) {
+        if has(&existing.columns, column) {
             let values = names(connection, query).await?;
             findings.extend(foreign_values(column, &values, &RULES));
         }
@@ -128,7 +130,7 @@ async fn trial(
     existing: &Existing,
 ) -> QueryResult<Option<String>> {
     connection.batch_execute(BEGIN).await?;
-    let has = |name: &str| existing.columns.iter().any(|column| column.name == name);
+    let has = |name: &str| has(&existing.columns, name);
     let (version, one) = if has("version") { (", version", ", 1") } else { ("", "") };
     let (currency, usd) = if has("currency") { (", currency", ", 'USD'") } else { ("", "") };
     let insert = format!(

@@ -16,8 +16,8 @@ use super::pages::{Data, Items, Within, one_more, share, within};
 use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::is_plain;
-use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow, Wanted};
-use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
+use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow, SagaRow, StoredRow, Wanted, Write};
+use crate::schema::{id_blocks, idempotency_keys, orders, outbox, sagas};
 use crate::types::Guid;
 
 /// Finds out why a change was not written.
@@ -26,20 +26,22 @@ pub(super) fn obstacle<'c>(
     rows: &'c ChangeRows,
 ) -> Running<'c, Obstacle> {
     Box::pin(async move {
-        if has_event(connection, rows.event.event_id).await? {
+        if let Some(event) = rows.event_id()
+            && has_event(connection, event).await?
+        {
             return Ok(Obstacle::WrittenBefore);
         }
-        if let Some(answer) = &rows.answer
+        if let Some(answer) = rows.answer()
             && find_answer(connection, &answer.scope).await?.is_some()
         {
             return Ok(Obstacle::Conflict(Conflict::IdempotencyKey));
         }
-        if rows.replaces.is_some() {
+        let Write::Insert(new) = &rows.write else {
             return Ok(Obstacle::Conflict(Conflict::Version));
-        }
-        if let Some(reference) = &rows.order.client_reference {
+        };
+        if let Some(reference) = &new.order.client_reference {
             let existing = orders::table
-                .filter(orders::customer_id.eq(rows.order.customer_id))
+                .filter(orders::customer_id.eq(new.order.customer_id))
                 .filter(orders::client_reference.eq(reference))
                 .select(orders::id)
                 .first::<i64>(connection)
@@ -49,7 +51,7 @@ pub(super) fn obstacle<'c>(
                 return Ok(Obstacle::Conflict(Conflict::ClientReference { existing }));
             }
         }
-        let same_id = orders::table.filter(orders::id.eq(rows.order.id)).count();
+        let same_id = orders::table.filter(orders::id.eq(rows.id)).count();
         let taken = same_id.get_result::<i64>(connection).await? > 0;
         Ok(if taken { Obstacle::Conflict(Conflict::OrderId) } else { Obstacle::Gone })
     })
@@ -99,12 +101,12 @@ pub(super) fn unlocked_orders<'c>(
 pub(super) fn find_orders<'c>(
     connection: &'c mut Connection,
     wanted: &'c [Wanted],
-) -> Running<'c, Vec<Option<Arc<OrderRow>>>> {
+) -> Running<'c, Vec<Option<Arc<StoredRow>>>> {
     Box::pin(async move {
         // One id is the same prepared statement on every database.
         if let [Wanted { id, customer }] = *wanted {
-            let found = orders::table.select(OrderRow::as_select()).filter(orders::id.eq(id));
-            let mut row: Vec<OrderRow> = match customer {
+            let found = orders::table.select(StoredRow::as_select()).filter(orders::id.eq(id));
+            let mut row: Vec<StoredRow> = match customer {
                 None => found.load(connection).await?,
                 Some(own) => found.filter(orders::customer_id.eq(own)).load(connection).await?,
             };
@@ -112,19 +114,32 @@ pub(super) fn find_orders<'c>(
         }
         let (own, any): (Vec<_>, Vec<_>) = wanted.iter().partition(|each| each.customer.is_some());
         let ids = |some: &[&Wanted]| some.iter().map(|each| each.id).collect::<BTreeSet<_>>();
-        let mut rows: Vec<OrderRow> = Vec::new();
+        let mut rows: Vec<StoredRow> = Vec::new();
         if !any.is_empty() {
-            let found = orders::table.select(OrderRow::as_select());
+            let found = orders::table.select(StoredRow::as_select());
             rows = found.filter(orders::id.eq_any(ids(&any))).load(connection).await?;
         }
         if !own.is_empty() {
             let customers: BTreeSet<_> = own.iter().filter_map(|each| each.customer).collect();
-            let found = orders::table.select(OrderRow::as_select());
+            let found = orders::table.select(StoredRow::as_select());
             let theirs = found.filter(orders::customer_id.eq_any(customers));
             rows.extend(theirs.filter(orders::id.eq_any(ids(&own))).load(connection).await?);
         }
-        let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        let rows: HashMap<_, _> =
+            rows.into_iter().map(|row| (row.order.id, Arc::new(row))).collect();
         Ok(wanted.iter().map(|each| each.among(&rows)).collect())
+    })
+}
+
+/// A saga with its order.
+pub(super) fn find_saga<'c>(
+    connection: &'c mut Connection,
+    id: &'c i64,
+) -> Running<'c, Option<(StoredRow, SagaRow)>> {
+    Box::pin(async move {
+        let joined = orders::table.inner_join(sagas::table.on(sagas::order_id.eq(orders::id)));
+        let both = joined.select((StoredRow::as_select(), SagaRow::as_select()));
+        both.filter(orders::id.eq(id)).first(connection).await.optional()
     })
 }
 

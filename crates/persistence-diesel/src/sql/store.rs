@@ -1,4 +1,4 @@
-//! The order store: which statements answer which call of the port.
+//! The stores of orders and of their sagas: which statements answer which call of the ports.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, StoreError,
-    StoredEvent,
+    Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, SagaStore,
+    StoreError, StoredEvent, StoredOrder, StoredSaga,
 };
-use order_domain::{CustomerId, Order, OrderId};
+use order_domain::{CustomerId, OrderId};
 use tokio::time::timeout_at;
 
 use super::{Database, UNTIMED, adoption, pages, statements};
@@ -26,7 +26,7 @@ use crate::rows::{ChangeRows, JournalRow, Wanted, scope};
 /// How many events of a history are read first.
 const FIRST_EVENTS: u32 = 16;
 
-/// The order store on one database.
+/// The store of orders and sagas on one database.
 pub(super) struct Store {
     pub(super) executor: Arc<Executor<Database>>,
     /// Where changes wait for the writer.
@@ -131,23 +131,16 @@ impl OrderStore for Store {
         self.queue.commit(rows, deadline).await
     }
 
-    async fn order(&self, id: OrderId, deadline: Deadline) -> Result<Option<Order>, StoreError> {
-        let facts = self.facts(deadline).await?;
-        let wanted = Wanted { id: id.get(), customer: None };
-        let row = self.by_id.find(wanted, deadline).await?;
-        Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
-    }
-
-    async fn order_of(
+    async fn stored(
         &self,
-        customer: CustomerId,
         id: OrderId,
+        of: Option<CustomerId>,
         deadline: Deadline,
-    ) -> Result<Option<Order>, StoreError> {
+    ) -> Result<Option<StoredOrder>, StoreError> {
         let facts = self.facts(deadline).await?;
-        let wanted = Wanted { id: id.get(), customer: Some(customer.get()) };
+        let wanted = Wanted { id: id.get(), customer: of.map(CustomerId::get) };
         let row = self.by_id.find(wanted, deadline).await?;
-        Ok(row.map(|row| row.order(facts.versions_from)).transpose()?)
+        Ok(row.map(|row| row.stored(facts.versions_from)).transpose()?)
     }
 
     async fn customer_orders(
@@ -204,5 +197,20 @@ impl OrderStore for Store {
 
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.executor.read(deadline, statements::ping, ()).await
+    }
+}
+
+#[async_trait]
+impl SagaStore for Store {
+    async fn saga(
+        &self,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Option<StoredSaga>, StoreError> {
+        let facts = self.facts(deadline).await?;
+        let found = self.executor.read(deadline, statements::find_saga, id.get()).await?;
+        let Some((order, saga)) = found else { return Ok(None) };
+        let stored = order.stored(facts.versions_from)?;
+        saga.into_saga(stored).map(Some).map_err(StoreError::Corrupt)
     }
 }

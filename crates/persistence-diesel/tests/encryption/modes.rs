@@ -73,7 +73,7 @@ pub(crate) async fn files_that_change_serve_new_connections(rig: &Rig) {
         let cut = stores.orders.ping(within(Duration::from_millis(200))).await;
         assert!(cut.is_err(), "there is no connection left");
         proxy.behave(Conduct::Honest);
-        stores.orders.commit(a_change_placing(a_new_order(id, 7)), deadline).await
+        stores.orders.commit(a_change_placing(a_new_order(id, 7)).into(), deadline).await
     };
     place(101, soon()).await.expect("the authority is known");
     std::fs::write(&authorities, "-----BEGIN CERTIFICATE-----\nhalf").expect("a file");
@@ -126,7 +126,7 @@ pub(crate) async fn nothing_is_read_on_the_way(rig: &Rig) {
         assert_eq!(seen.connections(), before + 1);
         let id = stores.orders.next_order_id(soon()).await.expect("an id");
         let change = a_change_placing(a_new_order(id.get(), 7));
-        stores.orders.commit(change, soon()).await.expect("an order is placed");
+        stores.orders.commit(change.into(), soon()).await.expect("an order is placed");
         assert_eq!(seen.texts(&texts), read);
     }
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use order_app::ports::{Conflict, CustomerOrders, Extent, OrderStore, StoreError};
+use order_app::ports::{Conflict, CustomerOrders, Extent, OrderChange, OrderStore, StoreError};
 use order_domain::{Currency, MAX_ID, OrderStatus, Version};
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_customer, a_new_order, an_amount, an_order_id, moved, noon, soon,
+    a_change, a_change_placing, a_customer, a_key, a_new_order, a_recorded_answer, an_amount,
+    an_order_id, moved, noon, soon,
 };
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
@@ -70,7 +71,7 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
         assert!(store.next_order_id(soon()).await.expect("an id") > an_order_id(4_711));
         // The adopted order lives on.
         let progressed = a_change(moved(&found, OrderStatus::InProgress, noon()));
-        store.commit(progressed, soon()).await.expect("it may go on");
+        store.commit(progressed.into(), soon()).await.expect("it may go on");
         // Another program inserts a row under one of our next ids, with a price that is a number.
         let taken = store.next_order_id(soon()).await.expect("an id").get() + 1;
         execute(url, &insert(taken, "7.50", 1, second, "PENDING")).await;
@@ -78,8 +79,10 @@ pub(crate) fn a_table_of_seven_columns_is_adopted(database: Database) {
         let theirs = theirs.expect("it is there").into_snapshot();
         assert_eq!((theirs.lines.total(), theirs.version), (an_amount("7.5"), Version::FIRST));
         assert_eq!(theirs.lines.currency(), Currency::USD);
+        let stored = store.stored(an_order_id(taken), None, soon()).await.expect("it is readable");
+        assert_eq!(stored.expect("it is there").saga_revision, 0, "it has no saga");
         let clash = a_change_placing(a_new_order(taken, 7));
-        assert!(matches!(store.commit(clash, soon()).await, Err(StoreError::Conflict(_))));
+        assert!(matches!(store.commit(clash.into(), soon()).await, Err(StoreError::Conflict(_))));
         let next = store.next_order_id(soon()).await.expect("an id");
         assert!(next > an_order_id(taken), "the store steps over ids that others use");
     });
@@ -106,7 +109,10 @@ pub(crate) fn a_version_that_jpa_made_is_reused(database: Database) {
             }
             migrate(&settings(url), Extent::Quick).await.expect("it migrates");
             let store = store(url);
-            store.commit(a_change_placing(a_new_order(4, 7)), soon()).await.expect("it is placed");
+            store
+                .commit(a_change_placing(a_new_order(4, 7)).into(), soon())
+                .await
+                .expect("it is placed");
             for (id, expected, stored) in [(1, 1, 0), (2, 7, 6), (4, 1, 0)] {
                 let order = store.order(an_order_id(id), soon()).await.expect("readable");
                 let order = order.expect("it is there");
@@ -115,7 +121,7 @@ pub(crate) fn a_version_that_jpa_made_is_reused(database: Database) {
                 assert_eq!(databases::count(url, &one).await.expect("counted"), 1, "{one}");
                 let change = a_change(moved(&order, OrderStatus::Confirmed, noon()));
                 assert_eq!(change.event.sequence.get(), expected + 1);
-                store.commit(change.clone(), soon()).await.expect("it is changed");
+                store.commit(change.clone().into(), soon()).await.expect("it is changed");
                 // The other service has read the version before, and so has a second change of ours.
                 let set = "UPDATE orders SET status = 'CANCELLED'";
                 let stale =
@@ -132,7 +138,7 @@ pub(crate) fn a_version_that_jpa_made_is_reused(database: Database) {
                 )
                 .await;
                 let late = a_change(moved(&order, OrderStatus::InProgress, noon()));
-                let late = store.commit(late, soon()).await;
+                let late = store.commit(late.into(), soon()).await;
                 assert!(matches!(late, Err(StoreError::Conflict(Conflict::Version))), "{late:?}");
             }
             assert_eq!(unreadable_column(&store, 3).await, "version");
@@ -140,6 +146,48 @@ pub(crate) fn a_version_that_jpa_made_is_reused(database: Database) {
             assert_eq!((listed.0.len(), listed.1), (3, 1));
         });
     }
+}
+
+/// There, too, changes of a batch have their answers, and those that are refused have none.
+pub(crate) fn answers_beside_a_version_that_jpa_made(database: Database) {
+    if database == Database::Sqlite {
+        return;
+    }
+    let scratch = database.scratch();
+    let url = &scratch.url;
+    let answered = |key: &str, change: OrderChange| {
+        let answer = a_recorded_answer(a_key(key));
+        OrderChange { answer: Some(answer), ..change }
+    };
+    Runtime::new().expect("a runtime starts").block_on(async {
+        execute(url, &nullable_table(database)).await;
+        execute(url, "ALTER TABLE orders ADD COLUMN version INTEGER NOT NULL DEFAULT 0").await;
+        migrate(&settings(url), Extent::Quick).await.expect("it migrates");
+        let store = store(url);
+        let mut changes = Vec::new();
+        for id in 1..=30 {
+            let placed = a_change_placing(a_new_order(id, 7));
+            store.commit(placed.clone().into(), soon()).await.expect("it is placed");
+            let confirmed = a_change(moved(&placed.order, OrderStatus::Confirmed, noon()));
+            if id % 2 == 0 {
+                store.commit(confirmed.clone().into(), soon()).await.expect("it is confirmed");
+            }
+            // Every other one comes too late.
+            let cancelled = a_change(moved(&placed.order, OrderStatus::Cancelled, noon()));
+            changes.push((id % 2 == 1, answered(&format!("change-{id}"), cancelled)));
+            let placed = a_change_placing(a_new_order(100 + id, 7));
+            changes.push((true, answered(&format!("place-{id}"), placed)));
+        }
+        let commits = changes.iter().map(|(_, change)| store.commit(change.clone().into(), soon()));
+        let results = join_all(commits).await;
+        for ((lands, change), result) in changes.into_iter().zip(results) {
+            let expected = change.answer.expect("it has one");
+            let key = expected.key.key.clone();
+            assert_eq!(result.is_ok(), lands, "{key}: {result:?}");
+            let found = store.answer(&expected.key, soon()).await.expect("it is read");
+            assert_eq!(found, lands.then_some(expected), "{key}");
+        }
+    });
 }
 
 /// SQLite changes no column, so a column of another service must make room.
@@ -181,12 +229,12 @@ pub(crate) fn each_type_of_document_works(database: Database) {
             let text = r#"[{"productId":1,"name":"Lämpchen 灯","quantity":3,"unitPrice":49.99}]"#;
             execute(url, &row(database, 1, text, "149.97", "CONFIRMED")).await;
             let store = store(url);
-            store.commit(a_change_placing(a_new_order(2, 7)), soon()).await.expect("it is placed");
+            store.commit(a_change_placing(a_new_order(2, 7)).into(), soon()).await.expect("it is placed");
             for id in [1, 2, 1, 2] {
                 let order = store.order(an_order_id(id), soon()).await.expect("it is readable");
                 let order = order.expect("it is there");
                 let next = order.status().allowed_transitions().next().expect("it may go on");
-                store.commit(a_change(moved(&order, next, noon())), soon()).await.expect("changed");
+                store.commit(a_change(moved(&order, next, noon())).into(), soon()).await.expect("changed");
             }
             assert_eq!(listed(&store, &of_customer_7()).await.1, 0, "{document}");
             let order = store.order(an_order_id(1), soon()).await.expect("readable").expect("there");
@@ -205,7 +253,7 @@ pub(crate) fn an_unreadable_row_is_set_aside(database: Database) {
         let store = store(url);
         for id in 1..=6 {
             let change = a_change_placing(a_new_order(id, 7));
-            store.commit(change, soon()).await.expect("it is placed");
+            store.commit(change.into(), soon()).await.expect("it is placed");
         }
         execute(url, "UPDATE orders SET status = 'LOST' WHERE id = 2").await;
         execute(url, "UPDATE orders SET total_amount = -5 WHERE id = 3").await;
@@ -272,7 +320,7 @@ pub(crate) fn rows_with_one_clear_meaning_are_read(database: Database) {
         }
         let found = store.order(an_order_id(1), soon()).await.expect("readable").expect("there");
         let progressed = a_change(moved(&found, OrderStatus::InProgress, noon()));
-        store.commit(progressed, soon()).await.expect("it may go on");
+        store.commit(progressed.into(), soon()).await.expect("it may go on");
         let ours = "orders WHERE id = 1 AND status = 'IN_PROGRESS' AND version = 2";
         assert_eq!(databases::count(url, ours).await.expect("it is counted"), 1);
     });
@@ -394,7 +442,7 @@ pub(crate) fn an_unreadable_row_does_not_affect_others_in_a_batch(database: Data
         let store = store(url);
         for (id, customer) in [(1, 7), (2, 8)] {
             let change = a_change_placing(a_new_order(id, customer));
-            store.commit(change, soon()).await.expect("it is placed");
+            store.commit(change.into(), soon()).await.expect("it is placed");
         }
         execute(url, &format!("UPDATE orders SET {column} = {wrong} WHERE id = 2")).await;
         let lists = (0..40).map(|number| {
@@ -453,7 +501,7 @@ pub(crate) fn an_id_beyond_all_is_stepped_over(database: Database) {
         for _ in 0..100 {
             let id = store.next_order_id(soon()).await.expect("an id");
             let change = a_change_placing(a_new_order(id.get(), 7));
-            store.commit(change, soon()).await.expect("it is free");
+            store.commit(change.into(), soon()).await.expect("it is free");
         }
     });
 }
@@ -468,7 +516,10 @@ pub(crate) fn a_caller_on_one_thread_may_go_away(database: Database) {
         migrate(&settings(url), Extent::Quick).await.expect("it migrates");
         let store = store(url);
         for id in 1..=50 {
-            store.commit(a_change_placing(a_new_order(id, 7)), soon()).await.expect("placed");
+            store
+                .commit(a_change_placing(a_new_order(id, 7)).into(), soon())
+                .await
+                .expect("placed");
         }
         store
     });

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
 use futures_util::stream::FuturesUnordered;
-use order_app::ports::{Change, Conflict, StoreError};
-use order_domain::{OrderId, OrderStatus};
+use order_app::ports::{Change, Conflict, OrderChange, SagaChange, Seen, StoreError};
+use order_domain::{OrderId, OrderStatus, Version};
 use order_testkit::Conduct;
 use order_testkit::examples::{
-    a_change, a_change_placing, a_new_order, an_order_id, moved, noon, soon, within,
+    a_change, a_change_placing, a_new_order, a_saga, an_order_id, moved, noon, soon, within,
 };
 
 use crate::adoption;
@@ -33,7 +33,7 @@ async fn place(rig: &Rig) -> Result<(), StoreError> {
 }
 
 async fn place_as(rig: &Rig, id: OrderId) -> Result<(), StoreError> {
-    rig.store.commit(a_change_placing(a_new_order(id.get(), 7)), within(BUDGET)).await
+    rig.store.commit(a_change_placing(a_new_order(id.get(), 7)).into(), within(BUDGET)).await
 }
 
 /// The next requests succeed.
@@ -124,7 +124,7 @@ pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
     let (store, ids) = (Arc::clone(&rig.store), (1..=ORDERS).rev());
     let placing = tokio::spawn(async move {
         let placed = ids.map(|id| a_change_placing(a_new_order(id, 7)));
-        join_all(placed.map(|change| store.commit(change, soon()))).await
+        join_all(placed.map(|change| store.commit(change.into(), soon()))).await
     });
     while rig.lock_waits().await == 0 {
         assert!(!placing.is_finished(), "no transaction waits for the row");
@@ -141,7 +141,7 @@ pub(crate) async fn a_batch_in_doubt_meets_another_row(rig: Rig) {
 }
 
 /// Orders that are placed, and the change that confirms each.
-async fn confirmations(rig: &Rig, orders: i64) -> Vec<Change> {
+async fn confirmations(rig: &Rig, orders: i64) -> Vec<OrderChange> {
     let ids: Vec<OrderId> = (1..=orders).map(an_order_id).collect();
     let placed = join_all(ids.iter().map(|id| place_as(rig, *id))).await;
     assert!(placed.iter().all(Result::is_ok), "{placed:?}");
@@ -153,11 +153,19 @@ async fn confirmations(rig: &Rig, orders: i64) -> Vec<Change> {
     changes
 }
 
-/// A batch does not wait for the lock of another session: the change that needs it is tried again by itself, and the
-/// others are written.
+/// A batch does not wait for the lock of another session: the change that needs it, a step of a saga, is tried again by itself,
+/// and the others are written, steps among them.
 pub(crate) async fn a_lock_is_held(rig: Rig) {
     const ORDERS: i64 = 30;
-    let mut changes = confirmations(&rig, ORDERS).await;
+    let step_or_change = |change: OrderChange| match change.order.id() {
+        id if id.get() % 3 == 1 => {
+            let seen = Seen { version: Version::FIRST, saga_revision: 0 };
+            Change::from(SagaChange { id, seen, saga: a_saga(1) })
+        }
+        _ => change.into(),
+    };
+    let changes = confirmations(&rig, ORDERS).await.into_iter();
+    let mut changes: Vec<Change> = changes.map(step_or_change).collect();
     let mut holder = rig.session().await;
     holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
     // The locked one last: the first may be written alone, the others share a batch.
@@ -165,7 +173,7 @@ pub(crate) async fn a_lock_is_held(rig: Rig) {
     let mut commits: FuturesUnordered<_> = changes
         .into_iter()
         .map(|change| async {
-            let id = change.order.id();
+            let id = change.id();
             (id, rig.store.commit(change, soon()).await)
         })
         .collect();
@@ -176,7 +184,9 @@ pub(crate) async fn a_lock_is_held(rig: Rig) {
     holder.run("ROLLBACK").await.expect("the lock is given back");
     let (_, last) = commits.next().await.expect("one of each");
     last.expect("the lock is gone");
-    assert_eq!(rig.count("outbox").await, 2 * ORDERS);
+    let steps = ORDERS / 3;
+    assert_eq!(rig.count("outbox").await, 2 * ORDERS - steps);
+    assert_eq!(rig.count("sagas WHERE revision = 1").await, steps);
 }
 
 /// Many changes that need one lock are refused by their deadline, and nothing of them is written. Others go on.
@@ -186,10 +196,13 @@ pub(crate) async fn a_lock_outlasts_requests(rig: Rig) {
     holder.run("BEGIN; UPDATE orders SET version = version WHERE id = 1").await.expect("a lock");
     let (locked, others) = changes.split_first().expect("several");
     let start = Instant::now();
-    let stuck = join_all((0..60).map(|_| rig.store.commit(locked.clone(), within(BUDGET))));
+    let stuck = join_all((0..60).map(|_| rig.store.commit(locked.clone().into(), within(BUDGET))));
     let beside = async {
         for change in others {
-            rig.store.commit(change.clone(), within(BUDGET)).await.expect("it is not held up");
+            rig.store
+                .commit(change.clone().into(), within(BUDGET))
+                .await
+                .expect("it is not held up");
         }
     };
     let (stuck, ()) = join(stuck, beside).await;
@@ -202,7 +215,7 @@ pub(crate) async fn a_lock_outlasts_requests(rig: Rig) {
     assert!(connections <= i64::from(POOL_SIZE) * 2, "{connections} connections");
     holder.run("ROLLBACK").await.expect("the lock is given back");
     assert_eq!(rig.count("outbox").await, 39, "nothing was written");
-    rig.store.commit(locked.clone(), soon()).await.expect("the lock is gone");
+    rig.store.commit(locked.clone().into(), soon()).await.expect("the lock is gone");
 }
 
 /// The same for the key of a new order, which another session has written and not committed.
@@ -212,7 +225,7 @@ pub(crate) async fn a_key_is_held(rig: Rig) {
     holder.run(&format!("BEGIN; {theirs}")).await.expect("a row that is not visible yet");
     let place = |id: i64| {
         let change = a_change_placing(a_new_order(id, id));
-        rig.store.commit(change, within(BUDGET))
+        rig.store.commit(change.into(), within(BUDGET))
     };
     let mut placed = join_all((1..=30).rev().map(place)).await;
     let last = placed.pop().expect("one of each");

@@ -150,7 +150,10 @@ async fn place(store: Arc<dyn OrderStore>, count: u32) {
     for _ in 0..count {
         let id = store.next_order_id(soon()).await.expect("an id");
         let change = a_change_placing(a_new_order(id.get(), 7));
-        store.commit(change, soon()).await.unwrap_or_else(|error| panic!("order {id}: {error}"));
+        store
+            .commit(change.into(), soon())
+            .await
+            .unwrap_or_else(|error| panic!("order {id}: {error}"));
     }
 }
 
@@ -180,9 +183,15 @@ pub(crate) fn a_counter_that_may_not_be_moved_is_named(database: Database) {
         for counter in counters {
             run(counter).await;
             let made = counter.split(' ').nth(2).expect("a name");
-            for table in
-                ["orders", "outbox", "outbox_incoming", "id_blocks", "idempotency_keys", made]
-            {
+            for table in [
+                "orders",
+                "outbox",
+                "outbox_incoming",
+                "id_blocks",
+                "idempotency_keys",
+                "schema_compatibility",
+                made,
+            ] {
                 let right = if table == made { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };
                 run(&format!("GRANT {right} ON {name}.{table} TO {user}@'%'")).await;
             }

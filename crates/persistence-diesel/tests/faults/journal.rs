@@ -25,7 +25,7 @@ const EVENTS: i64 = 5;
 async fn place_orders(orders: &dyn OrderStore, ids: std::ops::RangeInclusive<i64>) {
     for id in ids {
         let change = a_change_placing(a_new_order(id, 7));
-        orders.commit(change, soon()).await.expect("the order is placed");
+        orders.commit(change.into(), soon()).await.expect("the order is placed");
     }
 }
 

@@ -62,6 +62,7 @@ const ANYWHERE: &[(&str, PlainCheck)] = &[
     ),
     ("another_service_goes_on_inserting", counters::another_service_goes_on_inserting),
     ("a_version_that_jpa_made_is_reused", adoption::a_version_that_jpa_made_is_reused),
+    ("answers_beside_a_version_that_jpa_made", adoption::answers_beside_a_version_that_jpa_made),
     ("each_type_of_document_works", adoption::each_type_of_document_works),
     ("an_unreadable_row_is_set_aside", adoption::an_unreadable_row_is_set_aside),
     ("rows_with_one_clear_meaning_are_read", adoption::rows_with_one_clear_meaning_are_read),
@@ -126,6 +127,10 @@ const ON_MYSQL: &[(&str, PlainCheck)] = &[
         "a_counter_that_may_not_be_moved_is_named",
         counters::a_counter_that_may_not_be_moved_is_named,
     ),
+    (
+        "the_migration_of_sagas_goes_on_after_a_crash",
+        newer::the_migration_of_sagas_goes_on_after_a_crash,
+    ),
     ("settings_of_a_server_change_nothing", moods::settings_of_a_server_change_nothing),
     ("settings_of_a_server_are_refused_or_told", moods::settings_of_a_server_are_refused_or_told),
     ("marks_that_may_not_be_read_are_named", newer::marks_that_may_not_be_read_are_named),
@@ -148,6 +153,15 @@ fn main() -> ExitCode {
         ("the_answer_to_many_is_lost", |rig| Box::pin(commits::answer_to_many_lost(rig))),
         ("a_database_is_gone_after_a_commit_of_many", |rig| {
             Box::pin(commits::gone_after_a_commit_of_many(rig))
+        }),
+        ("the_answer_to_a_step_is_lost", |rig| Box::pin(commits::step_answer_lost(rig))),
+        ("a_step_is_lost", |rig| Box::pin(commits::step_lost(rig))),
+        ("a_database_is_gone_after_a_step", |rig| Box::pin(commits::gone_after_a_step(rig))),
+        ("the_answer_to_an_order_with_its_saga_is_lost", |rig| {
+            Box::pin(commits::order_and_saga_answer_lost(rig))
+        }),
+        ("the_answer_to_orders_and_steps_is_lost", |rig| {
+            Box::pin(commits::answer_to_orders_and_steps_lost(rig))
         }),
         ("the_answer_to_an_assignment_is_lost", |rig| {
             Box::pin(journal::assignment_answer_lost(rig))

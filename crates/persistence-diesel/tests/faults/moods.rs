@@ -46,12 +46,12 @@ async fn lives(url: &str) {
         let new = a_new_order(id, 7);
         let lines = lines_in(new.lines.currency(), vec![line]);
         let change = a_change_placing(NewOrder { lines, ..new });
-        orders.commit(change, soon()).await.expect("it is placed");
+        orders.commit(change.into(), soon()).await.expect("it is placed");
         let placed = orders.order(an_order_id(id), soon()).await.expect("readable").expect("there");
         let stored = placed.snapshot().lines.as_slice()[0].name.as_ref().map(ToString::to_string);
         assert_eq!(stored.as_deref(), Some(name.trim_end()));
         let confirmed = a_change(moved(&placed, OrderStatus::Confirmed, noon()));
-        orders.commit(confirmed, soon()).await.expect("it is confirmed");
+        orders.commit(confirmed.into(), soon()).await.expect("it is confirmed");
     }
     let all = CustomerOrders {
         customer_id: a_customer(7),

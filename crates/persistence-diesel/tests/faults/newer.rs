@@ -3,9 +3,9 @@
 use std::fs;
 
 use order_app::errors::chain;
-use order_app::ports::Extent;
+use order_app::ports::{Extent, OrderChange};
 use order_testkit::databases::{self, Database};
-use order_testkit::examples::{a_change_placing, a_new_order, soon};
+use order_testkit::examples::{a_change_placing, a_new_order, a_saga, soon};
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
 
@@ -71,7 +71,7 @@ pub(crate) fn a_newer_migration_is_told_or_refused_by_name(database: Database) {
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].contains("9901_baskets") && said[1].contains("20990101"), "{said:?}");
         let placing = a_change_placing(a_new_order(1, 7));
-        stores(url).orders.commit(placing, soon()).await.expect("it serves");
+        stores(url).orders.commit(placing.into(), soon()).await.expect("it serves");
 
         execute(
             url,
@@ -89,6 +89,34 @@ pub(crate) fn a_newer_migration_is_told_or_refused_by_name(database: Database) {
         let run = "__diesel_schema_migrations WHERE version = '0008'";
         assert_eq!(databases::count(url, run).await.expect("it is counted"), 0);
     });
+}
+
+/// MySQL and MariaDB do not undo what a migration has done before a crash. The next run finds it.
+pub(crate) fn the_migration_of_sagas_goes_on_after_a_crash(database: Database) {
+    let undone = [
+        "DO 0",
+        "ALTER TABLE orders DROP COLUMN saga_revision",
+        "ALTER TABLE orders DROP COLUMN saga_revision; DROP TABLE sagas; \
+         DELETE FROM leases WHERE name = 'sagas'",
+    ];
+    for undo in undone {
+        let scratch = database.scratch();
+        let url = &scratch.url;
+        Runtime::new().expect("a runtime starts").block_on(async {
+            migrates(url).await;
+            let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '0011'";
+            execute(url, &format!("{undo}; {forget}")).await;
+            let database = stores(url).database;
+            assert_eq!(database.pending().await.expect("it is asked"), ["0011_sagas"]);
+            migrates(url).await;
+            let placing =
+                OrderChange { saga: Some(a_saga(1)), ..a_change_placing(a_new_order(1, 7)) };
+            stores(url).orders.commit(placing.into(), soon()).await.expect("it serves");
+            for row in ["sagas", "leases WHERE name = 'sagas'"] {
+                assert_eq!(databases::count(url, row).await.expect("it is counted"), 1, "{undo}");
+            }
+        });
+    }
 }
 
 /// A user who may not read what migrations say of themselves is not taken for one without any.
@@ -129,6 +157,9 @@ pub(crate) fn marks_that_may_not_be_read_are_named(database: Database) {
         assert!(said.contains("GRANT SELECT ON schema_compatibility"), "{said}");
         execute(url, &grant).await;
         assert_eq!(database.pending().await.expect("it is asked"), [""; 0]);
+        // The list of migrations is not granted, and each migration says by itself that it has run.
+        execute(url, "DELETE FROM schema_compatibility WHERE version = '0011'").await;
+        assert_eq!(database.pending().await.expect("it is asked"), ["0011_sagas"]);
         execute(url, &drop).await;
     });
 }

@@ -98,8 +98,8 @@ async fn go_on(Stores { orders, journal, .. }: &Stores) {
     let id = orders.next_order_id(soon()).await.expect("an id");
     assert!(id > an_order_id(6), "{id}");
     let new = a_change_placing(a_new_order(id.get(), 42));
-    orders.commit(new, soon()).await.expect("it is placed");
+    orders.commit(new.into(), soon()).await.expect("it is placed");
     let order = orders.order(an_order_id(1), soon()).await.expect("readable").expect("there");
     let confirmed = a_change(moved(&order, OrderStatus::Confirmed, noon_plus(9_999)));
-    orders.commit(confirmed, soon()).await.expect("it is confirmed");
+    orders.commit(confirmed.into(), soon()).await.expect("it is confirmed");
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use order_app::ports::{EventJournal, Extent, OrderStore, Stores};
+use order_app::ports::{EventJournal, Extent, OrderStore, SagaStore, Stores};
 use order_testkit::databases::{self, Scratch, Session};
 use order_testkit::{Commit, Proxy, RandomEntropy};
 use persistence_diesel::{StoreSettings, migrate, open};
@@ -18,6 +18,7 @@ pub(crate) type Check = fn(Rig) -> Pin<Box<dyn Future<Output = ()>>>;
 /// What a check works with.
 pub(crate) struct Rig {
     pub(crate) store: Arc<dyn OrderStore>,
+    pub(crate) sagas: Arc<dyn SagaStore>,
     pub(crate) journal: Arc<dyn EventJournal>,
     pub(crate) proxy: Proxy,
     pub(crate) url: String,
@@ -55,8 +56,8 @@ impl Rig {
         let proxy = Proxy::before(server, Commit::on(&scratch.url)).await;
         let through = scratch.url.replace(&server.to_string(), &proxy.address.to_string());
         assert_ne!(through, scratch.url, "the store goes through the proxy");
-        let Stores { orders: store, journal, .. } = stores(&through);
-        Self { store, journal, proxy, url: scratch.url.clone() }
+        let Stores { orders: store, sagas, journal, .. } = stores(&through);
+        Self { store, sagas, journal, proxy, url: scratch.url.clone() }
     }
 
     /// A connection past the proxy.

@@ -36,7 +36,7 @@ async fn refused(settings: &StoreSettings) -> String {
 async fn places(settings: &StoreSettings, id: i64) {
     let Stores { orders, database, .. } = stores(settings);
     assert_eq!(database.inspect().await.expect("it is looked at"), Some(vec![]));
-    orders.commit(a_change_placing(a_new_order(id, 7)), soon()).await.expect("it is placed");
+    orders.commit(a_change_placing(a_new_order(id, 7)).into(), soon()).await.expect("it is placed");
     assert!(orders.order(an_order_id(id), soon()).await.expect("it is read").is_some());
     assert!(orders.next_order_id(soon()).await.expect("an id").get() > 0);
     orders.ping(soon()).await.expect("the tables are there");

@@ -95,6 +95,12 @@ const ON_POSTGRES: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN version INTEGER NOT NULL DEFAULT 0"),
     usable("ALTER TABLE orders ADD COLUMN version BIGINT NOT NULL"),
     found("ALTER TABLE orders ADD COLUMN version TIMESTAMP", "version", Operator),
+    found("ALTER TABLE orders ADD COLUMN saga_revision BIGINT", "saga_revision", Operator),
+    found(
+        "ALTER TABLE orders ADD COLUMN saga_revision BIGINT NOT NULL DEFAULT 0",
+        "saga_revision",
+        Operator,
+    ),
     usable("ALTER TABLE orders ADD COLUMN currency VARCHAR(3) NOT NULL"),
     usable("ALTER TABLE orders ADD COLUMN currency CHAR(3) NOT NULL DEFAULT 'USD'"),
     usable(
@@ -190,6 +196,11 @@ const ON_MYSQL: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN version INT NOT NULL DEFAULT 0"),
     usable("ALTER TABLE orders ADD COLUMN version BIGINT NOT NULL"),
     found("ALTER TABLE orders ADD COLUMN version DATETIME NULL", "version", Operator),
+    found(
+        "ALTER TABLE orders ADD COLUMN saga_revision BIGINT NOT NULL DEFAULT 0",
+        "saga_revision",
+        Operator,
+    ),
     usable("ALTER TABLE orders ADD COLUMN currency VARCHAR(3) NOT NULL"),
     usable("ALTER TABLE orders ADD COLUMN currency CHAR(3) NOT NULL DEFAULT 'USD'"),
     usable(
@@ -238,6 +249,11 @@ const ON_SQLITE: &[Sample] = &[
     usable("ALTER TABLE orders ADD COLUMN tenant TEXT NOT NULL DEFAULT 'x'"),
     found("ALTER TABLE orders ADD COLUMN version INTEGER NOT NULL DEFAULT 0", "version", Operator),
     found("ALTER TABLE orders ADD COLUMN currency TEXT", "currency", Operator),
+    found(
+        "ALTER TABLE orders ADD COLUMN saga_revision BIGINT NOT NULL DEFAULT 0",
+        "saga_revision",
+        Operator,
+    ),
     found(
         "ALTER TABLE orders DROP COLUMN total_amount;; \
                  ALTER TABLE orders ADD COLUMN total_amount DECIMAL(19, 4)",
@@ -323,10 +339,10 @@ async fn one(database: Database, sample: &Sample, url: &str) {
 async fn serves(url: &str, change: &str) {
     let store = stores(url).orders;
     for (id, to) in [(1, OrderStatus::Confirmed), (2, OrderStatus::Cancelled)] {
-        store.commit(a_change_placing(a_new_order(id, 7)), soon()).await.expect(change);
+        store.commit(a_change_placing(a_new_order(id, 7)).into(), soon()).await.expect(change);
         let placed =
             store.order(an_order_id(id), soon()).await.expect(change).expect("it is there");
-        store.commit(a_change(moved(&placed, to, noon())), soon()).await.expect(change);
+        store.commit(a_change(moved(&placed, to, noon())).into(), soon()).await.expect(change);
         let order = store.order(an_order_id(id), soon()).await.expect(change).expect("it is there");
         let created = [&placed, &order].map(|order| order.snapshot().created_at);
         assert_eq!(created[0], created[1], "{change}");
@@ -367,7 +383,9 @@ pub(crate) fn a_change_that_the_table_forbids_is_refused_for_good(database: Data
                 let store = store.clone();
                 // Too much for the check, and of a customer that is not there.
                 let new = if id % 20 == 0 { a_large_order(id, 8) } else { a_new_order(id, 7) };
-                tokio::spawn(async move { (id, store.commit(a_change_placing(new), soon()).await) })
+                tokio::spawn(async move {
+                    (id, store.commit(a_change_placing(new).into(), soon()).await)
+                })
             });
             for placing in placed.collect::<Vec<_>>() {
                 match placing.await.expect("no panic") {
@@ -413,7 +431,7 @@ pub(crate) fn a_trigger_of_another_service_refuses_for_good(database: Database) 
                 let stores = stores(url);
                 let place = async |id, customer| {
                     let change = a_change_placing(a_new_order(id, customer));
-                    stores.orders.commit(change, soon()).await
+                    stores.orders.commit(change.into(), soon()).await
                 };
                 if !is_found {
                     place(1, 7).await.expect("it is placed");

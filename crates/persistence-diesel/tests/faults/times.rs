@@ -141,7 +141,7 @@ pub(crate) fn each_text_of_a_time_has_one_place_in_lists(database: Database) {
             created_from: Some(noon_plus(0) + chrono::TimeDelta::nanoseconds(1)),
             ..list(2)
         };
-        store.commit(a_change_placing(a_new_order(99, 7)), soon()).await.expect("it is placed");
+        store.commit(a_change_placing(a_new_order(99, 7)).into(), soon()).await.expect("it is placed");
         assert_eq!(listed(&store, &query).await, (vec![], 0));
     });
 }

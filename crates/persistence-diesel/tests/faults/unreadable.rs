@@ -71,7 +71,7 @@ async fn with_events(url: &str) -> Stores {
     let stores = stores(url);
     for id in 1..=EVENTS {
         let change = a_change_placing(a_new_order(id, 7));
-        stores.orders.commit(change, soon()).await.expect("the order is placed");
+        stores.orders.commit(change.into(), soon()).await.expect("the order is placed");
     }
     let (instance, lasts) = (Uuid::from_u128(7), Duration::from_mins(5));
     let lease = stores.journal.lease(Duty::Sequence, instance, lasts, soon()).await;

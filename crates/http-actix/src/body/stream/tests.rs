@@ -46,7 +46,8 @@ impl World {
     }
 
     async fn order(&self, id: i64, customer: i64) {
-        self.memory.commit(a_change_placing(a_new_order(id, customer)), soon()).await.unwrap();
+        let change = a_change_placing(a_new_order(id, customer));
+        self.memory.commit(change.into(), soon()).await.unwrap();
         let name = uuid_v7(noon(), &SeededEntropy::new(1));
         let long = Duration::from_hours(1);
         let lease = self.memory.lease(Duty::Sequence, name, long, soon()).await.unwrap().unwrap();

@@ -5,8 +5,8 @@
 use chrono::TimeDelta;
 use order_app::events::EventRecord;
 use order_app::ports::{
-    Change, Duty, JournalEntry, OrderEvents, Parking, Progress, SHARDS, SelectedPage, Selection,
-    Skipped, Unreadable, shard,
+    Duty, JournalEntry, OrderChange, OrderEvents, Parking, Progress, SHARDS, SelectedPage,
+    Selection, Skipped, Unreadable, shard,
 };
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
@@ -355,7 +355,7 @@ pub(super) async fn an_event_whose_texts_are_broken_is_named_wherever_it_is_read
         let order = event.order.clone();
         let change = a_change(event);
         let event = broken(change.event, texts);
-        commit(&one.orders, Change { event, ..change }).await;
+        commit(&one.orders, OrderChange { event, ..change }).await;
         super::steps::progress(&one, &order).await;
         assign_all(&one).await;
         let told = |entries: Vec<Result<JournalEntry, Unreadable>>| {

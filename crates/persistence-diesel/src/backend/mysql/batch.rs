@@ -1,4 +1,4 @@
-//! Writes a batch of changes: statements with several lists of values for each table that gets new rows, each as
+//! Writes a batch of changes: statements with several lists of values for each table that gets new rows, and for sagas, each as
 //! large as the server takes, and one statement for each order that changes.
 
 use std::pin::pin;
@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::Pool;
+use diesel::dsl::DuplicatedKeys;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{SingleValue, SqlType};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use tokio::time::timeout;
 
@@ -17,8 +19,8 @@ use super::{BEGIN, Connection, Database};
 use crate::backend::BatchOutcome;
 use crate::pool::{Guarded, Manager, connection};
 use crate::retry::is_held;
-use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow};
-use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
+use crate::rows::{AnswerRow, ChangeRows, EventRow, OrderRow, SagaRow, Write};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming, sagas};
 
 /// How long the statements of one change may take, before its COMMIT. The server's own time-out for locks is a second
 /// at least, so another connection stops them.
@@ -90,8 +92,8 @@ async fn stop(pool: &Pool<Manager<Database>>, number: Option<i64>) {
     }
 }
 
-/// Commits. Whatever error a COMMIT returns, only the rows themselves show its outcome. While the connection works, they
-/// are looked for at once: a server that refuses a COMMIT has ended the transaction.
+/// Commits. Whatever error a COMMIT returns, only the events themselves show its outcome. While the connection works, they
+/// are looked for at once: a server that refuses a COMMIT has ended the transaction. Without events it stays open.
 async fn commit(
     guarded: &mut Guarded<Connection>,
     changes: &[Arc<ChangeRows>],
@@ -102,9 +104,9 @@ async fn commit(
     let doubted = std::mem::replace(in_doubt, true);
     if let Err(error) = connection.batch_execute("COMMIT").await {
         connection.batch_execute("ROLLBACK").await?;
-        let events = changes.iter().map(|change| change.event.event_id).collect();
+        let events: Vec<_> = changes.iter().filter_map(|change| change.event_id()).collect();
         if stored_events(connection, &events).await?.is_empty() {
-            *in_doubt = doubted;
+            *in_doubt = doubted || events.is_empty();
             guarded.finish();
             return Err(error);
         }
@@ -114,6 +116,11 @@ async fn commit(
     Ok(BatchOutcome::Written { stale })
 }
 
+define_sql_function! {
+    /// The value of a column in the row that was to be inserted.
+    fn values<T: SqlType + SingleValue>(column: T) -> T;
+}
+
 /// Writes the tables in a fixed order, and the rows of each table in the order of the keys on which writers
 /// meet: so one of two instances may wait for the other, but never both.
 async fn write_rows(
@@ -121,29 +128,10 @@ async fn write_rows(
     changes: &[Arc<ChangeRows>],
     most_bytes: usize,
 ) -> QueryResult<Vec<i64>> {
-    let mut placed: Vec<&OrderRow> = Vec::new();
-    let mut updates: Vec<(&OrderRow, i64)> = Vec::new();
-    for change in changes {
-        match change.replaces {
-            None => placed.push(&change.order),
-            Some(version) => updates.push((&change.order, version)),
-        }
-    }
-    placed.sort_by_key(|row| (row.customer_id, row.client_reference.as_deref()));
-    updates.sort_by_key(|(row, _)| row.id);
-    for placed in parts(placed, |row| order_bytes(row), most_bytes)? {
-        diesel::insert_into(orders::table).values(placed).execute(connection).await?;
-    }
-    let mut stale = Vec::new();
-    for (row, version) in updates {
-        fits(order_bytes(row), most_bytes)?;
-        let stored = orders::table.filter(orders::id.eq(row.id).and(orders::version.eq(version)));
-        if diesel::update(stored).set(row.columns()).execute(connection).await? == 0 {
-            stale.push(row.id);
-        }
-    }
-    let written = || changes.iter().filter(|change| !stale.contains(&change.order.id));
-    let events: Vec<&EventRow> = written().map(|change| &change.event).collect();
+    let stale = write_orders(connection, changes, most_bytes).await?;
+    let written = || changes.iter().filter(|change| !stale.contains(&change.id));
+    let events = written().filter_map(|change| Some(&change.version()?.event));
+    let events: Vec<&EventRow> = events.collect();
     let incoming: Vec<_> = events.iter().map(|event| event.incoming()).collect();
     for events in parts(events, |row| event_bytes(row), most_bytes)? {
         diesel::insert_into(outbox::table).values(events).execute(connection).await?;
@@ -151,11 +139,67 @@ async fn write_rows(
     for incoming in parts(incoming, |_| 0, most_bytes)? {
         diesel::insert_into(outbox_incoming::table).values(incoming).execute(connection).await?;
     }
-    let mut answers: Vec<&AnswerRow> =
-        written().filter_map(|change| change.answer.as_ref()).collect();
+    let mut answers: Vec<&AnswerRow> = written().filter_map(|change| change.answer()).collect();
     answers.sort_by_key(|row| row.scope.as_str());
     for answers in parts(answers, |row| answer_bytes(row), most_bytes)? {
         diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
+    }
+    let mut written: Vec<&SagaRow> =
+        written().filter_map(|change| change.saga.as_ref()).collect();
+    written.sort_by_key(|row| row.order_id);
+    for some in parts(written, |row| row.document.len(), most_bytes)? {
+        let insert = diesel::insert_into(sagas::table).values(some);
+        let replace = insert.on_conflict(DuplicatedKeys).do_update().set((
+            sagas::revision.eq(values(sagas::revision)),
+            sagas::state.eq(values(sagas::state)),
+            sagas::due_at.eq(values(sagas::due_at)),
+            sagas::attention.eq(values(sagas::attention)),
+            sagas::document.eq(values(sagas::document)),
+            sagas::created_at.eq(values(sagas::created_at)),
+            sagas::updated_at.eq(values(sagas::updated_at)),
+        ));
+        replace.execute(connection).await?;
+    }
+    Ok(stale)
+}
+
+/// Writes the rows of orders; returns those that are not what their changes have seen.
+async fn write_orders(
+    connection: &mut Connection,
+    changes: &[Arc<ChangeRows>],
+    most_bytes: usize,
+) -> QueryResult<Vec<i64>> {
+    let mut placed = Vec::new();
+    let mut updates = Vec::new();
+    for change in changes {
+        let revision = orders::saga_revision.eq(change.saga_revision);
+        match &change.write {
+            Write::Insert(new) => placed.push((&new.order, revision)),
+            Write::Update(seen, new) => updates.push((change.id, seen, revision, Some(&new.order))),
+            Write::Step(seen) => updates.push((change.id, seen, revision, None)),
+        }
+    }
+    placed.sort_by_key(|(row, _)| (row.customer_id, row.client_reference.as_deref()));
+    updates.sort_by_key(|(id, ..)| *id);
+    for placed in parts(placed, |(row, _)| order_bytes(row), most_bytes)? {
+        diesel::insert_into(orders::table).values(placed).execute(connection).await?;
+    }
+    let mut stale = Vec::new();
+    for (id, seen, revision, row) in updates {
+        let stored = orders::table
+            .filter(orders::id.eq(id))
+            .filter(orders::version.eq(seen.version))
+            .filter(orders::saga_revision.eq(seen.saga_revision));
+        let landed = match row {
+            Some(row) => {
+                fits(order_bytes(row), most_bytes)?;
+                diesel::update(stored).set((row.columns(), revision)).execute(connection).await?
+            }
+            None => diesel::update(stored).set(revision).execute(connection).await?,
+        };
+        if landed == 0 {
+            stale.push(id);
+        }
     }
     Ok(stale)
 }

@@ -54,7 +54,7 @@ pub(super) const REFUSED: Option<&str> = Some("
     JOIN information_schema.engines AS engines ON engines.engine = tables.engine
     WHERE table_schema = DATABASE() AND COALESCE(engines.transactions, 'NO') <> 'YES'
         AND tables.table_name IN ('outbox', 'outbox_incoming', 'journal', 'leases', 'instances', 'parked_orders',
-            'skipped_events', 'idempotency_keys', 'id_blocks', 'schema_compatibility')");
+            'skipped_events', 'idempotency_keys', 'id_blocks', 'schema_compatibility', 'sagas')");
 
 /// Rows for what weakens a promise. On MariaDB 3 is as safe as 1.
 pub(super) const TOLD: Option<&str> = Some("

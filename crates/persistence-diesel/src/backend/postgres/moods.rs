@@ -43,7 +43,8 @@ pub(super) const TOLD: Option<&str> = Some("
         || 'not know it'
     FROM pg_class
     WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid) AND row_security_active(oid) AND relname IN ('orders', 'outbox',
-        'outbox_incoming', 'journal', 'leases', 'instances', 'parked_orders', 'skipped_events', 'idempotency_keys', 'id_blocks')
+        'outbox_incoming', 'journal', 'leases', 'instances', 'parked_orders', 'skipped_events', 'idempotency_keys', 'id_blocks',
+        'sagas')
     UNION ALL
     SELECT 'session_replication_role is ' || current_setting('session_replication_role')
         || ': triggers and references of other services are not applied to orders that the service writes'

@@ -15,8 +15,8 @@ use super::{BEGIN, Connection, Database};
 use crate::backend::BatchOutcome;
 use crate::pool::{Guarded, Manager};
 use crate::retry::writes_nothing;
-use crate::rows::ChangeRows;
-use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming};
+use crate::rows::{ChangeRows, SeenRow, Write};
+use crate::schema::{idempotency_keys, orders, outbox, outbox_incoming, sagas};
 
 /// Writes changes in one transaction, by the law of [`Backend::write_batch`](crate::backend::Backend).
 pub(super) async fn write(
@@ -116,23 +116,36 @@ fn undone(sqlite: &mut SqliteConnection, error: Error) -> Ended {
 fn write_rows(sqlite: &mut SqliteConnection, changes: &[Arc<ChangeRows>]) -> QueryResult<Vec<i64>> {
     let mut stale = Vec::new();
     for change in changes {
-        let landed = match change.replaces {
-            None => diesel::insert_into(orders::table).values(&change.order).execute(sqlite)?,
-            Some(version) => {
-                let stored =
-                    orders::table.find(change.order.id).filter(orders::version.eq(version));
-                diesel::update(stored).set(change.order.columns()).execute(sqlite)?
+        let revision = orders::saga_revision.eq(change.saga_revision);
+        let stored = |seen: &SeenRow| {
+            let same_version =
+                orders::table.find(change.id).filter(orders::version.eq(seen.version));
+            same_version.filter(orders::saga_revision.eq(seen.saga_revision))
+        };
+        let landed = match &change.write {
+            Write::Insert(new) => {
+                diesel::insert_into(orders::table).values((&new.order, revision)).execute(sqlite)?
             }
+            Write::Update(seen, new) => {
+                let set = (new.order.columns(), revision);
+                diesel::update(stored(seen)).set(set).execute(sqlite)?
+            }
+            Write::Step(seen) => diesel::update(stored(seen)).set(revision).execute(sqlite)?,
         };
         if landed == 0 {
-            stale.push(change.order.id);
+            stale.push(change.id);
             continue;
         }
-        diesel::insert_into(outbox::table).values(&change.event).execute(sqlite)?;
-        let incoming = change.event.incoming();
-        diesel::insert_into(outbox_incoming::table).values(incoming).execute(sqlite)?;
-        if let Some(answer) = &change.answer {
+        if let Some(version) = change.version() {
+            diesel::insert_into(outbox::table).values(&version.event).execute(sqlite)?;
+            let incoming = version.event.incoming();
+            diesel::insert_into(outbox_incoming::table).values(incoming).execute(sqlite)?;
+        }
+        if let Some(answer) = change.answer() {
             diesel::insert_into(idempotency_keys::table).values(answer).execute(sqlite)?;
+        }
+        if let Some(saga) = &change.saga {
+            diesel::replace_into(sagas::table).values(saga).execute(sqlite)?;
         }
     }
     Ok(stale)

@@ -1,0 +1,23 @@
+INSERT INTO schema_compatibility (version, name, older_may_serve) VALUES ('0011', '0011_sagas', 'yes');
+
+-- How often the saga of an order was written; 0: it has none. Each write compares it, and raises it: so an order and its saga have one
+-- compare-and-set. SQLite keeps the default with the table and rewrites no row.
+ALTER TABLE orders ADD COLUMN saga_revision BIGINT NOT NULL DEFAULT 0;
+
+-- One row per saga, by the order that it is about; the columns beside the document are what sagas are looked up by. due_at is NULL, and
+-- has no entry in its index, when nothing is to be done any more.
+CREATE TABLE sagas (
+    order_id   INTEGER     NOT NULL PRIMARY KEY,
+    revision   BIGINT      NOT NULL,
+    state      VARCHAR(16) NOT NULL,
+    due_at     TIMESTAMP,
+    attention  BOOLEAN     NOT NULL,
+    document   TEXT        NOT NULL,
+    created_at TIMESTAMP   NOT NULL,
+    updated_at TIMESTAMP   NOT NULL
+);
+CREATE INDEX sagas_by_due ON sagas (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX sagas_by_attention ON sagas (order_id) WHERE attention;
+
+-- Who looks for sagas that are due; its position means nothing.
+INSERT INTO leases (name) VALUES ('sagas');
