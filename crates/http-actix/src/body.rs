@@ -14,6 +14,7 @@ mod order;
 mod place;
 mod reader;
 mod replace_lines;
+mod saga;
 mod stream;
 mod values;
 
@@ -30,6 +31,7 @@ pub(crate) use events::{EventBody, batch as event_batch};
 pub(crate) use order::{OrderBody, OrderPageBody, etag, order, page as order_page};
 pub(crate) use place::read as place_order;
 pub(crate) use replace_lines::read as replace_lines;
+pub(crate) use saga::{SagaBody, saga};
 pub(crate) use stream::EventStream;
 pub(crate) use values::time;
 

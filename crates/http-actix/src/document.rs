@@ -34,6 +34,7 @@ use crate::schema;
         orders::change_status,
         orders::list,
         orders::history,
+        orders::saga,
         orders::stream,
     ),
 )]

@@ -36,6 +36,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, site: &Site) {
             // Before the history of an order, which has no id "customer".
             .add(at("/orders/customer/{customerId}", Caller).on(GET, orders::list))
             .add(at("/orders/{id}/events", Caller).on(GET, orders::history))
+            .add(at("/orders/{id}/saga", Caller).on(GET, orders::saga))
             .add(at("/events", Caller).on(GET, orders::stream))
             .add(watch("/livez", Open).on(GET, health::liveness))
             .add(watch("/readyz", Open).on(GET, health::readiness));

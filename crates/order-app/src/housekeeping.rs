@@ -1,12 +1,14 @@
 //! Deletes what has expired, in bounded batches, so that no delete holds locks for long: recorded
-//! answers, and published events past their retention.
+//! answers, published events past their retention, and sagas that are over for long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::ports::{Clock, Deadline, EventJournal, OrderStore, Purged, StoreError, later};
+use crate::ports::{
+    Clock, Deadline, EventJournal, OrderStore, Purged, SagaStore, StoreError, later,
+};
 
 /// The shortest time that an answer is kept.
 const ANSWERS: TimeDelta = TimeDelta::hours(24);
@@ -20,8 +22,18 @@ const BUDGET: Duration = Duration::from_secs(5);
 pub struct Housekeeping {
     store: Arc<dyn OrderStore>,
     journal: Arc<dyn EventJournal>,
-    events: Option<TimeDelta>,
+    sagas: Arc<dyn SagaStore>,
+    kept: Retention,
     clock: Arc<dyn Clock>,
+}
+
+/// How long what can be kept for ever is kept; for ever when `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Published events.
+    pub events: Option<TimeDelta>,
+    /// Sagas that are over and need no operator.
+    pub sagas: Option<TimeDelta>,
 }
 
 /// What expires.
@@ -31,18 +43,21 @@ pub enum Chore {
     Answers,
     /// Published events.
     Events,
+    /// Sagas that are over.
+    Sagas,
 }
 
 impl Housekeeping {
-    /// Wires the process. `events` is how long published events are kept; for ever when `None`.
+    /// Wires the process.
     #[must_use]
     pub fn new(
         store: Arc<dyn OrderStore>,
         journal: Arc<dyn EventJournal>,
-        events: Option<TimeDelta>,
+        sagas: Arc<dyn SagaStore>,
+        kept: Retention,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { store, journal, events, clock }
+        Self { store, journal, sagas, kept, clock }
     }
 
     /// Deletes one batch. Says whether there may be more.
@@ -52,7 +67,8 @@ impl Housekeeping {
     pub async fn step(&self, chore: Chore) -> Result<bool, StoreError> {
         let kept = match chore {
             Chore::Answers => Some(ANSWERS),
-            Chore::Events => self.events,
+            Chore::Events => self.kept.events,
+            Chore::Sagas => self.kept.sagas,
         };
         // A retention that reaches back beyond the calendar keeps everything.
         let before = kept.and_then(|kept| self.clock.now().checked_sub_signed(kept));
@@ -60,6 +76,7 @@ impl Housekeeping {
         let deadline = later(Deadline::now(), BUDGET);
         match chore {
             Chore::Answers => Ok(self.store.purge_answers(before, BATCH, deadline).await? >= BATCH),
+            Chore::Sagas => Ok(self.sagas.purge(before, BATCH, deadline).await? >= BATCH),
             Chore::Events => {
                 let Purged { events, more } = self.journal.purge(before, BATCH, deadline).await?;
                 if events > 0 {
@@ -74,7 +91,7 @@ impl Housekeeping {
     /// tried again after the pause.
     pub async fn run(self, pause: Duration) {
         loop {
-            for chore in [Chore::Answers, Chore::Events] {
+            for chore in [Chore::Answers, Chore::Events, Chore::Sagas] {
                 self.finish(chore).await;
             }
             tokio::time::sleep(pause).await;
@@ -92,6 +109,9 @@ impl Housekeeping {
                 }
                 (Err(error), Chore::Events) => {
                     return tracing::warn!(?error, "published events were not purged");
+                }
+                (Err(error), Chore::Sagas) => {
+                    return tracing::warn!(?error, "sagas that are over were not purged");
                 }
             }
         }

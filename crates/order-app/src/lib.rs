@@ -17,5 +17,6 @@ pub mod orders;
 pub mod ports;
 pub mod relay;
 pub mod saga;
+pub mod sagas;
 pub mod traces;
 pub mod wake_up;

@@ -1,9 +1,12 @@
 //! The use cases. A use case reads, lets the pure domain decide, and commits one value. Each
-//! write has a file of its own; `write.rs` has what all writes share, `read.rs` the reads.
+//! write has a file of its own; `write.rs` has what all writes share, `read.rs` the reads, and `beside.rs` and `follow.rs` how
+//! orders and their sagas move together.
 
+mod beside;
 mod change;
 mod change_status;
 mod claims;
+mod follow;
 mod place;
 mod read;
 mod replace_lines;
@@ -22,17 +25,20 @@ use crate::events::Origin;
 use crate::idempotency::{Answer, Fingerprint, InFlight};
 use crate::live::Live;
 use crate::ports::{
-    BoxError, Clock, Deadline, Entropy, OrderStore, StoreError, StoredOrder, UnreadableOrder, later,
+    BoxError, Clock, CommandSender, Deadline, Entropy, OrderStore, SagaStore, StoreError,
+    StoredOrder, UnreadableOrder, later,
 };
+use crate::saga::SagaPolicy;
 use crate::wake_up::WakeUp;
 
 pub use change::ChangeError;
 pub use change_status::ChangeStatus;
 pub use claims::Claim;
+pub(crate) use follow::{FollowError, Followed};
 pub use place::{PlaceError, PlaceOrder};
 pub use read::{FindError, History, ListError};
 pub use replace_lines::{LinesRefused, ReplaceLines};
-pub use stats::{OrderStats, StepCount};
+pub use stats::{CommandCount, OrderStats, ReplyCount, StepCount};
 
 /// The order service's use cases. Cheap to clone.
 ///
@@ -44,6 +50,7 @@ pub struct Orders(Arc<Inner>, Duration);
 struct Inner {
     ports: Ports,
     policy: Live<Policy>,
+    sagas: SagaPolicy,
     in_flight: InFlight,
     commits: WakeUp,
     stats: Arc<OrderStats>,
@@ -62,6 +69,10 @@ struct Policy {
 pub struct Ports {
     /// Stores orders.
     pub store: Arc<dyn OrderStore>,
+    /// Reads their sagas.
+    pub sagas: Arc<dyn SagaStore>,
+    /// Sends the commands of sagas.
+    pub commands: Arc<dyn CommandSender>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes event ids and randomizes pauses.
@@ -127,10 +138,11 @@ pub enum WriteFailure {
 impl Orders {
     /// Wires the use cases. `budget` is how long a request may take.
     #[must_use]
-    pub fn new(ports: Ports, currencies: Currencies, budget: Duration) -> Self {
+    pub fn new(ports: Ports, currencies: Currencies, sagas: SagaPolicy, budget: Duration) -> Self {
         let (in_flight, commits) = (InFlight::default(), WakeUp::default());
         let policy = Policy { currencies: Arc::new(currencies), budget }.into();
-        let inner = Inner { ports, policy, in_flight, commits, stats: Arc::default() };
+        let stats = Arc::default();
+        let inner = Inner { ports, policy, sagas, in_flight, commits, stats };
         Self(Arc::new(inner), Duration::ZERO)
     }
 
@@ -191,7 +203,7 @@ impl Orders {
         &*self.0.ports.store
     }
 
-    fn deadline(&self) -> Deadline {
+    pub(crate) fn deadline(&self) -> Deadline {
         later(Deadline::now(), self.0.policy.get().budget.saturating_sub(self.1))
     }
 }

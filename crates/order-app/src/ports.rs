@@ -3,6 +3,7 @@
 
 mod ambient;
 mod change;
+mod commands;
 mod database;
 mod identity;
 mod inspection;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use ambient::{Clock, Entropy, StoredTimes, uuid_v7};
 pub use change::{Change, InvalidStateName, OrderChange, SagaChange, SagaWrite, Seen, StateName};
+pub use commands::{Command, CommandSender};
 pub use database::{
     CheckedOrders, Database, Extent, Finding, PoolReport, Remedy, Stores, Unsuitable,
 };
@@ -27,7 +29,7 @@ pub use journal::{
 };
 pub use page::{JOURNAL_PAGE_BYTES, PAGE_BYTES, Page, fitting};
 pub use publisher::{EventPublisher, EventReplayer, PublishError};
-pub use sagas::{SagaStore, StoredSaga};
+pub use sagas::{DueSaga, SagaCensus, SagaStore, StoredSaga};
 pub use store::{
     Conflict, CustomerOrders, OrderPage, OrderStore, PagePosition, StoreError, StoredEvent,
     StoredOrder, UnreadableOrder,

@@ -17,17 +17,16 @@ mod steps;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use order_domain::{Amount, CancelReason, Currency, CustomerId, OrderId, OrderLines};
+use order_domain::CancelReason;
 use uuid::Uuid;
 
-use crate::events::Origin;
-use crate::ports::Entropy;
+use crate::ports::{Command, Entropy};
 
 pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use machine::{begin, decide, intervene};
 pub use steps::{
-    Action, Attention, AttentionReason, CommandKind, Exchange, ExchangeState, Intervention,
-    MAX_INTERVENTIONS, ReplyOutcome, Saga, SagaState, StepName,
+    Action, Attention, AttentionReason, Exchange, ExchangeState, Intervention, MAX_INTERVENTIONS,
+    ReplyOutcome, Saga, SagaState, StepName,
 };
 
 /// How long a saga waits for what.
@@ -39,6 +38,27 @@ pub struct SagaTimes {
     pub resend_after: Duration,
     /// How long a command may be unanswered before a person should look. Commands that the deadline ends do not count.
     pub attention_after: Duration,
+}
+
+/// Which orders have sagas, and how long these wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SagaPolicy {
+    /// Whether orders that are placed from now on begin one. Those that have one keep it.
+    pub begins: bool,
+    /// How long a saga waits.
+    pub times: SagaTimes,
+}
+
+impl Default for SagaPolicy {
+    /// None begins; the times are those of a service with default settings.
+    fn default() -> Self {
+        let times = SagaTimes {
+            deadline: Duration::from_mins(15),
+            resend_after: Duration::from_secs(30),
+            attention_after: Duration::from_mins(15),
+        };
+        Self { begins: false, times }
+    }
 }
 
 /// What a decision needs from outside.
@@ -113,50 +133,6 @@ pub enum OrderStep {
     Confirm,
     /// It becomes `CANCELLED`.
     Cancel(CancelReason),
-}
-
-/// A command to a participant, ready to be encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The idempotency key: the same in every attempt.
-    pub id: Uuid,
-    /// The order, which is the key of the message, too.
-    pub order_id: OrderId,
-    /// What is asked.
-    pub kind: CommandKind,
-    /// 1, 2, …
-    pub attempt: u32,
-    /// The id of the event or reply that caused it.
-    pub causation: Option<String>,
-    /// The request that placed the order.
-    pub origin: Origin,
-    /// When the order expires, as a hint; only before it is confirmed.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// What it is about.
-    pub data: CommandData,
-}
-
-/// What a command is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandData {
-    /// Stock to reserve: product and quantity of each line.
-    Items(OrderLines),
-    /// A payment to authorise.
-    Payment {
-        /// Who pays.
-        customer_id: CustomerId,
-        /// How much.
-        amount: Amount,
-        /// In what.
-        currency: Currency,
-    },
-    /// An earlier command, whose effect is undone or made final.
-    Earlier {
-        /// Its id.
-        of: Uuid,
-        /// The participant's name for its effect, where it is known.
-        reference: Option<String>,
-    },
 }
 
 /// Why an operator's action is not possible now.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use order_app::housekeeping::{Chore, Housekeeping};
+use order_app::housekeeping::{Chore, Housekeeping, Retention};
 use order_app::idempotency::RecordedAnswer;
-use order_app::ports::{EventJournal as _, OrderChange, OrderStore as _, StoreError};
+use order_app::ports::{
+    EventJournal as _, OrderChange, OrderStore as _, SagaStore as _, SagaWrite, StoreError,
+};
 use order_testkit::examples::{
-    a_change_placing, a_key, a_new_order, a_recorded_answer, an_order_id, noon, soon,
+    a_change_placing, a_key, a_new_order, a_recorded_answer, a_saga, an_order_id, noon, soon,
 };
 use order_testkit::{FixedClock, InMemoryStore, Method};
 
@@ -21,7 +23,13 @@ async fn an_answer_is_kept_for_a_day_and_then_deleted() {
     let change =
         OrderChange { answer: Some(answer.clone()), ..a_change_placing(a_new_order(1, 42)) };
     store.commit(change.into(), soon()).await.unwrap();
-    let housekeeping = Housekeeping::new(store.clone(), store.clone(), None, clock.clone());
+    let housekeeping = Housekeeping::new(
+        store.clone(),
+        store.clone(),
+        store.clone(),
+        Retention::default(),
+        clock.clone(),
+    );
 
     clock.set(noon() + TimeDelta::hours(24));
     assert!(!housekeeping.step(Chore::Answers).await.unwrap());
@@ -43,7 +51,16 @@ async fn with_old_answers(count: i64) -> (Arc<InMemoryStore>, Housekeeping) {
         store.commit(change.into(), soon()).await.unwrap();
     }
     clock.advance(TimeDelta::hours(25));
-    (store.clone(), Housekeeping::new(store.clone(), store, None, Arc::new(clock)))
+    (
+        store.clone(),
+        Housekeeping::new(
+            store.clone(),
+            store.clone(),
+            store,
+            Retention::default(),
+            Arc::new(clock),
+        ),
+    )
 }
 
 fn down() -> StoreError {
@@ -99,8 +116,9 @@ async fn published(orders: i64) -> Arc<InMemoryStore> {
 #[tokio::test]
 async fn a_published_event_is_kept_for_its_retention_and_then_purged() {
     let (store, clock) = (published(1).await, Arc::new(FixedClock::default()));
-    let retention = Some(TimeDelta::days(30));
-    let housekeeping = Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
+    let retention = Retention { events: Some(TimeDelta::days(30)), ..Retention::default() };
+    let housekeeping =
+        Housekeeping::new(store.clone(), store.clone(), store.clone(), retention, clock.clone());
     let events = async || store.events(an_order_id(1), 0, 10, soon()).await.unwrap().items.len();
 
     clock.set(noon() + TimeDelta::days(30));
@@ -116,9 +134,15 @@ async fn a_published_event_is_kept_for_its_retention_and_then_purged() {
 async fn events_without_a_retention_are_kept_for_ever() {
     let (store, clock) = (published(1).await, Arc::new(FixedClock::default()));
     clock.set(noon() + TimeDelta::days(100_000));
-    for retention in [None, Some(TimeDelta::MAX)] {
-        let housekeeping =
-            Housekeeping::new(store.clone(), store.clone(), retention, clock.clone());
+    for events in [None, Some(TimeDelta::MAX)] {
+        let retention = Retention { events, ..Retention::default() };
+        let housekeeping = Housekeeping::new(
+            store.clone(),
+            store.clone(),
+            store.clone(),
+            retention,
+            clock.clone(),
+        );
         assert!(!housekeeping.step(Chore::Events).await.unwrap());
         assert_eq!(store.purged_through(soon()).await.unwrap(), 0);
     }
@@ -130,11 +154,36 @@ async fn all_events_that_are_due_are_purged_batch_by_batch_although_answers_fail
     clock.set(noon() + TimeDelta::days(31));
     let journal = Arc::new(store.another_instance());
     journal.faults().before(Method::PurgeAnswers).fails(down);
-    let retention = Some(TimeDelta::days(30));
-    let housekeeping =
-        Housekeeping::new(journal.clone(), journal.clone(), retention, clock.clone());
+    let retention = Retention { events: Some(TimeDelta::days(30)), ..Retention::default() };
+    let housekeeping = Housekeeping::new(
+        journal.clone(),
+        journal.clone(),
+        journal.clone(),
+        retention,
+        clock.clone(),
+    );
     let run = housekeeping.run(Duration::from_mins(1));
     assert!(tokio::time::timeout(Duration::from_secs(30), run).await.is_err(), "it runs for ever");
     assert_eq!(store.purged_through(soon()).await.unwrap(), 1_400);
     assert_eq!(journal.faults().count(Method::Purge), 3, "three batches");
+}
+
+#[tokio::test]
+async fn a_saga_that_is_over_is_kept_for_its_retention_and_then_purged() {
+    let (store, clock) = (Arc::new(InMemoryStore::default()), Arc::new(FixedClock::default()));
+    let over = SagaWrite { due_at: None, updated_at: noon(), ..a_saga(1) };
+    for (id, saga) in [(1, over.clone()), (2, a_saga(1))] {
+        let change = OrderChange { saga: Some(saga), ..a_change_placing(a_new_order(id, 42)) };
+        store.commit(change.into(), soon()).await.unwrap();
+    }
+    let kept = Retention { sagas: Some(TimeDelta::days(90)), ..Retention::default() };
+    let housekeeping =
+        Housekeeping::new(store.clone(), store.clone(), store.clone(), kept, clock.clone());
+    let is_there = async |id| store.saga(an_order_id(id), soon()).await.unwrap().is_some();
+    clock.set(noon() + TimeDelta::days(90));
+    assert!(!housekeeping.step(Chore::Sagas).await.unwrap());
+    assert!(is_there(1).await);
+    clock.set(noon() + TimeDelta::days(90) + TimeDelta::microseconds(1));
+    assert!(!housekeeping.step(Chore::Sagas).await.unwrap());
+    assert_eq!((is_there(1).await, is_there(2).await), (false, true));
 }

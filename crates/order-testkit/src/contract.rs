@@ -32,6 +32,7 @@ mod answers;
 mod compare_and_set;
 mod concurrency;
 mod events;
+mod finding_sagas;
 mod interruption;
 mod journal;
 mod lists;
@@ -177,6 +178,14 @@ fn cases_of_sagas() -> Vec<Case> {
             steps_and_changes_of_one_order_make_one_linear_history,
             of_128_mixed_changes_a_bad_one_fails_alone,
             a_dropped_change_of_both_is_wholly_there_or_not_at_all,
+        }
+        finding_sagas {
+            due_sagas_come_oldest_first_and_page_by_page,
+            a_saga_is_due_as_it_was_written_last,
+            sagas_without_a_page_before_are_due_from_the_oldest_on,
+            sagas_that_need_an_operator_are_listed_by_their_ids,
+            open_sagas_are_counted_by_their_states,
+            a_purge_deletes_old_sagas_that_are_over,
         }
     }
 }

@@ -23,6 +23,10 @@ pub enum Method {
     Ping,
     // `SagaStore`
     Saga,
+    Due,
+    Attention,
+    Census,
+    PurgeSagas,
     // `EventJournal`
     Heartbeat,
     Lease,

@@ -3,6 +3,7 @@
 
 mod inspection;
 mod journal;
+mod sagas;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,15 +14,15 @@ use order_app::events::EventRecord;
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
     Change, Conflict, CustomerOrders, Deadline, Lease, Leased, OrderChange, OrderPage, OrderStore,
-    PAGE_BYTES, Page, PagePosition, SagaChange, SagaStore, SagaWrite, StoreError, StoredEvent,
-    StoredOrder, StoredSaga, fitting,
+    PAGE_BYTES, Page, PagePosition, SagaChange, SagaWrite, StoreError, StoredEvent, StoredOrder,
+    fitting,
 };
 use order_domain::{CustomerId, Order, OrderId, OrderLine};
 
 use crate::faults::{Call, Faults, Method, Moment};
 use journal::Journal;
 
-/// An [`OrderStore`], [`SagaStore`], [`EventJournal`](order_app::ports::EventJournal) and
+/// An [`OrderStore`], [`SagaStore`](order_app::ports::SagaStore), [`EventJournal`](order_app::ports::EventJournal) and
 /// [`JournalInspection`](order_app::ports::JournalInspection) in memory, as one instance of the
 /// service sees them. One lock makes every call atomic, so deadlines are always met, unless a
 /// planned fault takes longer.
@@ -41,6 +42,8 @@ struct Tables {
     answers: HashMap<IdempotencyKey, RecordedAnswer>,
     /// Sagas, each with its revision.
     sagas: BTreeMap<OrderId, (i64, SagaWrite)>,
+    /// The revisions of those that were purged.
+    gone_sagas: BTreeMap<OrderId, i64>,
     journal: Journal,
 }
 
@@ -146,7 +149,9 @@ impl Tables {
     /// An order with the revision of its saga.
     fn stored(&self, id: OrderId) -> Option<StoredOrder> {
         let order = self.orders.get(&id)?.clone();
-        Some(StoredOrder { order, saga_revision: self.sagas.get(&id).map_or(0, |saga| saga.0) })
+        let revision = self.sagas.get(&id).map(|saga| saga.0);
+        let saga_revision = revision.or_else(|| self.gone_sagas.get(&id).copied());
+        Some(StoredOrder { order, saga_revision: saga_revision.unwrap_or_default() })
     }
 
     fn write(&mut self, change: Change) {
@@ -283,21 +288,6 @@ impl OrderStore for InMemoryStore {
 
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.call(Call::new(Method::Ping, deadline), |_| ()).await
-    }
-}
-
-#[async_trait]
-impl SagaStore for InMemoryStore {
-    async fn saga(
-        &self,
-        id: OrderId,
-        deadline: Deadline,
-    ) -> Result<Option<StoredSaga>, StoreError> {
-        let saga = |tables: &mut Tables| {
-            let (_, saga) = tables.sagas.get(&id)?.clone();
-            Some(StoredSaga { stored: tables.stored(id)?, saga })
-        };
-        self.call(Call::new(Method::Saga, deadline), saga).await
     }
 }
 

@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, Conflict, CustomerOrders, Deadline, OrderChange, OrderPage, OrderStore, Page,
-    PagePosition, SagaChange, SagaStore, StoreError, StoredEvent, StoredOrder, StoredSaga,
+    Change, Conflict, CustomerOrders, Deadline, DueSaga, OrderChange, OrderPage, OrderStore, Page,
+    PagePosition, SagaCensus, SagaChange, SagaStore, StoreError, StoredEvent, StoredOrder,
+    StoredSaga,
 };
 use order_domain::{CustomerId, Order, OrderId};
 use order_testkit::{InMemoryStore, contract};
@@ -52,6 +53,9 @@ enum Flaw {
     ComparesSagasAlone,
     TidiesDocuments,
     WritesSagasOfRefusedOrders,
+    LooksAhead,
+    LosesTheLastOfAPage,
+    CountsOneOfEachState,
 }
 
 /// The fake with one flaw.
@@ -288,6 +292,49 @@ impl SagaStore for Broken {
         }
         Ok(found)
     }
+
+    async fn due(
+        &self,
+        at: DateTime<Utc>,
+        after: Option<DueSaga>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<DueSaga>, StoreError> {
+        let at = if self.is(Flaw::LooksAhead) { at + TimeDelta::microseconds(1) } else { at };
+        self.inner.due(at, after, limit, deadline).await
+    }
+
+    async fn attention(
+        &self,
+        after: Option<OrderId>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<Page<OrderId>, StoreError> {
+        let mut page = self.inner.attention(after, limit, deadline).await?;
+        if self.is(Flaw::LosesTheLastOfAPage) {
+            page.items.pop();
+        }
+        Ok(page)
+    }
+
+    async fn census(&self, deadline: Deadline) -> Result<SagaCensus, StoreError> {
+        let mut census = self.inner.census(deadline).await?;
+        if self.is(Flaw::CountsOneOfEachState) {
+            census.open.iter_mut().for_each(|(_, count)| *count = 1);
+        }
+        Ok(census)
+    }
+
+    async fn purge(
+        &self,
+        changed_before: DateTime<Utc>,
+        limit: u32,
+        deadline: Deadline,
+    ) -> Result<u32, StoreError> {
+        let more = TimeDelta::microseconds(i64::from(self.is(Flaw::PurgesTooMuch)));
+        let limit = if self.is(Flaw::PurgesWithoutLimit) { u32::MAX } else { limit };
+        self.inner.purge(changed_before + more, limit, deadline).await
+    }
 }
 
 /// Those of some cases that panic with a store that has this flaw.
@@ -371,9 +418,11 @@ noticed! {
     forgotten_filters_are_noticed: ForgetsFiltersOnLaterPages
         by "lists::filters_hold_on_every_page";
     purges_without_limit_are_noticed: PurgesWithoutLimit
-        by "answers::a_purge_deletes_old_answers_in_batches";
-    purges_of_young_answers_are_noticed: PurgesTooMuch
-        by "answers::a_purge_deletes_old_answers_in_batches";
+        by "answers::a_purge_deletes_old_answers_in_batches",
+        "finding_sagas::a_purge_deletes_old_sagas_that_are_over";
+    purges_of_what_is_young_are_noticed: PurgesTooMuch
+        by "answers::a_purge_deletes_old_answers_in_batches",
+        "finding_sagas::a_purge_deletes_old_sagas_that_are_over";
     lost_connections_are_noticed: LosesConnectionsOfDroppedCommits
         by "interruption::a_dropped_commit_is_wholly_there_or_not_at_all";
     false_failures_are_noticed: ReportsLateCommitsAsFailures
@@ -398,4 +447,10 @@ noticed! {
     halves_of_refused_changes_are_noticed: WritesSagasOfRefusedOrders
         by "sagas::a_refused_order_leaves_the_saga_of_another_as_it_is",
         "sagas::a_change_that_has_seen_another_revision_is_refused";
+    due_sagas_without_an_end_are_noticed: LooksAhead
+        by "finding_sagas::due_sagas_come_oldest_first_and_page_by_page";
+    sagas_missing_from_a_page_are_noticed: LosesTheLastOfAPage
+        by "finding_sagas::sagas_that_need_an_operator_are_listed_by_their_ids";
+    wrong_numbers_of_sagas_are_noticed: CountsOneOfEachState
+        by "finding_sagas::open_sagas_are_counted_by_their_states";
 }

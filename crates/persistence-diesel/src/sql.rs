@@ -31,6 +31,8 @@ mod journal;
 pub(crate) mod migrations;
 #[path = "sql/pages.rs"]
 pub(super) mod pages;
+#[path = "sql/sagas.rs"]
+mod sagas;
 #[path = "sql/statements.rs"]
 pub(super) mod statements;
 #[path = "sql/store.rs"]

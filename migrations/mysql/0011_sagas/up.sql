@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS sagas (
     created_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     INDEX sagas_by_due (due_at),
+    INDEX sagas_by_end (due_at, updated_at),
     INDEX sagas_by_attention (attention, order_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -12,7 +12,8 @@ CREATE TABLE sagas (
     created_at TIMESTAMP(6)            NOT NULL,
     updated_at TIMESTAMP(6)            NOT NULL
 );
-CREATE INDEX sagas_by_due ON sagas (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX sagas_by_due ON sagas (due_at, order_id) WHERE due_at IS NOT NULL;
+CREATE INDEX sagas_by_end ON sagas (updated_at) WHERE due_at IS NULL;
 CREATE INDEX sagas_by_attention ON sagas (order_id) WHERE attention;
 
 -- Who looks for sagas that are due; its position means nothing.

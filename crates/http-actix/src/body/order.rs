@@ -1,8 +1,10 @@
 //! Orders as they leave.
 
+use std::fmt::Display;
+
 use order_app::events::timestamp;
 use order_domain::{
-    CancelReason, ClientReference, Order, OrderLine, OrderLines, OrderStatus, ProductName, Version,
+    CancelReason, ClientReference, Order, OrderLine, OrderLines, OrderStatus, ProductName,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -165,7 +167,7 @@ pub(crate) fn order(order: &Order, amounts: AmountForm) -> Vec<u8> {
 }
 
 /// The entity tag of a version.
-pub(crate) fn etag(version: Version) -> String {
+pub(crate) fn etag(version: impl Display) -> String {
     format!("\"{version}\"")
 }
 

@@ -43,8 +43,13 @@ const MAIN: &[Code] = &[Code::RateLimited];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
 /// What a change of an order may answer beside that.
-const CHANGE: &[Code] =
-    &[Code::OrderNotFound, Code::InvalidTransition, Code::ConcurrentUpdate, Code::VersionMismatch];
+const CHANGE: &[Code] = &[
+    Code::OrderNotFound,
+    Code::InvalidTransition,
+    Code::SagaInProgress,
+    Code::ConcurrentUpdate,
+    Code::VersionMismatch,
+];
 const LINES: &[Code] = &[Code::TotalMismatch, Code::DuplicateProduct, Code::AmountOverflow];
 const PLACE: &[Code] = &[Code::CurrencyNotEnabled, Code::DuplicateClientReference];
 
@@ -54,6 +59,7 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "replaceLines" => vec![ANY, MAIN, BODY, WRITE, CHANGE, LINES],
         "changeStatus" => vec![ANY, MAIN, BODY, WRITE, CHANGE, &[Code::UnknownStatus]],
         "streamEvents" => vec![ANY, MAIN, &[Code::EventsPurged]],
+        "getSaga" => vec![ANY, MAIN, &[Code::OrderNotFound, Code::SagaNotFound]],
         "listCustomerOrders" => vec![ANY, MAIN, &[Code::UnknownStatus, Code::InvalidCursor]],
         "refresh" => {
             vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]

@@ -7,6 +7,7 @@ mod history;
 mod list;
 mod place;
 mod replace_lines;
+mod saga;
 mod stream;
 
 use actix_web::{HttpMessage as _, HttpRequest};
@@ -24,6 +25,7 @@ pub(crate) use history::*;
 pub(crate) use list::*;
 pub(crate) use place::*;
 pub(crate) use replace_lines::*;
+pub(crate) use saga::*;
 pub(crate) use stream::*;
 
 /// What a write carries beside its command.

@@ -41,6 +41,7 @@ codes! {
     Unauthenticated UNAUTHORIZED "unauthenticated" "The request does not prove who asks";
     Forbidden FORBIDDEN "forbidden" "The caller may not do this";
     OrderNotFound NOT_FOUND "order_not_found" "There is no such order";
+    SagaNotFound NOT_FOUND "saga_not_found" "The order has no saga";
     OrderNotParked NOT_FOUND "order_not_parked" "The order is not parked";
     ReplayNotFound NOT_FOUND "replay_not_found" "There is no such replay";
     NotFound NOT_FOUND "not_found" "There is nothing here";
@@ -49,6 +50,7 @@ codes! {
     RequestTimeout REQUEST_TIMEOUT "request_timeout" "The request came too slowly";
     InvalidTransition CONFLICT "invalid_transition" "The order's status forbids it";
     ConcurrentUpdate CONFLICT "concurrent_update" "Others are changing the order";
+    SagaInProgress CONFLICT "saga_in_progress" "A saga leads the order";
     IdempotencyInProgress CONFLICT "idempotency_in_progress" "The first request is still running";
     DuplicateClientReference CONFLICT "duplicate_client_reference" "The client reference is taken";
     AnotherEventWaits CONFLICT "another_event_waits" "Another event is the first one that waits";

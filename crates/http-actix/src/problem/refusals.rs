@@ -8,6 +8,7 @@ use order_app::orders::{
     ChangeError, FindError, LinesRefused, ListError, PlaceError, WriteFailure,
 };
 use order_app::ports::StoreError;
+use order_app::sagas::FindSagaError;
 use order_domain::{
     InvalidTransition, LinesError, OrderLines, OrderStatus, ReplaceLinesError, TotalMismatch,
 };
@@ -50,6 +51,11 @@ where
             ChangeError::ConcurrentUpdate => Self::new(
                 Code::ConcurrentUpdate,
                 "Other changes came first. Nothing was changed by this request; try again.",
+            ),
+            ChangeError::SagaInProgress => Self::new(
+                Code::SagaInProgress,
+                "Stock and payment of the order are being arranged. It is confirmed when both are there; to change its \
+                 lines, cancel it and place it anew.",
             ),
             ChangeError::Refused(refused) => refused.into(),
             ChangeError::Write(failure) => failure.into(),
@@ -139,6 +145,23 @@ impl From<Forbidden> for Problem {
             _ => "The caller may not do this.",
         };
         Self::new(Code::Forbidden, detail).lacking(authority)
+    }
+}
+
+impl From<FindSagaError> for Problem {
+    fn from(error: FindSagaError) -> Self {
+        match error {
+            FindSagaError::Forbidden(error) => error.into(),
+            FindSagaError::OrderNotFound => order_not_found(),
+            FindSagaError::NotFound => {
+                Self::new(Code::SagaNotFound, "The order has no saga, or none any more.")
+            }
+            FindSagaError::Unreadable => {
+                let detail = "The saga is stored in a form that this release cannot read.";
+                Self::new(Code::InternalError, detail).caused_by(&error)
+            }
+            FindSagaError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -32,15 +32,17 @@ pub(crate) fn expected_versions(request: &HttpRequest) -> Result<Option<Vec<Vers
     }
 }
 
-/// Whether `If-None-Match` says that the client has this version already.
-pub(crate) fn is_unmodified(request: &HttpRequest, version: Version) -> Result<bool, Problem> {
+/// Whether `If-None-Match` says that the client has this version already, or this revision.
+pub(crate) fn is_unmodified(request: &HttpRequest, version: i64) -> Result<bool, Problem> {
     let Some(text) = joined(request, &IF_NONE_MATCH, "If-None-Match")? else {
         return Ok(false);
     };
     match tags(&text) {
         None => Err(malformed("If-None-Match")),
         Some(Tags::Any) => Ok(true),
-        Some(Tags::These(tags)) => Ok(tags.iter().any(|tag| tag.version() == Some(version))),
+        Some(Tags::These(tags)) => {
+            Ok(tags.iter().any(|tag| tag.version().is_some_and(|tag| tag.get() == version)))
+        }
     }
 }
 

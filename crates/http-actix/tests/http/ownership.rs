@@ -64,6 +64,7 @@ fn main_rows() -> Vec<Row> {
         ("PUT", "/orders/{id}/status", r#"{"status":"CANCELLED"}"#, write),
         ("GET", "/orders/customer/{customerId}", "", read),
         ("GET", "/orders/{id}/events", "", read),
+        ("GET", "/orders/{id}/saga", "", read),
         // Its answer has no end.
         ("HEAD", "/events", "", read),
     ];

@@ -12,8 +12,9 @@ use http_actix::{
 use order_app::currencies::Currencies;
 use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
-use order_app::ports::OrderStore;
-use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SequentialEntropy};
+use order_app::ports::{OrderStore, SagaStore};
+use order_app::saga::SagaPolicy;
+use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SentCommands, SequentialEntropy};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -71,6 +72,11 @@ impl Service {
     /// A service with a store that the test looks into.
     pub(crate) fn on(store: Arc<InMemoryStore>) -> Self {
         Self::serving(store, HttpSettings::default(), serve_usual)
+    }
+
+    /// A service with a store that has sagas, too.
+    pub(crate) fn with_sagas(store: Arc<InMemoryStore>) -> Self {
+        Self::serving_both(store.clone(), store, HttpSettings::default(), serve_usual)
     }
 
     /// A service with an empty store whose main port has these paths.
@@ -131,6 +137,15 @@ impl Service {
 
     fn serving(
         store: Arc<dyn OrderStore>,
+        settings: HttpSettings,
+        serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
+    ) -> Self {
+        Self::serving_both(store, Arc::new(InMemoryStore::default()), settings, serve)
+    }
+
+    fn serving_both(
+        store: Arc<dyn OrderStore>,
+        sagas: Arc<dyn SagaStore>,
         mut settings: HttpSettings,
         serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
     ) -> Self {
@@ -139,11 +154,17 @@ impl Service {
         let journal = Arc::new(InMemoryStore::default());
         let clock = Arc::new(FixedClock::default());
         let feed = Feed::new(journal, clock.clone(), entropy.clone(), FeedSettings::default());
-        let ports = Ports { store, clock, entropy: entropy.clone() };
+        let commands = Arc::new(SentCommands::default());
+        let ports = Ports { store, sagas, commands, clock, entropy: entropy.clone() };
         let lifecycle = Lifecycle::new();
         lifecycle.advance(Phase::Ready);
         let http = Http {
-            orders: Orders::new(ports, Currencies::default(), Duration::from_millis(1_200)),
+            orders: Orders::new(
+                ports,
+                Currencies::default(),
+                SagaPolicy::default(),
+                Duration::from_millis(1_200),
+            ),
             feed,
             entropy,
             lifecycle: lifecycle.clone(),

@@ -47,7 +47,7 @@ impl Operator {
         let waits = |since: DateTime<Utc>| at.signed_duration_since(since).max(TimeDelta::zero());
         let sequencing = duties.iter().find(|state| state.duty == Duty::Sequence);
         let shards = duties.iter().filter_map(|state| match state.duty {
-            Duty::Sequence | Duty::Replay => None,
+            Duty::Sequence | Duty::Replay | Duty::Sagas => None,
             Duty::Publish(shard) => {
                 Some(ShardState { shard, holder: state.holder, position: state.position })
             }

@@ -2,7 +2,7 @@
 //! again, unless the client named the version that it knows.
 
 use chrono::{DateTime, Utc};
-use order_domain::{Decision, Order, OrderId, Version};
+use order_domain::{Decision, Order, OrderEventKind, OrderId, Version};
 
 use super::write::{ATTEMPTS, Landed, Write};
 use super::{Answered, Claim, Orders, WriteFailure};
@@ -38,9 +38,18 @@ pub enum ChangeError<R: std::error::Error + 'static> {
     /// The rules forbid it.
     #[error(transparent)]
     Refused(R),
+    /// The saga of the order is not over, and this change is its own to make, or takes the ground from it.
+    #[error("a saga leads the order; cancel it and place it anew, or ask an operator")]
+    SagaInProgress,
     /// The write itself failed.
     #[error(transparent)]
     Write(#[from] WriteFailure),
+}
+
+/// Whether a change is not for a client to make while a saga leads the order: the saga confirms it, and has asked for the stock
+/// of its lines.
+const fn is_the_sagas(kind: OrderEventKind) -> bool {
+    matches!(kind, OrderEventKind::Confirmed | OrderEventKind::Updated)
 }
 
 /// What a change asks of the stored order.
@@ -73,7 +82,9 @@ impl Orders {
             return Ok(answered);
         }
         for attempt in 0..ATTEMPTS {
-            let StoredOrder { order, saga_revision } = self.stored(target, deadline).await?;
+            let stored = self.stored(target, deadline).await?;
+            let (order, beside) =
+                self.beside(stored, deadline).await.map_err(WriteFailure::from)?;
             if expected.is_some_and(|accepted| !accepted.contains(&order.version())) {
                 return Err(ChangeError::VersionMismatch { current: order.version() });
             }
@@ -88,7 +99,10 @@ impl Orders {
                 // Nothing changes, so nothing is recorded. The same request finds the same order again.
                 return Ok(Answered { answer: (write.request.encode)(&order), replayed: false });
             };
-            match self.land(*event, saga_revision, write, deadline).await? {
+            if beside.is_open() && is_the_sagas(event.kind) {
+                return Err(ChangeError::SagaInProgress);
+            }
+            match self.land(*event, &beside, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(_) => self.pause(attempt).await,
             }

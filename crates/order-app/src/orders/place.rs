@@ -5,6 +5,7 @@ use order_domain::{
     OrderLines, TotalMismatch,
 };
 
+use super::beside::Beside;
 use super::write::{ATTEMPTS, Landed, Write};
 use super::{Answered, Orders, WriteFailure, WriteRequest};
 use crate::caller::{Authority, Caller, Forbidden};
@@ -82,6 +83,7 @@ impl Orders {
         }
         let currency = self.currencies().choose(command.currency)?;
         let lines = OrderLines::new(currency, command.lines)?;
+        let beside = if self.0.sagas.begins { &Beside::Begins } else { &Beside::NOTHING };
         for attempt in 0..ATTEMPTS {
             let new = NewOrder {
                 id: self.store().next_order_id(deadline).await.map_err(WriteFailure::from)?,
@@ -91,7 +93,7 @@ impl Orders {
                 claimed_total: command.claimed_total,
             };
             let placed = Order::place(new, self.0.ports.clock.now())?;
-            match self.land(placed, 0, write, deadline).await? {
+            match self.land(placed, beside, write, deadline).await? {
                 Landed::Answered(answered) => return Ok(answered),
                 Landed::Excluded(Conflict::ClientReference { existing }) => {
                     return Err(PlaceError::DuplicateClientReference { existing });

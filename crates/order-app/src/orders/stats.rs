@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use order_domain::{OrderEventKind, OrderStatus};
+use order_events::saga::CommandType;
+
+use crate::ports::Command;
+use crate::saga::ReplyOutcome;
 
 /// All steps of an order's life.
 const STEPS: [(Option<OrderStatus>, OrderEventKind); 7] = [
@@ -21,6 +25,8 @@ pub struct OrderStats {
     steps: [AtomicU64; STEPS.len()],
     replays: AtomicU64,
     left_out: AtomicU64,
+    commands: [[AtomicU64; 2]; CommandType::ALL.len()],
+    replies: [[AtomicU64; ReplyOutcome::ALL.len()]; CommandType::ALL.len()],
 }
 
 /// How often orders took a step.
@@ -34,7 +40,70 @@ pub struct StepCount {
     pub count: u64,
 }
 
+/// How often a command was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandCount {
+    /// The command.
+    pub command: CommandType,
+    /// Whether it was sent before.
+    pub again: bool,
+    /// How often, since the process started.
+    pub count: u64,
+}
+
+/// How often a reply was taken in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplyCount {
+    /// The command that it answers.
+    pub command: CommandType,
+    /// How it was taken.
+    pub outcome: ReplyOutcome,
+    /// How often, since the process started.
+    pub count: u64,
+}
+
 impl OrderStats {
+    /// How often each command of sagas was sent.
+    pub fn commands(&self) -> impl Iterator<Item = CommandCount> {
+        CommandType::ALL.into_iter().zip(&self.commands).flat_map(|(command, counts)| {
+            [false, true].into_iter().zip(counts).map(move |(again, count)| CommandCount {
+                command,
+                again,
+                count: count.load(Relaxed),
+            })
+        })
+    }
+
+    /// How often each reply was taken in each way.
+    pub fn replies(&self) -> impl Iterator<Item = ReplyCount> {
+        CommandType::ALL.into_iter().zip(&self.replies).flat_map(|(command, counts)| {
+            ReplyOutcome::ALL.iter().zip(counts).map(move |(outcome, count)| ReplyCount {
+                command,
+                outcome: *outcome,
+                count: count.load(Relaxed),
+            })
+        })
+    }
+
+    /// A command is sent.
+    pub(super) fn sends(&self, command: &Command) {
+        let mut all = CommandType::ALL.into_iter().zip(&self.commands);
+        if let Some((_, [first, again])) = all.find(|(kind, _)| *kind == command.task.kind()) {
+            if command.attempt > 1 { again } else { first }.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A reply was taken.
+    pub(super) fn takes(&self, command: CommandType, outcome: ReplyOutcome) {
+        let mut all = CommandType::ALL.into_iter().zip(&self.replies);
+        if let Some((_, counts)) = all.find(|(kind, _)| *kind == command) {
+            let mut counts = ReplyOutcome::ALL.iter().zip(counts);
+            if let Some((_, count)) = counts.find(|(each, _)| **each == outcome) {
+                count.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
     /// How often orders took each step.
     pub fn steps(&self) -> impl Iterator<Item = StepCount> {
         let counts = self.steps.iter().map(|count| count.load(Relaxed));

@@ -7,6 +7,7 @@ use chrono::SubsecRound as _;
 use order_domain::OrderEvent;
 use tracing::{Instrument as _, Span};
 
+use super::beside::{Beside, SagaStep};
 use super::{Answered, Orders, WriteFailure, WriteRequest};
 use crate::backoff::Backoff;
 use crate::caller::Caller;
@@ -85,11 +86,11 @@ impl Orders {
         }
     }
 
-    /// Commits an event with the order it carries, and the answer. The saga stays as it was when the event was decided.
+    /// Commits an event with the order it carries, the answer, and what the saga beside it does.
     pub(super) async fn land(
         &self,
         event: OrderEvent,
-        saga_seen: i64,
+        beside: &Beside,
         write: &Write,
         deadline: Deadline,
     ) -> Result<Landed, WriteFailure> {
@@ -104,16 +105,10 @@ impl Orders {
             answer: answer.clone(),
             recorded_at: ports.clock.now().trunc_subsecs(6),
         });
-        let (from, kind) = (event.previous_status, event.kind);
-        let (order, id) = (event.order, frozen.order_id.get());
-        let change = OrderChange { order, event: frozen, answer: recorded, saga_seen, saga: None };
-        let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id);
-        match self.store().commit(change.into(), deadline).instrument(step).await {
-            Ok(()) => {
-                self.0.commits.wake();
-                self.0.stats.took(from, kind);
-                Ok(Landed::Answered(Answered { answer, replayed: false }))
-            }
+        let step = self.saga_step(beside, &event, id, &request.origin);
+        let step = step.map_err(WriteFailure::Internal)?;
+        match self.commit_event(event, frozen, recorded, step, deadline).await {
+            Ok(()) => Ok(Landed::Answered(Answered { answer, replayed: false })),
             // Another instance may have run the same request: then its answer is the answer, whatever the
             // conflict is.
             Err(StoreError::Conflict(conflict)) => {
@@ -124,6 +119,27 @@ impl Orders {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// Commits an event with the order it carries and what its saga does, and does what follows from it.
+    pub(super) async fn commit_event(
+        &self,
+        event: OrderEvent,
+        frozen: EventRecord,
+        answer: Option<RecordedAnswer>,
+        step: SagaStep,
+        deadline: Deadline,
+    ) -> Result<(), StoreError> {
+        let (from, kind) = (event.previous_status, event.kind);
+        let (order, id) = (event.order, frozen.order_id.get());
+        let SagaStep { seen: saga_seen, write: saga, send } = step;
+        let change = OrderChange { order, event: frozen, answer, saga_seen, saga };
+        let step = tracing::info_span!(target: traces::TARGET, "commit", order.id = id);
+        self.store().commit(change.into(), deadline).instrument(step).await?;
+        self.0.commits.wake();
+        self.0.stats.took(from, kind);
+        self.send(send);
+        Ok(())
     }
 
     /// Waits for a random time before the next attempt, which is longer each time (full jitter).

@@ -70,7 +70,7 @@ pub struct SagaWrite {
 }
 
 /// The name of a saga's state: 1 to 16 letters of ASCII. Those of another release are read, too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateName(String);
 
 /// A text that names no state of a saga.

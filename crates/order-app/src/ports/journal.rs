@@ -144,6 +144,8 @@ pub enum Duty {
     Publish(u16),
     /// Publish past events once more. Its position has no meaning.
     Replay,
+    /// Look after sagas that are due. Its position has no meaning.
+    Sagas,
 }
 
 /// The right to do some work, until another instance has taken it.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::steps::Saga;
+use crate::ports::{BoxError, SagaWrite, StateName};
 
 /// The form that this release writes, and the only one that it reads.
 const FORM: u64 = 1;
@@ -38,6 +39,21 @@ struct Head {
 }
 
 impl Saga {
+    /// The saga as it is stored.
+    ///
+    /// # Errors
+    /// As of [`Saga::to_document`].
+    pub fn to_write(&self) -> Result<SagaWrite, BoxError> {
+        Ok(SagaWrite {
+            state: StateName::new(self.state.as_str())?,
+            due_at: self.due_at,
+            attention: self.attention.is_some(),
+            document: self.to_document()?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+
     /// Writes the document.
     ///
     /// # Errors

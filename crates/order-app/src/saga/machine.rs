@@ -3,15 +3,17 @@
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use order_domain::{CancelReason, Order, OrderStatus};
+use order_events::saga::CommandType;
 use uuid::Uuid;
 
 use super::sending::{LOOK_AGAIN, later};
 use super::steps::{
-    Action, Attention, AttentionReason, CommandKind, Exchange, ExchangeState, Intervention,
-    MAX_INTERVENTIONS, ReplyOutcome, Saga, SagaState,
+    Action, Attention, AttentionReason, Exchange, ExchangeState, Intervention, MAX_INTERVENTIONS,
+    ReplyOutcome, Saga, SagaState, StepName,
 };
-use super::{Command, Decision, Input, Moment, NotNow, OrderStep, Verdict};
+use super::{Decision, Input, Moment, NotNow, OrderStep, Verdict};
 use crate::events::Origin;
+use crate::ports::Command;
 
 /// The saga of an order that is placed in the same commit.
 #[must_use]
@@ -70,7 +72,7 @@ pub fn intervene(
         Action::Retry(step) => {
             let wanted = work.saga.wanted();
             let kinds: Vec<_> =
-                wanted.filter(|kind| step.is_none_or(|it| it == kind.step())).collect();
+                wanted.filter(|kind| step.is_none_or(|it| it == StepName::of(*kind))).collect();
             if kinds.into_iter().filter(|kind| work.retry(*kind)).count() == 0 {
                 return Err(NotNow::NothingToRetry);
             }
@@ -206,7 +208,7 @@ impl<'a> Work<'a> {
     }
 
     /// Sends an unanswered command again, or issues a rejected one anew.
-    fn retry(&mut self, kind: CommandKind) -> bool {
+    fn retry(&mut self, kind: CommandType) -> bool {
         match self.saga.stands(kind) {
             Some(ExchangeState::Open) => self.send(kind),
             Some(ExchangeState::Rejected) => self.issue(kind),
@@ -216,7 +218,7 @@ impl<'a> Work<'a> {
     }
 
     /// Settles a command that is wanted; and a contradiction, wanted or not.
-    fn skip(&mut self, kind: CommandKind, is_wanted: bool) -> bool {
+    fn skip(&mut self, kind: CommandType, is_wanted: bool) -> bool {
         let Some(exchange) = self.saga.exchanges.get_mut(&kind) else { return false };
         let was_contradicted = std::mem::take(&mut exchange.contradicted);
         let is_unsettled = matches!(exchange.state, ExchangeState::Open | ExchangeState::Rejected);
@@ -264,11 +266,11 @@ impl<'a> Work<'a> {
     /// Why a step that was rejected ends the order.
     fn refusal(&self) -> Option<CancelReason> {
         let is_rejected = |kind| self.saga.stands(kind) == Some(ExchangeState::Rejected);
-        let stock = is_rejected(CommandKind::Reserve).then_some(CancelReason::OutOfStock);
-        stock.or(is_rejected(CommandKind::Authorize).then_some(CancelReason::PaymentFailed))
+        let stock = is_rejected(CommandType::Reserve).then_some(CancelReason::OutOfStock);
+        stock.or(is_rejected(CommandType::Authorize).then_some(CancelReason::PaymentFailed))
     }
 
-    fn issue(&mut self, kind: CommandKind) {
+    fn issue(&mut self, kind: CommandType) {
         let bits = self.at.entropy.bits().to_be_bytes();
         let exchange = Exchange {
             command: uuid::Builder::from_random_bytes(bits).into_uuid(),
@@ -287,7 +289,7 @@ impl<'a> Work<'a> {
         self.send(kind);
     }
 
-    fn send(&mut self, kind: CommandKind) {
+    fn send(&mut self, kind: CommandType) {
         let Some(exchange) = self.saga.exchanges.get_mut(&kind) else { return };
         exchange.attempts = exchange.attempts.saturating_add(1);
         exchange.last_sent = self.now;

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use order_domain::{Order, OrderStatus, Version};
+use order_domain::{Order, OrderLine, OrderStatus, Version};
+use order_events::Word;
+use order_events::saga::{CommandType, Earlier, Item, Payment, Task};
 
-use super::steps::{CommandKind, ExchangeState, Saga, SagaState};
-use super::{Command, CommandData, SagaTimes};
+use super::SagaTimes;
+use super::steps::{ExchangeState, Saga, SagaState};
+use crate::ports::Command;
 
 /// The longest pause between two attempts of a command that is sent until it is answered.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -22,10 +25,21 @@ impl Saga {
         open.filter_map(|kind| self.command(kind, order)).collect()
     }
 
+    /// When a command is sent again, if it waits for an answer.
+    #[must_use]
+    pub fn next_attempt(
+        &self,
+        kind: CommandType,
+        order: &Order,
+        times: &SagaTimes,
+    ) -> Option<DateTime<Utc>> {
+        self.unanswered(order).contains(&kind).then(|| self.resend_at(kind, times)).flatten()
+    }
+
     /// When a command that is unanswered is sent again. Until the deadline the pauses are even; after it nothing but an
     /// answer ends them, and they grow.
     #[must_use]
-    pub fn resend_at(&self, kind: CommandKind, times: &SagaTimes) -> Option<DateTime<Utc>> {
+    pub fn resend_at(&self, kind: CommandType, times: &SagaTimes) -> Option<DateTime<Utc>> {
         let exchange = self.exchanges.get(&kind).filter(|it| it.state == ExchangeState::Open)?;
         let even = times.resend_after;
         let doublings = exchange.attempts.saturating_sub(1);
@@ -38,8 +52,8 @@ impl Saga {
     }
 
     /// The kinds of commands that are sent until they are answered.
-    pub(super) fn unanswered(&self, order: &Order) -> Vec<CommandKind> {
-        let open = |kind: &CommandKind| self.stands(*kind) == Some(ExchangeState::Open);
+    pub(super) fn unanswered(&self, order: &Order) -> Vec<CommandType> {
+        let open = |kind: &CommandType| self.stands(*kind) == Some(ExchangeState::Open);
         self.wanted().filter(|kind| open(kind) && !self.is_held(order)).collect()
     }
 
@@ -51,30 +65,34 @@ impl Saga {
     }
 
     /// The command of an exchange.
-    pub(super) fn command(&self, kind: CommandKind, order: &Order) -> Option<Command> {
+    pub(super) fn command(&self, kind: CommandType, order: &Order) -> Option<Command> {
         let exchange = self.exchanges.get(&kind)?;
         let order = order.snapshot();
-        let data = match kind.about() {
-            Some(about) => {
-                let earlier = self.exchanges.get(&about)?;
-                CommandData::Earlier { of: earlier.command, reference: earlier.reference.clone() }
-            }
-            None if kind == CommandKind::Reserve => CommandData::Items(order.lines.clone()),
-            None => CommandData::Payment {
+        let earlier = || {
+            let earlier = self.exchanges.get(&kind.about()?)?;
+            Some(Earlier { of: earlier.command, reference: earlier.reference.clone() })
+        };
+        let item = |line: &OrderLine| Item { product_id: line.product_id, quantity: line.quantity };
+        let task = match kind {
+            CommandType::Reserve => Task::Reserve(order.lines.iter().map(item).collect()),
+            CommandType::Release => Task::Release(earlier()?),
+            CommandType::Commit => Task::Commit(earlier()?),
+            CommandType::Authorize => Task::Authorize(Payment {
                 customer_id: order.customer_id,
                 amount: order.lines.total(),
-                currency: order.lines.currency(),
-            },
+                currency: Word::Known(order.lines.currency()),
+            }),
+            CommandType::Void => Task::Void(earlier()?),
+            CommandType::Capture => Task::Capture(earlier()?),
         };
         Some(Command {
             id: exchange.command,
             order_id: self.order_id,
-            kind,
+            task,
             attempt: exchange.attempts,
             causation: exchange.causation.clone(),
             origin: self.origin.clone(),
             expires_at: self.deadline.filter(|_| kind.about().is_none()),
-            data,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use order_domain::OrderId;
+use order_events::saga::CommandType;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -61,22 +62,6 @@ names! {
         Commit = "commit",
         /// Take the authorised payment.
         Capture = "capture",
-    }
-
-    /// A kind of command, by its type on the wire.
-    CommandKind {
-        /// Reserve the items of the order.
-        Reserve = "inventory.reserve",
-        /// Undo a reservation, made or not.
-        Release = "inventory.release",
-        /// Make a reservation final.
-        Commit = "inventory.commit",
-        /// Authorise the payment of the total.
-        Authorize = "payment.authorize",
-        /// Undo an authorisation, made or not.
-        Void = "payment.void",
-        /// Make a payment final.
-        Capture = "payment.capture",
     }
 
     /// Where an exchange stands. A kind of command that was never issued has no exchange.
@@ -140,7 +125,7 @@ pub struct Saga {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention: Option<Attention>,
     /// What was ever issued.
-    pub exchanges: BTreeMap<CommandKind, Exchange>,
+    pub exchanges: BTreeMap<CommandType, Exchange>,
     /// What operators did, oldest first, at most [`MAX_INTERVENTIONS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
@@ -228,37 +213,25 @@ impl SagaState {
 }
 
 impl StepName {
+    /// The step that a command does or undoes.
+    #[must_use]
+    pub const fn of(command: CommandType) -> Self {
+        match command {
+            CommandType::Reserve | CommandType::Release => Self::Reserve,
+            CommandType::Authorize | CommandType::Void => Self::Authorize,
+            CommandType::Commit => Self::Commit,
+            CommandType::Capture => Self::Capture,
+        }
+    }
+
     /// The command that does it, and the one that undoes it.
     #[must_use]
-    pub const fn commands(self) -> (CommandKind, Option<CommandKind>) {
+    pub const fn commands(self) -> (CommandType, Option<CommandType>) {
         match self {
-            Self::Reserve => (CommandKind::Reserve, Some(CommandKind::Release)),
-            Self::Authorize => (CommandKind::Authorize, Some(CommandKind::Void)),
-            Self::Commit => (CommandKind::Commit, None),
-            Self::Capture => (CommandKind::Capture, None),
-        }
-    }
-}
-
-impl CommandKind {
-    /// The step that it does or undoes.
-    #[must_use]
-    pub const fn step(self) -> StepName {
-        match self {
-            Self::Reserve | Self::Release => StepName::Reserve,
-            Self::Authorize | Self::Void => StepName::Authorize,
-            Self::Commit => StepName::Commit,
-            Self::Capture => StepName::Capture,
-        }
-    }
-
-    /// The earlier command whose effect it undoes or makes final.
-    #[must_use]
-    pub const fn about(self) -> Option<Self> {
-        match self {
-            Self::Reserve | Self::Authorize => None,
-            Self::Release | Self::Commit => Some(Self::Reserve),
-            Self::Void | Self::Capture => Some(Self::Authorize),
+            Self::Reserve => (CommandType::Reserve, Some(CommandType::Release)),
+            Self::Authorize => (CommandType::Authorize, Some(CommandType::Void)),
+            Self::Commit => (CommandType::Commit, None),
+            Self::Capture => (CommandType::Capture, None),
         }
     }
 }
@@ -266,26 +239,26 @@ impl CommandKind {
 impl Saga {
     /// The exchange of a command.
     #[must_use]
-    pub fn answered_by(&self, command: Uuid) -> Option<(CommandKind, &Exchange)> {
+    pub fn answered_by(&self, command: Uuid) -> Option<(CommandType, &Exchange)> {
         let mut all = self.exchanges.iter();
         all.find(|(_, exchange)| exchange.command == command).map(|(kind, found)| (*kind, found))
     }
 
     /// The state of an exchange; `None` when the command was never issued.
     #[must_use]
-    pub fn stands(&self, kind: CommandKind) -> Option<ExchangeState> {
+    pub fn stands(&self, kind: CommandType) -> Option<ExchangeState> {
         self.exchanges.get(&kind).map(|exchange| exchange.state)
     }
 
     /// Whether a command is done, or taken as done.
-    pub(super) fn is_settled(&self, kind: CommandKind) -> bool {
+    pub(super) fn is_settled(&self, kind: CommandType) -> bool {
         matches!(self.stands(kind), Some(ExchangeState::Done | ExchangeState::Skipped))
     }
 
     /// The commands that must be settled before the saga leaves its state. What may have had an effect is undone or made
     /// final: everything that was ever issued and is not rejected, answered or not. Of two verdicts, the worse one counts.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = CommandKind> + use<> {
-        use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
+    pub(super) fn wanted(&self) -> impl Iterator<Item = CommandType> + use<> {
+        use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
         let has_effect = |kind| {
             let exchange = self.exchanges.get(&kind);
             exchange.is_some_and(|it| it.state != ExchangeState::Rejected || it.contradicted)

@@ -7,11 +7,12 @@ use order_app::currencies::Currencies;
 use order_app::events::EventRecord;
 use order_app::orders::{Answered, Orders, Ports};
 use order_app::ports::OrderStore as _;
+use order_app::saga::SagaPolicy;
 use order_domain::{Currency, Order, OrderStatus};
 use order_testkit::examples::{
     a_change, a_change_placing, a_currency, a_new_order, an_order_id, moved, noon, soon,
 };
-use order_testkit::{Faults, FixedClock, InMemoryStore, RandomEntropy};
+use order_testkit::{Faults, FixedClock, InMemoryStore, RandomEntropy, SentCommands};
 
 /// How long a request may take.
 pub(crate) const BUDGET: Duration = Duration::from_secs(5);
@@ -35,9 +36,16 @@ impl World {
         let (store, clock) = (memory.another_instance(), Arc::new(FixedClock::default()));
         let (memory, faults) = (memory.clone(), store.faults().clone());
         let (store, entropy) = (Arc::new(store), Arc::new(RandomEntropy));
-        let ports = Ports { store, clock: clock.clone(), entropy };
+        let ports = Ports {
+            store: store.clone(),
+            sagas: store,
+            commands: Arc::new(SentCommands::default()),
+            clock: clock.clone(),
+            entropy,
+        };
         let enabled = vec![a_currency("JPY"), a_currency("KWD")];
-        let orders = Orders::new(ports, Currencies::new(Currency::USD, enabled), BUDGET);
+        let currencies = Currencies::new(Currency::USD, enabled);
+        let orders = Orders::new(ports, currencies, SagaPolicy::default(), BUDGET);
         Self { memory, faults, clock, orders }
     }
 

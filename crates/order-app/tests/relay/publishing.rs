@@ -9,13 +9,14 @@ use order_app::ports::{
     Duty, EventJournal as _, OrderStore as _, Parking, Progress, SHARDS, shard,
 };
 use order_app::relay::{Relay, RelaySettings, RelayStats, Step};
+use order_app::saga::SagaPolicy;
 use order_app::wake_up::WakeUp;
 use order_domain::{Currency, NewOrder, Version};
 use order_testkit::examples::{
     a_change_placing, a_new_order, a_place_command, a_write_request, an_order_id, anyone,
     large_lines, lines_in, soon,
 };
-use order_testkit::{Fate, Faults, FixedClock, Method, SeededEntropy};
+use order_testkit::{Fate, Faults, FixedClock, Method, SeededEntropy, SentCommands};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -185,10 +186,13 @@ async fn a_commit_wakes_the_relay_at_once() {
     let instance = world.instance(1);
     let ports = Ports {
         store: world.memory.clone(),
+        sagas: world.memory.clone(),
+        commands: Arc::new(SentCommands::default()),
         clock: Arc::new(FixedClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
     };
-    let orders = Orders::new(ports, Currencies::default(), Duration::from_secs(1));
+    let sagas = SagaPolicy::default();
+    let orders = Orders::new(ports, Currencies::default(), sagas, Duration::from_secs(1));
     let mut ports = world.ports(world.memory.clone(), 1);
     ports.publisher = Some(instance.publisher.clone());
     let commits = orders.commits().clone();

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use order_app::saga::{
-    Action, AttentionReason, CommandData, CommandKind, ExchangeState, Input, MAX_INTERVENTIONS,
-    NotNow, OrderStep, ReplyOutcome, SagaState, SagaTimes, StepName, Verdict,
+    Action, AttentionReason, ExchangeState, Input, MAX_INTERVENTIONS, NotNow, OrderStep,
+    ReplyOutcome, SagaState, SagaTimes, StepName, Verdict,
 };
 use order_domain::{CancelReason, Currency, OrderStatus};
+use order_events::Word;
+use order_events::saga::{CommandType, Earlier, Payment, Task};
 use order_testkit::examples::{a_customer, a_line, an_amount, an_origin, noon, relined};
 use uuid::Uuid;
 
 use crate::world::{Led, TIMES, done, failed, kinds, rejected};
-use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
+use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
 
 const HALF_MINUTE: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -43,8 +45,8 @@ fn a_saga_goes_from_stock_over_payment_to_its_end() {
     let reserved = led.answer(Reserve, Verdict::Done { reference: Some("R-1".to_owned()) });
     let [authorize] = &reserved.send[..] else { panic!("one command: {:?}", reserved.send) };
     let (customer_id, amount) = (a_customer(42), an_amount("150.07"));
-    let payment = CommandData::Payment { customer_id, amount, currency: Currency::USD };
-    assert_eq!((authorize.kind, &authorize.data), (Authorize, &payment));
+    let payment = Payment { customer_id, amount, currency: Word::Known(Currency::USD) };
+    assert_eq!(authorize.task, Task::Authorize(payment));
     assert_eq!(authorize.causation.as_deref(), Some("a reply"));
     assert_eq!((&authorize.origin, authorize.expires_at), (&an_origin(), led.saga.deadline));
 
@@ -57,8 +59,8 @@ fn a_saga_goes_from_stock_over_payment_to_its_end() {
     let started = led.moves(OrderStatus::InProgress);
     assert_eq!(kinds(&started), [Commit, Capture]);
     let of = led.saga.exchanges[&Reserve].command;
-    let earlier = CommandData::Earlier { of, reference: Some("R-1".to_owned()) };
-    assert_eq!((&started.send[0].data, started.send[0].expires_at), (&earlier, None));
+    let earlier = Task::Commit(Earlier { of, reference: Some("R-1".to_owned()) });
+    assert_eq!((&started.send[0].task, started.send[0].expires_at), (&earlier, None));
     led.answer(Commit, done());
     led.slips(OrderStatus::Delivered);
     led.answer(Capture, done());
@@ -83,7 +85,7 @@ fn a_refused_payment_cancels_the_order_and_releases_the_stock() {
     assert_eq!(kinds(&decision), [Release]);
     let of = led.saga.exchanges[&Reserve].command;
     let reference = Some("R-1".to_owned());
-    assert_eq!(decision.send[0].data, CommandData::Earlier { of, reference });
+    assert_eq!(decision.send[0].task, Task::Release(Earlier { of, reference }));
     led.answer(Release, done());
     assert_eq!(led.state(), SagaState::Compensated);
 }
@@ -160,7 +162,7 @@ fn an_answer_that_comes_after_the_cancellation_is_recorded() {
     // The undo names what is known by now.
     let of = led.saga.exchanges[&Reserve].command;
     let reference = Some("R-1".to_owned());
-    assert_eq!(led.after(HALF_MINUTE).send[0].data, CommandData::Earlier { of, reference });
+    assert_eq!(led.after(HALF_MINUTE).send[0].task, Task::Release(Earlier { of, reference }));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use order_app::saga::{
-    Action, AttentionReason, CommandKind, DocumentError, ExchangeState, MAX_DOCUMENT_BYTES,
-    MAX_INTERVENTIONS, Saga, SagaState, StepName,
+    Action, AttentionReason, DocumentError, ExchangeState, MAX_DOCUMENT_BYTES, MAX_INTERVENTIONS,
+    Saga, SagaState, StepName,
 };
 use order_domain::OrderStatus;
+use order_events::saga::CommandType;
 use serde_json::{Value, json};
 
 use crate::world::{Found, Led, by_ada, done};
@@ -35,7 +36,7 @@ fn run_to_its_end(led: &mut Led) {
         let mut sent = led.after(Duration::from_hours(1)).send;
         let is_silent = sent.is_empty();
         while let Some(command) = sent.pop() {
-            sent.extend(led.answer(command.kind, done()).send);
+            sent.extend(led.answer(command.task.kind(), done()).send);
         }
         if led.state() == SagaState::Ready {
             led.moves(OrderStatus::InProgress);
@@ -74,7 +75,7 @@ fn the_corpus_has_every_name_that_a_document_may_have() {
     let all: String = CORPUS.iter().map(|(text, _)| *text).collect();
     let states = SagaState::ALL.iter().map(|name| name.as_str());
     let names = states
-        .chain(CommandKind::ALL.iter().map(|name| name.as_str()))
+        .chain(CommandType::ALL.iter().map(|name| name.as_str()))
         .chain(ExchangeState::ALL.iter().map(|name| name.as_str()))
         .chain(AttentionReason::ALL.iter().map(|name| name.as_str()))
         .chain(["retry", "skip", "confirm", "reserve", "traceparent", "causation", "deadline"])
@@ -110,10 +111,10 @@ fn documents_of_other_forms_are_refused() {
 fn the_longest_texts_make_no_document_that_is_too_large() {
     let mut saga = Led::ready().saga;
     let some = |characters| Some("\u{1d11e}".repeat(characters));
-    let mut exchange = saga.exchanges[&CommandKind::Reserve].clone();
+    let mut exchange = saga.exchanges[&CommandType::Reserve].clone();
     (exchange.reason, exchange.last_error) = (some(100), some(500));
     (exchange.reference, exchange.causation) = (some(200), some(200));
-    saga.exchanges = CommandKind::ALL.iter().map(|kind| (*kind, exchange.clone())).collect();
+    saga.exchanges = CommandType::ALL.iter().map(|kind| (*kind, exchange.clone())).collect();
     let mut kept = by_ada(Action::Confirm);
     (kept.actor, kept.reason) = (some(64).unwrap(), some(500).unwrap());
     saga.interventions = vec![kept; MAX_INTERVENTIONS];

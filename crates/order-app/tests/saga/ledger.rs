@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use order_app::saga::CommandKind;
+use order_events::saga::CommandType;
 use uuid::Uuid;
 
-use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
+use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
 
 /// A participant: it answers a command once and for ever.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Takes a command; `would` is what it decides if it is free to.
-    pub(crate) fn take(&mut self, id: Uuid, kind: CommandKind, of: Option<Uuid>, would: bool) {
+    pub(crate) fn take(&mut self, id: Uuid, kind: CommandType, of: Option<Uuid>, would: bool) {
         if self.answers.contains_key(&id) {
             return;
         }

@@ -15,17 +15,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use order_app::ports::Command;
 use order_app::saga::{
-    Action, Attention, AttentionReason, Command, CommandData, CommandKind, Decision, ExchangeState,
-    Input, Moment, Saga, SagaState, StepName, begin, decide, intervene,
+    Action, Attention, AttentionReason, Decision, ExchangeState, Input, Moment, Saga, SagaState,
+    StepName, begin, decide, intervene,
 };
+use order_events::saga::{CommandType, Task};
 use order_testkit::SeededEntropy;
 use order_testkit::examples::{an_origin, noon};
 use uuid::Uuid;
 
 use crate::ledger::Ledger;
 use crate::world::{Found, TIMES, by_ada, done, failed, follow, rejected};
-use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
+use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
 
 /// Who else takes part. Without any of them, participants keep their contract and only this release runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +45,7 @@ struct World {
     saga: Saga,
     order: Found,
     /// The commands ever issued, with the command that each is about.
-    issued: BTreeMap<Uuid, (CommandKind, Option<Uuid>)>,
+    issued: BTreeMap<Uuid, (CommandType, Option<Uuid>)>,
     inventory: Ledger,
     payment: Ledger,
     /// An operator has decided something in the place of a participant.
@@ -68,12 +70,15 @@ impl World {
 
     /// The commands are on the network from now on.
     fn note(&mut self, commands: &[Command]) {
-        for Command { id, kind, data, .. } in commands {
-            let of = match data {
-                CommandData::Earlier { of, .. } => Some(*of),
-                CommandData::Items(_) | CommandData::Payment { .. } => None,
+        for Command { id, task, .. } in commands {
+            let of = match task {
+                Task::Reserve(_) | Task::Authorize(_) => None,
+                Task::Release(earlier)
+                | Task::Commit(earlier)
+                | Task::Void(earlier)
+                | Task::Capture(earlier) => Some(earlier.of),
             };
-            self.issued.insert(*id, (*kind, of));
+            self.issued.insert(*id, (task.kind(), of));
         }
     }
 
@@ -101,7 +106,7 @@ impl World {
         true
     }
 
-    fn ledger(&mut self, kind: CommandKind) -> &mut Ledger {
+    fn ledger(&mut self, kind: CommandType) -> &mut Ledger {
         match kind {
             Reserve | Release | Commit => &mut self.inventory,
             Authorize | Void | Capture => &mut self.payment,
@@ -278,7 +283,7 @@ impl World {
         }
     }
 
-    fn stands(&self, kind: CommandKind, state: ExchangeState) -> bool {
+    fn stands(&self, kind: CommandType, state: ExchangeState) -> bool {
         self.saga.stands(kind) == Some(state)
     }
 

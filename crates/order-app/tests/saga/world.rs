@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use order_app::ports::Command;
 use order_app::saga::{
-    Action, AttentionReason, Command, CommandKind, Decision, Exchange, ExchangeState, Input,
-    Intervention, Moment, NotNow, OrderStep, ReplyOutcome, Saga, SagaState, SagaTimes, Verdict,
-    begin, decide, intervene,
+    Action, AttentionReason, Decision, Exchange, ExchangeState, Input, Intervention, Moment,
+    NotNow, OrderStep, ReplyOutcome, Saga, SagaState, SagaTimes, Verdict, begin, decide, intervene,
 };
 use order_domain::{CancelReason, Decision as Changed, Order, OrderStatus, StatusChange, Version};
+use order_events::saga::CommandType;
 use order_testkit::SequentialEntropy;
 use order_testkit::examples::{a_line, an_order, an_origin, moved, noon, relined};
 
@@ -98,7 +99,7 @@ pub(crate) fn follow(
     let order = decision.order.map_or_else(|| order.clone(), |step| changed(order, step));
     assert_eq!(after.due_at.is_none(), after.state.is_final(), "what is open is due, only that");
     if decision.order == Some(OrderStep::Confirm) {
-        for kind in [CommandKind::Reserve, CommandKind::Authorize] {
+        for kind in [CommandType::Reserve, CommandType::Authorize] {
             let stands = after.stands(kind);
             let is_settled = matches!(stands, Some(ExchangeState::Done | ExchangeState::Skipped));
             assert!(
@@ -168,7 +169,7 @@ fn follow_exchanges(before: &Saga, after: &Saga, by_hand: bool) {
 
 /// Each step that was issued is undone, or made final, unless it is known to have no effect.
 fn follow_ends(after: &Saga) {
-    use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
+    use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
     let pairs = match after.state {
         SagaState::Compensated => [(Reserve, Release), (Authorize, Void)],
         SagaState::Completed => [(Reserve, Commit), (Authorize, Capture)],
@@ -186,16 +187,16 @@ fn follow_ends(after: &Saga) {
 
 /// What is sent was written before, and belongs to the state.
 fn follow_command(after: &Saga, command: &Command) {
-    use CommandKind::{Authorize, Capture, Commit, Release, Reserve, Void};
-    let exchange = &after.exchanges[&command.kind];
+    use CommandType::{Authorize, Capture, Commit, Release, Reserve, Void};
+    let exchange = &after.exchanges[&command.task.kind()];
     assert_eq!(exchange.state, ExchangeState::Open);
     assert_eq!((exchange.command, exchange.attempts), (command.id, command.attempt));
-    let state = match command.kind {
+    let state = match command.task.kind() {
         Reserve | Authorize => SagaState::Running,
         Release | Void => SagaState::Compensating,
         Commit | Capture => SagaState::Fulfilling,
     };
-    assert_eq!(after.state, state, "{:?} is sent", command.kind);
+    assert_eq!(after.state, state, "{:?} is sent", command.task.kind());
 }
 
 /// One saga, led from input to input.
@@ -233,8 +234,8 @@ impl Led {
     /// One that waits for its order to go on.
     pub(crate) fn ready() -> Self {
         let mut led = Self::new();
-        led.answer(CommandKind::Reserve, Verdict::Done { reference: Some("R-1".to_owned()) });
-        led.answer(CommandKind::Authorize, Verdict::Done { reference: Some("A-1".to_owned()) });
+        led.answer(CommandType::Reserve, Verdict::Done { reference: Some("R-1".to_owned()) });
+        led.answer(CommandType::Authorize, Verdict::Done { reference: Some("A-1".to_owned()) });
         led
     }
 
@@ -253,13 +254,13 @@ impl Led {
         decision
     }
 
-    pub(crate) fn answer(&mut self, kind: CommandKind, verdict: Verdict) -> Decision {
+    pub(crate) fn answer(&mut self, kind: CommandType, verdict: Verdict) -> Decision {
         let of = self.saga.exchanges[&kind].command;
         self.tell(&Input::Reply { of, verdict })
     }
 
     /// How a reply is taken.
-    pub(crate) fn outcome(&mut self, kind: CommandKind, verdict: Verdict) -> ReplyOutcome {
+    pub(crate) fn outcome(&mut self, kind: CommandType, verdict: Verdict) -> ReplyOutcome {
         self.answer(kind, verdict).reply.unwrap()
     }
 
@@ -307,6 +308,6 @@ impl Led {
 }
 
 /// The kinds of commands that a decision sends.
-pub(crate) fn kinds(decision: &Decision) -> Vec<CommandKind> {
-    decision.send.iter().map(|command| command.kind).collect()
+pub(crate) fn kinds(decision: &Decision) -> Vec<CommandType> {
+    decision.send.iter().map(|command| command.task.kind()).collect()
 }

@@ -5,25 +5,32 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use order_domain::{Amount, Currency, CustomerId, OrderId, ProductId, Quantity};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::Word;
 
 /// The six commands. The list is closed, so that a participant that handles one fewer does not
 /// compile; a seventh comes with a new minor version of this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CommandType {
     /// Keep stock back for an order.
+    #[serde(rename = "inventory.reserve")]
     Reserve,
     /// Give the stock back.
+    #[serde(rename = "inventory.release")]
     Release,
     /// Take the stock out for good.
+    #[serde(rename = "inventory.commit")]
     Commit,
     /// Keep money back for an order.
+    #[serde(rename = "payment.authorize")]
     Authorize,
     /// Give the money back.
+    #[serde(rename = "payment.void")]
     Void,
     /// Take the money for good.
+    #[serde(rename = "payment.capture")]
     Capture,
 }
 
@@ -58,6 +65,16 @@ impl CommandType {
             Self::Authorize => "payment.authorize",
             Self::Void => "payment.void",
             Self::Capture => "payment.capture",
+        }
+    }
+
+    /// The command that it takes back or makes final: the one that has begun the work of its step.
+    #[must_use]
+    pub const fn about(self) -> Option<Self> {
+        match self {
+            Self::Reserve | Self::Authorize => None,
+            Self::Release | Self::Commit => Some(Self::Reserve),
+            Self::Void | Self::Capture => Some(Self::Authorize),
         }
     }
 

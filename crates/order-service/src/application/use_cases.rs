@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use order_app::feed::{Feed, FeedSettings};
-use order_app::housekeeping::Housekeeping;
+use order_app::housekeeping::{Housekeeping, Retention};
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
-use order_app::ports::{StoredTimes, Stores};
+use order_app::ports::{Command, CommandSender, StoredTimes, Stores};
+use order_app::saga::SagaPolicy;
 use order_app::wake_up::WakeUp;
 
 use super::background::restarting;
@@ -18,8 +20,15 @@ use crate::system::{clock, entropy};
 /// Orders.
 pub(super) fn orders(settings: &Settings, stores: &Stores) -> Orders {
     let clock = StoredTimes { clock: clock(), database: stores.database.clone() };
-    let ports = Ports { store: stores.orders.clone(), clock: Arc::new(clock), entropy: entropy() };
-    Orders::new(ports, settings.currencies.clone(), settings.requests.budget)
+    let ports = Ports {
+        store: stores.orders.clone(),
+        sagas: stores.sagas.clone(),
+        commands: Arc::new(NoTransport),
+        clock: Arc::new(clock),
+        entropy: entropy(),
+    };
+    let (currencies, sagas) = (settings.currencies.clone(), SagaPolicy::default());
+    Orders::new(ports, currencies, sagas, settings.requests.budget)
 }
 
 /// What operators may do about events; here and on the command line.
@@ -53,6 +62,20 @@ pub(super) async fn follow_journal(feed: Feed, new_positions: WakeUp) {
 /// Deletes what has expired.
 pub(super) fn housekeeping(settings: &Settings, stores: &Stores) -> Housekeeping {
     // A time that is too long to be told is for ever.
-    let retention = settings.storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
-    Housekeeping::new(stores.orders.clone(), stores.journal.clone(), retention, clock())
+    let events = settings.storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
+    let (orders, journal) = (stores.orders.clone(), stores.journal.clone());
+    let kept = Retention { events, sagas: None };
+    Housekeeping::new(orders, journal, stores.sagas.clone(), kept, clock())
+}
+
+/// No way to send commands: no saga begins, and one that began elsewhere waits.
+struct NoTransport;
+
+#[async_trait]
+impl CommandSender for NoTransport {
+    async fn send(&self, _: Vec<Command>) {}
+
+    fn works_since(&self) -> Option<DateTime<Utc>> {
+        None
+    }
 }

@@ -5,8 +5,9 @@ use std::fs;
 
 use http_actix::Status;
 use order_app::orders::Ports;
+use order_app::saga::SagaPolicy;
 use order_domain::Currency;
-use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
+use order_testkit::{FixedClock, InMemoryStore, SentCommands, SequentialEntropy};
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
@@ -46,12 +47,16 @@ impl Case {
         let load = std::thread::spawn(move || settings::load(&read, Occasion::Start));
         let loaded = load.join().unwrap().unwrap();
         let settings = &loaded.settings;
+        let memory = Arc::new(InMemoryStore::default());
         let ports = Ports {
-            store: Arc::new(InMemoryStore::default()),
+            store: memory.clone(),
+            sagas: memory,
+            commands: Arc::new(SentCommands::default()),
             clock: Arc::new(FixedClock::default()),
             entropy: Arc::new(SequentialEntropy::default()),
         };
-        let orders = Orders::new(ports, settings.currencies.clone(), settings.requests.budget);
+        let (currencies, sagas) = (settings.currencies.clone(), SagaPolicy::default());
+        let orders = Orders::new(ports, currencies, sagas, settings.requests.budget);
         let levels = Levels::new(&settings.logging, &[], "traces");
         let max_in_flight = Live::new(settings.requests.permits());
         let body_deadline = Live::new(settings.requests.body_deadline);

@@ -16,8 +16,8 @@ use super::pages::{Data, Items, Within, one_more, share, within};
 use super::{Connection, Dialect, SKIPPING, counters, list_key, listed_by};
 use crate::backend::{Obstacle, Running};
 use crate::read::lists::is_plain;
-use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow, SagaRow, StoredRow, Wanted, Write};
-use crate::schema::{id_blocks, idempotency_keys, orders, outbox, sagas};
+use crate::rows::{AnswerRow, ChangeRows, JournalRow, OrderRow, StoredRow, Wanted, Write};
+use crate::schema::{id_blocks, idempotency_keys, orders, outbox};
 use crate::types::Guid;
 
 /// Finds out why a change was not written.
@@ -128,18 +128,6 @@ pub(super) fn find_orders<'c>(
         let rows: HashMap<_, _> =
             rows.into_iter().map(|row| (row.order.id, Arc::new(row))).collect();
         Ok(wanted.iter().map(|each| each.among(&rows)).collect())
-    })
-}
-
-/// A saga with its order.
-pub(super) fn find_saga<'c>(
-    connection: &'c mut Connection,
-    id: &'c i64,
-) -> Running<'c, Option<(StoredRow, SagaRow)>> {
-    Box::pin(async move {
-        let joined = orders::table.inner_join(sagas::table.on(sagas::order_id.eq(orders::id)));
-        let both = joined.select((StoredRow::as_select(), SagaRow::as_select()));
-        both.filter(orders::id.eq(id)).first(connection).await.optional()
     })
 }
 

@@ -1,4 +1,4 @@
-//! The stores of orders and of their sagas: which statements answer which call of the ports.
+//! The store of orders: which statements answer which call of the ports.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use order_app::idempotency::{IdempotencyKey, RecordedAnswer};
 use order_app::ports::{
-    Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, SagaStore,
-    StoreError, StoredEvent, StoredOrder, StoredSaga,
+    Change, CustomerOrders, Deadline, OrderPage, OrderStore, PAGE_BYTES, Page, StoreError,
+    StoredEvent, StoredOrder,
 };
 use order_domain::{CustomerId, OrderId};
 use tokio::time::timeout_at;
@@ -41,7 +41,7 @@ pub(super) struct Store {
 impl Store {
     /// What was learned about the table; it is looked up once. The lookup has a future of its own, because each call would
     /// carry its room otherwise.
-    async fn facts(&self, deadline: Deadline) -> Result<Facts, StoreError> {
+    pub(super) async fn facts(&self, deadline: Deadline) -> Result<Facts, StoreError> {
         match self.executor.facts.get() {
             Some(facts) => Ok(*facts),
             None => Box::pin(self.learn(deadline)).await,
@@ -197,20 +197,5 @@ impl OrderStore for Store {
 
     async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.executor.read(deadline, statements::ping, ()).await
-    }
-}
-
-#[async_trait]
-impl SagaStore for Store {
-    async fn saga(
-        &self,
-        id: OrderId,
-        deadline: Deadline,
-    ) -> Result<Option<StoredSaga>, StoreError> {
-        let facts = self.facts(deadline).await?;
-        let found = self.executor.read(deadline, statements::find_saga, id.get()).await?;
-        let Some((order, saga)) = found else { return Ok(None) };
-        let stored = order.stored(facts.versions_from)?;
-        saga.into_saga(stored).map(Some).map_err(StoreError::Corrupt)
     }
 }

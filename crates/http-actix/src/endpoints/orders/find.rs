@@ -40,7 +40,7 @@ pub(crate) async fn find(
     let (caller, orders) = (caller(&request)?, use_cases(&request, &app));
     let order = run_to_end(&request, async move { orders.find(&caller, id).await }).await?;
     let tag = (ETAG, body::etag(order.version()));
-    if request::is_unmodified(&request, order.version())? {
+    if request::is_unmodified(&request, order.version().get())? {
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
     let mut response = HttpResponse::Ok();

@@ -22,7 +22,7 @@ impl Published {
         let duties = inspection.duties(deadline()).await?;
         let shards = duties.iter().filter_map(|state| match state.duty {
             Duty::Publish(shard) => Some((shard, state.position)),
-            Duty::Sequence | Duty::Replay => None,
+            Duty::Sequence | Duty::Replay | Duty::Sagas => None,
         });
         let mut published = Self { shards: shards.collect(), parked: HashMap::new() };
         let mut after = 0;

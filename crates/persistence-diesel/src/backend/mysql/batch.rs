@@ -144,8 +144,7 @@ async fn write_rows(
     for answers in parts(answers, |row| answer_bytes(row), most_bytes)? {
         diesel::insert_into(idempotency_keys::table).values(answers).execute(connection).await?;
     }
-    let mut written: Vec<&SagaRow> =
-        written().filter_map(|change| change.saga.as_ref()).collect();
+    let mut written: Vec<&SagaRow> = written().filter_map(|change| change.saga.as_ref()).collect();
     written.sort_by_key(|row| row.order_id);
     for some in parts(written, |row| row.document.len(), most_bytes)? {
         let insert = diesel::insert_into(sagas::table).values(some);

@@ -26,6 +26,7 @@ pub(super) fn name(duty: Duty) -> String {
         Duty::Sequence => "arrange".to_owned(),
         Duty::Publish(shard) => format!("publish-{shard}"),
         Duty::Replay => "replay".to_owned(),
+        Duty::Sagas => "sagas".to_owned(),
     }
 }
 

@@ -1,0 +1,156 @@
+//! Sagas that move by themselves: on replies, when they are due, and by an operator's hand. A saga is read with its order, decided
+//! on, and committed, with the next version of the order where there is one; again when another change came first.
+
+use order_domain::{Decision as Changed, Order, OrderEvent, OrderId, OrderStatus, StatusChange};
+use order_events::saga::CommandType;
+use uuid::Uuid;
+
+use super::Orders;
+use super::beside::{SagaStep, read};
+use super::write::ATTEMPTS;
+use crate::events::EventRecord;
+use crate::ports::{
+    BoxError, Conflict, Deadline, SagaChange, SagaStore, Seen, StoreError, StoredSaga, uuid_v7,
+};
+use crate::saga::{Decision, Moment, OrderStep, ReplyOutcome, Saga, SagaTimes};
+
+/// A saga after an input.
+pub(crate) struct Followed {
+    /// Its order.
+    pub(crate) order: Order,
+    /// How often it was written.
+    pub(crate) revision: i64,
+    pub(crate) saga: Saga,
+    /// How a reply was taken.
+    pub(crate) reply: Option<ReplyOutcome>,
+}
+
+/// Why a saga did not move.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error("there is no such order, or it has no saga")]
+    NotFound,
+    #[error("the saga cannot be read")]
+    Unreadable,
+    #[error("the saga is being changed by others; try again")]
+    ConcurrentUpdate,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Orders {
+    /// A saga with its order.
+    pub(crate) async fn saga(&self, id: OrderId) -> Result<Followed, FollowError> {
+        let found = self.0.ports.sagas.saga(id, self.deadline()).await?;
+        followed(&found.ok_or(FollowError::NotFound)?)
+    }
+
+    /// Finds sagas.
+    pub(crate) fn saga_store(&self) -> &dyn SagaStore {
+        &*self.0.ports.sagas
+    }
+
+    /// How long sagas wait.
+    pub(crate) fn saga_times(&self) -> SagaTimes {
+        self.0.sagas.times
+    }
+
+    /// Counts a reply.
+    pub(crate) fn takes(&self, command: CommandType, outcome: ReplyOutcome) {
+        self.0.stats.takes(command, outcome);
+    }
+
+    /// Moves a saga as `decide` says. `cause` is the id of the reply that it is told of; without one, what follows has the
+    /// event of the order as its cause.
+    pub(crate) async fn follow<E: From<FollowError>>(
+        &self,
+        id: OrderId,
+        cause: Option<&str>,
+        decide: impl Fn(&Followed, &Moment<'_>) -> Result<Decision, E>,
+    ) -> Result<Followed, E> {
+        let deadline = self.deadline();
+        let mut in_doubt = false;
+        for attempt in 0..ATTEMPTS {
+            let found = self.0.ports.sagas.saga(id, deadline).await.map_err(FollowError::from)?;
+            let before = followed(&found.ok_or(FollowError::NotFound)?)?;
+            let ports = &self.0.ports;
+            let event_id = uuid_v7(ports.clock.now(), &*ports.entropy);
+            let event_name = event_id.to_string();
+            let at = self.moment(Some(cause.unwrap_or(&event_name)));
+            let mut decision = decide(&before, &at)?;
+            let reply = decision.reply;
+            let Some(saga) = decision.saga.clone() else {
+                if in_doubt {
+                    // The change has landed after all, and nobody has sent what follows from it.
+                    self.send(before.saga.open_commands(&before.order));
+                }
+                return Ok(Followed { reply, ..before });
+            };
+            let commands = std::mem::take(&mut decision.send);
+            match self.land_saga(&before, decision, event_id, deadline).await {
+                Ok(order) => {
+                    self.send(commands);
+                    let order = order.unwrap_or(before.order);
+                    let revision = before.revision.saturating_add(1);
+                    return Ok(Followed { order, revision, saga, reply });
+                }
+                Err(StoreError::Conflict(Conflict::Version)) => {}
+                Err(StoreError::OutcomeUnknown(_)) => in_doubt = true,
+                Err(failure) => return Err(FollowError::Store(failure).into()),
+            }
+            self.pause(attempt).await;
+        }
+        Err(FollowError::ConcurrentUpdate.into())
+    }
+
+    /// Commits a decision on an order and its saga. Answers the order, if it has a new version.
+    async fn land_saga(
+        &self,
+        before: &Followed,
+        mut decision: Decision,
+        event_id: Uuid,
+        deadline: Deadline,
+    ) -> Result<Option<Order>, StoreError> {
+        let (id, seen) = (before.order.id(), before.seen());
+        let change = decision.order.take();
+        let step = SagaStep::new(before.revision, decision).map_err(StoreError::Corrupt)?;
+        let Some(change) = change else {
+            let Some(saga) = step.write else { return Ok(None) };
+            self.store().commit(SagaChange { id, seen, saga }.into(), deadline).await?;
+            return Ok(None);
+        };
+        let event = self.change_of(&before.order, change).map_err(StoreError::Corrupt)?;
+        let frozen = EventRecord::freeze(&event, event_id, &before.saga.origin);
+        let frozen = frozen.map_err(|error| StoreError::Corrupt(error.into()))?;
+        let order = event.order.clone();
+        self.commit_event(event, frozen, None, step, deadline).await?;
+        Ok(Some(order))
+    }
+
+    /// What a saga does to its order. The decision is made on this order, so the rules allow it.
+    fn change_of(&self, order: &Order, step: OrderStep) -> Result<OrderEvent, BoxError> {
+        let change = match step {
+            OrderStep::Confirm => StatusChange::new(OrderStatus::Confirmed, None, None),
+            OrderStep::Cancel(reason) => {
+                StatusChange::new(OrderStatus::Cancelled, Some(reason), None)
+            }
+        };
+        match order.change_status(change?, self.0.ports.clock.now())? {
+            Changed::Changed(event) => Ok(*event),
+            Changed::Unchanged => Err("the order stands there already".into()),
+        }
+    }
+}
+
+impl Followed {
+    /// What a change that is decided on it has seen.
+    fn seen(&self) -> Seen {
+        Seen { version: self.order.version(), saga_revision: self.revision }
+    }
+}
+
+fn followed(found: &StoredSaga) -> Result<Followed, FollowError> {
+    let saga = read(found).map_err(|_| FollowError::Unreadable)?;
+    let (order, revision) = (found.stored.order.clone(), found.stored.saga_revision);
+    Ok(Followed { order, revision, saga, reply: None })
+}
