@@ -75,7 +75,7 @@ impl Sagas {
     /// Takes a reply. It has been taken for good when this succeeds, also when no saga waits for it.
     ///
     /// # Errors
-    /// Those of the store: the reply must be given again.
+    /// [`StoreError::Unavailable`] and [`StoreError::OutcomeUnknown`]: the reply must be given again.
     pub async fn reply(&self, reply: &Reply) -> Result<ReplyOutcome, StoreError> {
         let input = Input::Reply { of: reply.command_id, verdict: verdict(reply) };
         let decide = |found: &Followed, at: &Moment<'_>| {
@@ -89,7 +89,14 @@ impl Sagas {
             Err(FollowError::ConcurrentUpdate) => {
                 return Err(concurrent());
             }
-            Err(FollowError::Store(error)) => return Err(error),
+            Err(FollowError::Store(
+                error @ (StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)),
+            )) => return Err(error),
+            // It would fail each time, and replies of other orders come after it.
+            Err(FollowError::Store(error)) => {
+                tracing::error!(order.id = reply.order_id.get(), ?error, "a reply was not taken");
+                ReplyOutcome::Unknown
+            }
         };
         if matches!(outcome, ReplyOutcome::Unknown | ReplyOutcome::Contradiction) {
             tracing::warn!(

@@ -85,9 +85,6 @@ pub(crate) struct StepBody<'a> {
 #[schema(as = SagaExchange)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExchangeBody<'a> {
-    /// The id of the command.
-    #[schema(example = "6d2f3c66-7a0c-4d0e-9f0a-5b8f6f0c9b11")]
-    command_id: String,
     /// `OPEN`, `DONE`, `REJECTED` or `SKIPPED`.
     #[schema(example = "DONE")]
     state: &'static str,
@@ -184,7 +181,6 @@ impl<'a> SagaBody<'a> {
 impl<'a> ExchangeBody<'a> {
     fn of(exchange: &'a Exchange, next_attempt: Option<DateTime<Utc>>) -> Self {
         Self {
-            command_id: exchange.command.to_string(),
             state: exchange.state.as_str(),
             attempts: exchange.attempts,
             first_sent: timestamp(exchange.first_sent),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use http_actix::{Security, management_openapi_json};
 use order_app::caller::Authority;
-use order_app::ports::OrderStore as _;
+use order_app::ports::{OrderStore as _, SagaChange, Seen};
+use order_app::saga::{Moment, SagaPolicy, begin};
 use order_domain::OrderStatus;
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
-use order_testkit::InMemoryStore;
 use order_testkit::examples::{
-    a_change, a_change_placing, a_new_order, an_order_id, moved, noon, soon,
+    a_change, a_change_placing, a_new_order, an_order_id, an_origin, moved, noon, soon,
 };
+use order_testkit::{InMemoryStore, SequentialEntropy};
 use serde_json::{Value, json};
 
 use crate::management::everything;
@@ -241,7 +242,7 @@ async fn every_route_of_the_management_port_asks_for_its_authority() {
     }
 }
 
-/// Moves order `id` of the foreign customer to a status.
+/// Moves order `id` of the foreign customer to a status. It has a saga.
 async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) {
     let placed = a_change_placing(a_new_order(id, FOREIGN));
     let mut order = placed.order.clone();
@@ -251,6 +252,12 @@ async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) {
         order = event.order.clone();
         store.commit(a_change(event).into(), soon()).await.unwrap();
     }
+    let entropy = SequentialEntropy::default();
+    let times = &SagaPolicy::default().times;
+    let at = Moment { now: noon(), entropy: &entropy, times, cause: None };
+    let saga = begin(&order, &an_origin(), &at).saga.unwrap().to_write().unwrap();
+    let seen = Seen { version: order.version(), saga_revision: 0 };
+    store.commit(SagaChange { id: order.id(), seen, saga }.into(), soon()).await.unwrap();
 }
 
 /// The routes on one order, with bodies that would be right, and wrong, for a pending one.

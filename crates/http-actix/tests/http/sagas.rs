@@ -37,26 +37,24 @@ async fn a_saga_is_read_by_its_order_and_has_its_revision_as_tag() {
     let answer = service.call("GET", "/orders/1/saga").await;
     assert_eq!((answer.status, answer.header("etag")), (200, Some("\"1\"")));
     let body: Value = answer.json();
-    let open = &body["steps"][0]["do"];
     assert_eq!(
         body,
         json!({
             "orderId": 1,
             "revision": 1,
             "state": "RUNNING",
-            "deadline": "2026-11-22T12:15:00.000000Z",
-            "dueAt": "2026-11-22T12:00:30.000000Z",
+            "deadline": "2026-11-22T12:15:00.123456Z",
+            "dueAt": "2026-11-22T12:00:30.123456Z",
             "steps": [{"name": "reserve", "do": {
-                "commandId": open["commandId"],
                 "state": "OPEN",
                 "attempts": 1,
-                "firstSent": "2026-11-22T12:00:00.000000Z",
-                "lastSent": "2026-11-22T12:00:00.000000Z",
-                "nextAttempt": "2026-11-22T12:00:30.000000Z",
+                "firstSent": "2026-11-22T12:00:00.123456Z",
+                "lastSent": "2026-11-22T12:00:00.123456Z",
+                "nextAttempt": "2026-11-22T12:00:30.123456Z",
             }}],
             "interventions": [],
-            "createdAt": "2026-11-22T12:00:00.000000Z",
-            "updatedAt": "2026-11-22T12:00:00.000000Z",
+            "createdAt": "2026-11-22T12:00:00.123456Z",
+            "updatedAt": "2026-11-22T12:00:00.123456Z",
         })
     );
     let known = service.call_with("GET", "/orders/1/saga", &[("If-None-Match", "\"1\"")]).await;

@@ -108,7 +108,7 @@ impl Service {
         settings: HttpSettings,
     ) -> Self {
         let serve = |http, listener| serve_usual(Http { security, ..http }, listener);
-        Self::serving(store, settings, serve)
+        Self::serving_both(store.clone(), store, settings, serve)
     }
 
     /// A management port whose callers say who they are.

@@ -1,6 +1,8 @@
 //! Sagas that move by themselves: on replies, when they are due, and by an operator's hand. A saga is read with its order, decided
 //! on, and committed, with the next version of the order where there is one; again when another change came first.
 
+use std::time::Duration;
+
 use order_domain::{Decision as Changed, Order, OrderEvent, OrderId, OrderStatus, StatusChange};
 use order_events::saga::CommandType;
 use uuid::Uuid;
@@ -10,9 +12,20 @@ use super::beside::{SagaStep, read};
 use super::write::ATTEMPTS;
 use crate::events::EventRecord;
 use crate::ports::{
-    BoxError, Conflict, Deadline, SagaChange, SagaStore, Seen, StoreError, StoredSaga, uuid_v7,
+    BoxError, Command, Conflict, Deadline, SagaChange, SagaStore, Seen, StoreError, StoredSaga,
+    later, uuid_v7,
 };
 use crate::saga::{Decision, Moment, OrderStep, ReplyOutcome, Saga, SagaTimes};
+
+/// How long it may take to find out what came of a commit, after the time of the request is over.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// What was tried to be written, and what follows from it.
+struct Attempt {
+    saga: Saga,
+    send: Vec<Command>,
+    reply: Option<ReplyOutcome>,
+}
 
 /// A saga after an input.
 pub(crate) struct Followed {
@@ -60,47 +73,79 @@ impl Orders {
         self.0.stats.takes(command, outcome);
     }
 
-    /// Moves a saga as `decide` says. `cause` is the id of the reply that it is told of; without one, what follows has the
-    /// event of the order as its cause.
+    /// Moves a saga as `decide` says. `cause` is the id of the reply that it is told of; without one, commands that follow from
+    /// a change of the order have the event of that change as their cause.
+    ///
+    /// An attempt whose outcome is not known is settled by the saga as it is read next: commands have random ids, so the same
+    /// saga is the one that the attempt has written.
     pub(crate) async fn follow<E: From<FollowError>>(
         &self,
         id: OrderId,
         cause: Option<&str>,
         decide: impl Fn(&Followed, &Moment<'_>) -> Result<Decision, E>,
     ) -> Result<Followed, E> {
-        let deadline = self.deadline();
-        let mut in_doubt = false;
+        let mut deadline = self.deadline();
+        let (mut tried, mut doubt): (Option<Attempt>, Option<StoreError>) = (None, None);
         for attempt in 0..ATTEMPTS {
-            let found = self.0.ports.sagas.saga(id, deadline).await.map_err(FollowError::from)?;
-            let before = followed(&found.ok_or(FollowError::NotFound)?)?;
-            let ports = &self.0.ports;
-            let event_id = uuid_v7(ports.clock.now(), &*ports.entropy);
-            let event_name = event_id.to_string();
-            let at = self.moment(Some(cause.unwrap_or(&event_name)));
-            let mut decision = decide(&before, &at)?;
+            let found = match self.0.ports.sagas.saga(id, deadline).await {
+                Ok(found) => found.ok_or(FollowError::NotFound)?,
+                Err(error) => return Err(FollowError::Store(doubt.unwrap_or(error)).into()),
+            };
+            let before = followed(&found)?;
+            if let Some(Attempt { saga, send, reply }) = tried
+                && saga == before.saga
+            {
+                self.send(send);
+                return Ok(Followed { reply, ..before });
+            }
+            let (mut decision, event_id) = self.decided(&before, cause, &decide)?;
             let reply = decision.reply;
             let Some(saga) = decision.saga.clone() else {
-                if in_doubt {
-                    // The change has landed after all, and nobody has sent what follows from it.
+                if doubt.is_some() {
+                    // It may have landed, with another change after it: then nobody has sent what follows from it.
                     self.send(before.saga.open_commands(&before.order));
                 }
                 return Ok(Followed { reply, ..before });
             };
-            let commands = std::mem::take(&mut decision.send);
+            let send = std::mem::take(&mut decision.send);
             match self.land_saga(&before, decision, event_id, deadline).await {
                 Ok(order) => {
-                    self.send(commands);
+                    self.send(send);
                     let order = order.unwrap_or(before.order);
                     let revision = before.revision.saturating_add(1);
                     return Ok(Followed { order, revision, saga, reply });
                 }
                 Err(StoreError::Conflict(Conflict::Version)) => {}
-                Err(StoreError::OutcomeUnknown(_)) => in_doubt = true,
-                Err(failure) => return Err(FollowError::Store(failure).into()),
+                Err(unknown @ StoreError::OutcomeUnknown(_)) => {
+                    if doubt.is_none() {
+                        deadline = deadline.max(later(Deadline::now(), SETTLED_WITHIN));
+                    }
+                    doubt = Some(unknown);
+                }
+                Err(failure) => return Err(FollowError::Store(doubt.unwrap_or(failure)).into()),
             }
+            tried = Some(Attempt { saga, send, reply });
             self.pause(attempt).await;
         }
-        Err(FollowError::ConcurrentUpdate.into())
+        Err(doubt.map_or(FollowError::ConcurrentUpdate, FollowError::Store).into())
+    }
+
+    /// A decision, and the id of the event that it makes if it changes the order.
+    fn decided<E>(
+        &self,
+        before: &Followed,
+        cause: Option<&str>,
+        decide: impl Fn(&Followed, &Moment<'_>) -> Result<Decision, E>,
+    ) -> Result<(Decision, Uuid), E> {
+        let ports = &self.0.ports;
+        let event_id = uuid_v7(ports.clock.now(), &*ports.entropy);
+        let decision = decide(before, &self.moment(cause))?;
+        if cause.is_some() || decision.order.is_none() {
+            return Ok((decision, event_id));
+        }
+        // Only now it is known that there is an event.
+        let event = event_id.to_string();
+        Ok((decide(before, &self.moment(Some(&event)))?, event_id))
     }
 
     /// Commits a decision on an order and its saga. Answers the order, if it has a new version.

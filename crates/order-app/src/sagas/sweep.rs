@@ -29,6 +29,8 @@ const AT_A_TIME: usize = 64;
 const LEASE: Duration = Duration::from_secs(10);
 /// How long one call to the database may take.
 const BUDGET: Duration = Duration::from_secs(3);
+/// How long one is left alone whose order cannot be written now.
+const TRIED_AGAIN: Duration = Duration::from_secs(5);
 /// How long a saga is left alone that cannot be read, or whose order cannot. It stays due, which the metrics show.
 const LEFT_ALONE: Duration = Duration::from_mins(5);
 
@@ -116,27 +118,54 @@ impl Sweep {
 
     async fn decide(&mut self, page: Vec<DueSaga>) -> Result<(), StoreError> {
         let is_left_alone = |due: &DueSaga| self.left_alone.contains_key(&due.order);
-        let mut waiting = page.into_iter().filter(|due| !is_left_alone(due)).collect::<Vec<_>>();
-        waiting.reverse();
-        let (mut under_way, mut left_alone) = (JoinSet::new(), Vec::new());
-        let result = loop {
-            while under_way.len() < AT_A_TIME
+        let mut waiting =
+            page.into_iter().filter(|due| !is_left_alone(due)).rev().collect::<Vec<_>>();
+        let (mut under_way, mut decided, mut failed) =
+            (UnderWay(JoinSet::new()), 0_usize, Vec::new());
+        loop {
+            // Where the first ones fail for want of the database, so would the rest.
+            let goes_on = decided > 0 || failed.len() < AT_A_TIME;
+            while goes_on
+                && under_way.0.len() < AT_A_TIME
                 && let Some(due) = waiting.pop()
             {
                 let (sagas, commands) = (self.sagas.clone(), self.ports.commands.clone());
-                under_way.spawn(async move { (due.order, sagas.due(due.order, &*commands).await) });
+                let id = due.order;
+                under_way.0.spawn(async move { (id, sagas.due(id, &*commands).await) });
             }
-            match under_way.join_next().await {
-                None => break Ok(()),
-                Some(Ok((_, Ok(())))) => {}
-                Some(Ok((id, Err(NotDone::LeaveAlone)))) => left_alone.push(id),
-                Some(Ok((_, Err(NotDone::Unavailable(error))))) => break Err(error),
+            let now = Instant::now();
+            match under_way.0.join_next().await {
+                None => break,
+                Some(Ok((_, Ok(())))) => decided = decided.saturating_add(1),
+                Some(Ok((id, Err(NotDone::LeaveAlone)))) => {
+                    decided = decided.saturating_add(1);
+                    self.left_alone.insert(id, later(now, LEFT_ALONE));
+                }
+                Some(Ok((id, Err(NotDone::Unavailable(error))))) => {
+                    // One order may be locked while all others can be written.
+                    self.left_alone.insert(id, later(now, TRIED_AGAIN));
+                    failed.push((id, error));
+                }
                 Some(Err(stopped)) => tracing::error!(error = %stopped, "a saga stopped the sweep"),
             }
-        };
-        let until = later(Instant::now(), LEFT_ALONE);
-        self.left_alone.extend(left_alone.into_iter().map(|id| (id, until)));
-        result
+        }
+        if decided > 0 {
+            return Ok(());
+        }
+        // It was not these sagas, so the next look begins with them.
+        for (id, _) in &failed {
+            self.left_alone.remove(id);
+        }
+        failed.pop().map_or(Ok(()), |(_, error)| Err(error))
+    }
+}
+
+/// Sagas that are being decided. They run to their end when the sweep stops: each sends what follows from its commit.
+struct UnderWay(JoinSet<(OrderId, Result<(), NotDone>)>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.detach_all();
     }
 }
 

@@ -1,11 +1,12 @@
 //! What operators may ask about sagas, and do about them.
 
 use order_app::caller::{Access, Authorities, Authority, Caller, CallerName};
-use order_app::ports::SagaWrite;
+use order_app::ports::{Conflict, SagaWrite, StoreError};
 use order_app::saga::{Action, AttentionReason, NotNow, SagaState, StepName};
 use order_app::sagas::{FindSagaError, Intervene, InterveneError};
 use order_domain::{CustomerId, OrderStatus};
 use order_events::saga::{CommandType, Verdict};
+use order_testkit::Method;
 use order_testkit::examples::{an_order_id, anyone};
 
 use crate::world::{World, kinds};
@@ -95,6 +96,18 @@ async fn a_command_is_sent_again_at_once_on_request() {
     let again = world.sent().await;
     assert_eq!((again[0].id, again[0].attempt), (first[0].id, 2));
     assert_eq!(operator.show(an_order_id(1)).await.unwrap(), view);
+}
+
+#[tokio::test]
+async fn an_action_whose_answer_is_lost_has_its_effect_once() {
+    let world = World::new();
+    world.place().await;
+    let operator = world.sagas.operator(anyone()).unwrap();
+    let conflict = || StoreError::Conflict(Conflict::Version);
+    world.faults.after(Method::Commit).once().fails(conflict);
+    let view = operator.intervene(by_ada(1, Action::Retry(None), 1)).await.unwrap();
+    assert_eq!((view.revision, view.saga.interventions.len()), (2, 1));
+    assert_eq!(world.sent().await.len(), 1);
 }
 
 #[tokio::test]

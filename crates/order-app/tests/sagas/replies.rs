@@ -1,6 +1,6 @@
 //! Replies: each is taken once, whatever happens to the store, to the order, and to other replies.
 
-use order_app::ports::StoreError;
+use order_app::ports::{Conflict, StoreError};
 use order_app::saga::{ReplyOutcome, SagaState};
 use order_domain::{CancelReason, OrderStatus};
 use order_events::saga::{CommandType, Verdict};
@@ -120,11 +120,46 @@ async fn what_follows_is_sent_when_the_answer_to_a_commit_is_lost() {
         };
         fault.once().fails(lost);
         let outcome = world.answer(&reserve[0], Verdict::Done).await;
-        let expected = if has_landed { ReplyOutcome::Known } else { ReplyOutcome::Applied };
-        assert_eq!(outcome, expected);
+        assert_eq!(outcome, ReplyOutcome::Applied, "{has_landed}");
         assert_eq!(kinds(&world.sent().await), [CommandType::Authorize]);
         assert_eq!(world.stored(1).await.unwrap().stored.saga_revision, 2);
     }
+}
+
+/// As a store does it that has lost the connection at COMMIT: it writes again, and finds another revision.
+#[tokio::test]
+async fn a_reply_whose_commit_conflicts_with_itself_was_applied() {
+    let world = World::new();
+    let reserve = world.place().await;
+    let conflict = || StoreError::Conflict(Conflict::Version);
+    world.faults.after(Method::Commit).once().fails(conflict);
+    assert_eq!(world.answer(&reserve[0], Verdict::Done).await, ReplyOutcome::Applied);
+    assert_eq!(kinds(&world.sent().await), [CommandType::Authorize]);
+    assert_eq!(world.stored(1).await.unwrap().stored.saga_revision, 2);
+}
+
+#[tokio::test]
+async fn a_doubt_stays_a_doubt_when_nothing_can_be_read() {
+    let world = World::new();
+    let reserve = world.place().await;
+    let lost = || StoreError::OutcomeUnknown("the connection is gone".into());
+    world.faults.after(Method::Commit).once().fails(lost);
+    let mut reads = 0;
+    let second = move |_: &_| {
+        reads += 1;
+        reads == 2
+    };
+    world.faults.before(Method::Saga).when(second).fails(unavailable);
+    let result = world.sagas.reply(&reply(&reserve[0], Verdict::Done)).await;
+    assert!(matches!(result, Err(StoreError::OutcomeUnknown(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_reply_that_can_never_be_taken_is_passed() {
+    let world = World::new();
+    let reserve = world.place().await;
+    world.faults.before(Method::Saga).fails(|| StoreError::Corrupt("no order".into()));
+    assert_eq!(world.answer(&reserve[0], Verdict::Done).await, ReplyOutcome::Unknown);
 }
 
 #[tokio::test]

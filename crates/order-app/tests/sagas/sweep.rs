@@ -6,8 +6,8 @@ use order_app::ports::{Duty, EventJournal as _, SagaWrite};
 use order_app::saga::SagaState;
 use order_domain::{CancelReason, OrderStatus};
 use order_events::saga::{CommandType, Verdict};
-use order_testkit::Method;
 use order_testkit::examples::{noon, soon};
+use order_testkit::{Gate, Method};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -49,13 +49,15 @@ async fn an_order_expires_at_the_deadline_and_what_was_asked_for_is_undone() {
     assert_eq!(sent.last().unwrap().causation, Some(cancelled.id.to_string()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_is_decided_while_commands_cannot_be_sent() {
     let world = World::new();
     world.place().await;
-    world.commands.works_since(None);
     let mut sweep = world.sweep(1);
+    assert_eq!(sweep.look().await.unwrap(), 0);
+    world.commands.works_since(None);
     world.later(Duration::from_hours(1));
+    tokio::time::advance(Duration::from_secs(10)).await;
     assert_eq!(sweep.look().await.unwrap(), 0);
     assert_eq!(world.order(1).await.status(), OrderStatus::Pending);
     // Another instance, which can send, may have the lease.
@@ -121,6 +123,40 @@ async fn a_saga_that_cannot_be_read_holds_up_no_other_and_is_left_alone_for_a_wh
     tokio::time::advance(Duration::from_mins(5)).await;
     assert_eq!(sweep.look().await.unwrap(), 1);
     assert_eq!(read(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_locked_holds_up_no_other() {
+    let world = World::new();
+    for _ in 0..3 {
+        world.place().await;
+    }
+    world.later(HALF_MINUTE);
+    let mut sweep = world.sweep(1);
+    world.faults.before(Method::Commit).once().fails(unavailable);
+    assert_eq!(sweep.look().await.unwrap(), 3);
+    assert_eq!(world.sent().await.len(), 2);
+    assert_eq!(sweep.look().await.unwrap(), 1);
+    assert_eq!(world.sent().await, [], "it is left alone");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(sweep.look().await.unwrap(), 1);
+    assert_eq!(world.sent().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_committed_is_sent_when_the_sweep_stops() {
+    let world = World::new();
+    world.place().await;
+    world.later(HALF_MINUTE);
+    let gate = std::sync::Arc::new(Gate::default());
+    world.faults.after(Method::Commit).once().waits(&gate);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let run = tokio::spawn(world.sweep(1).run(async { drop(stopped.await) }));
+    gate.arrival().await;
+    drop(stop);
+    run.await.unwrap();
+    gate.let_through(1);
+    assert_eq!(world.sent().await.len(), 1);
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl World {
     /// What was sent since the last call.
     pub(crate) async fn sent(&self) -> Vec<Command> {
         // The tasks that send have their turn.
-        for _ in 0..3 {
+        for _ in 0..10 {
             tokio::task::yield_now().await;
         }
         self.commands.take()

@@ -1,13 +1,13 @@
 //! Existing tables of orders of all shapes: each is used as it is, adapted, or refused by name with the statement that mends it.
 
 use order_app::ports::Remedy::{Operator, Quick, Rewrite};
-use order_app::ports::{Extent, Finding, Remedy, StoreError};
+use order_app::ports::{Extent, Finding, Remedy, SagaChange, Seen, StoreError};
 use order_domain::{
     Currency, NewOrder, OrderLine, OrderLines, OrderStatus, ProductId, Quantity, UnitPrice,
 };
 use order_testkit::databases::{self, Database};
 use order_testkit::examples::{
-    a_change, a_change_placing, a_new_order, an_amount, an_order_id, moved, noon, soon,
+    a_change, a_change_placing, a_new_order, a_saga, an_amount, an_order_id, moved, noon, soon,
 };
 use persistence_diesel::migrate;
 use tokio::runtime::Runtime;
@@ -335,7 +335,7 @@ async fn one(database: Database, sample: &Sample, url: &str) {
     }
 }
 
-/// Orders live their lives, and their times stay.
+/// Orders live their lives, their times stay, and a saga alone changes nothing of them.
 async fn serves(url: &str, change: &str) {
     let store = stores(url).orders;
     for (id, to) in [(1, OrderStatus::Confirmed), (2, OrderStatus::Cancelled)] {
@@ -347,6 +347,11 @@ async fn serves(url: &str, change: &str) {
         let created = [&placed, &order].map(|order| order.snapshot().created_at);
         assert_eq!(created[0], created[1], "{change}");
         assert_eq!(order.status(), to, "{change}");
+        let seen = Seen { version: order.version(), saga_revision: 0 };
+        let step = SagaChange { id: order.id(), seen, saga: a_saga(1) };
+        store.commit(step.into(), soon()).await.expect(change);
+        let after = store.order(an_order_id(id), soon()).await.expect(change);
+        assert_eq!(after.expect("it is there"), order, "{change}");
     }
 }
 

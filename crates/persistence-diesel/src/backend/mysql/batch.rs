@@ -104,7 +104,9 @@ async fn commit(
     let doubted = std::mem::replace(in_doubt, true);
     if let Err(error) = connection.batch_execute("COMMIT").await {
         connection.batch_execute("ROLLBACK").await?;
-        let events: Vec<_> = changes.iter().filter_map(|change| change.event_id()).collect();
+        // Stale changes have written none.
+        let written = changes.iter().filter(|change| !stale.contains(&change.id));
+        let events: Vec<_> = written.filter_map(|change| change.event_id()).collect();
         if stored_events(connection, &events).await?.is_empty() {
             *in_doubt = doubted || events.is_empty();
             guarded.finish();
@@ -194,7 +196,11 @@ async fn write_orders(
                 fits(order_bytes(row), most_bytes)?;
                 diesel::update(stored).set((row.columns(), revision)).execute(connection).await?
             }
-            None => diesel::update(stored).set(revision).execute(connection).await?,
+            None => {
+                // A table may set the time of the last change by itself, and a saga alone is none.
+                let same_time = orders::updated_at.eq(orders::updated_at);
+                diesel::update(stored).set((revision, same_time)).execute(connection).await?
+            }
         };
         if landed == 0 {
             stale.push(id);
