@@ -97,14 +97,12 @@ async fn assert_landed(subject: &Subject, change: &Change) {
     };
     let versions: Vec<_> = (1..=found.order.version().get()).collect();
     assert_eq!(sequences(&subject.orders, id).await, versions);
-    match written {
-        Some(saga) => assert_eq!(of_saga, Some(StoredSaga { stored: found, saga })),
-        // One that was there stays, with its revision.
-        None => {
-            let has_one = found.saga_revision > 0;
-            assert_eq!(of_saga.map(|of_saga| of_saga.stored), has_one.then_some(found));
-        }
+    if let Some(saga) = written {
+        return assert_eq!(of_saga, Some(StoredSaga { stored: found, saga }));
     }
+    // One that was there stays, with its revision.
+    let has_one = found.saga_revision > 0;
+    assert_eq!(of_saga.map(|of_saga| of_saga.stored), has_one.then_some(found));
 }
 
 pub(super) async fn an_order_without_a_saga_has_none(subject: Subject) {

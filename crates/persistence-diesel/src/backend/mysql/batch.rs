@@ -191,16 +191,13 @@ async fn write_orders(
             .filter(orders::id.eq(id))
             .filter(orders::version.eq(seen.version))
             .filter(orders::saga_revision.eq(seen.saga_revision));
-        let landed = match row {
-            Some(row) => {
-                fits(order_bytes(row), most_bytes)?;
-                diesel::update(stored).set((row.columns(), revision)).execute(connection).await?
-            }
-            None => {
-                // A table may set the time of the last change by itself, and a saga alone is none.
-                let same_time = orders::updated_at.eq(orders::updated_at);
-                diesel::update(stored).set((revision, same_time)).execute(connection).await?
-            }
+        let landed = if let Some(row) = row {
+            fits(order_bytes(row), most_bytes)?;
+            diesel::update(stored).set((row.columns(), revision)).execute(connection).await?
+        } else {
+            // A table may set the time of the last change by itself, and a saga alone is none.
+            let same_time = orders::updated_at.eq(orders::updated_at);
+            diesel::update(stored).set((revision, same_time)).execute(connection).await?
         };
         if landed == 0 {
             stale.push(id);
