@@ -1,4 +1,5 @@
-//! The ledger keeps the contract whatever comes, in whatever order, however often.
+//! The ledger keeps the contract whatever comes, in whatever order, however often; in memory and in its
+//! file alike, also when the file is closed and opened again in between.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -16,6 +17,7 @@ use order_events::saga::{
 };
 use order_participants::ledger::{Entry, Memory, Standing};
 use order_participants::rules::{Rules, Script, Service};
+use order_participants::store::{Store, audit};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -157,6 +159,42 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn the_file_says_what_memory_says(
+        service in services(), acts in acts(), batch in 1..9_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let file = file.to_str().unwrap();
+        let rules = Rules { service, script: "reject=0.3,seed=5".parse().unwrap() };
+        let mut memory = Memory::default();
+        for (number, acts) in acts.chunks(batch).enumerate() {
+            // Opened anew: what was committed is all that there is.
+            let mut store = Store::open(file, service.as_str()).unwrap();
+            let commands: Vec<_> = acts.iter().map(|act| command(service, *act)).collect();
+            let expected: Vec<_> = commands.iter().map(|c| memory.take(&rules, c)).collect();
+            prop_assert_eq!(store.settle_all(&rules, &commands).unwrap(), expected.clone());
+            if number % 2 == 0 {
+                // The same batch once more, as after a crash before the offsets were committed.
+                let again: Vec<_> = commands.iter().map(|c| memory.take(&rules, c)).collect();
+                prop_assert_eq!(store.settle_all(&rules, &commands).unwrap(), again);
+            }
+        }
+        if std::path::Path::new(file).exists() {
+            let audited = audit(file).unwrap();
+            let entries = audited["entries"].as_array().unwrap();
+            prop_assert_eq!(entries.len(), memory.entries().len());
+            for (audited, entry) in entries.iter().zip(memory.entries()) {
+                prop_assert_eq!(&audited["by"], &serde_json::json!(entry.by.to_string()));
+                prop_assert_eq!(&audited["effect"], &serde_json::json!(entry.effect.as_str()));
+            }
+        }
+    }
+}
+
 fn act(work: u8, phase: u8, attempt: u8) -> Act {
     Act { work, phase, copy: 0, attempt }
 }
@@ -213,6 +251,18 @@ fn a_command_of_another_participant_or_order_or_with_a_used_id_has_no_effect() {
             .iter()
             .all(|kind| { Service::Inventory.takes(*kind) != Service::Payment.takes(*kind) })
     );
+}
+
+#[test]
+fn the_file_of_one_participant_is_not_used_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.db");
+    let file = file.to_str().unwrap();
+    drop(Store::open(file, "inventory").unwrap());
+    let error = Store::open(file, "payment").err().unwrap().to_string();
+    assert!(error.contains("is the file of inventory, and not of payment"), "{error}");
+    let error = audit(folder.path().join("y.db").to_str().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("there is no file"), "{error}");
 }
 
 #[test]

@@ -153,3 +153,31 @@ fn the_schemas_refuse_what_the_decoder_refuses() {
     assert_eq!(command_schema()["$id"], order_events::saga::COMMAND_SCHEMA);
     assert_eq!(reply_schema()["$id"], order_events::saga::REPLY_SCHEMA);
 }
+
+#[test]
+fn the_page_for_participants_shows_messages_as_they_are() {
+    let page =
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/saga-participants.md"));
+    let page = fs::read_to_string(page).unwrap();
+    let published = published();
+    for name in ["command-reserve", "reply-rejected-out-of-stock", "reply-done"] {
+        let message = encoded(&published[name]);
+        let headers = headers(&message).into_iter();
+        let lines: Vec<_> = headers.map(|(name, value)| format!("{name}: {value}")).collect();
+        let (key, lines) = (message.key(), lines.join("\n"));
+        let value = std::str::from_utf8(message.value()).unwrap();
+        let block = format!("```text\n{key}\n{lines}\n\n{value}\n```");
+        assert!(page.contains(&block), "{name} is not in the page:\n{block}");
+    }
+    for name in ["command-authorize", "command-release", "command-void"] {
+        let message = encoded(&published[name]);
+        let value = std::str::from_utf8(message.value()).unwrap();
+        assert!(page.contains(&format!("\n{value}\n")), "{name} is not in the page:\n{value}");
+    }
+    for kind in CommandType::ALL {
+        assert!(page.contains(&format!("`{kind}`")), "{kind}");
+    }
+    for reason in Reason::ALL {
+        assert!(page.contains(&format!("`{reason}`")), "{reason}");
+    }
+}
