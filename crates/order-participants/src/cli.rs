@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::PossibleValue;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use order_events::asyncapi::DEFAULT_TOPIC;
-use order_events::saga::{INVENTORY_TOPIC, PAYMENT_TOPIC, REPLY_TOPIC};
+use order_events::saga::REPLY_TOPIC;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
@@ -18,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::conformance::{self, Run};
 use crate::notification::{self, Notices};
-use crate::rules::{Rules, Script, Service};
+use crate::rules::{Role, Rules, Script};
 use crate::shell::{self, Place};
 use crate::store::{Store, audit};
 
@@ -120,17 +121,20 @@ struct Notification {
     service: String,
 }
 
-/// What is put to the test.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    Inventory,
-    Payment,
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Inventory, Self::Payment]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 #[derive(Debug, Args)]
 struct Conformance {
     /// What the participant is.
-    participant: Kind,
+    participant: Role,
     #[command(flatten)]
     kafka: Kafka,
     /// The topic of its commands [default: inventory.commands or payment.commands].
@@ -139,8 +143,8 @@ struct Conformance {
     /// The topic for its replies.
     #[arg(long, default_value = REPLY_TOPIC)]
     reply_topic: String,
-    /// How long a reply may take, in seconds.
-    #[arg(long, default_value_t = 20)]
+    /// How long an outcome may take, in seconds.
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u64).range(1..=3600))]
     timeout: u64,
     /// A shell command that kills the participant and starts it again. Without it, what outlives a
     /// crash is not shown.
@@ -173,8 +177,8 @@ pub fn main() -> ExitCode {
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Inventory(options) => participant(Service::Inventory, options)?,
-        Command::Payment(options) => participant(Service::Payment, options)?,
+        Command::Inventory(options) => participant(Role::Inventory, options)?,
+        Command::Payment(options) => participant(Role::Payment, options)?,
         Command::Notification(options) => notification(options)?,
         Command::Audit { database } => {
             anyhow::ensure!(Path::new(&database).exists(), "there is no file {database}");
@@ -189,17 +193,17 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn participant(service: Service, options: Participant) -> anyhow::Result<()> {
+fn participant(role: Role, options: Participant) -> anyhow::Result<()> {
     let named = |given: Option<String>, name: String| given.unwrap_or(name);
     let place = Place {
         brokers: options.kafka.brokers,
-        topic: named(options.topic, topic_of(service).to_owned()),
-        group: named(options.group, service.to_string()),
+        topic: named(options.topic, role.topic().to_owned()),
+        group: named(options.group, role.to_string()),
         properties: options.kafka.properties,
     };
-    let database = named(options.database, format!("{service}.db"));
-    let store = Store::open(&database, service.as_str())?;
-    let rules = Rules { service, script: options.fail };
+    let database = named(options.database, format!("{role}.db"));
+    let store = Store::open(&database, role.as_str())?;
+    let rules = Rules { role, script: options.fail };
     let topics = [place.topic.as_str(), REPLY_TOPIC];
     runtime()?.block_on(async {
         let mut stop = std::pin::pin!(stop()?);
@@ -229,18 +233,15 @@ fn notification(options: Notification) -> anyhow::Result<()> {
 }
 
 fn conformance(options: Conformance) -> anyhow::Result<ExitCode> {
-    let service = match options.participant {
-        Kind::Inventory => Service::Inventory,
-        Kind::Payment => Service::Payment,
-    };
+    let role = options.participant;
     let place = Place {
         brokers: options.kafka.brokers,
-        topic: options.topic.unwrap_or_else(|| topic_of(service).to_owned()),
+        topic: options.topic.unwrap_or_else(|| role.topic().to_owned()),
         group: String::new(),
         properties: options.kafka.properties,
     };
     let run = Run {
-        service,
+        role,
         reply_topic: options.reply_topic,
         timeout: Duration::from_secs(options.timeout),
         restart: options.restart,
@@ -254,13 +255,6 @@ fn conformance(options: Conformance) -> anyhow::Result<ExitCode> {
     })?;
     write!(stdout(), "{report}")?;
     Ok(if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-const fn topic_of(service: Service) -> &'static str {
-    match service {
-        Service::Inventory => INVENTORY_TOPIC,
-        Service::Payment => PAYMENT_TOPIC,
-    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

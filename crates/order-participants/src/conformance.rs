@@ -14,7 +14,7 @@ use order_events::Word;
 use order_events::saga::{Command, Earlier, Item, Payment, Task, Verdict};
 use uuid::Uuid;
 
-use crate::rules::Service;
+use crate::rules::Role;
 use crate::shell::Place;
 use desk::Desk;
 
@@ -24,7 +24,7 @@ pub use report::{Report, Rule};
 #[derive(Debug, Clone)]
 pub struct Run {
     /// What the participant is.
-    pub service: Service,
+    pub role: Role,
     /// The topic for its replies.
     pub reply_topic: String,
     /// How long the outcome of a command may take.
@@ -87,12 +87,12 @@ struct Lane<'a> {
 impl Lane<'_> {
     /// Begins work for a new order.
     fn begin(&mut self, value: &str) -> anyhow::Result<Command> {
-        let task = match self.run.service {
-            Service::Inventory => Task::Reserve(vec![Item {
+        let task = match self.run.role {
+            Role::Inventory => Task::Reserve(vec![Item {
                 product_id: ProductId::new(value.parse()?)?,
                 quantity: Quantity::new(3)?,
             }]),
-            Service::Payment => Task::Authorize(Payment {
+            Role::Payment => Task::Authorize(Payment {
                 customer_id: CustomerId::new(42)?,
                 amount: Amount::parse(value)?,
                 currency: Word::Known(Currency::USD),
@@ -103,17 +103,17 @@ impl Lane<'_> {
     }
 
     fn undo(&mut self, of: &Command) -> Command {
-        let wrap = match self.run.service {
-            Service::Inventory => Task::Release,
-            Service::Payment => Task::Void,
+        let wrap = match self.run.role {
+            Role::Inventory => Task::Release,
+            Role::Payment => Task::Void,
         };
         self.about(of, wrap)
     }
 
     fn complete(&mut self, of: &Command) -> Command {
-        let wrap = match self.run.service {
-            Service::Inventory => Task::Commit,
-            Service::Payment => Task::Capture,
+        let wrap = match self.run.role {
+            Role::Inventory => Task::Commit,
+            Role::Payment => Task::Capture,
         };
         self.about(of, wrap)
     }

@@ -111,7 +111,7 @@ pub fn settle<B: Book>(
     command: &Command,
 ) -> Result<Option<Reply>, B::Error> {
     let kind = command.task.kind();
-    if !rules.service.takes(kind) {
+    if !rules.role.takes(kind) {
         return Ok(Some(failed(rules, command, "not a command of this participant")));
     }
     if let Some(answer) = book.answer(command.id)? {
@@ -188,7 +188,7 @@ fn what(task: &Task) -> String {
 
 fn reply(rules: &Rules, command: &Command, answer: &Answer) -> Reply {
     let verdict = if answer.rejected.is_some() { Verdict::Rejected } else { Verdict::Done };
-    let mut reply = Reply::to(command, rules.service.source(), verdict);
+    let mut reply = Reply::to(command, rules.role.source(), verdict);
     reply.reason = answer.rejected.map(Word::Known);
     reply.reference.clone_from(&answer.reference);
     reply
@@ -196,7 +196,7 @@ fn reply(rules: &Rules, command: &Command, answer: &Answer) -> Reply {
 
 /// No outcome, and so not kept: the next attempt is decided anew.
 fn failed(rules: &Rules, command: &Command, detail: &str) -> Reply {
-    let mut reply = Reply::to(command, rules.service.source(), Verdict::Failed);
+    let mut reply = Reply::to(command, rules.role.source(), Verdict::Failed);
     reply.detail = Some(detail.to_owned());
     reply
 }

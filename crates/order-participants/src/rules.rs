@@ -5,25 +5,34 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use order_events::saga::{Command, CommandType, Reason, Task};
+use order_events::saga::{Command, CommandType, INVENTORY_TOPIC, PAYMENT_TOPIC, Reason, Task};
 use uuid::Uuid;
 
-/// A participant that takes commands.
+/// What a participant that takes commands is in the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Service {
+pub enum Role {
     /// Keeps stock.
     Inventory,
     /// Keeps money.
     Payment,
 }
 
-impl Service {
+impl Role {
     /// Its name, on the command line and in its file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Payment => "payment",
+        }
+    }
+
+    /// The topic of its commands, unless another one is named.
+    #[must_use]
+    pub const fn topic(self) -> &'static str {
+        match self {
+            Self::Inventory => INVENTORY_TOPIC,
+            Self::Payment => PAYMENT_TOPIC,
         }
     }
 
@@ -45,7 +54,7 @@ impl Service {
     }
 }
 
-impl fmt::Display for Service {
+impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -83,7 +92,7 @@ pub enum Ruling {
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// Which one it is.
-    pub service: Service,
+    pub role: Role,
     /// What goes wrong on purpose.
     pub script: Script,
 }
@@ -91,8 +100,8 @@ pub struct Rules {
 impl Rules {
     /// Those of a participant without scripted faults.
     #[must_use]
-    pub fn of(service: Service) -> Self {
-        Self { service, script: Script::default() }
+    pub fn of(role: Role) -> Self {
+        Self { role, script: Script::default() }
     }
 
     /// Judges a command. Only work that begins is judged: undos and completions are always accepted.

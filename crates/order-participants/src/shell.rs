@@ -162,7 +162,7 @@ pub async fn run(
         number: 0,
         under_way: FuturesUnordered::new(),
     };
-    place.log_ready(rules.service.as_str());
+    place.log_ready(rules.role.as_str());
     let mut stop = std::pin::pin!(stop);
     loop {
         let next = participant.waiting.keys().next().map(|(at, _)| *at);

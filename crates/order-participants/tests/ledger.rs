@@ -16,7 +16,7 @@ use order_events::saga::{
     Command, CommandType, Earlier, Item, Payment, Phase, Reason, Reply, Task, Verdict,
 };
 use order_participants::ledger::{Entry, Memory, Standing};
-use order_participants::rules::{Rules, Script, Service};
+use order_participants::rules::{Role, Rules, Script};
 use order_participants::store::{Store, audit};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -41,26 +41,26 @@ fn id(work: u8, phase: u8, copy: u8) -> Uuid {
     Uuid::from_u128(u128::from(work) << 16 | u128::from(phase) << 8 | u128::from(copy) | 1 << 64)
 }
 
-fn command(service: Service, act: Act) -> Command {
+fn command(role: Role, act: Act) -> Command {
     let value = VALUES[usize::from(act.work) % VALUES.len()];
     let earlier = || Earlier { of: id(act.work, 0, 0), reference: None };
-    let task = match (service, act.phase) {
-        (Service::Inventory, 0) => Task::Reserve(vec![
+    let task = match (role, act.phase) {
+        (Role::Inventory, 0) => Task::Reserve(vec![
             Item { product_id: ProductId::new(1).unwrap(), quantity: Quantity::new(2).unwrap() },
             Item {
                 product_id: ProductId::new(value.parse().unwrap()).unwrap(),
                 quantity: Quantity::new(3).unwrap(),
             },
         ]),
-        (Service::Payment, 0) => Task::Authorize(Payment {
+        (Role::Payment, 0) => Task::Authorize(Payment {
             customer_id: CustomerId::new(42).unwrap(),
             amount: Amount::parse(value).unwrap(),
             currency: Word::Known(Currency::USD),
         }),
-        (Service::Inventory, 1) => Task::Release(earlier()),
-        (Service::Inventory, _) => Task::Commit(earlier()),
-        (Service::Payment, 1) => Task::Void(earlier()),
-        (Service::Payment, _) => Task::Capture(earlier()),
+        (Role::Inventory, 1) => Task::Release(earlier()),
+        (Role::Inventory, _) => Task::Commit(earlier()),
+        (Role::Payment, 1) => Task::Void(earlier()),
+        (Role::Payment, _) => Task::Capture(earlier()),
     };
     let order = OrderId::new(i64::from(act.work) + 1).unwrap();
     let id = id(act.work, act.phase, act.copy);
@@ -79,8 +79,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     vec(act, 0..80)
 }
 
-fn services() -> impl Strategy<Value = Service> {
-    prop_oneof![Just(Service::Inventory), Just(Service::Payment)]
+fn roles() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Inventory), Just(Role::Payment)]
 }
 
 /// How often each effect was had for a do-command.
@@ -97,14 +97,14 @@ fn said(reply: &Reply) -> (Verdict, Option<Word<Reason>>, Option<String>) {
 
 proptest! {
     #[test]
-    fn the_contract_is_kept_in_any_order(service in services(), acts in acts(), reject in any::<bool>()) {
+    fn the_contract_is_kept_in_any_order(role in roles(), acts in acts(), reject in any::<bool>()) {
         let script = if reject { "reject=0.4,seed=3" } else { "" };
-        let rules = Rules { service, script: script.parse::<Script>().unwrap() };
+        let rules = Rules { role, script: script.parse::<Script>().unwrap() };
         let mut ledger = Memory::default();
         let mut outcomes: BTreeMap<Uuid, _> = BTreeMap::new();
         let mut barred = BTreeSet::new();
         for act in acts {
-            let command = command(service, act);
+            let command = command(role, act);
             let before = ledger.entries().len();
             let reply = ledger.take(&rules, &command);
             let Some(reply) = reply else {
@@ -151,7 +151,7 @@ proptest! {
         // In the end everything is undone that is not final: net zero or exactly once.
         for work in 0..10 {
             let act = Act { work, phase: 1, copy: 9, attempt: 9 };
-            let reply = ledger.take(&rules, &command(service, act)).unwrap();
+            let reply = ledger.take(&rules, &command(role, act)).unwrap();
             let [held, returned, last] = effects(ledger.entries(), id(work, 0, 0));
             prop_assert_eq!(held, returned + last);
             prop_assert_eq!(reply.verdict == Verdict::Failed, last == 1);
@@ -164,17 +164,17 @@ proptest! {
 
     #[test]
     fn the_file_says_what_memory_says(
-        service in services(), acts in acts(), batch in 1..9_usize,
+        role in roles(), acts in acts(), batch in 1..9_usize,
     ) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ledger.db");
         let file = file.to_str().unwrap();
-        let rules = Rules { service, script: "reject=0.3,seed=5".parse().unwrap() };
+        let rules = Rules { role, script: "reject=0.3,seed=5".parse().unwrap() };
         let mut memory = Memory::default();
         for (number, acts) in acts.chunks(batch).enumerate() {
             // Opened anew: what was committed is all that there is.
-            let mut store = Store::open(file, service.as_str()).unwrap();
-            let commands: Vec<_> = acts.iter().map(|act| command(service, *act)).collect();
+            let mut store = Store::open(file, role.as_str()).unwrap();
+            let commands: Vec<_> = acts.iter().map(|act| command(role, *act)).collect();
             let expected: Vec<_> = commands.iter().map(|c| memory.take(&rules, c)).collect();
             prop_assert_eq!(store.settle_all(&rules, &commands).unwrap(), expected.clone());
             if number % 2 == 0 {
@@ -201,14 +201,13 @@ fn act(work: u8, phase: u8, attempt: u8) -> Act {
 
 #[test]
 fn test_values_do_what_the_page_says() {
-    for service in [Service::Inventory, Service::Payment] {
-        let (rules, mut ledger) = (Rules::of(service), Memory::default());
+    for role in [Role::Inventory, Role::Payment] {
+        let (rules, mut ledger) = (Rules::of(role), Memory::default());
         let mut verdict = |work, attempt| {
-            let reply = ledger.take(&rules, &command(service, act(work, 0, attempt)));
+            let reply = ledger.take(&rules, &command(role, act(work, 0, attempt)));
             reply.map(|reply| (reply.verdict, reply.reason))
         };
-        let no =
-            if service == Service::Inventory { Reason::OutOfStock } else { Reason::PaymentFailed };
+        let no = if role == Role::Inventory { Reason::OutOfStock } else { Reason::PaymentFailed };
         assert_eq!(verdict(0, 1), Some((Verdict::Done, None)));
         assert_eq!(verdict(1, 1), Some((Verdict::Rejected, Some(Word::Known(no)))));
         assert_eq!((verdict(2, 1), verdict(2, 9)), (None, None));
@@ -220,9 +219,9 @@ fn test_values_do_what_the_page_says() {
 
 #[test]
 fn a_completion_of_what_is_not_there_is_rejected_and_an_undo_of_what_is_final_fails() {
-    for service in [Service::Inventory, Service::Payment] {
-        let (rules, mut ledger) = (Rules::of(service), Memory::default());
-        let mut verdict = |act| ledger.take(&rules, &command(service, act)).unwrap().verdict;
+    for role in [Role::Inventory, Role::Payment] {
+        let (rules, mut ledger) = (Rules::of(role), Memory::default());
+        let mut verdict = |act| ledger.take(&rules, &command(role, act)).unwrap().verdict;
         assert_eq!(verdict(act(0, 2, 1)), Verdict::Rejected);
         assert_eq!(verdict(act(0, 0, 1)), Verdict::Done);
         assert_eq!(verdict(Act { copy: 1, ..act(0, 2, 1) }), Verdict::Done);
@@ -233,14 +232,14 @@ fn a_completion_of_what_is_not_there_is_rejected_and_an_undo_of_what_is_final_fa
 
 #[test]
 fn a_command_of_another_participant_or_order_or_with_a_used_id_has_no_effect() {
-    let (rules, mut ledger) = (Rules::of(Service::Inventory), Memory::default());
-    let work = command(Service::Inventory, act(0, 0, 1));
+    let (rules, mut ledger) = (Rules::of(Role::Inventory), Memory::default());
+    let work = command(Role::Inventory, act(0, 0, 1));
     assert_eq!(ledger.take(&rules, &work).unwrap().verdict, Verdict::Done);
-    let mut of_other_order = command(Service::Inventory, act(0, 1, 1));
+    let mut of_other_order = command(Role::Inventory, act(0, 1, 1));
     of_other_order.order_id = OrderId::new(77).unwrap();
-    let mut used = command(Service::Inventory, act(0, 1, 1));
+    let mut used = command(Role::Inventory, act(0, 1, 1));
     used.id = work.id;
-    for wrong in [command(Service::Payment, act(1, 0, 1)), of_other_order, used] {
+    for wrong in [command(Role::Payment, act(1, 0, 1)), of_other_order, used] {
         let reply = ledger.take(&rules, &wrong).unwrap();
         assert_eq!(reply.verdict, Verdict::Failed);
         assert!(reply.detail.is_some());
@@ -249,7 +248,7 @@ fn a_command_of_another_participant_or_order_or_with_a_used_id_has_no_effect() {
     assert!(
         CommandType::ALL
             .iter()
-            .all(|kind| { Service::Inventory.takes(*kind) != Service::Payment.takes(*kind) })
+            .all(|kind| { Role::Inventory.takes(*kind) != Role::Payment.takes(*kind) })
     );
 }
 

@@ -76,7 +76,7 @@ impl Desk {
         };
         consumer.assign(&ends)?;
         let random = i64::try_from(random_id().as_u128() % ORDERS)?;
-        let title = format!("{} on {}, replies on {topic}", run.service, place.topic);
+        let title = format!("{} on {}, replies on {topic}", run.role, place.topic);
         Ok(Self {
             report: Report::new(title),
             producer: place.producer()?,

@@ -8,7 +8,7 @@ use order_events::Word;
 use order_events::saga::{Command, Phase, Reason, Reply, Verdict};
 use order_participants::conformance::{self, Rule, Run};
 use order_participants::ledger::Memory;
-use order_participants::rules::{Rules, Service};
+use order_participants::rules::{Role, Rules};
 use order_participants::shell::{Place, headers, to_headers};
 use rdkafka::consumer::StreamConsumer;
 use rdkafka::message::Message as _;
@@ -157,7 +157,7 @@ fn report(flaw: Flaw) -> conformance::Report {
     let folder = tempfile::tempdir().unwrap();
     let crash = folder.path().join("crash");
     let run = Run {
-        service: Service::Inventory,
+        role: Role::Inventory,
         reply_topic: a_topic("replies"),
         timeout: Duration::from_secs(4),
         restart: Some(format!("touch '{}'", crash.display())),
@@ -166,7 +166,7 @@ fn report(flaw: Flaw) -> conformance::Report {
     let broken = Broken {
         flaw,
         ledger: Memory::default(),
-        rules: Rules::of(Service::Inventory),
+        rules: Rules::of(Role::Inventory),
         seen: BTreeSet::new(),
         number: 0,
         crash: &crash,
