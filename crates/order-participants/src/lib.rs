@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod conformance;
+mod file;
 pub mod ledger;
 pub mod notification;
 pub mod rules;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail, ensure};
-use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -13,11 +12,11 @@ use order_events::saga::{Command, Reason, Reply};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::file::{File, connect};
 use crate::ledger::{Answer, Book, Entry, Standing, Work, settle};
 use crate::rules::Rules;
 
 const TABLES: &str = "
-    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
     CREATE TABLE IF NOT EXISTS about (participant TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS answers (
         command TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, order_id BIGINT NOT NULL,
@@ -29,7 +28,7 @@ const TABLES: &str = "
         command TEXT NOT NULL UNIQUE, effect TEXT NOT NULL, what TEXT NOT NULL);";
 
 /// A ledger in a file.
-pub struct Store(SqliteConnection);
+pub struct Store(File);
 
 #[derive(QueryableByName)]
 struct TextRow {
@@ -77,17 +76,16 @@ impl Store {
     /// # Errors
     /// When it cannot be opened, or is the file of another participant.
     pub fn open(file: &str, participant: &str) -> anyhow::Result<Self> {
-        let mut connection =
-            SqliteConnection::establish(file).with_context(|| format!("cannot open {file}"))?;
-        connection.batch_execute(TABLES).with_context(|| format!("cannot use {file}"))?;
-        let mut store = Self(connection);
-        let owner = store.owner()?;
-        if owner.is_none() {
+        let mut store = Self(File::open(file, TABLES)?);
+        let owner = store.0.transaction(|connection| {
+            if let Some(owner) = owner(connection)? {
+                return Ok(owner);
+            }
             diesel::sql_query("INSERT INTO about VALUES (?)")
                 .bind::<Text, _>(participant)
-                .execute(&mut store.0)?;
-        }
-        let owner = owner.unwrap_or_else(|| participant.to_owned());
+                .execute(connection)?;
+            Ok(participant.to_owned())
+        })?;
         ensure!(owner == participant, "{file} is the file of {owner}, and not of {participant}");
         Ok(store)
     }
@@ -95,22 +93,23 @@ impl Store {
     /// Decides commands in one transaction: the reply to each, if it gets one.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing of it has happened.
+    /// When the file cannot be written. Then nothing of it has happened, or all of it; the same commands
+    /// again get the same replies.
     pub fn settle_all(
         &mut self,
         rules: &Rules,
         commands: &[Command],
     ) -> QueryResult<Vec<Option<Reply>>> {
-        self.0.immediate_transaction(|connection| {
+        self.0.transaction(|connection| {
             let book = &mut Rows(connection);
             commands.iter().map(|command| settle(book, rules, command)).collect()
         })
     }
+}
 
-    fn owner(&mut self) -> QueryResult<Option<String>> {
-        let row = diesel::sql_query("SELECT participant AS text FROM about");
-        Ok(row.get_result::<TextRow>(&mut self.0).optional()?.map(|row| row.text))
-    }
+fn owner(connection: &mut SqliteConnection) -> QueryResult<Option<String>> {
+    let row = diesel::sql_query("SELECT participant AS text FROM about");
+    Ok(row.get_result::<TextRow>(connection).optional()?.map(|row| row.text))
 }
 
 /// The rows, in the transaction that is open.
@@ -207,12 +206,13 @@ fn unreadable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
 /// When there is no such file, or it is none of inventory or payment.
 pub fn audit(file: &str) -> anyhow::Result<Value> {
     ensure!(std::path::Path::new(file).exists(), "there is no file {file}");
-    let connection = SqliteConnection::establish(file);
-    let mut store = Store(connection.with_context(|| format!("cannot open {file}"))?);
-    let Ok(Some(participant)) = store.owner() else { bail!("{file} is no file of a participant") };
+    let connection = &mut connect(file)?;
+    let Ok(Some(participant)) = owner(connection) else {
+        bail!("{file} is no file of a participant")
+    };
     let rows = "SELECT order_id, work, command, effect, what FROM entries ORDER BY number";
     let rows: Vec<EntryRow> = diesel::sql_query(rows)
-        .load(&mut store.0)
+        .load(connection)
         .with_context(|| format!("{file} has no ledger; it is of {participant}"))?;
     let mut orders: BTreeMap<i64, BTreeMap<&'static str, u64>> = BTreeMap::new();
     for row in &rows {

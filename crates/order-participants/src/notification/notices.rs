@@ -1,23 +1,22 @@
 //! What customers were told, in SQLite: a notice, and the version of the order that it comes from, in
 //! one transaction.
 
-use anyhow::Context as _;
-use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use order_domain::{OrderEventKind, OrderId, Version};
 use order_events::{After, Applied, Event, Store};
 use serde_json::{Value, json};
 
+use crate::file::{File, connect};
+
 const TABLES: &str = "
-    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
     CREATE TABLE IF NOT EXISTS versions (order_id BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL);
     CREATE TABLE IF NOT EXISTS notices (
         order_id BIGINT NOT NULL, version BIGINT NOT NULL, customer_id BIGINT NOT NULL,
         what TEXT NOT NULL, reason TEXT, PRIMARY KEY (order_id, version)) WITHOUT ROWID;";
 
 /// The file of notification.
-pub struct Notices(SqliteConnection);
+pub struct Notices(File);
 
 #[derive(QueryableByName)]
 struct VersionRow {
@@ -45,10 +44,7 @@ impl Notices {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(file: &str) -> anyhow::Result<Self> {
-        let mut connection =
-            SqliteConnection::establish(file).with_context(|| format!("cannot open {file}"))?;
-        connection.batch_execute(TABLES).with_context(|| format!("cannot use {file}"))?;
-        Ok(Self(connection))
+        Ok(Self(File::open(file, TABLES)?))
     }
 }
 
@@ -57,8 +53,7 @@ impl Notices {
 /// # Errors
 /// When it is no file of notification.
 pub fn notices(file: &str) -> anyhow::Result<Value> {
-    let mut connection =
-        SqliteConnection::establish(file).with_context(|| format!("cannot open {file}"))?;
+    let mut connection = connect(file)?;
     let rows: Vec<NoticeRow> =
         diesel::sql_query("SELECT * FROM notices ORDER BY order_id, version")
             .load(&mut connection)?;
@@ -97,16 +92,16 @@ impl Store for Notices {
     type Error = diesel::result::Error;
 
     async fn version(&mut self, order: OrderId) -> QueryResult<Option<Version>> {
-        version(&mut self.0, order)
+        self.0.transaction(|connection| version(connection, order))
     }
 
     async fn apply(&mut self, event: &Event, after: After) -> QueryResult<Applied> {
         let order = &event.order;
         let what = told(event);
         let reason = order.cancel_reason.as_ref().map(ToString::to_string);
-        let applied = self.0.immediate_transaction(|connection| {
+        let applied = self.0.transaction(|connection| {
             if version(connection, order.id)? != after.version {
-                return QueryResult::Ok(Applied::Overtaken);
+                return Ok(Applied::Overtaken);
             }
             diesel::sql_query(
                 "INSERT INTO versions VALUES (?, ?) \
