@@ -73,7 +73,7 @@ struct Kafka {
     /// The brokers.
     #[arg(long, default_value = "127.0.0.1:9192")]
     brokers: String,
-    /// A setting of librdkafka, such as security.protocol=SSL; may be repeated.
+    /// A setting of librdkafka, such as security.protocol=SSL, instead of ours; may be repeated.
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
     /// Create topics that are missing, with the brokers' own number of partitions and replicas.
@@ -272,7 +272,7 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
 
 /// Creates the topics that are missing; waits for the brokers as long as that takes.
 async fn create(place: &Place, topics: &[&str]) -> anyhow::Result<()> {
-    let admin: AdminClient<DefaultClientContext> = place.client().create()?;
+    let admin: AdminClient<DefaultClientContext> = place.client(&[]).create()?;
     let topics: Vec<_> =
         topics.iter().map(|name| NewTopic::new(name, -1, TopicReplication::Fixed(-1))).collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));

@@ -7,13 +7,12 @@ mod notices;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use order_events::{Done, Inbox, decode};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use tokio::time::sleep;
 
-use crate::shell::{Place, headers};
+use crate::shell::{Place, bear, headers};
 use history::OverHttp;
 
 pub use notices::{Notices, notices};
@@ -25,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// for events that were missed.
 ///
 /// # Errors
-/// When the settings of a client are wrong.
+/// When the settings of a client are wrong, or the consumer cannot go on.
 pub async fn run(
     place: &Place,
     notices: Notices,
@@ -45,11 +44,10 @@ pub async fn run(
         match message {
             Ok(message) => tokio::select! {
                 () = &mut stop => break,
-                done = deal_with(&mut inbox, &message) => keep(&consumer, done)?,
+                done = deal_with(&mut inbox, &message) => keep(&consumer, done),
             },
-            // The broker is down, or the topic does not exist yet: the client tries again.
             Err(error) => {
-                tracing::warn!(%error, "no events");
+                bear(&consumer, &error)?;
                 tokio::select! { () = &mut stop => break, () = sleep(PAUSE) => {} }
             }
         }
@@ -58,9 +56,12 @@ pub async fn run(
     Ok(())
 }
 
-fn keep(consumer: &StreamConsumer, done: Done<&BorrowedMessage<'_>>) -> anyhow::Result<()> {
-    let position = done.position();
-    consumer.store_offset_from_message(position).context("an offset is not kept")
+fn keep(consumer: &StreamConsumer, done: Done<&BorrowedMessage<'_>>) {
+    let message = done.position();
+    if let Err(error) = consumer.store_offset_from_message(message) {
+        // The partition is another member's by now, which gets the event again.
+        tracing::debug!(%error, partition = message.partition(), "an offset is not kept");
+    }
 }
 
 /// Tries until the message is finished: going on without it would lose it.

@@ -6,17 +6,20 @@
 mod window;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use order_events::Message;
 use order_events::saga::{Command, Reply};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::rules::Rules;
@@ -33,6 +36,8 @@ const MOST_OPEN: usize = 10_000;
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 /// How long a send may take before it is tried again.
 const SEND_TIMEOUT_MS: &str = "10000";
+/// How often the topic for a reply may refuse it.
+const MOST_REFUSALS: u32 = 5;
 
 /// Where a participant finds what it works with.
 #[derive(Debug, Clone)]
@@ -43,16 +48,19 @@ pub struct Place {
     pub topic: String,
     /// Its consumer group.
     pub group: String,
-    /// Further settings of librdkafka.
+    /// Settings of librdkafka that go before ours.
     pub properties: Vec<(String, String)>,
 }
 
 impl Place {
     /// The settings of a client.
     #[must_use]
-    pub fn client(&self) -> ClientConfig {
+    pub fn client(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("reconnect.backoff.max.ms", "1000");
+        for (name, value) in settings {
+            config.set(*name, *value);
+        }
         for (name, value) in &self.properties {
             config.set(name, value);
         }
@@ -64,18 +72,20 @@ impl Place {
     /// # Errors
     /// When librdkafka does not take a setting.
     pub fn consumer(&self) -> anyhow::Result<StreamConsumer> {
-        let consumer: StreamConsumer = self
-            .client()
-            .set("group.id", &self.group)
-            .set("auto.offset.reset", "earliest")
+        let settings = [
+            ("group.id", self.group.as_str()),
+            ("auto.offset.reset", "earliest"),
             // Committed in the background is what is stored here, and at once when a partition goes.
-            .set("enable.auto.commit", "true")
-            .set("auto.commit.interval.ms", "1000")
-            .set("enable.auto.offset.store", "false")
+            ("enable.auto.commit", "true"),
+            ("auto.commit.interval.ms", "1000"),
+            ("enable.auto.offset.store", "false"),
             // A killed member is replaced after 6 s instead of 45.
-            .set("session.timeout.ms", "6000")
-            .set("heartbeat.interval.ms", "2000")
-            .set("topic.metadata.refresh.interval.ms", "5000")
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "2000"),
+            ("topic.metadata.refresh.interval.ms", "5000"),
+        ];
+        let consumer: StreamConsumer = self
+            .client(&settings)
             .create()
             .context("the settings of the Kafka client are wrong")?;
         consumer.subscribe(&[&self.topic])?;
@@ -88,24 +98,30 @@ impl Place {
         tracing::info!(participant, brokers, topic, group, process = std::process::id(), "ready");
     }
 
-    /// A producer that confirms what all replicas have.
+    /// A producer that confirms what all replicas have. It is not idempotent, because such a producer
+    /// has errors after which it sends nothing more; a message may go twice instead, which the
+    /// contract allows.
     ///
     /// # Errors
     /// When librdkafka does not take a setting.
     pub fn producer(&self) -> anyhow::Result<FutureProducer> {
-        self.client()
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("message.timeout.ms", SEND_TIMEOUT_MS)
-            .create()
-            .context("the settings of the Kafka client are wrong")
+        let settings = [
+            ("acks", "all"),
+            ("partitioner", "murmur2_random"),
+            ("message.timeout.ms", SEND_TIMEOUT_MS),
+        ];
+        self.client(&settings).create().context("the settings of the Kafka client are wrong")
     }
 }
 
-/// The headers of a message from Kafka, as the decoders take them.
+/// The headers of a message from Kafka, as the decoders take them. One whose name is not UTF-8 is left
+/// out: rdkafka panics at it, which is only seen in the log, and no known header has such a name.
 pub fn headers<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-    headers.map(|header| (header.key, header.value.unwrap_or_default()))
+    message.headers().into_iter().flat_map(|headers| {
+        let get = move |index| catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).ok()?;
+        let headers = (0..headers.count()).filter_map(get);
+        headers.map(|header| (header.key, header.value.unwrap_or_default()))
+    })
 }
 
 /// Headers as Kafka's client takes them.
@@ -124,6 +140,8 @@ struct Outgoing {
     headers: OwnedHeaders,
     value: Vec<u8>,
     ticket: Ticket,
+    /// How often its topic has refused it.
+    refusals: u32,
 }
 
 type Sent = BoxFuture<'static, Result<Ticket, Outgoing>>;
@@ -144,7 +162,7 @@ struct Participant {
 /// Runs a participant until `stop` ends.
 ///
 /// # Errors
-/// When the settings of the client are wrong.
+/// When the settings of the client are wrong, or its consumer cannot go on.
 pub async fn run(
     place: &Place,
     rules: Rules,
@@ -184,9 +202,8 @@ pub async fn run(
                         () = participant.take(&consumer, &batch) => {}
                     }
                 }
-                // The broker is down, or the topic does not exist yet: the client tries again.
                 Err(error) => {
-                    tracing::warn!(%error, "no commands");
+                    bear(&consumer, &error)?;
                     tokio::select! { () = &mut stop => break, () = sleep(PAUSE) => {} }
                 }
             },
@@ -203,11 +220,21 @@ pub async fn run(
     Ok(())
 }
 
+/// Bears an error of a consumer: the broker is down, or the topic does not exist yet, and the client tries
+/// again by itself.
+///
+/// # Errors
+/// When it does not, because another process has its `group.instance.id`, for instance.
+pub(crate) fn bear(consumer: &StreamConsumer, error: &KafkaError) -> anyhow::Result<()> {
+    if let Some((_, why)) = consumer.client().fatal_error() {
+        bail!("the consumer cannot go on: {why}");
+    }
+    tracing::warn!(%error, "nothing can be received");
+    Ok(())
+}
+
 /// What has arrived already.
-fn more(
-    consumer: &StreamConsumer,
-    taken: usize,
-) -> Option<rdkafka::error::KafkaResult<BorrowedMessage<'_>>> {
+fn more(consumer: &StreamConsumer, taken: usize) -> Option<KafkaResult<BorrowedMessage<'_>>> {
     if taken < BATCH { consumer.recv().now_or_never() } else { None }
 }
 
@@ -234,7 +261,7 @@ impl Participant {
             match self.store.settle_all(&self.rules, &commands) {
                 Ok(replies) => break replies,
                 Err(error) => {
-                    tracing::error!(%error, "the file cannot be written; trying again");
+                    tracing::error!(%error, "the file cannot be used; trying again");
                     sleep(PAUSE).await;
                 }
             }
@@ -275,6 +302,7 @@ impl Participant {
                 headers: to_headers(&message),
                 value: value.to_vec(),
                 ticket,
+                refusals: 0,
             };
             self.wait(now.checked_add(sending.after).unwrap_or(now), outgoing);
         }
@@ -321,11 +349,32 @@ async fn send(producer: FutureProducer, outgoing: Outgoing) -> Result<Ticket, Ou
         .key(&outgoing.key)
         .payload(&outgoing.value)
         .headers(outgoing.headers.clone());
-    match producer.send(record, Duration::ZERO).await {
-        Ok(_) => Ok(outgoing.ticket),
-        Err((error, _)) => {
-            tracing::warn!(%error, topic = outgoing.topic, "a reply was not taken; trying again");
-            Err(outgoing)
-        }
+    let Err((error, _)) = producer.send(record, Duration::ZERO).await else {
+        return Ok(outgoing.ticket);
+    };
+    let topic = outgoing.topic.as_str();
+    let refusals = outgoing.refusals.saturating_add(u32::from(is_refusal(&error)));
+    if refusals >= MOST_REFUSALS {
+        // The topic is named by the command, which must not hold up those behind it for ever. The
+        // service has no reply, and asks again.
+        tracing::error!(%error, topic, "a reply was refused {refusals} times; passed");
+        return Ok(outgoing.ticket);
     }
+    tracing::warn!(%error, topic, "a reply was not taken; trying again");
+    Err(Outgoing { refusals, ..outgoing })
+}
+
+/// Whether the topic refuses a message, rather than that no broker takes it now. The topic may be about
+/// to be made.
+fn is_refusal(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::InvalidTopic
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::MessageSizeTooLarge
+        )
+    )
 }

@@ -58,10 +58,11 @@ pub(super) struct Desk {
 impl Desk {
     /// Reads the topic for replies from its present end on.
     pub(super) async fn open(place: &Place, run: &Run) -> anyhow::Result<Self> {
+        // It assigns partitions to itself, so no group is joined, and runs do not disturb each other.
+        let settings =
+            [("group.id", "order-participants-conformance"), ("enable.auto.commit", "false")];
         let consumer: StreamConsumer = place
-            .client()
-            .set("group.id", "order-participants-conformance")
-            .set("enable.auto.commit", "false")
+            .client(&settings)
             .create()
             .context("the settings of the Kafka client are wrong")?;
         let topic = &run.reply_topic;

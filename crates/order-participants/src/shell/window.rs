@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// A command that was taken from a partition. When the partition begins anew, because it was away,
-/// tickets of before are worth nothing.
+/// A command that was taken from a partition. When the partition begins anew at an earlier offset,
+/// because it was away, tickets of before are worth nothing. When it goes on at a later one, they count:
+/// the committed offset may go back for a moment, which repeats replies and loses none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) partition: i32,

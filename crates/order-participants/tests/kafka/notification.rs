@@ -9,7 +9,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 
-use crate::process::{Participant, eventually};
+use crate::process::{AT_ONCE, Participant, eventually};
 use crate::{PATIENCE, brokers, wait_for};
 
 /// Sends an event, or the same once more, or as a replay.
@@ -53,7 +53,10 @@ fn told(participant: &Participant) -> Vec<(i64, String)> {
 
 #[test]
 fn each_customer_is_told_once_through_kills_and_repetitions() {
-    let mut notification = Participant::start("notification", &["--service", "http://127.0.0.1:1"]);
+    let mut notification = Participant::start(
+        "notification",
+        &[&["--service", "http://127.0.0.1:1"][..], &AT_ONCE].concat(),
+    );
     let topic = notification.topic.clone();
     for event in life(1, OrderStatus::Delivered) {
         send(&topic, &event, false);

@@ -1,13 +1,18 @@
 //! A participant as a process of its own, which a test may kill and start again.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{PATIENCE, a_topic, brokers, wait_for};
+
+/// With this option a process that is started again has its partitions at once, without it only when the
+/// group has missed it for six seconds.
+pub(crate) const AT_ONCE: [&str; 2] = ["--property", "group.instance.id=only"];
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_order-participants");
 
@@ -15,29 +20,54 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_order-participants");
 pub(crate) struct Participant {
     pub(crate) name: &'static str,
     pub(crate) topic: String,
-    folder: TempDir,
-    options: Vec<String>,
+    /// How it reaches the broker.
+    pub(crate) brokers: String,
+    pub(crate) options: Vec<String>,
+    folder: Arc<TempDir>,
+    /// What its files in the folder begin with.
+    prefix: &'static str,
     child: Option<Child>,
 }
 
 impl Participant {
     pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
+        Self::start_through(brokers(), name, options)
+    }
+
+    pub(crate) fn start_through(brokers: String, name: &'static str, options: &[&str]) -> Self {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let folder = tempfile::tempdir().unwrap();
-        let mut new = Self { name, topic: a_topic(name), folder, options, child: None };
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let topic = a_topic(name);
+        let mut new = Self { name, topic, brokers, options, folder, prefix: "", child: None };
         new.run();
         new
     }
 
+    /// Starts a second process beside this one, with the same group, topic and SQLite file.
+    pub(crate) fn another(&self) -> Self {
+        let Self { name, topic, brokers, options, folder, .. } = self;
+        let (topic, brokers, options) = (topic.clone(), brokers.clone(), options.clone());
+        let folder = Arc::clone(folder);
+        let mut new =
+            Self { name, topic, brokers, options, folder, prefix: "another-", child: None };
+        new.run();
+        new
+    }
+
+    /// A file that it shares with others in its folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
+    fn own(&self, name: &str) -> PathBuf {
+        self.file(&format!("{}{name}", self.prefix))
+    }
+
     /// Starts the process (again), and waits until it is ready.
     pub(crate) fn run(&mut self) {
-        let log = File::options().create(true).append(true).open(self.file("log")).unwrap();
+        let log = File::options().create(true).append(true).open(self.own("log")).unwrap();
         let mut command = Command::new(PROGRAM);
-        command.args([self.name, "--brokers", &brokers(), "--topic", &self.topic, "--group"]);
+        command.args([self.name, "--brokers", &self.brokers, "--topic", &self.topic, "--group"]);
         let child = command
             .args([&self.topic, "--database", "ledger.db"])
             .args(&self.options)
@@ -47,14 +77,14 @@ impl Participant {
             .stderr(log)
             .spawn()
             .unwrap();
-        fs::write(self.file("pid"), child.id().to_string()).unwrap();
+        fs::write(self.own("pid"), child.id().to_string()).unwrap();
         let ready = format!("process={}", child.id());
         self.child = Some(child);
         self.waits_for(&ready);
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.file("log")).unwrap()
+        fs::read_to_string(self.own("log")).unwrap()
     }
 
     pub(crate) fn waits_for(&self, text: &str) {
@@ -65,6 +95,18 @@ impl Participant {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself, and not well.
+    pub(crate) fn fails(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let mut status = None;
+        let ended = || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        };
+        assert!(eventually(ended), "{}", self.log());
+        assert_eq!(status.unwrap().code(), Some(1), "{}", self.log());
     }
 
     /// SIGTERM; it has to end well.
@@ -78,15 +120,14 @@ impl Participant {
 
     /// A shell command that kills it and starts it again.
     pub(crate) fn restart(&self) -> String {
-        let Self { name, topic, options, .. } = self;
+        let Self { name, topic, brokers, options, .. } = self;
         let folder = self.folder.path().display();
         let options: Vec<_> = options.iter().map(|option| format!("'{option}'")).collect();
         let options = options.join(" ");
         format!(
-            "cd '{folder}' && kill -9 \"$(cat pid)\" && {{ '{PROGRAM}' {name} --brokers '{}' \
+            "cd '{folder}' && kill -9 \"$(cat pid)\" && {{ '{PROGRAM}' {name} --brokers '{brokers}' \
              --topic '{topic}' --group '{topic}' --database ledger.db {options} </dev/null \
              >/dev/null 2>>log & echo $! >pid; }}",
-            brokers()
         )
     }
 
@@ -100,8 +141,11 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        // The process in the file may be one that a restart has started.
-        if let Ok(pid) = fs::read_to_string(self.file("pid")) {
+        // The process in the file may be one that a restart has started; or the number of one that has
+        // ended, which another program has by now.
+        let pid = fs::read_to_string(self.own("pid")).unwrap_or_default();
+        let runs = fs::read_link(format!("/proc/{}/exe", pid.trim()));
+        if runs.is_ok_and(|program| program == Path::new(PROGRAM)) {
             let _ = Command::new("kill").args(["-9", pid.trim()]).stderr(Stdio::null()).status();
         }
         if let Some(child) = &mut self.child {
@@ -116,7 +160,7 @@ pub(crate) fn program(arguments: &[&str]) -> Output {
 }
 
 /// Waits until something is so; looks fifty times a second.
-pub(crate) fn eventually(is_so: impl Fn() -> bool) -> bool {
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
     wait_for(async {
         let mut often = tokio::time::interval(std::time::Duration::from_millis(20));
         let look = async {
