@@ -37,7 +37,9 @@ struct Sent {
     attempts: u32,
     /// The first reply that is an outcome.
     outcome: Option<Reply>,
-    replies: u64,
+    /// The verdicts of all replies that are outcomes.
+    verdicts: Vec<Verdict>,
+    is_answered: bool,
 }
 
 pub(super) struct Desk {
@@ -119,31 +121,55 @@ impl Desk {
         self.sent.get(&command)?.outcome.as_ref()?.reference.clone()
     }
 
-    /// The first commands that have an outcome, in the order in which they were sent.
-    pub(super) fn decided(&self, most: usize) -> Vec<Command> {
+    /// The commands that have an outcome, in the order in which they were sent.
+    pub(super) fn decided(&self) -> Vec<Command> {
         let sent = self.history.iter().filter_map(|id| self.sent.get(id));
         let decided = sent.filter(|sent| sent.outcome.is_some());
-        decided.take(most).map(|sent| sent.command.clone()).collect()
+        decided.map(|sent| sent.command.clone()).collect()
     }
 
-    /// Sends a command until it has an outcome **by a reply to this call**, or the time is up.
+    /// The outcome of one command; see [`outcomes`](Self::outcomes).
     pub(super) async fn outcome(&mut self, command: &Command) -> anyhow::Result<Option<Verdict>> {
-        let seen = |desk: &Self| desk.sent.get(&command.id).map_or(0, |sent| sent.replies);
-        let before = seen(self);
+        let outcomes = self.outcomes(std::slice::from_ref(command)).await?;
+        Ok(outcomes.into_iter().next().flatten())
+    }
+
+    /// Sends commands, and those without an outcome again and again, until each has one by a reply that
+    /// has come since the call, or the time is up.
+    pub(super) async fn outcomes(
+        &mut self,
+        commands: &[Command],
+    ) -> anyhow::Result<Vec<Option<Verdict>>> {
+        let before: Vec<_> = commands.iter().map(|command| self.verdicts(command).len()).collect();
+        let since = |desk: &Self, command, before: &usize| {
+            desk.verdicts(command).get(*before..).unwrap_or_default().first().copied()
+        };
+        let open = |desk: &Self| -> Vec<Command> {
+            let all = commands.iter().zip(&before);
+            let open = all.filter(|(command, before)| since(desk, command, before).is_none());
+            open.map(|(command, _)| command.clone()).collect()
+        };
         let deadline = later(self.timeout);
-        while Instant::now() < deadline {
-            self.send(command).await?;
-            let resend = later(RESEND).min(deadline);
-            while let Some(verdict) = self.receive(resend).await? {
-                if seen(self) > before && verdict == (command.id, Verdict::Failed) {
-                    break; // no outcome: ask again
-                }
-                if seen(self) > before && verdict.0 == command.id {
-                    return Ok(Some(verdict.1));
-                }
+        loop {
+            let unsettled = open(self);
+            if unsettled.is_empty() || Instant::now() >= deadline {
+                break;
             }
+            self.send_all(&unsettled).await?;
+            let resend = later(RESEND).min(deadline);
+            while !open(self).is_empty() && self.receive(resend).await {}
         }
-        Ok(None)
+        let all = commands.iter().zip(&before);
+        Ok(all.map(|(command, before)| since(self, command, before)).collect())
+    }
+
+    /// The last outcome of a command.
+    pub(super) fn verdict(&self, command: &Command) -> Option<Verdict> {
+        self.verdicts(command).last().copied()
+    }
+
+    fn verdicts(&self, command: &Command) -> &[Verdict] {
+        self.sent.get(&command.id).map_or(&[], |sent| &sent.verdicts)
     }
 
     /// Sends commands, once, and waits for nothing.
@@ -155,13 +181,13 @@ impl Desk {
     }
 
     /// How many of these commands have no reply when the time is up. They are not sent again.
-    pub(super) async fn unanswered(&mut self, commands: &[Command]) -> anyhow::Result<usize> {
+    pub(super) async fn unanswered(&mut self, commands: &[Command]) -> usize {
         let deadline = later(self.timeout);
         loop {
-            let answered = |id| self.sent.get(&id).is_some_and(|sent| sent.replies > 0);
+            let answered = |id| self.sent.get(&id).is_some_and(|sent| sent.is_answered);
             let missing = commands.iter().filter(|command| !answered(command.id)).count();
-            if missing == 0 || self.receive(deadline).await?.is_none() {
-                return Ok(missing);
+            if missing == 0 || !self.receive(deadline).await {
+                return missing;
             }
         }
     }
@@ -187,7 +213,7 @@ impl Desk {
     /// Listens for a moment more, and closes the report.
     pub(super) async fn finish(mut self) -> Report {
         let end = later(LAST_LOOK);
-        while let Ok(Some(_)) = self.receive(end).await {}
+        while self.receive(end).await {}
         let (commands, replies) = (self.commands, self.replies);
         self.report.title =
             format!("{}: {commands} commands, {replies} replies", self.report.title);
@@ -197,7 +223,8 @@ impl Desk {
     async fn send(&mut self, command: &Command) -> anyhow::Result<()> {
         let sent = self.sent.entry(command.id).or_insert_with(|| {
             self.history.push(command.id);
-            Sent { command: command.clone(), attempts: 0, outcome: None, replies: 0 }
+            let command = command.clone();
+            Sent { command, attempts: 0, outcome: None, verdicts: Vec::new(), is_answered: false }
         });
         sent.attempts = sent.attempts.saturating_add(1);
         self.commands = self.commands.saturating_add(1);
@@ -218,11 +245,11 @@ impl Desk {
         name == "ce_causationid" && id().is_some_and(|id| self.sent.contains_key(&id))
     }
 
-    /// The next reply to a command of this run, looked at; `None` when the time is up.
-    async fn receive(&mut self, until: Instant) -> anyhow::Result<Option<(Uuid, Verdict)>> {
+    /// Looks at the next reply to a command of this run; false when the time is up.
+    async fn receive(&mut self, until: Instant) -> bool {
         loop {
             let message = match timeout_at(until, self.consumer.recv()).await {
-                Err(_) => return Ok(None),
+                Err(_) => return false,
                 Ok(Ok(message)) => message,
                 // A broker that is away for a moment; the client connects again.
                 Ok(Err(_)) => {
@@ -240,7 +267,7 @@ impl Desk {
                     for (rule, what) in found {
                         self.report.broken(rule, what);
                     }
-                    return Ok(Some((reply.command_id, reply.verdict)));
+                    return true;
                 }
                 Ok(_) if own => {
                     let what = "ce_causationid is not the id of a command that was sent";
@@ -304,13 +331,14 @@ fn look_at(
             found.push((Rule::Copies, format!("{kind}: {what}")));
         }
     }
-    sent.replies = sent.replies.saturating_add(1);
+    sent.is_answered = true;
     if reply.verdict == Verdict::Failed {
         return found;
     }
     if kind.phase() == Phase::Undo && reply.verdict == Verdict::Rejected {
         found.push((Rule::Undos, format!("{kind} was rejected")));
     }
+    sent.verdicts.push(reply.verdict);
     match &sent.outcome {
         None => sent.outcome = Some(reply.clone()),
         Some(first) => {

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::process::{Participant, program};
+use crate::process::{AT_ONCE, Participant, program};
 use crate::{a_topic, brokers};
 
 /// The exit code, and all that was said.
@@ -47,7 +47,7 @@ fn assert_balanced(participant: &Participant) {
 #[test]
 fn inventory_and_payment_keep_every_rule_through_a_kill() {
     for_each(|name| {
-        let mut participant = Participant::start(name, &[]);
+        let mut participant = Participant::start(name, &AT_ONCE);
         let (code, report) = conform(&participant, &["--restart", &participant.restart()]);
         assert_eq!(code, Some(0), "{report}\n{}", participant.log());
         assert_eq!(report.matches(" kept\n").count(), 8, "{report}");
@@ -59,7 +59,7 @@ fn inventory_and_payment_keep_every_rule_through_a_kill() {
 
 #[test]
 fn scripted_faults_that_the_contract_allows_break_no_rule() {
-    let script = "reject=0.1,delay=20ms,duplicate=0.3,lose=0.1,late=500ms:0.1,seed=7";
+    let script = "reject=0.1,delay=20ms,duplicate=0.3,lose=0.02,late=200ms:0.1,seed=7";
     for_each(|name| {
         let mut participant = Participant::start(name, &["--fail", script]);
         let (code, report) = conform(&participant, &[]);
