@@ -17,7 +17,9 @@ participants_prepare() {
   participants_program=${STACK_PARTICIPANTS:-}
   [ -z "$participants_program" ] || return 0
   command -v cargo >/dev/null || die "$name: cargo is missing; please install Rust with rustup"
-  (cd "$here/.." && cargo build --quiet --locked --package order-participants) || die "$name: it does not compile"
+  # The examples, of which there are none, are named for their effect: with them the features are those of tests.
+  (cd "$here/.." && cargo build --quiet --locked --package order-participants --bins --examples) ||
+    die "$name: it does not compile"
   participants_program=$(realpath "${CARGO_TARGET_DIR:-$here/../target}")/debug/order-participants
 }
 
