@@ -102,7 +102,8 @@ impl Orders {
             let reply = decision.reply;
             let Some(saga) = decision.saga.clone() else {
                 if doubt.is_some() {
-                    // It may have landed, with another change after it: then nobody has sent what follows from it.
+                    // The attempt may have landed before another change. Its commands were not sent, so the saga's open
+                    // ones are: at worst, participants get them twice.
                     self.send(before.saga.open_commands(&before.order));
                 }
                 return Ok(Followed { reply, ..before });

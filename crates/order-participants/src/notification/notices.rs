@@ -76,8 +76,8 @@ fn version(connection: &mut SqliteConnection, order: OrderId) -> QueryResult<Opt
     Ok(row.and_then(|row| Version::new(row.version).ok()))
 }
 
-/// What the customer is told about an event, if anything. A replay rebuilds states; it tells nobody
-/// anything again.
+/// What the customer is told about an event, if anything. A replayed event gives no notice: the customer
+/// was told when it first came.
 fn told(event: &Event) -> Option<&'static str> {
     match event.kind.known()? {
         _ if event.replayed => None,

@@ -67,7 +67,7 @@ fn each_customer_is_told_once_through_kills_and_repetitions() {
     for event in life(2, OrderStatus::Cancelled) {
         send(&topic, &event, false);
     }
-    // A replay rebuilds a state, and tells nobody.
+    // A replayed event gives no notice.
     for event in life(3, OrderStatus::Delivered) {
         send(&topic, &event, true);
     }
