@@ -139,6 +139,23 @@ async fn a_reply_whose_commit_conflicts_with_itself_was_applied() {
 }
 
 #[tokio::test]
+async fn what_follows_is_sent_when_another_change_came_after_a_commit_in_doubt() {
+    let world = World::new();
+    let reserve = world.place().await;
+    let other = std::sync::Mutex::new(Some((World::over(&world.memory, true), reserve[0].clone())));
+    world.faults.after(Method::Commit).once().runs(move |_| {
+        let (other, mut command) = other.lock().unwrap().take().unwrap();
+        Box::pin(async move {
+            command.id = other.saga(1).await.exchanges[&CommandType::Authorize].command;
+            other.answer(&command, Verdict::Failed).await;
+            Err(StoreError::OutcomeUnknown("the connection is gone".into()))
+        })
+    });
+    assert_eq!(world.answer(&reserve[0], Verdict::Done).await, ReplyOutcome::Known);
+    assert_eq!(kinds(&world.sent().await), [CommandType::Authorize]);
+}
+
+#[tokio::test]
 async fn a_doubt_stays_a_doubt_when_nothing_can_be_read() {
     let world = World::new();
     let reserve = world.place().await;

@@ -125,6 +125,21 @@ async fn a_saga_that_cannot_be_read_holds_up_no_other_and_is_left_alone_for_a_wh
     assert_eq!(read(), before + 1);
 }
 
+#[tokio::test]
+async fn a_page_of_sagas_that_stay_due_holds_up_no_later_page() {
+    let world = World::new();
+    for _ in 0..257 {
+        world.place().await;
+    }
+    for id in 1..=256 {
+        world.rewrite(id, |saga| SagaWrite { document: "{".to_owned(), ..saga }).await;
+    }
+    world.later(HALF_MINUTE);
+    assert_eq!(world.sweep(1).look().await.unwrap(), 257);
+    let sent = world.sent().await;
+    assert_eq!((sent.len(), sent[0].order_id.get()), (1, 257));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_order_that_is_locked_holds_up_no_other() {
     let world = World::new();
