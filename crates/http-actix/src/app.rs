@@ -234,9 +234,10 @@ pub struct Http {
     pub scrape: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
-/// The most pages of orders or events that are worked on at a time: twice those of two statements that read eight lists each, so
-/// that statements do not wait for lists. A page may have a mebibyte, and is read, checked and written.
-const MOST_PAGES: usize = 32;
+/// The most pages of orders or events that are worked on at a time. A page may have a mebibyte, and is read, checked and written;
+/// the store reads a few at a time, and those that wait for it must not be too many to be read in time. With fewer, lists of
+/// usual orders are read in smaller groups, and slower.
+const MOST_PAGES: usize = 64;
 
 /// What all workers share.
 pub(crate) struct App {
