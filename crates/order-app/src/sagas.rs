@@ -5,9 +5,11 @@ mod operators;
 mod sweep;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use order_domain::{Order, OrderId};
 use order_events::saga::{Reply, Verdict as Said};
+use uuid::Uuid;
 
 use crate::caller::{Caller, Forbidden};
 use crate::orders::{FindError, FollowError, Followed, OrderStats, Orders};
@@ -82,8 +84,13 @@ impl Sagas {
             Ok::<_, FollowError>(decide(&found.saga, &found.order, &input, at))
         };
         let followed = self.0.follow(reply.order_id, Some(&reply.id), decide).await;
+        let mut took = None;
         let outcome = match followed {
-            Ok(followed) => followed.reply.unwrap_or(ReplyOutcome::Unknown),
+            Ok(followed) => {
+                let applied = followed.reply.filter(|outcome| *outcome == ReplyOutcome::Applied);
+                took = applied.and_then(|_| time_of_answer(&followed.saga, reply.command_id));
+                followed.reply.unwrap_or(ReplyOutcome::Unknown)
+            }
             // The command is sent again when it is due, and answered again.
             Err(FollowError::NotFound | FollowError::Unreadable) => ReplyOutcome::Unknown,
             Err(FollowError::ConcurrentUpdate) => {
@@ -105,8 +112,16 @@ impl Sagas {
                 outcome = outcome.as_str(), "a reply does not fit its saga"
             );
         }
-        self.0.takes(reply.to, outcome);
+        self.0.takes(reply.to, outcome, took);
         Ok(outcome)
+    }
+
+    /// Succeeds when the store answers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
     }
 
     /// The numbers of the sagas, among those of their orders.
@@ -120,6 +135,12 @@ impl Sagas {
     pub fn times(&self) -> SagaTimes {
         self.0.saga_times()
     }
+}
+
+/// How long a command was open until its answer.
+fn time_of_answer(saga: &Saga, command: Uuid) -> Option<Duration> {
+    let (_, exchange) = saga.answered_by(command)?;
+    exchange.answered_at?.signed_duration_since(exchange.first_sent).to_std().ok()
 }
 
 /// What a reply says.

@@ -68,9 +68,14 @@ impl Orders {
         self.0.sagas.times
     }
 
-    /// Counts a reply.
-    pub(crate) fn takes(&self, command: CommandType, outcome: ReplyOutcome) {
-        self.0.stats.takes(command, outcome);
+    /// Counts a reply. `took` is how long its command was open, if the saga waited for it.
+    pub(crate) fn takes(
+        &self,
+        command: CommandType,
+        outcome: ReplyOutcome,
+        took: Option<Duration>,
+    ) {
+        self.0.stats.takes(command, outcome, took);
     }
 
     /// Moves a saga as `decide` says. `cause` is the id of the reply that it is told of; without one, commands that follow from

@@ -1,6 +1,8 @@
 //! The numbers of the use cases, for operators. Exporting them is not here.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use order_domain::{OrderEventKind, OrderStatus};
 use order_events::saga::CommandType;
@@ -27,7 +29,11 @@ pub struct OrderStats {
     left_out: AtomicU64,
     commands: [[AtomicU64; 2]; CommandType::ALL.len()],
     replies: [[AtomicU64; ReplyOutcome::ALL.len()]; CommandType::ALL.len()],
+    answers: Mutex<Vec<(CommandType, Duration)>>,
 }
+
+/// The most answers that are kept until they are read.
+const MOST_ANSWERS: usize = 10_000;
 
 /// How often orders took a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +91,11 @@ impl OrderStats {
         })
     }
 
+    /// How long each command took to be answered, of those since the last call. When nobody asks, only the first ones are kept.
+    pub fn answers(&self) -> Vec<(CommandType, Duration)> {
+        std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A command is sent.
     pub(super) fn sends(&self, command: &Command) {
         let mut all = CommandType::ALL.into_iter().zip(&self.commands);
@@ -93,8 +104,19 @@ impl OrderStats {
         }
     }
 
-    /// A reply was taken.
-    pub(super) fn takes(&self, command: CommandType, outcome: ReplyOutcome) {
+    /// A reply was taken. `took` is how long its command was open, if the saga waited for it.
+    pub(super) fn takes(
+        &self,
+        command: CommandType,
+        outcome: ReplyOutcome,
+        took: Option<Duration>,
+    ) {
+        if let Some(took) = took {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if answers.len() < MOST_ANSWERS {
+                answers.push((command, took));
+            }
+        }
         let mut all = CommandType::ALL.into_iter().zip(&self.replies);
         if let Some((_, counts)) = all.find(|(kind, _)| *kind == command) {
             let mut counts = ReplyOutcome::ALL.iter().zip(counts);
