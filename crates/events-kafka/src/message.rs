@@ -1,5 +1,5 @@
-//! An event as a Kafka message: `CloudEvents` 1.0, Kafka protocol binding, binary mode. The value
-//! is the stored data, byte for byte; the attributes are headers.
+//! An event or a command as a Kafka message: `CloudEvents` 1.0, Kafka protocol binding, binary mode. The attributes
+//! are headers; the value of an event is the stored data, byte for byte.
 
 use order_app::events::EventRecord;
 use order_app::traces::{TARGET, TraceContext};
@@ -44,6 +44,15 @@ impl Message {
         let of_trace = envelope.context.traceparent.as_deref().and_then(TraceContext::parse);
         let trace = of_trace.filter(|trace| trace.is_sampled);
         Ok(Self { key: event.order_id.to_string(), headers, trace })
+    }
+
+    /// Makes the message of a command. Its trace is linked by participants, not gone on with, so no span is made here.
+    pub(crate) fn of_command(command: &order_events::Message) -> Self {
+        let none = OwnedHeaders::new_with_capacity(14);
+        let headers = command
+            .headers()
+            .fold(none, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+        Self { key: command.key().to_owned(), headers, trace: None }
     }
 
     /// The span of sending the message, by OpenTelemetry's names. The headers stay as they were

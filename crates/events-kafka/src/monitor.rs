@@ -4,7 +4,7 @@
 mod failure;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,11 +49,39 @@ pub enum TopicsState {
     Amiss(String),
 }
 
-/// Shared by all clients of one publisher, one after the other.
+/// What travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    Events,
+    Commands,
+    Replies,
+}
+
+impl Traffic {
+    const fn topics(self) -> &'static str {
+        match self {
+            Self::Events => "the topics for events",
+            Self::Commands | Self::Replies => "the topics of sagas",
+        }
+    }
+
+    /// What comes of it while no broker is reached.
+    const fn waits(self) -> &'static str {
+        match self {
+            Self::Events => "events wait in the outbox",
+            Self::Commands => "commands are sent again when they are due",
+            Self::Replies => "replies wait at the brokers",
+        }
+    }
+}
+
+/// Shared by all clients of one publisher, sender or receiver, one after the other.
 #[derive(Debug)]
 pub(crate) struct Monitor {
+    traffic: Traffic,
     /// Lets each delivery report do without the lock.
     reachable: AtomicBool,
+    outages: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -83,10 +111,28 @@ impl State {
 
 impl Monitor {
     /// Of brokers that are asked first at these addresses (`bootstrap.servers`).
-    pub(crate) fn new(bootstrap: &str) -> Self {
+    pub(crate) fn new(bootstrap: &str, traffic: Traffic) -> Self {
         let known = Known { bootstrap: failure::servers(bootstrap), ..Known::default() };
-        let state = State { known, ..State::default() };
-        Self { reachable: AtomicBool::new(false), state: Mutex::new(state) }
+        let state = Mutex::new(State { known, ..State::default() });
+        Self { traffic, reachable: AtomicBool::new(false), outages: AtomicU64::new(0), state }
+    }
+
+    /// How often it was seen that messages do not arrive: no broker was reached, or a message was not delivered.
+    pub(crate) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
+    }
+
+    /// Messages were not delivered.
+    pub(crate) fn undelivered(&self, messages: usize, reason: &str) {
+        self.outages.fetch_add(1, Ordering::Relaxed);
+        if self.is_due("undelivered") {
+            tracing::warn!(
+                messages,
+                reason,
+                "messages were not delivered; {}",
+                self.traffic.waits()
+            );
+        }
     }
 
     pub(crate) fn health(&self) -> KafkaHealth {
@@ -114,6 +160,13 @@ impl Monitor {
         state.last_failure = None;
         self.reachable.store(true, Ordering::Relaxed);
         Self::reached(state);
+    }
+
+    /// Messages are not received for now.
+    pub(crate) fn not_received(&self, reason: &str) {
+        if self.is_due("not received") {
+            tracing::warn!(reason, "messages are not received; {}", self.traffic.waits());
+        }
     }
 
     fn reached(mut state: MutexGuard<'_, State>) {
@@ -149,6 +202,7 @@ impl Monitor {
             return;
         }
         self.reachable.store(false, Ordering::Relaxed);
+        self.outages.fetch_add(1, Ordering::Relaxed);
         state.health.broker = BrokerState::Unreachable(reason.clone());
         let another = state.warned_of != kind && state.is_due(kind);
         let warns = another || !was_down;
@@ -157,7 +211,7 @@ impl Monitor {
         }
         drop(state);
         if warns {
-            tracing::warn!(reason, "no Kafka broker is reached; events wait in the outbox");
+            tracing::warn!(reason, "no Kafka broker is reached; {}", self.traffic.waits());
         }
     }
 
@@ -166,10 +220,10 @@ impl Monitor {
         let before = std::mem::replace(&mut self.lock().health.topics, found.clone());
         match found {
             TopicsState::Amiss(reason) if before != TopicsState::Amiss(reason.clone()) => {
-                tracing::error!(reason, "the topics for events are not as they should be");
+                tracing::error!(reason, "{} are not as they should be", self.traffic.topics());
             }
             TopicsState::Present if matches!(before, TopicsState::Amiss(_)) => {
-                tracing::info!("the topics for events are there now");
+                tracing::info!("{} are there now", self.traffic.topics());
             }
             _ => {}
         }
@@ -181,8 +235,11 @@ impl Monitor {
         if kind == "FAIL" && matches!(level, Level::Info | Level::Notice | Level::Warning) {
             self.failed(Code::BrokerTransportFailure, without_thread(line));
         }
+        // Properties that are meant for producers are given to consumers, too, and the reverse.
+        let is_for_others = kind == "CONFWARN" && line.contains("will be ignored by this");
         // `failed`, `answered` and `delivered` log what matters about connections.
-        let level = if matches!(kind, "FAIL" | "ERROR") { Level::Debug } else { level };
+        let is_known = matches!(kind, "FAIL" | "ERROR") || is_for_others;
+        let level = if is_known { Level::Debug } else { level };
         match level {
             Level::Debug => tracing::debug!(target: "librdkafka", kind, "{line}"),
             _ if !self.is_due(kind) => tracing::debug!(target: "librdkafka", kind, "{line}"),

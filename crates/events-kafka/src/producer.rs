@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use order_app::events::EventRecord;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -94,10 +93,10 @@ impl Producer {
     }
 
     /// Hands one message over. Its ticket is settled here, or by a report.
-    pub(crate) fn send(&self, topic: &str, event: &EventRecord, message: Message, ticket: Ticket) {
+    pub(crate) fn send(&self, topic: &str, value: &[u8], message: Message, ticket: Ticket) {
         let record = BaseRecord::with_opaque_to(topic, Box::new(ticket))
             .key(&message.key)
-            .payload(&event.data)
+            .payload(value)
             .headers(message.headers);
         if let Err((error, record)) = self.client.send(record) {
             let code = code_of(&error);
@@ -201,7 +200,7 @@ impl Producers {
 }
 
 /// The text of an error without the value of a setting, which may be a secret.
-fn without_values(error: &KafkaError) -> String {
+pub(crate) fn without_values(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, _, key, _) => format!("{key} is not allowed"),
         error => error.to_string(),

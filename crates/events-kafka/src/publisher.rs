@@ -10,22 +10,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use order_app::events::EventRecord;
 use order_app::ports::{EventPublisher, EventReplayer, PublishError};
-use tokio::time::timeout;
 
-use crate::batch::{Batch, Outcome};
+use crate::batch::Outcome;
+use crate::handover::{Outgoing, hand_over};
 use crate::message::{Message, Purpose};
-use crate::monitor::{KafkaHealth, Monitor};
+use crate::monitor::{KafkaHealth, Monitor, Traffic};
 use crate::producer::{Producer, Producers};
 use crate::refusal::DeliveryError;
 use crate::settings::{KafkaSettings, Prepared, SettingsError};
 use crate::topic::{TopicTemplate, is_topic};
 use crate::topics::TopicCheck;
-
-/// How much later than `delivery.timeout.ms` reports may come: librdkafka looks at its deadlines
-/// once a second, and gives a request under way a little more time.
-const LATE_REPORTS: Duration = Duration::from_secs(3);
-/// How long librdkafka has to report the messages that it was told to purge, which it does at once.
-const PURGED_REPORTS: Duration = Duration::from_secs(2);
 
 /// Publishes events to Kafka.
 ///
@@ -60,8 +54,10 @@ impl KafkaPublisher {
     /// When the settings are wrong; all problems that can be found are reported at once.
     pub fn new(settings: &KafkaSettings) -> Result<Self, SettingsError> {
         let Prepared { client, producer, topics, delivery_timeout, .. } = settings.prepare()?;
-        let monitor = Arc::new(Monitor::new(client.get("bootstrap.servers").unwrap_or_default()));
-        let check = TopicCheck::new(client, &topics, settings.create_topics, Arc::clone(&monitor));
+        let servers = client.get("bootstrap.servers").unwrap_or_default();
+        let monitor = Arc::new(Monitor::new(servers, Traffic::Events));
+        let names = topics.names();
+        let check = TopicCheck::new(client, names, settings.create_topics, Arc::clone(&monitor));
         let producers = Producers::start(producer, Arc::clone(&monitor))
             .map_err(|error| SettingsError::of_client(&error))?;
         Ok(Self { producers, monitor, topics, check, delivery_timeout })
@@ -126,38 +122,13 @@ impl KafkaPublisher {
         events: &[&EventRecord],
         route: Route<'_>,
     ) -> Vec<Outcome> {
-        let producer = match producer {
-            Ok(_) if events.is_empty() => return Vec::new(),
-            Ok(producer) => producer,
-            Err(reason) => {
-                let failed = |_: &&EventRecord| Err(DeliveryError::NoClient(reason.clone()));
-                return events.iter().map(failed).collect();
-            }
-        };
-        let (mut batch, tickets) = Batch::new(events.len());
-        for (event, ticket) in events.iter().zip(tickets) {
-            match Message::of(event, route.purpose) {
-                Ok(message) => {
-                    let topic = route.chosen.unwrap_or_else(|| self.topics.of(event.kind));
-                    let ticket = ticket.with(message.span(topic, event));
-                    producer.send(topic, event, message, ticket);
-                }
-                Err(error) => ticket.settle(Err(DeliveryError::Unreadable(error))),
-            }
-        }
-        // Ending a producer takes a while, so this call must not be its last owner.
-        let sender = Arc::downgrade(&producer);
-        drop(producer);
-        let patience = self.delivery_timeout.saturating_add(LATE_REPORTS);
-        if timeout(patience, batch.complete()).await.is_err() {
-            if let Some(producer) = sender.upgrade() {
-                producer.give_up();
-            }
-            if timeout(PURGED_REPORTS, batch.complete()).await.is_err() {
-                tracing::error!("the Kafka client does not report; its messages count as failed");
-            }
-        }
-        batch.into_outcomes()
+        let messages = events.iter().map(|event| {
+            let message = Message::of(event, route.purpose).map_err(DeliveryError::Unreadable)?;
+            let topic = route.chosen.unwrap_or_else(|| self.topics.of(event.kind));
+            let span = message.span(topic, event);
+            Ok(Outgoing { topic, message, value: event.data.as_bytes(), span })
+        });
+        hand_over(producer, messages, self.delivery_timeout).await
     }
 }
 

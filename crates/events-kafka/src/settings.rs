@@ -15,6 +15,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
 use crate::topic::TopicTemplate;
+use properties::Fixed;
 
 /// Where events go.
 #[derive(Clone, Default)]
@@ -152,12 +153,30 @@ const PRODUCER: &[(&str, &str)] = &[
 /// for the first event, with their own number of partitions.
 const CREATING: &[(&str, &str)] = &[("allow.auto.create.topics", "false")];
 
+/// For consumers, unless properties say otherwise.
+const CONSUMER: &[(&str, &str)] = &[
+    // A killed member is replaced after this time.
+    ("session.timeout.ms", "10000"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("auto.commit.interval.ms", "1000"),
+    // Bounds the memory for what was received and not taken yet.
+    ("queued.max.messages.kbytes", "8192"),
+];
+
+/// For consumers, always; `properties.rs` refuses other values.
+const RECEIVING: &[(&str, &str)] = &[
+    // What is committed is what was stored, and stored is only what was taken.
+    ("enable.auto.commit", "true"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "earliest"),
+];
+
 /// For producers, always; `properties.rs` refuses other values.
 const GUARANTEES: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
 impl KafkaSettings {
-    /// Finds problems without reading a file or starting a client. Answers with the properties
+    /// Finds problems of a producer without reading a file or starting a client. Answers with the properties
     /// without effect: only Java's client knows them.
     ///
     /// # Errors
@@ -167,19 +186,20 @@ impl KafkaSettings {
         self.prepare().map(|prepared| prepared.without_effect)
     }
 
+    /// The same for a consumer.
+    ///
+    /// # Errors
+    /// As of [`check`](Self::check).
+    pub fn check_consumer(&self) -> Result<Vec<String>, SettingsError> {
+        self.given(properties::OF_CONSUMERS).map(|(_, without_effect)| without_effect)
+    }
+
     pub(crate) fn prepare(&self) -> Result<Prepared, SettingsError> {
-        let mut problems = Vec::new();
-        let mut without_effect = Vec::new();
-        let mut properties = self.properties.clone();
-        if let Some(protocol) = &self.security_protocol {
-            properties.entry("security.protocol".to_owned()).or_insert_with(|| protocol.clone());
-        }
-        let mut given = properties::read(&properties, &mut problems, &mut without_effect);
-        let servers = self.bootstrap_servers.join(",");
-        if servers.trim().is_empty() {
-            problems.push(Problem::new("bootstrap.servers", "host:port of a broker is needed"));
-        }
-        given.insert("bootstrap.servers".to_owned(), servers);
+        let given = self.given(properties::OF_PRODUCERS);
+        let (given, without_effect, mut problems) = match given {
+            Ok((given, without_effect)) => (given, without_effect, Vec::new()),
+            Err(wrong) => (BTreeMap::new(), Vec::new(), wrong.problems),
+        };
         let topics = TopicTemplate::parse(&self.topic);
         if topics.is_none() {
             let rule = "1 to 249 of A-Z a-z 0-9 . _ -, with {type} for the type of the event";
@@ -196,6 +216,39 @@ impl KafkaSettings {
         let defaults = pairs(AUTHORITIES).chain(pairs(PRODUCER)).chain(pairs(creating));
         producer.extend(defaults.chain(given).chain(pairs(GUARANTEES)));
         Ok(Prepared { client, producer, topics, delivery_timeout, without_effect })
+    }
+
+    /// The settings of a consumer in a group.
+    pub(crate) fn consumer(&self, group: &str) -> Result<ClientConfig, SettingsError> {
+        let (given, _) = self.given(properties::OF_CONSUMERS)?;
+        let mut consumer = config(CLIENT);
+        let defaults = pairs(AUTHORITIES).chain(pairs(CONSUMER));
+        consumer.extend(defaults.chain(given).chain(pairs(RECEIVING)));
+        consumer.set("group.id", group);
+        Ok(consumer)
+    }
+
+    /// The brokers and properties that were given, and the properties without effect.
+    fn given(
+        &self,
+        fixed: Fixed,
+    ) -> Result<(BTreeMap<String, String>, Vec<String>), SettingsError> {
+        let (mut problems, mut without_effect) = (Vec::new(), Vec::new());
+        let mut properties = self.properties.clone();
+        if let Some(protocol) = &self.security_protocol {
+            properties.entry("security.protocol".to_owned()).or_insert_with(|| protocol.clone());
+        }
+        let mut given = properties::read(&properties, fixed, &mut problems, &mut without_effect);
+        let servers = self.bootstrap_servers.join(",");
+        if servers.trim().is_empty() {
+            problems.push(Problem::new("bootstrap.servers", "host:port of a broker is needed"));
+        }
+        given.insert("bootstrap.servers".to_owned(), servers);
+        if problems.is_empty() {
+            Ok((given, without_effect))
+        } else {
+            Err(SettingsError { problems })
+        }
     }
 }
 

@@ -32,7 +32,8 @@ impl TopicTemplate {
 }
 
 /// Whether Kafka allows a name (`org.apache.kafka.common.internals.Topic`).
-pub(crate) fn is_topic(name: &str) -> bool {
+#[must_use]
+pub fn is_topic(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(allowed)
 }

@@ -16,7 +16,6 @@ use tokio::task::spawn_blocking;
 
 use crate::monitor::{Monitor, TopicsState};
 use crate::settings::CreateTopics;
-use crate::topic::TopicTemplate;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -41,15 +40,15 @@ pub(crate) struct TopicCheck {
 impl TopicCheck {
     pub(crate) fn new(
         mut config: ClientConfig,
-        topics: &TopicTemplate,
+        topics: impl IntoIterator<Item = impl Into<String>>,
         create: Option<CreateTopics>,
         monitor: Arc<Monitor>,
     ) -> Self {
         // A look for a topic must not create it, with the brokers' default number of partitions.
         config.set("allow.auto.create.topics", "false");
-        // The publisher's client logs the same.
+        // The client of the producer logs the same.
         config.set_log_level(RDKafkaLogLevel::Emerg);
-        let topics = topics.names().into_iter().map(str::to_owned).collect();
+        let topics = topics.into_iter().map(Into::into).collect();
         Self { config, topics, create, monitor }
     }
 

@@ -4,11 +4,17 @@
 //!
 //! The [`ledger`] decides, and is pure. Around it is a shell: Kafka, with a SQLite file.
 
+#[cfg(feature = "programs")]
 pub mod cli;
+#[cfg(feature = "programs")]
 pub mod conformance;
+#[cfg(feature = "programs")]
 mod file;
 pub mod ledger;
+#[cfg(feature = "programs")]
 pub mod notification;
 pub mod rules;
+#[cfg(feature = "programs")]
 pub mod shell;
+#[cfg(feature = "programs")]
 pub mod store;

@@ -12,6 +12,7 @@ mod metrics;
 mod peers;
 mod registry;
 mod relay;
+mod sagas;
 mod security;
 mod start;
 mod stop;
@@ -29,7 +30,6 @@ use order_app::operations::Operations;
 use order_app::wake_up::WakeUp;
 use telemetry_otlp::{Exporter, Unsent};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::refresh::{Holders, Refresher};
@@ -37,6 +37,7 @@ use crate::settings::{Inputs, Loaded};
 use crate::signals::Asked;
 use crate::system::entropy;
 use crate::telemetry::Telemetry;
+use background::word;
 use certificates::Certificate;
 use metrics::{Sources, watch_backlog};
 use peers::Peers;
@@ -86,15 +87,15 @@ impl Application {
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
 
         let stores = stores::open(&settings)?;
-        let orders = use_cases::orders(&settings, &stores);
+        let peers = Peers::new(&settings, &ports)?;
+        let orders = use_cases::orders(&settings, &stores, peers.participants.sender());
         let operations = Operations::new(use_cases::operations(&settings, &stores));
         let feed = use_cases::feed(&settings, &stores);
-        let peers = Peers::new(&settings, &ports)?;
-        let (ready, is_ready) = oneshot::channel();
+        let (ready, is_ready) = word();
+        let sagas = sagas::start((&settings, &stores), &orders, &peers.participants, &is_ready);
         let new_positions = WakeUp::default();
-        let relay = relay::ports(&stores, peers.broker.as_ref());
         let wake_ups = (orders.commits().clone(), new_positions.clone());
-        let relay = relay::start(relay, wake_ups, &peers.relay, is_ready, runtime_of_relay);
+        let relay = relay::start((&stores, &peers), wake_ups, is_ready, runtime_of_relay);
 
         let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors));
         let stop = Live::new(settings.stop);
@@ -133,7 +134,7 @@ impl Application {
         let mut beside = JoinSet::new();
         beside.spawn(telemetry.metrics.keep_up());
         beside.spawn(security::keep_keys(peers.issuer.clone()));
-        beside.spawn(watch_backlog(stores.journal.clone(), peers.relay.clone()));
+        beside.spawn(watch_backlog(stores.clone(), peers.relay.clone()));
         beside.spawn(Certificate::watch(certificates));
         beside.spawn(refresher.run(entropy()));
         beside.spawn(use_cases::follow_journal(feed, new_positions));
@@ -143,7 +144,7 @@ impl Application {
             orders,
             lifecycle: lifecycle.clone(),
             peers: peers.clone(),
-            relay: ready,
+            ready,
         };
         beside.spawn(starting.run(started));
         let stopping = Stopping {
@@ -154,6 +155,7 @@ impl Application {
             server: server.handle(),
             in_flight,
             relay,
+            sagas,
             operators,
             exporter,
         };

@@ -15,6 +15,7 @@ mod logging;
 mod management;
 mod metrics;
 mod rate_limit;
+mod sagas;
 mod security;
 mod server;
 mod stop;
@@ -40,6 +41,7 @@ pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
 pub use info::Info;
 pub use kafka::Kafka;
 pub use management::{Management, ManagementPort};
+pub use sagas::{SagaTransport, Sagas};
 pub use security::{Security, Tokens};
 pub use server::{Requests, Web};
 pub use settings_spring::{Inputs, LoadError, Occasion};
@@ -82,6 +84,8 @@ pub struct Settings {
     pub logging: LogSettings,
     /// The brokers.
     pub kafka: Kafka,
+    /// The sagas of orders.
+    pub sagas: Sagas,
     /// The registry.
     pub eureka: Eureka,
     /// How often the settings are read again; `None` is never.
@@ -142,7 +146,11 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         storage::UPKEEP,
         logging::ROWS,
         kafka::ROWS,
+        kafka::PRODUCERS,
         kafka::PRODUCER,
+        sagas::ROWS,
+        kafka::CONSUMER,
+        kafka::CONSUMERS,
         eureka::ROWS,
         FILES,
         CONFIG_SERVER,
@@ -205,7 +213,8 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         forms: api::read(from),
         events_topic: from.read(&events::TOPIC),
         logging: logging::read(from),
-        kafka: kafka::read(from, events_topic.as_deref()),
+        kafka: kafka::read(from, name.as_deref(), events_topic.as_deref()),
+        sagas: sagas::read(from, kafka.as_ref()),
         eureka: eureka::read(from),
         refresh_interval: from.read(&config::REFRESH),
         management: management::read(from, listen),

@@ -7,6 +7,8 @@
     reason = "a broken expectation ends a test; that is its job"
 )]
 
+#[path = "support/participants.rs"]
+mod participants;
 mod support;
 
 use std::fs;
@@ -17,6 +19,7 @@ use order_app::ports::Entropy as _;
 use order_testkit::RandomEntropy;
 use order_testkit::databases::Database;
 
+use crate::participants::Participants;
 use crate::support::{Service, fresh_folder};
 
 /// A command of the README and what it prints there.
@@ -94,6 +97,27 @@ fn the_session_goes_as_printed() {
     let readme = readme();
     let examples = examples(section(&readme, "A session"));
     assert!(examples.len() >= 8, "create, replay, read, confirm, deliver, illegal, list, events");
+    run_as_printed(examples, |command| command.replace("localhost:8082", &address));
+}
+
+#[test]
+fn the_saga_goes_as_printed() {
+    let readme = readme();
+    let section = section(&readme, "Stock and payment");
+    let start: Vec<_> = blocks(section, "sh")[0].lines().collect();
+    assert_eq!(start[0], "deploy/stack up kafka participants");
+    let participants = Participants::start();
+    let options = participants.options();
+    let printed: Vec<_> = start[1].strip_prefix("cargo run -- ").unwrap().split(' ').collect();
+    let brokers = support::brokers();
+    for option in printed.iter().map(|option| option.replace("127.0.0.1:9192", &brokers)) {
+        assert!(options.contains(&option), "{option}");
+    }
+    let service = Service::start(&options.iter().map(String::as_str).collect::<Vec<_>>());
+    service.wait_until_ready();
+    let address = service.base.trim_start_matches("http://").to_owned();
+    let examples = examples(section);
+    assert_eq!(examples.len(), 5, "confirmed, and cancelled with its stock released");
     run_as_printed(examples, |command| command.replace("localhost:8082", &address));
 }
 

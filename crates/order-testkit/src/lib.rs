@@ -30,6 +30,8 @@ mod faults;
 mod gate;
 mod history;
 mod in_memory;
+#[cfg(feature = "brokers")]
+mod produce;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod publisher;
@@ -43,6 +45,8 @@ pub use entropy::{RandomEntropy, SeededEntropy, SequentialEntropy};
 pub use faults::{Call, Fault, Faults, Method};
 pub use gate::Gate;
 pub use in_memory::InMemoryStore;
+#[cfg(feature = "brokers")]
+pub use produce::produce;
 #[cfg(feature = "proxy")]
 pub use proxy::{Commit, Conduct, Proxy};
 pub use publisher::{Fate, InMemoryBroker, Script, ScriptedPublisher, Taken};

@@ -61,7 +61,7 @@ pub struct Key<T: 'static> {
 /// that reads it.
 #[macro_export]
 macro_rules! keys {
-    ($vis:vis $rows:ident; $($key_vis:vis $id:ident: $type:ty = $name:literal, $default:literal, $exposure:ident,
+    ($vis:vis $rows:ident; $($key_vis:vis $id:ident: $type:ty = $name:expr, $default:literal, $exposure:ident,
         $allowed:literal, $about:literal, $parse:expr;)*) => {
         $(
             #[doc = $about]

@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 fn brokers_are_unreachable_from_the_loss_of_the_last_one_until_one_answers() {
-    let monitor = Monitor::new("a:1,b:1");
+    let monitor = Monitor::new("a:1,b:1", Traffic::Events);
     assert_eq!(monitor.health().broker, BrokerState::Unknown);
     monitor.failed(Code::BrokerTransportFailure, "a:1: Connection refused");
     assert_eq!(monitor.health().broker, BrokerState::Unknown);
@@ -21,7 +21,7 @@ fn brokers_are_unreachable_from_the_loss_of_the_last_one_until_one_answers() {
 
 #[test]
 fn a_new_cause_is_logged_while_brokers_are_unreachable_and_names_the_settings() {
-    let monitor = Monitor::new("a:1,b:1");
+    let monitor = Monitor::new("a:1,b:1", Traffic::Events);
     let warned_of = || monitor.lock().warned_of;
     let why = || match monitor.health().broker {
         BrokerState::Unreachable(why) => why,
@@ -49,7 +49,7 @@ fn a_new_cause_is_logged_while_brokers_are_unreachable_and_names_the_settings() 
 
 #[test]
 fn the_last_concrete_reason_stays_when_the_servers_of_the_settings_answer() {
-    let monitor = Monitor::new("a:1");
+    let monitor = Monitor::new("a:1", Traffic::Events);
     let why = || match monitor.health().broker {
         BrokerState::Unreachable(why) => why,
         state => panic!("{state:?}"),
@@ -71,7 +71,7 @@ fn the_last_concrete_reason_stays_when_the_servers_of_the_settings_answer() {
 
 #[test]
 fn a_broker_that_hangs_up_shows_in_the_log_of_librdkafka_alone() {
-    let monitor = Monitor::new("a:1,b:1");
+    let monitor = Monitor::new("a:1,b:1", Traffic::Events);
     let line = "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected: by peer (after 3ms in state UP)";
     monitor.log(Level::Info, "FAIL", line);
     assert_eq!(monitor.health().broker, BrokerState::Unknown);
@@ -86,7 +86,7 @@ fn a_broker_that_hangs_up_shows_in_the_log_of_librdkafka_alone() {
 
 #[test]
 fn a_line_of_one_kind_is_logged_once_a_minute() {
-    let monitor = Monitor::new("a:1,b:1");
+    let monitor = Monitor::new("a:1,b:1", Traffic::Events);
     assert!(monitor.is_due("FATAL"));
     assert!(!monitor.is_due("FATAL"));
     assert!(monitor.is_due("CONFWARN"));

@@ -8,6 +8,7 @@ use super::jaas;
 /// one property, librdkafka would take either value.
 const RENAMED: &[(&str, &str)] = &[
     ("compression.codec", "compression.type"),
+    ("fetch.max.wait.ms", "fetch.wait.max.ms"),
     ("max.in.flight", "max.in.flight.requests.per.connection"),
     ("max.request.size", "message.max.bytes"),
     ("message.send.max.retries", "retries"),
@@ -29,6 +30,7 @@ const JAVA_ONLY: &[&str] = &[
     "key.deserializer",
     "key.serializer",
     "max.block.ms",
+    "max.poll.records",
     "metric.reporters",
     "metrics.num.samples",
     "metrics.recording.level",

@@ -16,8 +16,11 @@ const DELIVERY_TIMEOUT: &str = "delivery.timeout.ms";
 /// delivered holds up its call, and with it the relay's lease.
 const DELIVERY_MILLIS: RangeInclusive<u64> = 1_000..=120_000;
 
-/// Properties that publishing rests on, with the values that may be given for them all the same.
-const FIXED: &[(&str, &[&str], &str)] = &[
+/// Properties that cannot be set freely, with the values that may be given for them all the same, and the reason.
+pub(super) type Fixed = &'static [(&'static str, &'static [&'static str], &'static str)];
+
+/// Those that publishing rests on.
+pub(super) const OF_PRODUCERS: Fixed = &[
     ("enable.idempotence", &["true"], "is always true: without it retries change the order"),
     ("acks", &["all", "-1"], "is always all: published means that the replicas have it"),
     (
@@ -27,15 +30,33 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ),
     ("transactional.id", &[], "is not used: each event is published by itself"),
     ("delivery.report.only.error", &["false"], "is always false: the publisher waits for reports"),
-    ("bootstrap.servers", &[], "has a setting of its own"),
-    ("statistics.interval.ms", &["0"], "is always 0: they are not read"),
-    ("plugin.library.paths", &[], "is not used: no foreign code is loaded"),
+    SERVERS,
+    STATISTICS,
+    PLUGINS,
 ];
+
+/// Those that taking replies rests on.
+pub(super) const OF_CONSUMERS: Fixed = &[
+    ("group.id", &[], "has a setting of its own"),
+    ("enable.auto.commit", &["false"], "is always false: what is taken is committed, and no more"),
+    ("enable.auto.offset.store", &["false"], "is always false: stored is what is taken"),
+    ("auto.offset.reset", &["earliest"], "is always earliest: no reply is left out"),
+    SERVERS,
+    STATISTICS,
+    PLUGINS,
+];
+
+const SERVERS: (&str, &[&str], &str) = ("bootstrap.servers", &[], "has a setting of its own");
+const STATISTICS: (&str, &[&str], &str) =
+    ("statistics.interval.ms", &["0"], "is always 0: they are not read");
+const PLUGINS: (&str, &[&str], &str) =
+    ("plugin.library.paths", &[], "is not used: no foreign code is loaded");
 
 /// Translates properties into librdkafka's names. Those that only Java's client knows are listed as
 /// without effect.
 pub(super) fn read(
     properties: &BTreeMap<String, String>,
+    fixed: Fixed,
     problems: &mut Vec<Problem>,
     without_effect: &mut Vec<String>,
 ) -> BTreeMap<String, String> {
@@ -45,7 +66,7 @@ pub(super) fn read(
         match java::translate(key, value, properties) {
             Ok(Some(pairs)) => {
                 for (own_key, own_value) in pairs {
-                    match check(&own_key, &own_value) {
+                    match check(&own_key, &own_value, fixed) {
                         Ok(()) => drop(read.insert(own_key, own_value)),
                         Err(reason) => problems.push(problem(reason)),
                     }
@@ -75,8 +96,8 @@ pub(super) fn delivery_timeout(
     Duration::from_millis(millis.unwrap_or_default())
 }
 
-fn check(key: &str, value: &str) -> Result<(), String> {
-    if let Some((_, allowed, reason)) = FIXED.iter().find(|(fixed, ..)| *fixed == key) {
+fn check(key: &str, value: &str, fixed: Fixed) -> Result<(), String> {
+    if let Some((_, allowed, reason)) = fixed.iter().find(|(fixed, ..)| *fixed == key) {
         return if allowed.contains(&value) { Ok(()) } else { Err((*reason).to_owned()) };
     }
     let mut config = ClientConfig::new();

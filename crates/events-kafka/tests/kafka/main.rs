@@ -17,4 +17,5 @@ mod failures;
 mod mock;
 mod refusals;
 mod rig;
+mod sagas;
 mod secured;

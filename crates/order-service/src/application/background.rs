@@ -1,9 +1,11 @@
 //! How tasks go on after a failure: an attempt is repeated until it works, and a task that panics
-//! starts again.
+//! starts again. And how they begin and end: when the service is ready, and when it stops.
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 /// The first pause after a failed attempt; each further one is twice as long.
@@ -47,6 +49,64 @@ where
         }
         tracing::error!("{what} panicked and starts again");
         sleep(LONGEST_PAUSE).await;
+    }
+}
+
+/// A part of the service that runs from the moment when it is ready until it is told to stop.
+pub(super) struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What a part is told.
+#[derive(Clone)]
+pub(super) struct Told(watch::Receiver<bool>);
+
+impl Told {
+    /// Resolves when it has been told so, or whoever could tell is gone. Answers whether it was told.
+    pub(super) async fn so(mut self) -> bool {
+        self.0.wait_for(|told| *told).await.is_ok()
+    }
+
+    /// Resolves at the stop.
+    pub(super) async fn stopped(self) {
+        self.so().await;
+    }
+}
+
+/// A word that parts are told, and those who hear it.
+pub(super) fn word() -> (watch::Sender<bool>, Told) {
+    let (say, told) = watch::channel(false);
+    (say, Told(told))
+}
+
+impl Running {
+    /// Starts a part on a runtime as soon as the service is ready. After a panic it starts again.
+    pub(super) fn when<F>(
+        is_ready: Told,
+        runtime: &Handle,
+        what: &'static str,
+        part: impl Fn(Told) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, told) = word();
+        let task = runtime.spawn(async move {
+            tokio::select! {
+                is_ready = is_ready.so() => if !is_ready { return },
+                () = told.clone().stopped() => return,
+            }
+            restarting(what, move || part(told.clone())).await;
+        });
+        Self { stop, task }
+    }
+
+    /// Lets it finish what it is at.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        // A panic has been reported where it happened.
+        let _ = self.task.await;
     }
 }
 

@@ -23,10 +23,10 @@ impl Broker {
     /// Starts a client; `None` if the settings name no brokers. The brokers may be down.
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Option<Self>> {
         let kafka = &settings.kafka;
-        if kafka.servers.is_empty() {
+        if !kafka.is_on() {
             return Ok(None);
         }
-        let client = KafkaPublisher::new(&kafka.client(&settings.events_topic));
+        let client = KafkaPublisher::new(&kafka.of_producers(&settings.events_topic));
         Ok(Some(Self(Arc::new(client.map_err(|error| kafka.complaints(&error))?))))
     }
 
@@ -68,7 +68,7 @@ pub(super) fn replayer(settings: &Settings) -> Option<Arc<dyn EventReplayer>> {
         topic: settings.events_topic.clone(),
         client: OnceCell::new(),
     };
-    (!settings.kafka.servers.is_empty()).then(|| -> Arc<dyn EventReplayer> { Arc::new(replayer) })
+    settings.kafka.is_on().then(|| -> Arc<dyn EventReplayer> { Arc::new(replayer) })
 }
 
 /// Starts its client with the first replay.
@@ -81,7 +81,7 @@ struct Replayer {
 impl Replayer {
     async fn client(&self) -> Result<&KafkaPublisher, String> {
         let start = || async {
-            let settings = self.settings.client(&self.topic);
+            let settings = self.settings.of_producers(&self.topic);
             // It reads files and starts threads.
             let started = spawn_blocking(move || KafkaPublisher::new(&settings)).await;
             let started = started.map_err(|panicked| panicked.to_string())?;

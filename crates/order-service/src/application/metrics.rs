@@ -1,18 +1,20 @@
 //! The metrics of the service. The parts that do the work keep the numbers; each scrape reads them
-//! here, and asks no database and no peer. Only the backlog of unpublished events stands in the
-//! database alone; it is counted on a timer.
+//! here, and asks no database and no peer. Only the backlog of unpublished events and the open sagas stand in the
+//! database alone; they are counted on a timer.
 
 mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use discovery_eureka::Standing;
 use identity_jwt::Report;
 use order_app::feed::{Feed, FeedReport};
 use order_app::orders::OrderStats;
-use order_app::ports::{Backlog, Database, Deadline, EventJournal, PoolReport};
+use order_app::ports::{Backlog, Database, Deadline, PoolReport, SagaCensus, Stores, later};
 use order_app::relay::{RelayReport, RelayStats};
+use order_app::saga::SagaState;
 use order_domain::OrderStatus;
 use telemetry_otlp::{Family, Metrics, SpanCounts};
 use tokio::time::sleep;
@@ -65,6 +67,7 @@ impl Sources {
 
     fn measure(&self) {
         orders(&self.orders);
+        sagas(&self.orders, self.peers.participants.unreadable());
         relay(&self.peers.relay.report());
         feed(self.feed.report());
         let unreadable = self.feed.report().unreadable;
@@ -97,6 +100,27 @@ fn orders(stats: &OrderStats) {
             .absolute(step.count);
     }
     metrics::counter!("order_idempotent_replays_total").absolute(stats.replays());
+}
+
+/// The messages of sagas, and how long steps took.
+fn sagas(stats: &OrderStats, unreadable: u64) {
+    for sent in stats.commands() {
+        let (command, attempt) =
+            (sent.command.as_str(), if sent.again { "again" } else { "first" });
+        metrics::counter!("order_saga_commands_total", "command" => command, "attempt" => attempt)
+            .absolute(sent.count);
+    }
+    for reply in stats.replies() {
+        let (command, outcome) = (reply.command.as_str(), reply.outcome.as_str());
+        metrics::counter!("order_saga_replies_total", "command" => command, "outcome" => outcome)
+            .absolute(reply.count);
+    }
+    metrics::counter!("order_saga_replies_total", "command" => "unknown", "outcome" => "unreadable")
+        .absolute(unreadable);
+    for (command, took) in stats.answers() {
+        metrics::histogram!("order_saga_answer_seconds", "command" => command.as_str())
+            .record(took.as_secs_f64());
+    }
 }
 
 /// By the names of `HikariCP`, which dashboards for Spring read.
@@ -154,29 +178,49 @@ fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// Counts what waits to be published, for ever. Only the instance that assigns positions counts, so
+/// Counts what waits to be published, and sagas, for ever. Only the instance that assigns positions counts, so
 /// that the database is asked once.
-pub(super) async fn watch_backlog(journal: Arc<dyn EventJournal>, relay: Arc<RelayStats>) {
+pub(super) async fn watch_backlog(stores: Stores, relay: Arc<RelayStats>) {
     loop {
         if relay.report().is_sequencer {
-            let now = Deadline::now();
-            let counted = journal.backlog(now.checked_add(PATIENCE).unwrap_or(now)).await;
-            // When the database does not answer, the last number stays. The relay logs why.
-            if let Ok(backlog) = counted {
+            // When the database does not answer, the last number stays. The relay and the sweep log why.
+            if let Ok(backlog) = stores.journal.backlog(later(Deadline::now(), PATIENCE)).await {
                 waiting(&backlog);
+            }
+            if let Ok(census) = stores.sagas.census(later(Deadline::now(), PATIENCE)).await {
+                open_sagas(&census);
             }
         } else {
             waiting(&Backlog::default());
+            open_sagas(&SagaCensus::default());
         }
         sleep(COUNTED_EVERY).await;
     }
 }
 
 fn waiting(backlog: &Backlog) {
-    let number = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     metrics::gauge!("order_outbox_backlog").set(number(backlog.events));
     metrics::gauge!("order_outbox_parked_orders").set(number(backlog.parked));
-    let age = backlog.oldest.map(|at| clock().now().signed_duration_since(at).to_std());
-    let age = age.and_then(Result::ok).unwrap_or_default();
-    metrics::gauge!("order_outbox_oldest_seconds").set(age.as_secs_f64());
+    metrics::gauge!("order_outbox_oldest_seconds").set(age(backlog.oldest));
+}
+
+fn open_sagas(census: &SagaCensus) {
+    for state in SagaState::ALL.iter().filter(|state| !state.is_final()) {
+        let state = state.as_str();
+        let open = census.open.iter().find(|(name, _)| name.as_str() == state);
+        let open = open.map_or(0, |(_, count)| *count);
+        metrics::gauge!("order_saga_open", "state" => state).set(number(open));
+    }
+    metrics::gauge!("order_saga_attention").set(number(census.attention));
+    metrics::gauge!("order_saga_due_lag_seconds").set(age(census.first_due));
+}
+
+fn number(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// How long ago a time was; nothing when it is to come.
+fn age(since: Option<DateTime<Utc>>) -> f64 {
+    let age = since.map(|at| clock().now().signed_duration_since(at).to_std());
+    age.and_then(Result::ok).unwrap_or_default().as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! The peers that requests do without: brokers, the registry, the issuer of tokens and, between them and the database, the
+//! The peers that requests do without: brokers, the participants of sagas, the registry, the issuer of tokens and, between them and the database, the
 //! relay. What they say for the health page and the metrics is at hand; asking costs nothing.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::broker::Broker;
 use super::certificates::Certificate;
 use super::http::Ports;
+use super::sagas::Transport;
 use super::{registry, security};
 use crate::refresh::Refresher;
 use crate::settings::Settings;
@@ -22,6 +23,8 @@ use crate::system::clock;
 pub(super) struct Peers {
     /// `None` without brokers.
     pub(super) broker: Option<Broker>,
+    /// Those of sagas.
+    pub(super) participants: Transport,
     /// `None` without a registry.
     pub(super) registration: Option<Registration>,
     /// `None` where requests need no token.
@@ -37,6 +40,7 @@ impl Peers {
     pub(super) fn new(settings: &Settings, ports: &Ports) -> anyhow::Result<Self> {
         Ok(Self {
             broker: Broker::new(settings)?,
+            participants: Transport::new(settings)?,
             registration: registry::registration(settings, ports)?,
             issuer: security::issuer(&settings.security)?,
             certificates: ports.certificates(),
@@ -52,11 +56,17 @@ impl Peers {
         let (peers, settings) = (self.clone(), settings.clone());
         Arc::new(move || {
             let broker = peers.broker.as_ref().map(Broker::component);
+            let participants = peers.participants.component();
             let registry = peers.registration.as_ref().map(registry::component);
             let issuer = peers.issuer.as_deref().map(security::component);
             let certificates = Certificate::component(&peers.certificates, clock().now());
             let (settings, relay) = (settings.component(), relay(&peers.relay));
-            let all = broker.into_iter().chain(registry).chain(issuer).chain(settings);
+            let all = broker
+                .into_iter()
+                .chain(participants)
+                .chain(registry)
+                .chain(issuer)
+                .chain(settings);
             all.chain(certificates).chain([relay]).collect()
         })
     }

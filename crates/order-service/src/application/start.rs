@@ -8,7 +8,7 @@ use http_actix::{Lifecycle, Phase};
 use order_app::errors::chain;
 use order_app::orders::Orders;
 use order_app::ports::{Extent, Stores, Unsuitable};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::background::{restarting, until_done};
@@ -23,8 +23,8 @@ pub(super) struct Starting {
     pub(super) orders: Orders,
     pub(super) lifecycle: Lifecycle,
     pub(super) peers: Peers,
-    /// Starts the relay.
-    pub(super) relay: oneshot::Sender<()>,
+    /// Starts what runs from then on.
+    pub(super) ready: watch::Sender<bool>,
 }
 
 impl Starting {
@@ -37,8 +37,7 @@ impl Starting {
         }
         let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(started_in_ms, "ready");
-        // The relay is gone when the process stops.
-        let _ = self.relay.send(());
+        self.ready.send_replace(true);
         let mut topics = JoinSet::new();
         if let Some(broker) = self.peers.broker {
             topics.spawn(broker.check_topics());

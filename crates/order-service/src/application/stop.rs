@@ -1,5 +1,5 @@
 //! The stop, within a budget: the service leaves the lists of registry and load balancers, finishes
-//! the requests under way, then the events that they caused, and closes the management port last.
+//! the requests under way, then the replies of sagas and the events that they caused, and closes the management port last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,8 @@ use order_app::operations::Operations;
 use telemetry_otlp::Exporter;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::background::Running;
 use super::http::Operators;
-use super::relay::RunningRelay;
 use crate::settings::Stop;
 
 /// How often the stop looks whether requests are under way.
@@ -28,9 +28,18 @@ pub(super) struct Stopping {
     pub(super) server: ServerHandle,
     /// How many requests are under way.
     pub(super) in_flight: Arc<AtomicUsize>,
-    pub(super) relay: RunningRelay,
+    pub(super) relay: Running,
+    /// Replies, and the sweep.
+    pub(super) sagas: Running,
     pub(super) operators: Operators,
     pub(super) exporter: Option<Exporter>,
+}
+
+/// Stops one part after the other: each may have caused work of the next.
+async fn finished(parts: impl IntoIterator<Item = Running>) {
+    for part in parts {
+        part.stop().await;
+    }
 }
 
 impl Stopping {
@@ -54,8 +63,10 @@ impl Stopping {
         let drained = timeout_at(end, self.drained()).await.is_ok();
         if !drained {
             tracing::error!(?budget, "requests were still running when the time to stop was over");
-        } else if timeout_at(end, self.relay.stop()).await.is_err() {
-            tracing::warn!("events were still under way; another instance publishes them");
+        } else if timeout_at(end, finished([self.sagas, self.relay])).await.is_err() {
+            tracing::warn!(
+                "events or replies were still under way; another instance deals with them"
+            );
         }
         // Operators could watch the stop until here.
         self.operators.stop(end).await;

@@ -9,7 +9,6 @@ use order_app::housekeeping::{Housekeeping, Retention};
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Command, CommandSender, StoredTimes, Stores};
-use order_app::saga::SagaPolicy;
 use order_app::wake_up::WakeUp;
 
 use super::background::restarting;
@@ -17,17 +16,21 @@ use super::broker;
 use crate::settings::Settings;
 use crate::system::{clock, entropy};
 
-/// Orders.
-pub(super) fn orders(settings: &Settings, stores: &Stores) -> Orders {
+/// Orders, with a way to send the commands of their sagas.
+pub(super) fn orders(
+    settings: &Settings,
+    stores: &Stores,
+    commands: Arc<dyn CommandSender>,
+) -> Orders {
     let clock = StoredTimes { clock: clock(), database: stores.database.clone() };
     let ports = Ports {
         store: stores.orders.clone(),
         sagas: stores.sagas.clone(),
-        commands: Arc::new(NoTransport),
+        commands,
         clock: Arc::new(clock),
         entropy: entropy(),
     };
-    let (currencies, sagas) = (settings.currencies.clone(), SagaPolicy::default());
+    let (currencies, sagas) = (settings.currencies.clone(), settings.sagas.policy);
     Orders::new(ports, currencies, sagas, settings.requests.budget)
 }
 
@@ -64,12 +67,13 @@ pub(super) fn housekeeping(settings: &Settings, stores: &Stores) -> Housekeeping
     // A time that is too long to be told is for ever.
     let events = settings.storage.retention.and_then(|kept| TimeDelta::from_std(kept).ok());
     let (orders, journal) = (stores.orders.clone(), stores.journal.clone());
-    let kept = Retention { events, sagas: None };
+    let sagas = TimeDelta::from_std(settings.sagas.retention).ok();
+    let kept = Retention { events, sagas };
     Housekeeping::new(orders, journal, stores.sagas.clone(), kept, clock())
 }
 
-/// No way to send commands: no saga begins, and one that began elsewhere waits.
-struct NoTransport;
+/// No way to send commands.
+pub(crate) struct NoTransport;
 
 #[async_trait]
 impl CommandSender for NoTransport {

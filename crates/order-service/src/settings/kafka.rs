@@ -8,10 +8,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use settings_spring::values::{self, Fault, Read, list, one_of, optional};
 use settings_spring::{Key, Problem, Problems, Reader, keys};
 
+mod client;
+mod consumer;
 mod producer;
 
 use super::events;
-pub(super) use producer::ROWS as PRODUCER;
+pub(super) use consumer::{OWN as CONSUMER, ROWS as CONSUMERS};
+pub(super) use producer::{OWN as PRODUCER, ROWS as PRODUCERS};
 
 keys! {
     pub(super) ROWS;
@@ -61,20 +64,33 @@ keys! {
         |text| optional(text, values::secret);
 }
 
-/// Where events are published.
+/// Where events are published, and where replies come from.
 #[derive(Debug, Clone)]
 pub struct Kafka {
-    /// `host:port`; empty: events stay in the outbox.
-    pub servers: Vec<String>,
-    /// How to talk to the brokers.
-    pub protocol: Protocol,
-    /// The key that named the brokers.
-    named_by: &'static str,
-    /// What is set for every client, and then for producers, which goes first. Any of it may be a
-    /// secret.
-    layers: [Layer; 2],
+    /// For producers. Without brokers, events stay in the outbox.
+    producers: Client,
+    /// For the consumer of replies.
+    consumer: Client,
+    /// The consumer's group.
+    pub group: String,
     /// How missing topics are created; `None` if operators create them.
     pub create_topics: Option<CreateTopics>,
+}
+
+/// How one kind of client is set.
+#[derive(Debug, Clone)]
+struct Client {
+    /// `host:port`.
+    servers: Vec<String>,
+    /// How to talk to the brokers.
+    protocol: Protocol,
+    /// The key that named the brokers.
+    named_by: &'static Key<Vec<Broker>>,
+    /// Whether one of them was named with another protocol.
+    disagrees: bool,
+    /// What is set for every client, and then for this kind, which goes first. Any of it may be a
+    /// secret.
+    layers: [Layer; 2],
 }
 
 /// Settings of the client, as one part of Spring's names gives them.
@@ -101,7 +117,7 @@ struct Broker {
 
 /// How to talk to the brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(super) enum Protocol {
     /// Without encryption and authentication.
     Plaintext,
     /// Encrypted.
@@ -129,38 +145,65 @@ static NAMES: Names = (
     &PROPERTIES,
 );
 
-pub(super) fn read(from: &mut Reader<'_>, topic: Option<&str>) -> Option<Kafka> {
+/// `name` is that of the service.
+pub(super) fn read(
+    from: &mut Reader<'_>,
+    name: Option<&str>,
+    topic: Option<&str>,
+) -> Option<Kafka> {
     let common = (from.read(&SERVERS), from.read(&PROTOCOL), layer(from, &NAMES));
-    let own = (
+    let of_producers = (
         from.read(&producer::SERVERS),
         from.read(&producer::PROTOCOL),
         layer(from, &producer::NAMES),
     );
+    let of_consumer = (
+        from.read(&consumer::SERVERS),
+        from.read(&consumer::PROTOCOL),
+        layer(from, &consumer::NAMES),
+    );
+    let group = from.read(&consumer::GROUP);
     let create_topics = events::create_topics(from);
-    let protocol = own.1?.or(common.1);
-    let (brokers, key) = match own.0? {
-        own if own.is_empty() => (common.0?, &SERVERS),
-        own => (own, &producer::SERVERS),
-    };
-    if brokers.iter().any(|broker| broker.protocol.is_some() && broker.protocol != protocol) {
-        from.refuse(
-            key,
-            "names another protocol than security.protocol, which is PLAINTEXT unless set",
-        );
-    }
+    let producers = client(common.clone(), of_producers, &producer::SERVERS);
+    let consumer = client(common, of_consumer, &consumer::SERVERS);
     let kafka = Kafka {
-        servers: brokers.into_iter().map(|broker| broker.address).collect(),
-        protocol: protocol?,
-        named_by: key.row.name,
-        layers: [common.2?, own.2?],
+        producers: producers?,
+        consumer: consumer?,
+        group: group?.or_else(|| name.map(str::to_owned)).unwrap_or_default(),
         create_topics: create_topics?,
     };
     // A wrong topic is a problem already; the other properties are checked without it.
-    kafka.check(topic.unwrap_or("topic"), from);
+    let checked = kafka.of_producers(topic.unwrap_or("topic")).check();
+    kafka.producers.report(checked, from);
     if kafka.create_topics.is_none() {
         events::warn_without_creation(from);
     }
     Some(kafka)
+}
+
+/// What is set for clients, or for one kind of them.
+type Set<P> = (Option<Vec<Broker>>, Option<P>, Option<Layer>);
+
+/// One kind of client: what is set for it goes before what is set for all. `servers` is its key.
+fn client(
+    common: Set<Protocol>,
+    own: Set<Option<Protocol>>,
+    servers: &'static Key<Vec<Broker>>,
+) -> Option<Client> {
+    let protocol = own.1?.or(common.1);
+    let (brokers, key) = match own.0? {
+        own if own.is_empty() => (common.0?, &SERVERS),
+        own => (own, servers),
+    };
+    let disagrees = |broker: &Broker| broker.protocol.is_some() && broker.protocol != protocol;
+    let disagrees = brokers.iter().any(disagrees);
+    Some(Client {
+        servers: brokers.into_iter().map(|broker| broker.address).collect(),
+        protocol: protocol?,
+        named_by: key,
+        disagrees,
+        layers: [common.2?, own.2?],
+    })
 }
 
 fn layer(from: &mut Reader<'_>, names: &'static Names) -> Option<Layer> {
@@ -191,10 +234,31 @@ impl Layer {
 }
 
 impl Kafka {
-    /// The settings of the client, for a topic.
+    /// Whether brokers are named.
     #[must_use]
-    pub fn client(&self, topic: &str) -> KafkaSettings {
-        let protocol = match self.protocol {
+    pub fn is_on(&self) -> bool {
+        !self.producers.servers.is_empty()
+    }
+
+    /// The settings of producers, for the topic of events.
+    #[must_use]
+    pub fn of_producers(&self, topic: &str) -> KafkaSettings {
+        self.settings(&self.producers, topic)
+    }
+
+    /// The settings of the consumer of replies.
+    #[must_use]
+    pub fn of_consumer(&self) -> KafkaSettings {
+        self.settings(&self.consumer, "")
+    }
+
+    /// Has the client check the settings of the consumer.
+    pub(super) fn check_consumer(&self, from: &mut Reader<'_>) {
+        self.consumer.report(self.of_consumer().check_consumer(), from);
+    }
+
+    fn settings(&self, client: &Client, topic: &str) -> KafkaSettings {
+        let protocol = match client.protocol {
             Protocol::Plaintext => "PLAINTEXT",
             Protocol::Ssl => "SSL",
             Protocol::SaslPlaintext => "SASL_PLAINTEXT",
@@ -204,20 +268,40 @@ impl Kafka {
             (name.to_owned(), value.expose_secret().to_owned())
         };
         KafkaSettings {
-            bootstrap_servers: self.servers.clone(),
+            bootstrap_servers: client.servers.clone(),
             security_protocol: Some(protocol.to_owned()),
-            properties: self.layers.iter().flat_map(Layer::all).map(exposed).collect(),
+            properties: client.layers.iter().flat_map(Layer::all).map(exposed).collect(),
             topic: topic.to_owned(),
             create_topics: self.create_topics,
         }
     }
 
-    /// Has the client check its settings, if there is a broker.
-    fn check(&self, topic: &str, from: &mut Reader<'_>) {
+    /// What the client says of the settings of producers, under the names that they have here.
+    #[must_use]
+    pub fn complaints(&self, error: &SettingsError) -> Problems {
+        self.producers.complaints(error)
+    }
+
+    /// The same of the consumer.
+    #[must_use]
+    pub fn complaints_of_consumer(&self, error: &SettingsError) -> Problems {
+        self.consumer.complaints(error)
+    }
+}
+
+impl Client {
+    /// Tells what the client found in its settings, if there is a broker.
+    fn report(&self, checked: Result<Vec<String>, SettingsError>, from: &mut Reader<'_>) {
         if self.servers.is_empty() {
             return;
         }
-        match self.client(topic).check() {
+        if self.disagrees {
+            from.refuse(
+                self.named_by,
+                "names another protocol than security.protocol, which is PLAINTEXT unless set",
+            );
+        }
+        match checked {
             Ok(of_java) if of_java.is_empty() => {}
             Ok(of_java) => {
                 let names: Vec<_> = of_java.iter().map(|key| self.name_of(key)).collect();
@@ -234,9 +318,7 @@ impl Kafka {
         }
     }
 
-    /// What the client says of its settings, under the names that they have here.
-    #[must_use]
-    pub fn complaints(&self, error: &SettingsError) -> Problems {
+    fn complaints(&self, error: &SettingsError) -> Problems {
         let named = |problem: &events_kafka::Problem| {
             let name = match problem.key.as_str() {
                 "" => "spring.kafka".to_owned(),
@@ -249,7 +331,7 @@ impl Kafka {
 
     fn name_of(&self, key: &str) -> String {
         match key {
-            "bootstrap.servers" => self.named_by.to_owned(),
+            "bootstrap.servers" => self.named_by.row.name.to_owned(),
             "topic" => events::TOPIC.row.name.to_owned(),
             _ => {
                 let named = self.layers.iter().rev().find_map(|layer| layer.name_of(key));
@@ -308,13 +390,15 @@ mod tests {
                 .collect(),
             names: names[at],
         });
-        Kafka {
+        let client = Client {
             servers: vec!["a:1".to_owned()],
             protocol: Protocol::SaslSsl,
-            named_by: producer::SERVERS.row.name,
+            named_by: &producer::SERVERS,
+            disagrees: false,
             layers,
-            create_topics: None,
-        }
+        };
+        let (producers, consumer) = (client.clone(), client);
+        Kafka { producers, consumer, group: "orders".to_owned(), create_topics: None }
     }
 
     #[test]
@@ -326,7 +410,7 @@ mod tests {
             ),
             (&[("client.id", "b")], &[("linger.ms", "2")]),
         ])
-        .client("t");
+        .of_producers("t");
         let expected = [
             ("client.id", "b"),
             ("linger.ms", "2"),

@@ -81,7 +81,7 @@ fn without_anything_the_defaults_of_the_contract_apply() {
     assert_eq!(settings.requests.max_in_flight, 512);
     assert_eq!(settings.events_topic, "order.events");
     assert_eq!(settings.stop.budget, Duration::from_secs(20));
-    assert!(settings.kafka.servers.is_empty() && settings.eureka.servers.is_empty());
+    assert!(!settings.kafka.is_on() && settings.eureka.servers.is_empty());
     assert_eq!(warnings, [""; 0]);
 }
 
@@ -119,7 +119,7 @@ fn maps_keep_their_keys() {
     let levels: Vec<_> = settings.logging.targets.keys().map(String::as_str).collect();
     assert_eq!(levels, ["com::example", "http_actix", "order_app"]);
     assert_eq!(settings.logging.root.to_string(), "off");
-    let kafka = settings.kafka.client("t").properties;
+    let kafka = settings.kafka.of_producers("t").properties;
     let kafka: Vec<_> = kafka.keys().map(String::as_str).collect();
     assert_eq!(kafka, ["linger.ms", "sasl.mechanism", "ssl.key-x"]);
     assert_eq!(settings.eureka.instance.metadata["Zone_A"], "x");
@@ -480,7 +480,7 @@ fn producers_have_brokers_of_their_own_and_a_scheme_must_agree() {
         .loaded()
         .settings
         .kafka
-        .client("t");
+        .of_producers("t");
     assert_eq!(kafka.bootstrap_servers, ["own:1", "own:2"]);
     assert_eq!((&*kafka.properties["linger.ms"], &*kafka.properties["client.id"]), ("7", "shop"));
     let said = Case::new().option("spring.kafka.bootstrap-servers", "SSL://a:1").refused();
@@ -488,5 +488,5 @@ fn producers_have_brokers_of_their_own_and_a_scheme_must_agree() {
     let case = Case::new()
         .option("spring.kafka.bootstrap-servers", "SSL://a:1")
         .option("spring.kafka.producer.security.protocol", "SSL");
-    assert_eq!(case.loaded().settings.kafka.servers, ["a:1"]);
+    assert_eq!(case.loaded().settings.kafka.of_producers("t").bootstrap_servers, ["a:1"]);
 }

@@ -197,7 +197,11 @@ pub(super) static KAFKA: &[Unread] = &[
         "the client is set by spring.kafka.producer.properties, by librdkafka's names",
     ),
     Unread::ignored(
-        &["spring.kafka.ssl.protocol", "spring.kafka.producer.ssl.protocol"],
+        &[
+            "spring.kafka.ssl.protocol",
+            "spring.kafka.producer.ssl.protocol",
+            "spring.kafka.consumer.ssl.protocol",
+        ],
         "the newest TLS that both know is spoken",
     ),
     Unread::ignored(
@@ -205,7 +209,12 @@ pub(super) static KAFKA: &[Unread] = &[
         "order.events.create-topics says whether topics are created, by the client that publishes",
     ),
     Unread::ignored(
-        &["spring.kafka.consumer.*", "spring.kafka.listener.*", "spring.kafka.streams.*"],
-        "nothing is read from Kafka",
+        &["spring.kafka.consumer.*"],
+        "the one consumer takes the replies of sagas: from the first on, each committed when it is taken; more is set by \
+         spring.kafka.consumer.properties, by librdkafka's names",
+    ),
+    Unread::ignored(
+        &["spring.kafka.listener.*", "spring.kafka.streams.*"],
+        "nothing but the replies of sagas is read from Kafka",
     ),
 ];

@@ -1,0 +1,192 @@
+//! The sagas of orders: whether new orders begin one, how long it waits, and how its participants are reached.
+
+use std::time::Duration;
+
+use events_kafka::SagaTopics;
+use order_app::saga::{SagaPolicy, SagaTimes};
+use settings_spring::values::{self, Fault, Read, one_of};
+use settings_spring::{Reader, complete, keys};
+
+use super::Kafka;
+
+keys! {
+    pub(super) ROWS;
+    ENABLED: bool = "order.saga.enabled", "false", Plain, "true or false",
+        "Whether new orders begin a saga: stock is reserved and payment authorised, and then the order is confirmed. Sagas that \
+         began go on, whatever is set.",
+        values::flag;
+    TRANSPORT: SagaTransport = "order.saga.transport", "kafka", Plain, "kafka or embedded",
+        "How commands reach inventory and payment. embedded is a demonstration: both are in this process, and answer by test \
+         values.",
+        |text| one_of(text, &[("kafka", SagaTransport::Kafka), ("embedded", SagaTransport::Embedded)]);
+    DEADLINE: Duration = "order.saga.deadline", "15m", Plain, "a duration from 1s to 30d, or 0 for never",
+        "How long an order waits for stock and payment before it is cancelled (EXPIRED). Time in which no command can be sent \
+         does not end it.",
+        deadline;
+    RESEND: Duration = "order.saga.resend-after", "30s", Plain, "a duration from 1s to 1h",
+        "After which time a command without an answer is sent again. What must be answered in the end is sent after growing \
+         pauses, of 5 minutes or this at the most.",
+        |text| values::duration(text, Duration::from_secs(1)..=Duration::from_hours(1));
+    ATTENTION: Duration = "order.saga.attention-after", "15m", Plain, "a duration from 1s to 30d",
+        "After which time a command without an answer needs an operator. The deadline ends those of an order that is not confirmed.",
+        |text| values::duration(text, Duration::from_secs(1)..=MONTH);
+    RETENTION: Duration = "order.saga.retention", "90d", Plain, "a duration from 1d to 3650d",
+        "How long a saga that is over is kept, unless it needs an operator.",
+        |text| values::duration(text, Duration::from_hours(24)..=Duration::from_hours(87_600));
+    INVENTORY: String = "order.saga.inventory-topic", "inventory.commands", Plain,
+        "a Kafka topic name of letters, digits and . _ -", "The topic of the commands to inventory.", topic;
+    PAYMENT: String = "order.saga.payment-topic", "payment.commands", Plain,
+        "what order.saga.inventory-topic may be, and another one", "The topic of the commands to payment.", topic;
+    REPLIES: String = "order.saga.reply-topic", "order.replies", Plain,
+        "what order.saga.inventory-topic may be, and another one",
+        "The topic of the replies. Who may write to it can confirm orders.", topic;
+}
+
+const MONTH: Duration = Duration::from_hours(720);
+
+/// The sagas of orders.
+#[derive(Debug, Clone)]
+pub struct Sagas {
+    /// Which orders have one, and how long it waits.
+    pub policy: SagaPolicy,
+    /// How its participants are reached.
+    pub transport: SagaTransport,
+    /// How long one that is over is kept.
+    pub retention: Duration,
+    /// Where its messages go.
+    pub topics: SagaTopics,
+}
+
+/// How participants are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SagaTransport {
+    /// Over Kafka, if brokers are named.
+    Kafka,
+    /// In this process, for a demonstration.
+    Embedded,
+}
+
+pub(super) fn read(from: &mut Reader<'_>, kafka: Option<&Kafka>) -> Option<Sagas> {
+    let begins = from.read(&ENABLED);
+    let transport = from.read(&TRANSPORT);
+    let times = complete!(SagaTimes {
+        deadline: from.read(&DEADLINE),
+        resend_after: from.read(&RESEND),
+        attention_after: from.read(&ATTENTION),
+    });
+    let retention = from.read(&RETENTION);
+    let topics = complete!(SagaTopics {
+        inventory: from.read(&INVENTORY),
+        payment: from.read(&PAYMENT),
+        replies: from.read(&REPLIES),
+    });
+    let (begins, transport, topics) = (begins?, transport?, topics?);
+    if topics.payment == topics.inventory {
+        from.refuse(&PAYMENT, "is the topic of inventory");
+    }
+    if [&topics.inventory, &topics.payment].contains(&&topics.replies) {
+        from.refuse(&REPLIES, "is a topic of commands");
+    }
+    if begins && transport == SagaTransport::Kafka {
+        match kafka? {
+            kafka if kafka.is_on() => kafka.check_consumer(from),
+            _ => from.refuse(
+                &ENABLED,
+                "needs brokers for the commands: name them in spring.kafka.bootstrap-servers, or set \
+                 order.saga.transport=embedded for a demonstration without any",
+            ),
+        }
+    }
+    let policy = SagaPolicy { begins, times: times? };
+    Some(Sagas { policy, transport, retention: retention?, topics })
+}
+
+fn deadline(text: &str) -> Read<Duration> {
+    match values::duration(text, Duration::ZERO..=MONTH)? {
+        time if time.is_zero() || time >= Duration::from_secs(1) => Ok(time),
+        _ => Err(Fault::SHAPE),
+    }
+}
+
+fn topic(text: &str) -> Read<String> {
+    let text = text.trim();
+    if events_kafka::is_topic(text) { Ok(text.to_owned()) } else { Err(Fault::SHAPE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use order_events::saga::{INVENTORY_TOPIC, PAYMENT_TOPIC, REPLY_TOPIC};
+
+    use super::*;
+    use crate::settings::tests::Case;
+
+    #[test]
+    fn the_topics_are_those_of_the_contract() {
+        let topics = Case::new().loaded().settings.sagas.topics;
+        let [inventory, payment, replies] =
+            [INVENTORY_TOPIC, PAYMENT_TOPIC, REPLY_TOPIC].map(str::to_owned);
+        assert_eq!(topics, SagaTopics { inventory, payment, replies });
+    }
+
+    #[test]
+    fn the_times_are_those_of_a_service_without_settings() {
+        assert_eq!(Case::new().loaded().settings.sagas.policy, SagaPolicy::default());
+    }
+
+    #[test]
+    fn a_saga_has_a_way_to_its_participants_or_the_start_stops() {
+        let on = || Case::new().option("order.saga.enabled", "true");
+        let said = on().refused();
+        assert!(said.contains("order.saga.enabled") && said.contains("needs brokers"), "{said}");
+        let embedded = on().option("order.saga.transport", "embedded").loaded().settings.sagas;
+        assert!(embedded.policy.begins && embedded.transport == SagaTransport::Embedded);
+        let brokers = || on().option("spring.kafka.bootstrap-servers", "localhost:1");
+        assert!(brokers().loaded().settings.sagas.policy.begins);
+        let commits =
+            brokers().option("spring.kafka.consumer.properties.enable.auto.commit", "true");
+        assert!(commits.refused().contains("spring.kafka.consumer.properties.enable.auto.commit"));
+    }
+
+    #[test]
+    fn each_topic_has_one_kind_of_message() {
+        for (key, value) in [
+            ("order.saga.payment-topic", "inventory.commands"),
+            ("order.saga.reply-topic", "payment.commands"),
+            ("order.saga.reply-topic", "a b"),
+        ] {
+            assert!(Case::new().option(key, value).refused().contains(key), "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn the_consumer_is_set_as_spring_sets_it() {
+        let kafka = |options: &[(&str, &str)]| {
+            let case = Case::new().option("spring.kafka.bootstrap-servers", "a:1");
+            let case = options.iter().fold(case, |case, (key, value)| case.option(key, value));
+            case.loaded().settings.kafka
+        };
+        let plain = kafka(&[("spring.application.name", "orders")]);
+        assert_eq!(
+            (plain.group.as_str(), plain.of_consumer().bootstrap_servers.len()),
+            ("orders", 1)
+        );
+        let own = kafka(&[
+            ("spring.kafka.consumer.group-id", "g"),
+            ("spring.kafka.consumer.bootstrap-servers", "b:1,c:1"),
+            ("spring.kafka.producer.properties.linger.ms", "1"),
+        ]);
+        assert_eq!((own.group.as_str(), own.of_consumer().bootstrap_servers.len()), ("g", 2));
+        assert!(
+            own.of_consumer().properties.is_empty() && own.of_producers("t").properties.len() == 1
+        );
+    }
+
+    #[test]
+    fn a_deadline_of_nothing_is_none() {
+        assert_eq!(deadline("0"), Ok(Duration::ZERO));
+        assert_eq!(deadline("2s"), Ok(Duration::from_secs(2)));
+        for wrong in ["999ms", "31d", "-1s", "never"] {
+            assert_eq!(deadline(wrong), Err(Fault::SHAPE), "{wrong}");
+        }
+    }
+}
