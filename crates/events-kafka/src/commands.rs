@@ -17,7 +17,7 @@ use tracing::Span;
 
 use crate::handover::{Outgoing, hand_over};
 use crate::message::Message;
-use crate::monitor::{BrokerState, KafkaHealth, Monitor, Traffic};
+use crate::monitor::{KafkaHealth, Monitor, Traffic};
 use crate::producer::Producers;
 use crate::settings::{KafkaSettings, Prepared, SettingsError};
 use crate::topics::TopicCheck;
@@ -46,12 +46,12 @@ pub struct KafkaCommands {
     check: TopicCheck,
     delivery_timeout: Duration,
     clock: Arc<dyn Clock>,
-    working: Mutex<Option<Working>>,
+    look: Mutex<Option<Look>>,
 }
 
-/// Commands arrive since a time, if no outage was seen since.
+/// A look that found everything there. Commands arrive since then, if no outage was seen since.
 #[derive(Debug, Clone, Copy)]
-struct Working {
+struct Look {
     since: DateTime<Utc>,
     outages: u64,
 }
@@ -73,8 +73,8 @@ impl KafkaCommands {
         let check = TopicCheck::new(client, names, settings.create_topics, Arc::clone(&monitor));
         let producers = Producers::start(producer, Arc::clone(&monitor))
             .map_err(|error| SettingsError::of_client(&error))?;
-        let working = Mutex::default();
-        Ok(Self { producers, monitor, topics, check, delivery_timeout, clock, working })
+        let look = Mutex::default();
+        Ok(Self { producers, monitor, topics, check, delivery_timeout, clock, look })
     }
 
     /// The health of Kafka as last heard; asks no broker.
@@ -88,12 +88,17 @@ impl KafkaCommands {
         loop {
             let outages = self.monitor.outages();
             self.check.run().await;
-            let working = Working { since: self.clock.now(), outages };
-            *self.working.lock().unwrap_or_else(PoisonError::into_inner) = Some(working);
+            let look = Look { since: self.clock.now(), outages };
+            *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
             while self.works_since().is_some() {
                 sleep(LOOK_EVERY).await;
             }
         }
+    }
+
+    /// The last one that found everything there.
+    fn last_look(&self) -> Option<Look> {
+        *self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn topic(&self, kind: CommandType) -> &str {
@@ -124,8 +129,8 @@ impl KafkaCommands {
 impl CommandSender for KafkaCommands {
     async fn send(&self, commands: Vec<Command>) {
         // They are due again when the brokers are back. Until then each would wait here for its time-out.
-        if let BrokerState::Unreachable(reason) = self.health().broker {
-            return self.monitor.undelivered(commands.len(), &reason);
+        if self.last_look().is_some() && self.works_since().is_none() {
+            return self.monitor.unsent(commands.len(), "the brokers are not there");
         }
         let encoded: Vec<_> = commands.iter().filter_map(|command| self.encode(command)).collect();
         let messages = encoded.iter().map(|(topic, encoded)| {
@@ -141,8 +146,7 @@ impl CommandSender for KafkaCommands {
     }
 
     fn works_since(&self) -> Option<DateTime<Utc>> {
-        let working = *self.working.lock().unwrap_or_else(PoisonError::into_inner);
-        let working = working.filter(|working| working.outages == self.monitor.outages());
-        working.map(|working| working.since)
+        let look = self.last_look().filter(|look| look.outages == self.monitor.outages());
+        look.map(|look| look.since)
     }
 }

@@ -125,6 +125,11 @@ impl Monitor {
     /// Messages were not delivered.
     pub(crate) fn undelivered(&self, messages: usize, reason: &str) {
         self.outages.fetch_add(1, Ordering::Relaxed);
+        self.unsent(messages, reason);
+    }
+
+    /// Messages were not sent.
+    pub(crate) fn unsent(&self, messages: usize, reason: &str) {
         if self.is_due("undelivered") {
             tracing::warn!(
                 messages,
@@ -184,6 +189,9 @@ impl Monitor {
         let mut state = self.lock();
         let was_down = matches!(state.health.broker, BrokerState::Unreachable(_));
         let are_down = code == Code::AllBrokersDown;
+        if are_down {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+        }
         // The concrete reason stays: that all brokers are down says less.
         let failure = match state.last_failure.take_if(|_| are_down) {
             Some(concrete) => concrete,
@@ -202,7 +210,6 @@ impl Monitor {
             return;
         }
         self.reachable.store(false, Ordering::Relaxed);
-        self.outages.fetch_add(1, Ordering::Relaxed);
         state.health.broker = BrokerState::Unreachable(reason.clone());
         let another = state.warned_of != kind && state.is_due(kind);
         let warns = another || !was_down;

@@ -75,7 +75,7 @@ impl KafkaReplies {
     /// # Errors
     /// When the settings are wrong; all problems that can be found are reported at once.
     pub fn new(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Self, SettingsError> {
-        let config = settings.consumer(group)?;
+        let (config, _) = settings.consumer(group)?;
         let servers = config.get("bootstrap.servers").unwrap_or_default();
         let monitor = Arc::new(Monitor::new(servers, Traffic::Replies));
         Ok(Self { config, topic: topic.to_owned(), monitor, unreadable: AtomicU64::new(0) })

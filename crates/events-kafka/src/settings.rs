@@ -191,15 +191,12 @@ impl KafkaSettings {
     /// # Errors
     /// As of [`check`](Self::check).
     pub fn check_consumer(&self) -> Result<Vec<String>, SettingsError> {
-        self.given(properties::OF_CONSUMERS).map(|(_, without_effect)| without_effect)
+        self.consumer("").map(|(_, without_effect)| without_effect)
     }
 
     pub(crate) fn prepare(&self) -> Result<Prepared, SettingsError> {
-        let given = self.given(properties::OF_PRODUCERS);
-        let (given, without_effect, mut problems) = match given {
-            Ok((given, without_effect)) => (given, without_effect, Vec::new()),
-            Err(wrong) => (BTreeMap::new(), Vec::new(), wrong.problems),
-        };
+        let mut problems = Vec::new();
+        let (given, without_effect) = self.given(properties::OF_PRODUCERS, &mut problems);
         let topics = TopicTemplate::parse(&self.topic);
         if topics.is_none() {
             let rule = "1 to 249 of A-Z a-z 0-9 . _ -, with {type} for the type of the event";
@@ -218,37 +215,41 @@ impl KafkaSettings {
         Ok(Prepared { client, producer, topics, delivery_timeout, without_effect })
     }
 
-    /// The settings of a consumer in a group.
-    pub(crate) fn consumer(&self, group: &str) -> Result<ClientConfig, SettingsError> {
-        let (given, _) = self.given(properties::OF_CONSUMERS)?;
+    /// The settings of a consumer in a group, and the properties without effect.
+    pub(crate) fn consumer(
+        &self,
+        group: &str,
+    ) -> Result<(ClientConfig, Vec<String>), SettingsError> {
+        let mut problems = Vec::new();
+        let (given, without_effect) = self.given(properties::OF_CONSUMERS, &mut problems);
+        if !problems.is_empty() {
+            return Err(SettingsError { problems });
+        }
         let mut consumer = config(CLIENT);
         let defaults = pairs(AUTHORITIES).chain(pairs(CONSUMER));
         consumer.extend(defaults.chain(given).chain(pairs(RECEIVING)));
         consumer.set("group.id", group);
-        Ok(consumer)
+        Ok((consumer, without_effect))
     }
 
     /// The brokers and properties that were given, and the properties without effect.
     fn given(
         &self,
         fixed: Fixed,
-    ) -> Result<(BTreeMap<String, String>, Vec<String>), SettingsError> {
-        let (mut problems, mut without_effect) = (Vec::new(), Vec::new());
+        problems: &mut Vec<Problem>,
+    ) -> (BTreeMap<String, String>, Vec<String>) {
+        let mut without_effect = Vec::new();
         let mut properties = self.properties.clone();
         if let Some(protocol) = &self.security_protocol {
             properties.entry("security.protocol".to_owned()).or_insert_with(|| protocol.clone());
         }
-        let mut given = properties::read(&properties, fixed, &mut problems, &mut without_effect);
+        let mut given = properties::read(&properties, fixed, problems, &mut without_effect);
         let servers = self.bootstrap_servers.join(",");
         if servers.trim().is_empty() {
             problems.push(Problem::new("bootstrap.servers", "host:port of a broker is needed"));
         }
         given.insert("bootstrap.servers".to_owned(), servers);
-        if problems.is_empty() {
-            Ok((given, without_effect))
-        } else {
-            Err(SettingsError { problems })
-        }
+        (given, without_effect)
     }
 }
 

@@ -91,3 +91,19 @@ fn a_line_of_one_kind_is_logged_once_a_minute() {
     assert!(!monitor.is_due("FATAL"));
     assert!(monitor.is_due("CONFWARN"));
 }
+
+#[test]
+fn an_outage_is_a_loss_of_all_brokers_or_of_a_message() {
+    let monitor = Monitor::new("a:1,b:1", Traffic::Commands);
+    monitor.failed(Code::BrokerTransportFailure, "a:1/bootstrap: refused");
+    assert_eq!(monitor.outages(), 0);
+    monitor.failed(Code::AllBrokersDown, "2/2 brokers are down");
+    assert_eq!(monitor.outages(), 1);
+    // One stays away while the other is back.
+    monitor.answered();
+    monitor.failed(Code::BrokerTransportFailure, "a:1/bootstrap: refused");
+    monitor.unsent(1, "not there");
+    assert_eq!(monitor.outages(), 1);
+    monitor.undelivered(1, "timed out");
+    assert_eq!(monitor.outages(), 2);
+}
