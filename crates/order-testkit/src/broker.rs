@@ -124,12 +124,14 @@ fn address(port: u16) -> String {
 
 /// Free ports, all different: each is held until the last one is found.
 fn free_ports() -> [u16; 5] {
-    let held: [TcpListener; 5] = std::array::from_fn(|_| on_free_port());
+    let held: [TcpListener; 5] = std::array::from_fn(|_| steady_port());
     held.map(|held| held.local_addr().expect("an address").port())
 }
 
-/// A free port below those that the system gives to outgoing connections.
-fn on_free_port() -> TcpListener {
+/// A free port below those that the system gives to outgoing connections: it stays free while no process listens there. Held
+/// until what is returned is dropped.
+#[must_use]
+pub fn steady_port() -> TcpListener {
     loop {
         let [.., high, low] = RandomEntropy.bits().to_be_bytes();
         let port = 0x5000 | (u16::from_be_bytes([high, low]) & 0x1fff);

@@ -22,6 +22,8 @@ pub mod tokens;
 
 #[cfg(feature = "brokers")]
 mod broker;
+#[cfg(feature = "brokers")]
+mod broker_gate;
 mod certificates;
 mod clock;
 mod commands;
@@ -37,7 +39,9 @@ mod proxy;
 mod publisher;
 
 #[cfg(feature = "brokers")]
-pub use broker::OwnBroker;
+pub use broker::{OwnBroker, steady_port};
+#[cfg(feature = "brokers")]
+pub use broker_gate::BrokerGate;
 pub use certificates::SelfSigned;
 pub use clock::FixedClock;
 pub use commands::SentCommands;

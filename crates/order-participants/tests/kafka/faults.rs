@@ -8,9 +8,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use order_events::saga::{Reply, Verdict};
 use order_participants::rules::Script;
+use order_testkit::BrokerGate;
 use uuid::Uuid;
 
-use crate::gate::Gate;
 use crate::process::{AT_ONCE, Participant};
 use crate::sender::Sender;
 use crate::{PARTITIONS, PATIENCE, brokers};
@@ -154,7 +154,7 @@ fn a_process_whose_place_in_the_group_is_taken_ends() {
 
 #[test]
 fn a_broker_that_is_away_delays_replies_and_loses_none() {
-    let gate = Gate::before(&brokers());
+    let gate = BrokerGate::before(&brokers());
     let options = ["--fail", "delay=2s", "--property", "message.timeout.ms=1000"];
     let inventory = Participant::start_through(gate.address(), "inventory", &options);
     let sender = Sender::to(&inventory.topic);

@@ -12,7 +12,6 @@
 mod broken;
 mod conformance;
 mod faults;
-mod gate;
 mod notification;
 mod process;
 mod sender;
