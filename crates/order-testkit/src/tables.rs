@@ -1,6 +1,8 @@
 //! Reads whole tables directly, for an audit: page by page, so that the bodies of hundreds of thousands
 //! of events are never in memory together.
 
+use std::collections::BTreeSet;
+
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl as _;
@@ -45,6 +47,14 @@ struct Place {
 }
 
 #[derive(QueryableByName)]
+struct Saga {
+    #[diesel(sql_type = BigInt)]
+    order_id: i64,
+    #[diesel(sql_type = Text)]
+    state: String,
+}
+
+#[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = BigInt)]
     number: i64,
@@ -76,6 +86,34 @@ pub async fn read(url: &str) -> Result<Tables, BoxError> {
         incoming: count(url, "outbox_incoming").await?,
         skipped: count(url, "skipped_events").await?,
     })
+}
+
+/// The row of a saga.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SagaRow {
+    /// Its order.
+    pub order: i64,
+    /// Where it stands, such as `RUNNING`.
+    pub state: String,
+    /// Whether a person should look at it.
+    pub attention: bool,
+}
+
+/// Reads all sagas, by their orders.
+///
+/// # Errors
+/// The error of the database.
+pub async fn sagas(url: &str) -> Result<Vec<SagaRow>, BoxError> {
+    let mut reader = Reader::to(url).await?;
+    let flagged = "SELECT order_id AS number FROM sagas WHERE attention";
+    let flagged: BTreeSet<i64> = reader.numbers(flagged).await?.into_iter().collect();
+    let query = "SELECT order_id, state FROM sagas ORDER BY order_id";
+    let rows: Vec<Saga> = rows!(&mut reader.connection, query);
+    let row = |Saga { order_id: order, state }| {
+        let attention = flagged.contains(&order);
+        SagaRow { order, state, attention }
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 struct Reader {
