@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::cluster::Topic;
-use crate::support::{Service, eventually};
+use crate::support::{Service, eventually, is_halted};
 
 /// A lease of 10 s and a tenth, and a few seconds for a busy machine. The locks of an instance that is
 /// halted in a transaction are released sooner, when the server ends the transaction: after 3 s on
@@ -34,17 +34,6 @@ impl Drop for Halted<'_> {
     fn drop(&mut self) {
         self.0.signal("CONT");
     }
-}
-
-/// Whether all threads of a process are stopped. One of them handles the signal first, and it may wait
-/// for a processor while the others run on.
-fn is_halted(pid: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    threads.flatten().all(|thread| {
-        // The state follows the name, which stands in brackets.
-        let stat = std::fs::read_to_string(thread.path().join("stat"));
-        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
-    })
 }
 
 impl Fleet {

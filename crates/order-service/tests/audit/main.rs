@@ -12,6 +12,7 @@
     reason = "a broken expectation ends a test; and long work shows how far it is"
 )]
 
+#[path = "../support/cluster.rs"]
 mod cluster;
 mod down;
 mod faults;

@@ -55,7 +55,17 @@ impl Service {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let port = free_port();
+        Self::start_at(free_port(), folder, options, environment)
+    }
+
+    /// Like [`Self::start_in`], on a port that a service before it may have had.
+    #[must_use]
+    pub fn start_at(
+        port: u16,
+        folder: &std::path::Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = File::create(folder.join("service.log")).expect("a log file");
         let errors = log.try_clone().expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
@@ -274,6 +284,18 @@ pub fn send_signal(signal: &str, process: u32) {
     assert!(sent.expect("kill runs").success(), "SIG{signal} to {process}");
 }
 
+/// Whether all threads of a process are stopped. One of them handles the signal first, and it may wait
+/// for a processor while the others run on.
+#[must_use]
+pub fn is_halted(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
+    threads.flatten().all(|thread| {
+        // The state follows the name, which stands in brackets.
+        let stat = std::fs::read_to_string(thread.path().join("stat"));
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    })
+}
+
 /// An empty folder.
 #[must_use]
 pub fn fresh_folder() -> PathBuf {
@@ -285,4 +307,10 @@ pub fn fresh_folder() -> PathBuf {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
+}
+
+/// A free port that stays free while one process ends there and the next one starts.
+#[must_use]
+pub fn steady_port() -> u16 {
+    order_testkit::steady_port().local_addr().expect("an address").port()
 }

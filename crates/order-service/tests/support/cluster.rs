@@ -1,5 +1,7 @@
 //! The cluster of three brokers that `deploy/stack up kafka1 kafka2 kafka3` starts: members are killed
-//! and started again, and a topic is read as a whole.
+//! and started again, or halted; a test has topics of its own there, or on another broker, and reads one as a whole.
+
+#![expect(dead_code, reason = "each test binary uses its part of this")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,8 +19,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::support::eventually;
+
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 const PARTITIONS: i32 = 6;
+const MINIMUM: &str = "min.insync.replicas";
 const LARGEST: &str = "max.message.bytes";
 /// A broker that has just started needs a while until it answers for every partition.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -46,6 +51,11 @@ pub(crate) fn servers() -> String {
     BROKERS.map(|broker| told(broker, "URL")).join(",")
 }
 
+/// The main process of a broker, which may be halted.
+pub(crate) fn process(broker: &str) -> u32 {
+    told(broker, "PID").parse().unwrap()
+}
+
 /// Killed brokers; they are started again when this is dropped.
 pub(crate) struct Killed<'a>(&'a [&'a str]);
 
@@ -63,7 +73,7 @@ impl Drop for Killed<'_> {
     }
 }
 
-/// A topic of its own on the cluster, removed when dropped.
+/// A topic of a test's own, removed when dropped.
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) servers: String,
@@ -79,23 +89,40 @@ impl Topic {
 
     /// Creates a topic that accepts batches up to this many bytes.
     pub(crate) fn taking(largest: &str) -> Self {
-        let name = format!("audit-{:032x}", RandomEntropy.bits());
-        let servers = servers();
+        Self::on(servers(), PARTITIONS, 3, &[(MINIMUM, "2"), (LARGEST, largest)])
+    }
+
+    /// Creates a topic and waits until it is listed: a consumer that subscribes before looks again only seconds later.
+    pub(crate) fn on(
+        servers: String,
+        partitions: i32,
+        replicas: i32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let name = format!("test-{:032x}", RandomEntropy.bits());
         let admin = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
         let topic = Self { name, servers, admin, runtime: tokio::runtime::Runtime::new().unwrap() };
-        let new = NewTopic::new(&topic.name, PARTITIONS, TopicReplication::Fixed(3))
-            .set("min.insync.replicas", "2")
-            .set(LARGEST, largest);
-        let created = topic.admin.create_topics([&new], &AdminOptions::new());
-        let created = topic.runtime.block_on(created);
-        assert!(created.as_ref().is_ok_and(|all| all[0].is_ok()), "{created:?}");
+        let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(replicas));
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let created = topic.runtime.block_on(topic.admin.create_topics([&new], &options));
+        assert!(
+            created.as_ref().is_ok_and(|all| all[0].is_ok()),
+            "{created:?}; start Kafka with `deploy/stack up kafka kafka1 kafka2 kafka3`"
+        );
+        let leaders = || {
+            let found = topic.admin.inner().fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
+            let partitions = found.topics()[0].partitions().iter();
+            partitions.filter(|partition| partition.leader() >= 0).count()
+        };
+        assert!(eventually(|| leaders() == usize::try_from(partitions).unwrap()));
         topic
     }
 
     /// Accepts batches up to this many bytes from now on.
     pub(crate) fn take(&self, largest: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(&self.name))
-            .set("min.insync.replicas", "2")
+            .set(MINIMUM, "2")
             .set(LARGEST, largest);
         let altered = self.admin.alter_configs([&change], &AdminOptions::new());
         assert!(self.runtime.block_on(altered).unwrap()[0].is_ok());
