@@ -14,7 +14,13 @@
     reason = "a broken expectation ends a test; and long work shows how far it is"
 )]
 
+#[path = "../support/cluster.rs"]
+mod cluster;
+mod matrix;
 mod planted;
+mod scene;
+#[path = "../support/mod.rs"]
+mod support;
 mod verdict;
 
 use std::process::ExitCode;
@@ -26,7 +32,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each loads the machine, and some halt brokers.
     arguments.test_threads = Some(1);
-    let trials = [planted::trials()];
+    let trials = [planted::trials(), matrix::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
