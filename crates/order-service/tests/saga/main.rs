@@ -14,11 +14,17 @@
     reason = "a broken expectation ends a test; and long work shows how far it is"
 )]
 
+mod chaos;
+mod clients;
 #[path = "../support/cluster.rs"]
 mod cluster;
+mod dice;
+mod fleet;
 mod matrix;
+mod participants;
 mod planted;
 mod scene;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;
@@ -32,7 +38,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each loads the machine, and some halt brokers.
     arguments.test_threads = Some(1);
-    let trials = [planted::trials(), matrix::trials()];
+    let trials = [planted::trials(), matrix::trials(), storm::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
