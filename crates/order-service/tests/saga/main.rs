@@ -14,6 +14,7 @@
     reason = "a broken expectation ends a test; and long work shows how far it is"
 )]
 
+mod away;
 mod chaos;
 mod clients;
 #[path = "../support/cluster.rs"]
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each loads the machine, and some halt brokers.
     arguments.test_threads = Some(1);
-    let trials = [planted::trials(), matrix::trials(), storm::trials()];
+    let trials = [planted::trials(), matrix::trials(), away::trials(), storm::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
