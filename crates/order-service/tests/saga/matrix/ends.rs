@@ -51,11 +51,11 @@ impl End {
         end
     }
 
-    /// Cancelled by the customer when stock and money were held; both are given back.
+    /// Cancelled, without a reason, when stock and money were held; both are given back.
     fn compensated() -> Self {
         let mut end = Self::ready();
         (end.status, end.version, end.state) = ("CANCELLED", 3, "COMPENSATED");
-        end.reason = Some("CUSTOMER_REQUEST");
+        end.reason = Some("OTHER");
         end.commands.extend(all_done(&[CommandType::Release, CommandType::Void]));
         end
     }
@@ -76,7 +76,7 @@ impl End {
         match (fault, kind) {
             // Cancelled meanwhile: what may have had an effect is undone, answered or not.
             (Fault::ReplyLate, Reserve | Authorize) => {
-                (end.status, end.reason) = ("CANCELLED", Some("CUSTOMER_REQUEST"));
+                (end.status, end.reason) = ("CANCELLED", Some("OTHER"));
                 end.state = "COMPENSATED";
                 end.commands = all_done(if kind == Reserve {
                     &[Reserve, Release]
