@@ -25,6 +25,33 @@ packages_missing() {
 # Prints the Debian packages that a Python with virtual environments lacks.
 python_packages() { python3 -c 'import ensurepip' 2>/dev/null || printf '%s\n' python3 python3-venv; }
 
+# Prints the folder of the environment with the Python packages that a file names, at fixed versions: one for each text of
+# the file and each version of Python. Fails without Python.
+python_folder() { # FILE
+  local key
+  key=$({ python3 --version && cat "$1"; } 2>/dev/null | sha256sum | cut -c1-12) && echo "$STACK_CACHE/python-$key"
+}
+
+# The same, and installs what is missing of it.
+python_environment() { # FILE
+  local folder missing
+  mapfile -t missing < <(python_packages)
+  install_packages "${missing[@]}"
+  folder=$(python_folder "$1")
+  mkdir -p "$STACK_CACHE"
+  (
+    flock 8
+    [ ! -e "$folder/complete" ] || exit 0
+    say "installing the packages of $1"
+    rm -rf "$folder"
+    python3 -m venv "$folder" >&2 8>&- || die "Python made no environment in $folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$1" >&2 8>&- ||
+      die "pip could not install the packages of $1"
+    touch "$folder/complete"
+  ) 8>"$folder.lock" || return
+  echo "$folder"
+}
+
 # Installs Debian packages, with their services kept from starting. The package lists are fetched once in a run.
 install_packages() {
   [ $# -gt 0 ] || return 0

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Inventory or payment in Python: an example of a participant of the saga, written from docs/saga-participants.md alone.
+"""Inventory or payment in Python, written from docs/saga-participants.md alone: an example for participants in other languages.
 
     participant.py inventory --brokers 127.0.0.1:9192 --database inventory.db
     participant.py audit --database inventory.db
 
-There is no stock and no money behind it. `judge` is where a shop asks its own, and `Ledger.move` where it changes them: in
-the same transaction, so that a decision, its effect and its answer are kept together or not at all.
+There is no stock and no money behind it. A shop asks its own in `judge`, and changes them in `Ledger.move`: in the transaction
+of the answer, so that a decision, its effect and its answer are kept together or not at all.
 
-It may be killed at any instant. A command is decided and committed first, its reply is then sent, and the offset of the
-command is committed when the broker has the reply. What a crash leaves undone therefore comes again, and a command that is
-known gets the reply that was kept. Further processes of one participant use the same group and the same file.
+It may be killed at any moment. It decides a command and commits, then sends the reply, then commits the offset when the broker
+has the reply. After a crash the command comes again, and gets the reply that is kept. Further processes of one participant use
+the same group and the same file.
 """
 
 import argparse
@@ -32,62 +32,79 @@ COMMANDS = {
     "inventory": {"inventory.reserve": DO, "inventory.release": UNDO, "inventory.commit": COMPLETE},
     "payment": {"payment.authorize": DO, "payment.void": UNDO, "payment.capture": COMPLETE},
 }
-# What became of a do-command. One that is BARRED was undone before it came.
+# What became of a do-command. One that is barred was undone before it came.
 HELD, RETURNED, FINAL, BARRED = "HELD", "RETURNED", "FINAL", "BARRED"
 REFUSED, SILENT, FAILING = 402, 408, 503  # the test values: products, or amounts in any currency
 
-BATCH = 64  # commands whose replies are sent together
-SENDINGS = 3  # of a reply that its topic refuses, before it is passed
-BETWEEN_SENDINGS = 2.0  # seconds
+BATCH = 64  # commands, whose replies are sent together
+SENDINGS, PAUSE = 3, 2.0  # how often a reply is sent that its topic refuses; the seconds between
 COPIED = ("ce_correlationid", "ce_attempt", "traceparent")
 MOST_ID = 9_007_199_254_740_991
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
-NUMBER = re.compile("[0-9]{1,9}")
-CURRENCY = re.compile("[A-Z]{3}")
 AMOUNT = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?")
+CURRENCY = re.compile("[A-Z]{3}")
+NUMBER = re.compile("[1-9][0-9]{0,8}")
+
+
+def demand(is_so, what):
+    if not is_so:
+        raise ValueError(what)
+
+
+def matched(pattern, text):
+    demand(pattern.fullmatch(text), f"{text!r} is not {pattern.pattern}")
+    return text
+
+
+def whole(number, most):
+    # A `true` of JSON is an int in Python.
+    demand(type(number) is int and 1 <= number <= most, f"{number!r} is not a number from 1 to {most}")
+    return number
 
 
 class Command:
-    """A message that could be read. `work` is the id of the do-command that it is about."""
+    """A message that can be read. `work` is the id of the do-command that it is about."""
 
     def __init__(self, role, message):
         headers, value = dict(message.headers() or []), message.value()
 
-        def header(name, default=None):
-            text = headers.get(name, default)
-            demand(text is not None and len(text) <= 1_024, f"{name} is missing or too long")
+        def header(name):
+            text = headers.get(name)
+            demand(text and len(text) <= 1_024, f"{name} is missing or too long")
             return text.decode()
 
-        demand(header("ce_specversion") == "1.0", "ce_specversion is another one")
-        demand(header("ce_dataschema") == "urn:order-service:saga:command:v1", "ce_dataschema is another one")
-        self.role, self.type = role, header("ce_type")
-        demand(self.type in COMMANDS[role], f"{self.type} is not for {role}")
-        self.part, self.cause = COMMANDS[role][self.type], header("ce_id")
+        demand(header("ce_specversion") == "1.0", "another ce_specversion")
+        demand(header("ce_dataschema") == "urn:order-service:saga:command:v1", "another ce_dataschema")
+        self.role, self.type, self.cause = role, header("ce_type"), header("ce_id")
+        demand(self.type in COMMANDS[role], f"{self.type} is no command to {role}")
+        self.part = COMMANDS[role][self.type]
         self.id = self.work = matched(UUID, self.cause.lower())
         self.reply_to = matched(TOPIC, header("ce_replyto"))
-        self.attempt = int(matched(NUMBER, header("ce_attempt", b"1")))
-        self.copied = {name: header(name) for name in COPIED if name in headers}
+        self.attempt = int(matched(NUMBER, header("ce_attempt")))
+        self.copied = {name: header(name) for name in COPIED if headers.get(name) or name != "traceparent"}
         demand(len(value) <= 65_536, "the value is too long")
-        self.data = json.loads(value.decode())
-        self.order = whole(self.data["orderId"], MOST_ID)
-        demand(message.key() == b"%d" % self.order, "the key is not the order id")
+        data = json.loads(value.decode())
+        self.order = whole(data["orderId"], MOST_ID)
+        demand(header("ce_subject") == str(self.order), "ce_subject is another order")
+        self.what, self.values = "", set()
         if self.part != DO:
-            self.work = matched(UUID, self.data["of"].lower())
+            self.work = matched(UUID, data["of"].lower())
         elif role == "inventory":
-            demand(1 <= len(self.data["items"]) <= 200, "items")
-            self.values = {whole(item["productId"], MOST_ID) for item in self.data["items"]}
-            self.quantity = sum(whole(item["quantity"], 9_999) for item in self.data["items"])
+            items = [(whole(item["productId"], MOST_ID), whole(item["quantity"], 9_999)) for item in data["items"]]
+            demand(1 <= len(items) <= 200, f"{len(items)} items")
+            self.values = {product for product, _ in items}
+            self.what = ", ".join(f"{product} x {quantity}" for product, quantity in items)
         else:
-            whole(self.data["customerId"], MOST_ID)
-            matched(CURRENCY, self.data["currency"])
-            self.values = {decimal.Decimal(matched(AMOUNT, self.data["amount"]))}
+            whole(data["customerId"], MOST_ID)
+            amount, currency = matched(AMOUNT, data["amount"]), matched(CURRENCY, data["currency"])
+            self.values, self.what = {decimal.Decimal(amount)}, f"{amount} {currency}"
 
     def reply(self, verdict, data):
-        """The message that tells a verdict. Each failure is a reply of its own, so its id has the attempt."""
         order = str(self.order)
         headers = {
             "ce_specversion": "1.0",
+            # Each failure is a reply of its own.
             "ce_id": f"{self.cause}.{verdict}" + (f".{self.attempt}" if verdict == "failed" else ""),
             "ce_type": f"{self.type}.{verdict}",
             "ce_source": f"/{self.role}",
@@ -102,43 +119,29 @@ class Command:
         return {"topic": self.reply_to, "key": order, "value": value, "headers": headers}
 
 
-def demand(is_so, what):
-    if not is_so:
-        raise ValueError(what)
-
-
-def matched(pattern, text):
-    demand(pattern.fullmatch(text), f"{text!r} is not {pattern.pattern}")
-    return text
-
-
-def whole(number, most):
-    # `true` is an int to Python, and no number in JSON.
-    demand(type(number) is int and 1 <= number <= most, f"{number!r} is no number from 1 to {most}")
-    return number
-
-
 def judge(command):
-    """What the business says to a do: a verdict and what to tell with it. No verdict is no answer."""
-    if REFUSED in command.values:
-        return "rejected", {"reason": "OUT_OF_STOCK" if command.role == "inventory" else "PAYMENT_FAILED"}
+    """What the business says to a do: a verdict, and what the reply tells with it. Without a verdict there is no reply."""
     if SILENT in command.values:
         return None, {}
+    if REFUSED in command.values:
+        return "rejected", {"reason": "OUT_OF_STOCK" if command.role == "inventory" else "PAYMENT_FAILED"}
     if FAILING in command.values and command.attempt < 3:
-        return "failed", {"detail": "the test value of a failure"}
+        return "failed", {"detail": "the test value that fails twice"}
     return "done", {"reference": f"{command.role}-{command.id}"}
 
 
 class Ledger:
     """The SQLite file: what each command was answered, what became of each do-command, and every effect.
 
-    Nothing is deleted. A shop deletes what is older than the longest time in which the service may ask: months."""
+    Nothing is deleted. A shop deletes what is older than the service may ask for: months."""
 
     TABLES = """
-        CREATE TABLE IF NOT EXISTS participant (role TEXT PRIMARY KEY);
-        CREATE TABLE IF NOT EXISTS answers (command TEXT PRIMARY KEY, verdict TEXT, data TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);
-        CREATE TABLE IF NOT EXISTS works (command TEXT PRIMARY KEY, state TEXT);
-        CREATE TABLE IF NOT EXISTS effects (number INTEGER PRIMARY KEY, order_id INTEGER, command TEXT, effect TEXT);
+        CREATE TABLE IF NOT EXISTS owner (role TEXT PRIMARY KEY);
+        CREATE TABLE IF NOT EXISTS answers
+            (command TEXT PRIMARY KEY, type TEXT, order_id INTEGER, verdict TEXT, data TEXT, at TEXT DEFAULT CURRENT_TIMESTAMP);
+        CREATE TABLE IF NOT EXISTS works (command TEXT PRIMARY KEY, order_id INTEGER, state TEXT);
+        CREATE TABLE IF NOT EXISTS effects
+            (number INTEGER PRIMARY KEY, order_id INTEGER, work TEXT, command TEXT UNIQUE, effect TEXT, what TEXT);
     """
 
     def __init__(self, path, role):
@@ -146,17 +149,17 @@ class Ledger:
         self.open()
 
     def open(self):
-        # Without an isolation level the module begins no transactions by itself.
-        self.file = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        # Without an isolation level the module begins no transaction by itself.
+        self.file = sqlite3.connect(self.path, timeout=4, isolation_level=None)
         self.file.execute("PRAGMA journal_mode = WAL")
         self.file.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
         self.file.executescript(self.TABLES)
-        self.file.execute("INSERT INTO participant SELECT ? WHERE NOT EXISTS (SELECT * FROM participant)", [self.role])
-        (owner,) = self.file.execute("SELECT role FROM participant").fetchone()
+        self.file.execute("INSERT INTO owner SELECT ? WHERE NOT EXISTS (SELECT * FROM owner)", [self.role])
+        (owner,) = self.file.execute("SELECT role FROM owner").fetchone()
         demand(owner == self.role, f"{self.path} is the file of {owner}")
 
     def decide(self, command):
-        """The verdict and its data, kept with their effect in one transaction. Trouble with the file is a failure."""
+        """The verdict on a command. A file that fails, or is locked for too long, is a technical reason."""
         try:
             if self.file is None:
                 self.open()
@@ -164,24 +167,27 @@ class Ledger:
                 self.file.execute("BEGIN IMMEDIATE")
                 return self.answer(command)
         except sqlite3.Error as error:
-            log.warning("the file failed: %s", error)
+            log.warning("the file cannot be used: %s", error)
             if self.file is not None:
-                self.file.close()  # and with it what the transaction left behind
+                self.file.close()  # which rolls back what may be open
                 self.file = None
-            return "failed", {"detail": "the database of the participant failed"}
+            return "failed", {"detail": "the participant cannot use its database"}
 
     def answer(self, command):
-        kept = self.file.execute("SELECT verdict, data FROM answers WHERE command = ?", [command.id]).fetchone()
+        kept = self.file.execute("SELECT type, order_id, verdict, data FROM answers WHERE command = ?", [command.id]).fetchone()
+        work = self.file.execute("SELECT order_id, state FROM works WHERE command = ?", [command.work]).fetchone()
+        if kept and kept[:2] != (command.type, command.order) or work and work[0] != command.order:
+            return "failed", {"detail": "an id is that of another command"}
         if kept:
-            return kept[0], json.loads(kept[1])
-        (state,) = self.file.execute("SELECT state FROM works WHERE command = ?", [command.work]).fetchone() or (None,)
+            return kept[2], json.loads(kept[3])
+        state = work and work[1]
         verdict, data = "done", {}
         if command.part == DO and state == BARRED:
             verdict, data = "rejected", {"reason": "UNDONE"}
         elif command.part == DO:
             verdict, data = judge(command)
             if verdict not in ("done", "rejected"):
-                return verdict, data  # it is no outcome, and not kept
+                return verdict, data  # no outcome: the next attempt is decided anew
             if verdict == "done":
                 self.move(command, HELD)
         elif command.part == UNDO:
@@ -193,96 +199,127 @@ class Ledger:
             self.move(command, FINAL)
         elif state != FINAL:
             verdict, data = "rejected", {"reason": "NOT_DONE"}
-        self.file.execute("INSERT INTO answers (command, verdict, data) VALUES (?, ?, ?)", [command.id, verdict, json.dumps(data)])
+        answer = [command.id, command.type, command.order, verdict, json.dumps(data)]
+        self.file.execute("INSERT INTO answers (command, type, order_id, verdict, data) VALUES (?, ?, ?, ?, ?)", answer)
         return verdict, data
 
     def move(self, command, state):
-        """Gives a do-command its next state, and has the effect."""
-        self.file.execute("INSERT OR REPLACE INTO works VALUES (?, ?)", [command.work, state])
+        """Gives a do-command its next state, and has the effect of that."""
+        self.file.execute("INSERT OR REPLACE INTO works VALUES (?, ?, ?)", [command.work, command.order, state])
         if state != BARRED:
-            effect = "INSERT INTO effects (order_id, command, effect) VALUES (?, ?, ?)"
-            self.file.execute(effect, [command.order, command.work, state])
-
-
-def deliver(producer, replies, stopping):
-    """Sends replies, and returns whether the broker has them all, or has refused some often enough."""
-    for sending in range(SENDINGS):
-        refused = []
-        for reply in replies:
-            try:
-                told = lambda error, _, reply=reply: error and refused.append((reply, error))
-                producer.produce(**reply, on_delivery=told)
-            except KafkaException as error:
-                refused.append((reply, error))
-        while producer.flush(0.5):  # as long as the broker is away
-            if stopping.is_set():
-                return False
-        if not refused:
-            return True
-        for reply, error in refused:
-            log.warning("a reply to %s was refused, sending %d of %d: %s", reply["topic"], sending + 1, SENDINGS, error)
-        replies = [reply for reply, _ in refused]
-        stopping.wait(BETWEEN_SENDINGS)
-    return True
+            effect = [command.order, command.work, command.id, state, command.what]
+            self.file.execute("INSERT INTO effects (order_id, work, command, effect, what) VALUES (?, ?, ?, ?, ?)", effect)
 
 
 def handle(role, ledger, message):
     """The reply to a message, if it gets one."""
     try:
         command = Command(role, message)
-    except Exception as error:  # whatever is wrong with it, it would be so again
-        log.warning("a command cannot be read; passed: %s %s: %r", message.partition(), message.offset(), error)
+    except Exception as error:  # of any kind: the message would be as unreadable the next time
+        log.warning("a command cannot be read; passed: partition %d offset %d: %r", message.partition(), message.offset(), error)
         return None
     verdict, data = ledger.decide(command)
     return verdict and command.reply(verdict, data)
 
 
-def serve(options):
+def deliver(producer, replies, stopping):
+    """Sends replies. Returns whether the broker has them all, but for those that it has refused often enough."""
+    for sending in range(1, SENDINGS + 1):
+        refused = []
+        for reply in replies:
+            try:
+                producer.produce(**reply, on_delivery=lambda error, _, to=refused, reply=reply: error and to.append((reply, error)))
+            except KafkaException as error:
+                refused.append((reply, error))
+        while producer.flush(0.5):  # it holds some while the broker is away
+            if stopping.is_set():
+                return False
+        if not refused:
+            return True
+        for reply, error in refused:
+            log.warning("a reply was refused by %s, %d of %d times: %s", reply["topic"], sending, SENDINGS, error)
+        replies = [reply for reply, _ in refused]
+        stopping.wait(PAUSE if sending < SENDINGS else 0)
+    return True
+
+
+def serve(role, options):
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    ledger = Ledger(options.database, options.participant)
+    ledger = Ledger(options.database, role)
 
     def trouble(error):
-        if error.fatal():
+        if error.fatal():  # such as another process with the same group.instance.id
             raise KafkaException(error)
         log.warning("the broker: %s", error)
 
-    both = {"bootstrap.servers": options.brokers, "error_cb": trouble, "topic.metadata.refresh.interval.ms": 10_000}
-    properties = dict(item.split("=", 1) for item in options.property)
-    consuming = {
-        "group.id": options.group or options.participant,
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        # The partitions of a process that was killed are given to others after this time.
-        "session.timeout.ms": 6_000,
-    }
-    # A reply waits for its broker without end; only a refusal comes back as an error.
+    own = dict(setting.split("=", 1) for setting in options.property)
+    shared = {"bootstrap.servers": options.brokers, "error_cb": trouble, "topic.metadata.refresh.interval.ms": 10_000}
+    # Six seconds after a process was killed, others get its partitions.
+    consuming = {"group.id": options.group, "session.timeout.ms": 6_000}
+    consuming |= {"auto.offset.reset": "earliest", "enable.auto.commit": False}
+    # A reply waits for its broker without end. What comes back as an error was refused.
     producing = {"acks": "all", "message.timeout.ms": 0, "topic.metadata.propagation.max.ms": 5_000}
-    consumer = Consumer({**both, **consuming, **properties}, logger=log)
-    mine = {name: value for name, value in properties.items() if not name.startswith("group.")}
-    producer = Producer({**both, **producing, **mine}, logger=log)
-    consumer.subscribe([options.topic or f"{options.participant}.commands"])
-    log.info("%s ready process=%d", options.participant, os.getpid())
+    consumer = Consumer({**shared, **consuming, **own}, logger=log)
+    own = {name: value for name, value in own.items() if not name.startswith("group.")}
+    producer = Producer({**shared, **producing, **own}, logger=log)
+    consumer.subscribe([options.topic])
+    log.info("%s is ready process=%d", role, os.getpid())
     while not stopping.is_set():
         messages = consumer.consume(1, 0.5)
-        if messages:
-            messages += consumer.consume(BATCH - 1, 0)
-        for message in (message for message in messages if message.error()):
-            log.warning("the broker: %s", message.error())
+        messages += consumer.consume(BATCH - 1, 0) if messages else []
+        for message in messages:
+            if message.error():
+                log.warning("the broker: %s", message.error())
         messages = [message for message in messages if not message.error()]
-        replies = [handle(options.participant, ledger, message) for message in messages]
-        if not messages or not deliver(producer, [reply for reply in replies if reply], stopping):
-            continue
-        next_offsets = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-        try:
-            offsets = [TopicPartition(*place, offset) for place, offset in next_offsets.items()]
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:  # the messages come again, here or at another process
-            log.warning("offsets were not committed: %s", error)
+        replies = [handle(role, ledger, message) for message in messages]
+        if messages:
+            log.info("decided %d", len(messages))
+        if messages and deliver(producer, [reply for reply in replies if reply], stopping):
+            ends = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
+            try:
+                consumer.commit(offsets=[TopicPartition(*place, end) for place, end in ends.items()], asynchronous=False)
+            except KafkaException as error:  # the commands come again, to this process or to another one
+                log.warning("the offsets are not committed: %s", error)
     consumer.close()
-    log.info("%s stopped", options.participant)
+    log.info("%s stopped", role)
+
+
+def audit(path):
+    """Prints every effect, and for each order how often something was held, returned and made final."""
+    demand(os.path.exists(path), f"there is no file {path}")
+    file = sqlite3.connect(path, timeout=5)
+    file.row_factory = sqlite3.Row
+    counts = ", ".join(f"sum(effect = '{state}') AS {state.lower()}" for state in (HELD, RETURNED, FINAL))
+    queries = [
+        "SELECT role FROM owner",
+        f"SELECT order_id AS orderId, {counts} FROM effects GROUP BY order_id ORDER BY order_id",
+        'SELECT order_id AS orderId, work, command AS "by", effect, what FROM effects ORDER BY number',
+    ]
+    owner, orders, entries = ([dict(row) for row in file.execute(query)] for query in queries)
+    print(json.dumps({"participant": owner[0]["role"], "orders": orders, "entries": entries}, indent=2))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parsers = parser.add_subparsers(dest="command", required=True)
+    for role in COMMANDS:
+        of_role = parsers.add_parser(role, help=f"be {role}, until a signal ends it")
+        of_role.add_argument("--brokers", default="127.0.0.1:9192", help="[%(default)s]")
+        of_role.add_argument("--topic", default=f"{role}.commands", help="of its commands [%(default)s]")
+        of_role.add_argument("--group", default=role, help="of consumers [%(default)s]")
+        of_role.add_argument("--database", default=f"{role}.db", help="its SQLite file [%(default)s]")
+        setting = "a setting of librdkafka, such as security.protocol=SSL; may be repeated"
+        of_role.add_argument("--property", action="append", default=[], metavar="NAME=VALUE", help=setting)
+    parsers.add_parser("audit", help="print what a participant did, as JSON").add_argument("--database", required=True)
+    options = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    try:
+        audit(options.database) if options.command == "audit" else serve(options.command, options)
+    except (KafkaException, sqlite3.Error, ValueError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    pass
+    main()

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::process::{AT_ONCE, Participant, program};
+use crate::process::{AT_ONCE, Make, Participant, program};
 use crate::{a_topic, brokers};
 
 /// The exit code, and all that was said.
@@ -44,10 +44,10 @@ fn assert_balanced(participant: &Participant) {
     }
 }
 
-#[test]
-fn inventory_and_payment_keep_every_rule_through_a_kill() {
+/// Inventory and payment of a make through the run, with a kill.
+pub(crate) fn keep_every_rule_through_a_kill(make: Make) {
     for_each(|name| {
-        let mut participant = Participant::start(name, &AT_ONCE);
+        let mut participant = Participant::start_made(make, name, &AT_ONCE);
         let (code, report) = conform(&participant, &["--restart", &participant.restart()]);
         assert_eq!(code, Some(0), "{report}\n{}", participant.log());
         assert_eq!(report.matches(" kept\n").count(), 8, "{report}");
@@ -55,6 +55,11 @@ fn inventory_and_payment_keep_every_rule_through_a_kill() {
         assert!(participant.log().contains("a command cannot be read; passed"));
         participant.kill();
     });
+}
+
+#[test]
+fn inventory_and_payment_keep_every_rule_through_a_kill() {
+    keep_every_rule_through_a_kill(Make::Rust);
 }
 
 #[test]

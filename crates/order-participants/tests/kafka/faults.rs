@@ -11,12 +11,12 @@ use order_participants::rules::Script;
 use order_testkit::BrokerGate;
 use uuid::Uuid;
 
-use crate::process::{AT_ONCE, Participant};
+use crate::process::{AT_ONCE, Make, Participant};
 use crate::sender::Sender;
 use crate::{PARTITIONS, PATIENCE, brokers};
 
 /// How many effects there are, and how many commands had one.
-fn effects(participant: &Participant) -> (usize, usize) {
+pub(crate) fn effects(participant: &Participant) -> (usize, usize) {
     let audit = participant.audit();
     let entries = audit["entries"].as_array().unwrap();
     let commands: BTreeSet<_> = entries.iter().map(|entry| entry["by"].as_str()).collect();
@@ -105,10 +105,14 @@ fn a_file_that_is_locked_delays_the_reply() {
     assert_eq!(effects(&inventory), (1, 1));
 }
 
-/// Partitions move when the second process comes, and when the first one is killed.
 #[test]
 fn processes_that_share_a_file_and_a_group_have_each_effect_once() {
-    let mut first = Participant::start("inventory", &[]);
+    share_a_file_and_a_group(Make::Rust);
+}
+
+/// Partitions move when the second process comes, and when the first one is killed.
+pub(crate) fn share_a_file_and_a_group(make: Make) {
+    let mut first = Participant::start_made(make, "inventory", &[]);
     let sender = Sender::to(&first.topic);
     let (mut number, mut answered) = (0_u32, BTreeSet::new());
     // Sends, and takes replies, until a process has decided a command that was sent by then.
@@ -135,10 +139,14 @@ fn processes_that_share_a_file_and_a_group_have_each_effect_once() {
     assert_eq!(effects(&second), (all, all));
 }
 
-/// A process that goes on without receiving anything would look alive.
 #[test]
 fn a_process_whose_place_in_the_group_is_taken_ends() {
-    let mut first = Participant::start("inventory", &AT_ONCE);
+    end_when_their_place_is_taken(Make::Rust, "the consumer cannot go on");
+}
+
+/// A process that goes on without receiving anything would look alive.
+pub(crate) fn end_when_their_place_is_taken(make: Make, told: &str) {
+    let mut first = Participant::start_made(make, "inventory", &AT_ONCE);
     let sender = Sender::to(&first.topic);
     let is_answered = |number| {
         let id = Uuid::from_u128(number);
@@ -149,14 +157,14 @@ fn a_process_whose_place_in_the_group_is_taken_ends() {
     let _second = first.another();
     is_answered(2);
     first.fails();
-    assert!(first.log().contains("the consumer cannot go on"), "{}", first.log());
+    assert!(first.log().contains(told), "{}", first.log());
 }
 
 #[test]
 fn a_broker_that_is_away_delays_replies_and_loses_none() {
     let gate = BrokerGate::before(&brokers());
     let options = ["--fail", "delay=2s", "--property", "message.timeout.ms=1000"];
-    let inventory = Participant::start_through(gate.address(), "inventory", &options);
+    let inventory = Participant::start_through(gate.address(), Make::Rust, "inventory", &options);
     let sender = Sender::to(&inventory.topic);
     let [first, second] = [1, 2].map(|n| sender.reserve(Uuid::from_u128(n), 1));
     sender.send(&first);

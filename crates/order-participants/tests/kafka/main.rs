@@ -14,6 +14,7 @@ mod conformance;
 mod faults;
 mod notification;
 mod process;
+mod python;
 mod sender;
 
 use std::sync::LazyLock;

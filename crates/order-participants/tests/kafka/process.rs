@@ -1,7 +1,7 @@
 //! A participant as a process of its own, which a test may kill and start again.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -16,9 +16,34 @@ pub(crate) const AT_ONCE: [&str; 2] = ["--property", "group.instance.id=only"];
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_order-participants");
 
+/// In which language a participant is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Make {
+    Rust,
+    /// `deploy/participants.d`, from the contract's page alone.
+    Python,
+}
+
+impl Make {
+    /// The program, and the words before its arguments.
+    fn words(self) -> Vec<String> {
+        if self == Self::Rust {
+            return vec![PROGRAM.to_owned()];
+        }
+        let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
+        let script = format!("{deploy}/participant");
+        let output = Command::new(script).arg("--python").stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let python = String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
+        vec![python, format!("{deploy}/participants.d/participant.py")]
+    }
+}
+
 /// A participant with a folder and a topic of its own. Dropping it ends its process.
 pub(crate) struct Participant {
     pub(crate) name: &'static str,
+    /// The program, and the words before its arguments.
+    program: Vec<String>,
     pub(crate) topic: String,
     /// How it reaches the broker.
     pub(crate) brokers: String,
@@ -31,25 +56,41 @@ pub(crate) struct Participant {
 
 impl Participant {
     pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
-        Self::start_through(brokers(), name, options)
+        Self::start_made(Make::Rust, name, options)
     }
 
-    pub(crate) fn start_through(brokers: String, name: &'static str, options: &[&str]) -> Self {
+    pub(crate) fn start_made(make: Make, name: &'static str, options: &[&str]) -> Self {
+        Self::start_through(brokers(), make, name, options)
+    }
+
+    pub(crate) fn start_through(
+        brokers: String,
+        make: Make,
+        name: &'static str,
+        options: &[&str],
+    ) -> Self {
+        let program = make.words();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let topic = a_topic(name);
-        let mut new = Self { name, topic, brokers, options, folder, prefix: "", child: None };
+        let mut new =
+            Self { name, program, topic, brokers, options, folder, prefix: "", child: None };
         new.run();
         new
     }
 
     /// Starts a second process beside this one, with the same group, topic and SQLite file.
     pub(crate) fn another(&self) -> Self {
-        let Self { name, topic, brokers, options, folder, .. } = self;
-        let (topic, brokers, options) = (topic.clone(), brokers.clone(), options.clone());
-        let folder = Arc::clone(folder);
-        let mut new =
-            Self { name, topic, brokers, options, folder, prefix: "another-", child: None };
+        let mut new = Self {
+            name: self.name,
+            program: self.program.clone(),
+            topic: self.topic.clone(),
+            brokers: self.brokers.clone(),
+            options: self.options.clone(),
+            folder: Arc::clone(&self.folder),
+            prefix: "another-",
+            child: None,
+        };
         new.run();
         new
     }
@@ -66,7 +107,8 @@ impl Participant {
     /// Starts the process (again), and waits until it is ready.
     pub(crate) fn run(&mut self) {
         let log = File::options().create(true).append(true).open(self.own("log")).unwrap();
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]);
         command.args([self.name, "--brokers", &self.brokers, "--topic", &self.topic, "--group"]);
         let child = command
             .args([&self.topic, "--database", "ledger.db"])
@@ -120,12 +162,14 @@ impl Participant {
 
     /// A shell command that kills it and starts it again.
     pub(crate) fn restart(&self) -> String {
-        let Self { name, topic, brokers, options, .. } = self;
+        let Self { name, topic, brokers, .. } = self;
         let folder = self.folder.path().display();
-        let options: Vec<_> = options.iter().map(|option| format!("'{option}'")).collect();
-        let options = options.join(" ");
+        let quoted = |words: &[String]| {
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ")
+        };
+        let (program, options) = (quoted(&self.program), quoted(&self.options));
         format!(
-            "cd '{folder}' && kill -9 \"$(cat pid)\" && {{ '{PROGRAM}' {name} --brokers '{brokers}' \
+            "cd '{folder}' && kill -9 \"$(cat pid)\" && {{ {program} {name} --brokers '{brokers}' \
              --topic '{topic}' --group '{topic}' --database ledger.db {options} </dev/null \
              >/dev/null 2>>log & echo $! >pid; }}",
         )
@@ -133,7 +177,9 @@ impl Participant {
 
     /// What it did.
     pub(crate) fn audit(&self) -> Value {
-        let output = program(&["audit", "--database", self.file("ledger.db").to_str().unwrap()]);
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]).args(["audit", "--database"]).arg(self.file("ledger.db"));
+        let output = command.stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -144,8 +190,8 @@ impl Drop for Participant {
         // The process in the file may be one that a restart has started; or the number of one that has
         // ended, which another program has by now.
         let pid = fs::read_to_string(self.own("pid")).unwrap_or_default();
-        let runs = fs::read_link(format!("/proc/{}/exe", pid.trim()));
-        if runs.is_ok_and(|program| program == Path::new(PROGRAM)) {
+        let words = fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+        if words.split('\0').any(|word| word == self.topic) {
             let _ = Command::new("kill").args(["-9", pid.trim()]).stderr(Stdio::null()).status();
         }
         if let Some(child) = &mut self.child {
