@@ -23,7 +23,7 @@ import sqlite3
 import sys
 import threading
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 log = logging.getLogger("participant")
 
@@ -53,13 +53,13 @@ def demand(is_so, what):
 
 
 def matched(pattern, text):
-    demand(pattern.fullmatch(text), f"{text!r} is not {pattern.pattern}")
+    demand(pattern.fullmatch(text), f"it is not {pattern.pattern}")
     return text
 
 
 def whole(number, most):
     # A `true` of JSON is an int in Python.
-    demand(type(number) is int and 1 <= number <= most, f"{number!r} is not a number from 1 to {most}")
+    demand(type(number) is int and 1 <= number <= most, f"it is not a number from 1 to {most}")
     return number
 
 
@@ -77,7 +77,7 @@ class Command:
         demand(header("ce_specversion") == "1.0", "another ce_specversion")
         demand(header("ce_dataschema") == "urn:order-service:saga:command:v1", "another ce_dataschema")
         self.role, self.type, self.cause = role, header("ce_type"), header("ce_id")
-        demand(self.type in COMMANDS[role], f"{self.type} is no command to {role}")
+        demand(self.type in COMMANDS[role], f"it is no command to {role}")
         self.part = COMMANDS[role][self.type]
         self.id = self.work = matched(UUID, self.cause.lower())
         self.reply_to = matched(TOPIC, header("ce_replyto"))
@@ -216,7 +216,9 @@ def handle(role, ledger, message):
     try:
         command = Command(role, message)
     except Exception as error:  # of any kind: the message would be as unreadable the next time
-        log.warning("a command cannot be read; passed: partition %d offset %d: %r", message.partition(), message.offset(), error)
+        # Where it was and why, and nothing of what it says, which may be personal.
+        why = f"{type(error).__name__}: {error}"
+        log.warning("a command cannot be read; passed: partition %d offset %d: %s", message.partition(), message.offset(), why)
         return None
     verdict, data = ledger.decide(command)
     return verdict and command.reply(verdict, data)
@@ -250,7 +252,8 @@ def serve(role, options):
     ledger = Ledger(options.database, role)
 
     def trouble(error):
-        if error.fatal():  # such as another process with the same group.instance.id
+        # Such as another process with the same group.instance.id. The client would only wait from then on.
+        if error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
         log.warning("the broker: %s", error)
 
@@ -271,7 +274,7 @@ def serve(role, options):
         messages += consumer.consume(BATCH - 1, 0) if messages else []
         for message in messages:
             if message.error():
-                log.warning("the broker: %s", message.error())
+                trouble(message.error())
         messages = [message for message in messages if not message.error()]
         replies = [handle(role, ledger, message) for message in messages]
         if messages:
