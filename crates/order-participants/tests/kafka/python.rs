@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use order_testkit::BrokerGate;
 use uuid::Uuid;
 
-use crate::gate::Gate;
 use crate::process::{AT_ONCE, Make, Participant};
 use crate::sender::Sender;
 use crate::{PARTITIONS, conformance, faults};
@@ -46,14 +46,14 @@ fn no_message_and_no_topic_holds_it_up() {
 
 #[test]
 fn outages_and_kills_lose_no_reply_and_repeat_no_effect() {
-    let gate = Gate::before(&crate::brokers());
+    let gate = BrokerGate::before(&crate::brokers());
     let options = [&["--property", "reconnect.backoff.max.ms=200"][..], &AT_ONCE].concat();
     let mut inventory =
         Participant::start_through(gate.address(), Make::Python, "inventory", &options);
     let sender = Sender::to(&inventory.topic);
     let (mut sent, mut answered) = (0_u32, BTreeSet::new());
     // Sends so many more, and says how many that makes.
-    let mut send = |count: u32| {
+    let mut reserve = |count: u32| {
         for _ in 0..count {
             sent += 1;
             sender.send(&sender.reserve(Uuid::from_u128(sent.into()), 1));
@@ -62,21 +62,21 @@ fn outages_and_kills_lose_no_reply_and_repeat_no_effect() {
     };
     for _ in 0..3 {
         // It has answered some, and is in the midst of others.
-        let many = send(30);
+        let many = reserve(30);
         while answered.len() < many - 25 {
             answered.insert(sender.reply().command_id);
         }
         gate.close();
-        send(10);
+        reserve(10);
         gate.open();
-        send(10);
+        reserve(10);
         while answered.len() < many {
             answered.insert(sender.reply().command_id);
         }
         inventory.kill();
         inventory.run();
     }
-    let all = send(0);
+    let all = reserve(0);
     while answered.len() < all {
         answered.insert(sender.reply().command_id);
     }
