@@ -10,6 +10,14 @@ use crate::participants::Participant;
 use crate::scene::Topics;
 use crate::support::{Service, fresh_folder, steady_port};
 
+/// Which payment takes part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Payment {
+    Ours,
+    /// The one in Python.
+    Outside,
+}
+
 /// The processes of a run, brokers and database apart.
 pub(crate) struct Fleet {
     services: [Mutex<Service>; 2],
@@ -21,8 +29,15 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts two services on a database, and participants to whose commands that happens what the script says.
-    pub(crate) fn on(scratch: &Scratch, topics: &Topics, more: &[&str], script: &str) -> Self {
+    /// Starts two services on a database, and participants to whose commands that happens what the script says. Payment from outside
+    /// knows no script.
+    pub(crate) fn on(
+        scratch: &Scratch,
+        topics: &Topics,
+        more: &[&str],
+        script: &str,
+        payment: Payment,
+    ) -> Self {
         let mut settings = topics.settings(&scratch.url, &topics.replies.servers);
         settings.extend(more.iter().map(|setting| (*setting).to_owned()));
         let ports = [steady_port(), steady_port()];
@@ -33,7 +48,10 @@ impl Fleet {
         let service = ["--service".to_owned(), bases[0].clone()];
         let participants = [
             Participant::start("inventory", &topics.inventory, &fail),
-            Participant::start("payment", &topics.payment, &fail),
+            match payment {
+                Payment::Ours => Participant::start("payment", &topics.payment, &fail),
+                Payment::Outside => Participant::start_outside("payment", &topics.payment),
+            },
             Participant::start("notification", &topics.events, &service),
         ];
         let participants = participants.map(Mutex::new);

@@ -1,5 +1,5 @@
-//! A participant of the saga as a process of its own: inventory, payment or notification of `order-participants`, which a trial
-//! kills, halts and starts again. What it did is read from its file.
+//! A participant of the saga as a process of its own: inventory, payment or notification of `order-participants`, or one in Python that
+//! was written from the contract's page alone. A trial kills, halts and starts it again. What it did is read from its file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use crate::support::{eventually, send_signal};
 /// A participant; dropping it ends its process.
 pub(crate) struct Participant {
     pub(crate) name: &'static str,
+    /// The program, and what stands before its arguments.
+    program: Vec<String>,
     arguments: Vec<String>,
     folder: TempDir,
     child: Option<Child>,
@@ -22,13 +24,22 @@ pub(crate) struct Participant {
 impl Participant {
     /// Starts a participant that reads a topic.
     pub(crate) fn start(name: &'static str, topic: &Topic, options: &[String]) -> Self {
+        Self::of(vec![program().display().to_string()], name, topic, options)
+    }
+
+    /// Starts the one in Python.
+    pub(crate) fn start_outside(name: &'static str, topic: &Topic) -> Self {
+        Self::of(python(), name, topic, &[])
+    }
+
+    fn of(program: Vec<String>, name: &'static str, topic: &Topic, options: &[String]) -> Self {
         let Topic { name: topic, servers, .. } = topic;
         let group = format!("{topic}-{name}");
         let mut arguments =
             ["--brokers", servers, "--topic", topic, "--group", &group].map(str::to_owned).to_vec();
         arguments.extend_from_slice(options);
         let folder = tempfile::tempdir().unwrap();
-        let mut new = Self { name, arguments, folder, child: None };
+        let mut new = Self { name, program, arguments, folder, child: None };
         new.run();
         new
     }
@@ -36,7 +47,8 @@ impl Participant {
     /// Starts the process (again), and waits until it has its file and its clients.
     pub(crate) fn run(&mut self) {
         let log = File::options().create(true).append(true).open(self.file("log")).unwrap();
-        let child = Command::new(program())
+        let child = Command::new(&self.program[0])
+            .args(&self.program[1..])
             .arg(self.name)
             .args(&self.arguments)
             .args(["--database", "ledger.db"])
@@ -83,8 +95,9 @@ impl Participant {
     /// What it did.
     pub(crate) fn audit(&self) -> Value {
         let file = self.file("ledger.db");
-        let output = Command::new(program()).args(["audit", "--database"]).arg(file).output();
-        let output = output.unwrap();
+        let mut audit = Command::new(&self.program[0]);
+        audit.args(&self.program[1..]).args(["audit", "--database"]).arg(file);
+        let output = audit.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -115,4 +128,13 @@ fn program() -> PathBuf {
         program.display()
     );
     program
+}
+
+/// The interpreter with the packages that the participant in Python needs, and the participant.
+fn python() -> Vec<String> {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let found = Command::new(deploy.join("participant")).arg("--python").output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let python = String::from_utf8(found.stdout).unwrap().trim_end().to_owned();
+    vec![python, deploy.join("participants.d/participant.py").display().to_string()]
 }

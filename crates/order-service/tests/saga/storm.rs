@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use crate::chaos::{Chaos, Fault, Target, lanes};
 use crate::clients::Clients;
 use crate::cluster::{BROKERS, Topic};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Payment};
 use crate::scene::Topics;
 use crate::verdict::{Facts, findings, ledger, notices, worth_a_notice};
 use crate::{size, trial, until};
@@ -39,11 +39,15 @@ const UNSETTLED: &str = "orders LEFT JOIN sagas ON sagas.order_id = orders.id WH
      OR (sagas.state = 'READY' AND orders.status = 'CONFIRMED'))";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("storm::stock_and_money_net_to_zero_or_to_one", stock_and_money_net)]
+    let name = "storm::stock_and_money_net_to_zero_or_to_one";
+    let outside =
+        trial(name, || stock_and_money_net(size((500, 8), (2_000, 16)), Payment::Outside));
+    let name = "storm::stock_and_money_net_to_zero_or_to_one_by_our_participants";
+    let ours = trial(name, || stock_and_money_net((10_000, 16), Payment::Ours));
+    [Some(outside), size(None, Some(ours))].into_iter().flatten().collect()
 }
 
-fn stock_and_money_net() {
-    let (orders, threads) = size((500, 8), (10_000, 16));
+fn stock_and_money_net((orders, threads): (u64, usize), payment: Payment) {
     // In the usual size the orders are placed within forty seconds, as long as a pass of the faults takes.
     let pace = size(Duration::from_millis(640), Duration::from_millis(400));
     // In the full size a halted service may lose its leases.
@@ -51,7 +55,7 @@ fn stock_and_money_net() {
     let seed = seed();
     eprintln!("the choices of this storm: SAGA_SEED={seed}");
     let (scratch, topics) = (Database::Postgres.scratch(), Topics::on_the_cluster());
-    let fleet = Fleet::on(&scratch, &topics, &SETTINGS, &format!("{SCRIPT}{seed}"));
+    let fleet = Fleet::on(&scratch, &topics, &SETTINGS, &format!("{SCRIPT}{seed}"), payment);
     let clients = Clients::new(&fleet.bases, seed, orders);
     let chaos = Chaos::on(&fleet, seed, [Duration::from_millis(300), longest]);
     let (begin, lanes) = (Instant::now(), lanes());
