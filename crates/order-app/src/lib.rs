@@ -3,6 +3,7 @@
 //!
 //! Start reading at [`orders`] (the use cases), then [`ports`].
 
+pub mod actions;
 pub mod backoff;
 pub mod caller;
 pub mod currencies;

@@ -21,9 +21,7 @@ use crate::ports::{
 };
 
 pub use overview::{Overview, ShardState};
-pub use parked::{
-    ParkedDetails, ParkedPage, Reason, RedriveError, RedrivenAll, SkipError, SkippedPage,
-};
+pub use parked::{ParkedDetails, ParkedPage, RedriveError, RedrivenAll, SkipError, SkippedPage};
 pub use replay::{
     LeftOut, Replay, ReplayEstimate, ReplayJob, ReplayPlan, ReplayProgress, ReplayState, Replays,
     StartError,

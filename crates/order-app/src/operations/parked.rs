@@ -5,6 +5,7 @@ use std::time::Duration;
 use order_domain::{OrderId, Version};
 
 use super::{Operator, deadline};
+use crate::actions::Reason;
 use crate::ports::{Deadline, Page, Parked, Skipped, StoreError, StoredEvent, later};
 
 /// The most entries of one page.
@@ -83,31 +84,6 @@ pub struct RedrivenAll {
     pub orders: u64,
     /// Whether orders are left because the time was over: call again.
     pub more: bool,
-}
-
-/// Why an event is skipped: 1 to 500 characters, no control characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
-
-impl Reason {
-    /// The most characters of a reason.
-    pub const MAX: usize = 500;
-    /// What a reason must be.
-    pub const RULE: &'static str = "must have 1 to 500 characters, and no control characters";
-
-    /// Reads a reason; `None` when the text is not a valid one.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let fits = (1..=Self::MAX).contains(&text.chars().count());
-        (fits && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Operator {

@@ -213,6 +213,12 @@ impl SagaState {
 }
 
 impl StepName {
+    /// The step of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|step| step.as_str() == name)
+    }
+
     /// The step that a command does or undoes.
     #[must_use]
     pub const fn of(command: CommandType) -> Self {

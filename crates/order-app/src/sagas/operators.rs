@@ -3,6 +3,7 @@
 use order_domain::OrderId;
 
 use super::{FindSagaError, SagaView, Sagas, concurrent};
+use crate::actions::{Actor, Reason};
 use crate::caller::{Authority, Caller, Forbidden};
 use crate::orders::{FollowError, Followed};
 use crate::ports::StoreError;
@@ -43,9 +44,9 @@ pub struct Intervene {
     /// What.
     pub action: Action,
     /// Who.
-    pub actor: String,
+    pub actor: Actor,
     /// Why.
-    pub reason: String,
+    pub reason: Reason,
     /// The revision of the saga that the operator has looked at.
     pub revision: i64,
 }
@@ -53,8 +54,11 @@ pub struct Intervene {
 /// Why an operator's action had no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum InterveneError {
-    /// The order does not exist, or has no saga, or none any more.
-    #[error("there is no such order, or it has no saga")]
+    /// There is no such order.
+    #[error("there is no such order")]
+    OrderNotFound,
+    /// The order has no saga, or none any more.
+    #[error("the order has no saga")]
     NotFound,
     /// The stored document is not a saga of this release.
     #[error("the saga cannot be read")]
@@ -111,7 +115,11 @@ impl SagaOperator {
     /// # Errors
     /// [`FindSagaError`], each case by its name.
     pub async fn show(&self, id: OrderId) -> Result<SagaView, FindSagaError> {
-        Ok(self.sagas.0.saga(id).await?.into())
+        let found = self.sagas.0.saga(id).await;
+        if matches!(found, Err(FollowError::NotFound)) && !self.has_order(id).await? {
+            return Err(FindSagaError::OrderNotFound);
+        }
+        Ok(found?.into())
     }
 
     /// Acts on a saga as it was looked at. The action is kept in the saga, with who did it and why.
@@ -124,11 +132,21 @@ impl SagaOperator {
             if found.revision != revision {
                 return Err(InterveneError::RevisionMismatch { current: found.revision });
             }
-            let (actor, reason) = (actor.clone(), reason.clone());
+            let (actor, reason) = (actor.as_str().to_owned(), reason.as_str().to_owned());
             let by = Intervention { action, actor, reason, at: at.now };
             Ok(intervene(&found.saga, &found.order, &by, at)?)
         };
-        Ok(self.sagas.0.follow(id, None, decide).await?.into())
+        let done = self.sagas.0.follow(id, None, decide).await;
+        let is_missing = matches!(done, Err(InterveneError::NotFound));
+        if is_missing && !self.has_order(id).await.map_err(InterveneError::Store)? {
+            return Err(InterveneError::OrderNotFound);
+        }
+        Ok(done?.into())
+    }
+
+    /// Whether there is an order, for one that has no saga: an operator who has mistyped its id is told so.
+    async fn has_order(&self, id: OrderId) -> Result<bool, StoreError> {
+        Ok(self.sagas.0.order(id).await?.is_some())
     }
 }
 

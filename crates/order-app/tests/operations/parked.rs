@@ -1,6 +1,7 @@
 //! Parked orders: listed, redriven, skipped in part.
 
-use order_app::operations::{Reason, RedriveError, SkipError};
+use order_app::actions::Reason;
+use order_app::operations::{RedriveError, SkipError};
 use order_domain::Version;
 use order_testkit::examples::an_order_id;
 

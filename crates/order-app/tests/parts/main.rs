@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
+mod actions;
 mod changes;
 mod currencies;
 mod errors;

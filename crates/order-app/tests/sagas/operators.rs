@@ -1,5 +1,6 @@
 //! What operators may ask about sagas, and do about them.
 
+use order_app::actions::{Actor, Reason};
 use order_app::caller::{Access, Authorities, Authority, Caller, CallerName};
 use order_app::ports::{Conflict, SagaWrite, StoreError};
 use order_app::saga::{Action, AttentionReason, NotNow, SagaState, StepName};
@@ -12,7 +13,8 @@ use order_testkit::examples::{an_order_id, anyone};
 use crate::world::{World, kinds};
 
 fn by_ada(id: i64, action: Action, revision: i64) -> Intervene {
-    let (actor, reason) = ("ada".to_owned(), "the warehouse called".to_owned());
+    let actor = Actor::new("ada").unwrap();
+    let reason = Reason::new("the warehouse called").unwrap();
     Intervene { id: an_order_id(id), action, actor, reason, revision }
 }
 
@@ -99,6 +101,20 @@ async fn a_command_is_sent_again_at_once_on_request() {
 }
 
 #[tokio::test]
+async fn an_order_without_a_saga_is_told_from_one_that_there_is_not() {
+    let world = World::over(&std::sync::Arc::default(), false);
+    world.place().await;
+    let operator = world.sagas.operator(anyone()).unwrap();
+    let (none, unknown) = (an_order_id(1), an_order_id(2));
+    assert!(matches!(operator.show(none).await, Err(FindSagaError::NotFound)));
+    assert!(matches!(operator.show(unknown).await, Err(FindSagaError::OrderNotFound)));
+    let none = operator.intervene(by_ada(1, Action::Confirm, 1)).await;
+    assert!(matches!(none, Err(InterveneError::NotFound)), "{none:?}");
+    let unknown = operator.intervene(by_ada(2, Action::Confirm, 1)).await;
+    assert!(matches!(unknown, Err(InterveneError::OrderNotFound)), "{unknown:?}");
+}
+
+#[tokio::test]
 async fn an_action_whose_answer_is_lost_has_its_effect_once() {
     let world = World::new();
     world.place().await;
@@ -142,6 +158,6 @@ async fn an_action_counts_for_the_revision_that_was_looked_at() {
     let Err(InterveneError::NotNow(reason)) = not_now else { panic!("{not_now:?}") };
     assert_eq!(reason, NotNow::NothingToSkip(StepName::Capture));
     let unknown = operator.intervene(by_ada(2, Action::Confirm, 1)).await;
-    assert!(matches!(unknown, Err(InterveneError::NotFound)), "{unknown:?}");
+    assert!(matches!(unknown, Err(InterveneError::OrderNotFound)), "{unknown:?}");
     assert_eq!(world.stored(1).await.unwrap().stored.saga_revision, 2);
 }

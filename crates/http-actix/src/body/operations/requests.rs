@@ -1,7 +1,8 @@
 //! What the operations on the management port are asked.
 
 use chrono::{DateTime, Utc};
-use order_app::operations::{Reason, ReplayPlan};
+use order_app::actions::Reason;
+use order_app::operations::ReplayPlan;
 use order_app::ports::Selection;
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 use serde_json::value::RawValue;

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use order_app::operations::{Reason, ReplayPlan};
+use order_app::actions::Reason;
+use order_app::operations::ReplayPlan;
 use order_app::ports::{SHARDS, Selection};
 use order_domain::{CustomerId, OrderEventKind, OrderId, Version};
 
@@ -65,7 +66,7 @@ pub(crate) enum ParkedCommand {
         #[arg(value_name = "ORDER")]
         order: OrderId,
         /// Why; it is recorded.
-        #[arg(long, value_parser = reason)]
+        #[arg(long)]
         reason: Reason,
         /// The event; the first one that waits unless given. With it, asking again is safe.
         #[arg(long, value_parser = version)]
@@ -154,10 +155,6 @@ impl ReplayArguments {
             dry_run: self.dry_run,
         }
     }
-}
-
-fn reason(text: &str) -> Result<Reason, &'static str> {
-    Reason::new(text).ok_or(Reason::RULE)
 }
 
 fn version(text: &str) -> Result<Version, String> {
