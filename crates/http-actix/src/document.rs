@@ -51,12 +51,13 @@ pub fn openapi_json() -> String {
     info(
         title = "Order Management Service: operations",
         description = "What operators may ask and do, on the management port: parked events, \
-            replays, settings. The actuator is served here as on the main port.",
+            replays, sagas, settings. The actuator is served here as on the main port.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
     tags(
         (name = "events", description = "Events that wait, and events once more"),
+        (name = "sagas", description = "Sagas that need a person"),
         (name = "settings", description = "The settings of the running process"),
     ),
     paths(
@@ -72,6 +73,11 @@ pub fn openapi_json() -> String {
         operations::replays,
         operations::replay,
         operations::cancel_replay,
+        operations::sagas,
+        operations::inspect_saga,
+        operations::retry_saga,
+        operations::skip_saga_step,
+        operations::confirm_order,
     ),
 )]
 struct ManagementDocument;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use order_app::operations::Operations;
+use order_app::sagas::Sagas;
 
 /// What the management port serves beside the actuator.
 #[derive(Clone, Default)]
@@ -15,6 +16,8 @@ pub struct Management {
     pub refresh: Option<Arc<dyn Refresh>>,
     /// The operations on events; without them, their routes answer 404.
     pub operations: Option<Operations>,
+    /// What operators do about sagas; without them, their routes answer 404.
+    pub sagas: Option<Sagas>,
     /// The levels of the log; without them, their routes answer 404.
     pub loggers: Option<Arc<dyn Loggers>>,
     /// The metrics one by one; without them, their routes answer 404.

@@ -11,7 +11,7 @@ mod query;
 mod stream;
 
 pub(crate) use cursor::next as next_cursor;
-pub(crate) use etag::{expected_versions, is_unmodified};
+pub(crate) use etag::{expected_revision, expected_versions, is_unmodified};
 pub(crate) use idempotency::key;
 pub(crate) use page::{Page, history_page};
 pub(crate) use path::id;

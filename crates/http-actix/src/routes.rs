@@ -77,6 +77,13 @@ pub(crate) fn configure_management(config: &mut ServiceConfig, site: &Site) {
                 at("/actuator/events/replays/{replayId}", Admin)
                     .on(GET, operations::replay)
                     .on(DELETE, operations::cancel_replay),
+            )
+            .add(at("/actuator/sagas", Admin).on(GET, operations::sagas))
+            .add(at("/actuator/sagas/{orderId}", Admin).on(GET, operations::inspect_saga))
+            .add(at("/actuator/sagas/{orderId}/retry", Admin).on(POST, operations::retry_saga))
+            .add(at("/actuator/sagas/{orderId}/skip", Admin).on(POST, operations::skip_saga_step))
+            .add(
+                at("/actuator/sagas/{orderId}/confirm", Admin).on(POST, operations::confirm_order),
             );
         of_both(table);
     });

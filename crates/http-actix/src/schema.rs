@@ -54,6 +54,12 @@ fn entity_tags() -> Schema {
         .into()
 }
 
+/// One entity tag.
+fn entity_tag() -> Schema {
+    let pattern = Some(r#"^(W/)?"[!#-~]*"$"#);
+    ObjectBuilder::new().schema_type(Type::String).pattern(pattern).build().into()
+}
+
 /// The keyword of what is taken beside a schema.
 const ALSO: &str = "x-also-accepts";
 const CURSOR: &str = "^[A-Za-z0-9_-]{34}$";

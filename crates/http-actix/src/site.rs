@@ -28,11 +28,13 @@ pub enum Endpoint {
     Refresh,
     /// Events that wait, and events once more.
     Events,
+    /// Sagas that need a person.
+    Sagas,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Health,
         Self::Info,
         Self::Prometheus,
@@ -40,6 +42,7 @@ impl Endpoint {
         Self::Loggers,
         Self::Refresh,
         Self::Events,
+        Self::Sagas,
     ];
     /// Those that the main port has when there is no management port. The others change something, or
     /// tell more than clients need.
@@ -56,6 +59,7 @@ impl Endpoint {
             Self::Loggers => "loggers",
             Self::Refresh => "refresh",
             Self::Events => "events",
+            Self::Sagas => "sagas",
         }
     }
 }

@@ -27,6 +27,7 @@ use anyhow::Context as _;
 use http_actix::{Http, Lifecycle, Management, Server};
 use order_app::live::Live;
 use order_app::operations::Operations;
+use order_app::sagas::Sagas;
 use order_app::wake_up::WakeUp;
 use telemetry_otlp::{Exporter, Unsent};
 use tokio::runtime::Handle;
@@ -126,6 +127,7 @@ impl Application {
         let offered = Management {
             refresh: Some(Arc::new(refresher.clone())),
             operations: Some(operations.clone()),
+            sagas: Some(Sagas::new(orders.clone())),
             loggers: Some(Arc::new(actuator::Loggers(telemetry.levels))),
             metrics: Some(Arc::new(actuator::Meters(sources.values(&telemetry.metrics)))),
         };

@@ -1,23 +1,34 @@
-//! The bodies of the operations: what the management port answers, and what `order-service events`
-//! prints with `--json`. What is asked is in `operations/requests.rs`.
+//! The bodies of the operations: what the management port answers, and what `order-service events` and `order-service sagas`
+//! print with `--json`. What is asked is in `operations/requests.rs`, and of sagas in `operations/interventions.rs`.
 
+mod interventions;
 mod parked;
 mod replays;
 mod requests;
+mod sagas;
 
 use order_app::events::timestamp;
 use order_app::operations::Overview;
 use order_app::ports::Backlog;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::schema::time_out;
 
+pub use super::saga::SagaBody;
+pub(crate) use interventions::{Asked, confirm, retry, skip_step};
 pub use parked::{
     ParkedOrder, ParkedOrderDetails, ParkedOrders, RedrivenOrders, SkippedEvent, SkippedEvents,
 };
 pub use replays::{Replay, Replays, UnreadableEvent};
-pub(crate) use requests::{replay, schemas, skip};
+pub(crate) use requests::{replay, skip};
+pub use sagas::{FlaggedSaga, FlaggedSagas};
+
+/// The schemas of the bodies that the management port reads.
+pub(crate) fn schemas() -> Map<String, Value> {
+    requests::schemas().into_iter().chain(interventions::schemas()).collect()
+}
 
 /// How the events stand.
 #[derive(Serialize, ToSchema)]

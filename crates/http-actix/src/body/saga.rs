@@ -1,4 +1,4 @@
-//! The saga of an order as it leaves.
+//! The saga of an order as it leaves: to clients, and to operators.
 
 use chrono::{DateTime, Utc};
 use order_app::events::timestamp;
@@ -13,133 +13,133 @@ use crate::problem::Problem;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Saga)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SagaBody<'a> {
+pub struct SagaBody<'a> {
     /// The order.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
-    order_id: i64,
+    pub order_id: i64,
     /// 1 at its beginning, one more with every change; the `ETag`.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 3)]
-    revision: i64,
+    pub revision: i64,
     /// `RUNNING`, `READY`, `FULFILLING`, `COMPLETED`, `COMPENSATING` or `COMPENSATED`. More may come.
     #[schema(example = "RUNNING")]
-    state: &'static str,
+    pub state: &'static str,
     /// When the order expires if it is not confirmed by then; absent when it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::time_out)]
-    deadline: Option<String>,
+    pub deadline: Option<String>,
     /// When the service looks at it next, at the latest; absent when it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::time_out)]
-    due_at: Option<String>,
+    pub due_at: Option<String>,
     /// Set while a person should look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    attention: Option<AttentionBody>,
+    pub attention: Option<AttentionBody>,
     /// The steps that have begun, in their order.
     #[schema(max_items = 4)]
-    steps: Vec<StepBody<'a>>,
+    pub steps: Vec<StepBody<'a>>,
     /// What operators did, oldest first.
     #[schema(max_items = 20)]
-    interventions: Vec<InterventionBody<'a>>,
+    pub interventions: Vec<InterventionBody<'a>>,
     /// When it began.
     #[schema(schema_with = crate::schema::time_out)]
-    created_at: String,
+    pub created_at: String,
     /// When it last changed.
     #[schema(schema_with = crate::schema::time_out)]
-    updated_at: String,
+    pub updated_at: String,
 }
 
 /// Why a person should look.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SagaAttention)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AttentionBody {
+pub struct AttentionBody {
     /// Since when, without a break.
     #[schema(schema_with = crate::schema::time_out)]
-    since: String,
+    pub since: String,
     /// `CONTRADICTION`, `ORDER_DIFFERS`, `LINES_CHANGED`, `REJECTED` or `OVERDUE`. More may come.
     #[schema(example = "OVERDUE")]
-    reason: &'static str,
+    pub reason: &'static str,
 }
 
 /// A step: a command, and the one that undoes it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SagaStep)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StepBody<'a> {
+pub struct StepBody<'a> {
     /// `reserve`, `authorize`, `commit` or `capture`.
     #[schema(example = "reserve")]
-    name: &'static str,
+    pub name: &'static str,
     /// The command.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    command: Option<ExchangeBody<'a>>,
+    pub command: Option<ExchangeBody<'a>>,
     /// The command that undoes it, when it was issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    undo: Option<ExchangeBody<'a>>,
+    pub undo: Option<ExchangeBody<'a>>,
 }
 
 /// A command, and what is known of its outcome.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SagaExchange)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ExchangeBody<'a> {
+pub struct ExchangeBody<'a> {
     /// `OPEN`, `DONE`, `REJECTED` or `SKIPPED`.
     #[schema(example = "DONE")]
-    state: &'static str,
+    pub state: &'static str,
     /// How often it was sent, or tried to.
     #[schema(minimum = 1, example = 1)]
-    attempts: u32,
+    pub attempts: u32,
     /// When first.
     #[schema(schema_with = crate::schema::time_out)]
-    first_sent: String,
+    pub first_sent: String,
     /// When last.
     #[schema(schema_with = crate::schema::time_out)]
-    last_sent: String,
+    pub last_sent: String,
     /// When it is sent again, unless it is answered before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::time_out)]
-    next_attempt: Option<String>,
+    pub next_attempt: Option<String>,
     /// When the outcome was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::time_out)]
-    answered: Option<String>,
+    pub answered: Option<String>,
     /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 100, example = "OUT_OF_STOCK")]
-    reason: Option<&'a str>,
+    pub reason: Option<&'a str>,
     /// The participant's name for the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 200)]
-    reference: Option<&'a str>,
+    pub reference: Option<&'a str>,
     /// The last failure, or the verdict that contradicts the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 500)]
-    last_error: Option<&'a str>,
+    pub last_error: Option<&'a str>,
 }
 
 /// What an operator did.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SagaIntervention)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct InterventionBody<'a> {
+pub struct InterventionBody<'a> {
     /// `retry`, `skip` or `confirm`.
     #[schema(example = "retry")]
-    action: &'static str,
+    pub action: &'static str,
     /// At which step; absent when the action is about all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "reserve")]
-    step: Option<&'static str>,
+    pub step: Option<&'static str>,
     /// Who.
     #[schema(max_length = 64)]
-    actor: &'a str,
+    pub actor: &'a str,
     /// Why.
     #[schema(max_length = 500)]
-    reason: &'a str,
+    pub reason: &'a str,
     /// When.
     #[schema(schema_with = crate::schema::time_out)]
-    at: String,
+    pub at: String,
 }
 
 /// A saga with its order, as JSON.
@@ -148,7 +148,9 @@ pub(crate) fn saga(view: &SagaView, times: &SagaTimes) -> Result<Vec<u8>, Proble
 }
 
 impl<'a> SagaBody<'a> {
-    fn of(view: &'a SagaView, times: &SagaTimes) -> Self {
+    /// A saga with its order.
+    #[must_use]
+    pub fn of(view: &'a SagaView, times: &SagaTimes) -> Self {
         let saga = &view.saga;
         let exchange = |kind| {
             let next = saga.next_attempt(kind, &view.order, times);
@@ -166,15 +168,18 @@ impl<'a> SagaBody<'a> {
             state: saga.state.as_str(),
             deadline: saga.deadline.map(timestamp),
             due_at: saga.due_at.map(timestamp),
-            attention: saga.attention.map(|Attention { since, reason }| AttentionBody {
-                since: timestamp(since),
-                reason: reason.as_str(),
-            }),
+            attention: saga.attention.map(AttentionBody::from),
             steps: steps.collect(),
             interventions: saga.interventions.iter().map(InterventionBody::of).collect(),
             created_at: timestamp(saga.created_at),
             updated_at: timestamp(saga.updated_at),
         }
+    }
+}
+
+impl From<Attention> for AttentionBody {
+    fn from(Attention { since, reason }: Attention) -> Self {
+        Self { since: timestamp(since), reason: reason.as_str() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::reader::{At, Noted, Reading, Value, Wrong};
 const INVALID_TYPE: &str = "invalid_type";
 pub(super) const INVALID_FORMAT: &str = "invalid_format";
 const OUT_OF_RANGE: &str = "out_of_range";
-const UNKNOWN_VALUE: &str = "unknown_value";
+pub(super) const UNKNOWN_VALUE: &str = "unknown_value";
 
 /// A row for each type: its schema, its reader, and, where it is a part of fingerprints, its digest.
 macro_rules! values {

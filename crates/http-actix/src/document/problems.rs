@@ -42,6 +42,14 @@ const WRITE: &[Code] = &[
 const MAIN: &[Code] = &[Code::RateLimited];
 const SKIP: &[Code] =
     &[Code::OrderNotParked, Code::AnotherEventWaits, Code::RedriveInProgress, Code::OutcomeUnknown];
+/// What an action on a saga may answer beside that.
+const INTERVENE: &[Code] = &[
+    Code::OrderNotFound,
+    Code::SagaNotFound,
+    Code::SagaNotPossible,
+    Code::RevisionMismatch,
+    Code::OutcomeUnknown,
+];
 /// What a change of an order may answer beside that.
 const CHANGE: &[Code] = &[
     Code::OrderNotFound,
@@ -64,13 +72,14 @@ fn of(operation: &str) -> Vec<&'static [Code]> {
         "refresh" => {
             vec![ANY, &[Code::NotFound, Code::RefreshInProgress, Code::RefreshRefused]]
         }
-        "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays" => {
-            vec![ANY]
-        }
+        "getEventsOverview" | "listParkedOrders" | "listSkippedEvents" | "listReplays"
+        | "listSagas" => vec![ANY],
         "getParkedOrder" => vec![ANY, &[Code::OrderNotParked]],
         "redriveOrder" => vec![ANY, &[Code::OrderNotParked, Code::OutcomeUnknown]],
         "redriveAllOrders" => vec![ANY, &[Code::OutcomeUnknown]],
         "skipEvent" => vec![ANY, BODY, SKIP],
+        "inspectSaga" => vec![ANY, &[Code::OrderNotFound, Code::SagaNotFound]],
+        "retrySaga" | "skipSagaStep" | "confirmOrder" => vec![ANY, BODY, INTERVENE],
         "startReplay" => vec![ANY, BODY, &[Code::ReplayInProgress, Code::NoBrokers]],
         "getReplay" | "cancelReplay" => vec![ANY, &[Code::ReplayNotFound]],
         _ => vec![ANY, MAIN, &[Code::OrderNotFound]],
@@ -164,6 +173,7 @@ fn members_of_orders() -> Value {
 /// The members that problems of the management port may have beside those of all.
 fn members_of_operations() -> Value {
     json!({
+        "currentRevision": {"$ref": "#/components/schemas/Id"},
         "waitingSequence": {"$ref": "#/components/schemas/Id"},
         "replayId": {"type": "string", "format": "uuid"},
         "problems": {"type": "array", "items": {"type": "string"}},

@@ -14,7 +14,7 @@ use crate::management::Management;
 const CONTENT: &str = "application/vnd.spring-boot.actuator.v3+json";
 
 /// The pages of the actuator, by Spring's names for them.
-const PAGES: [(&str, &str); 16] = [
+const PAGES: [(&str, &str); 18] = [
     ("self", "/actuator"),
     ("health", "/actuator/health"),
     ("health-path", "/actuator/health/{component}"),
@@ -31,6 +31,8 @@ const PAGES: [(&str, &str); 16] = [
     ("events-skipped", "/actuator/events/skipped"),
     ("events-replays", "/actuator/events/replays"),
     ("events-replays-replayId", "/actuator/events/replays/{replayId}"),
+    ("sagas", "/actuator/sagas"),
+    ("sagas-orderId", "/actuator/sagas/{orderId}"),
 ];
 
 /// `GET /actuator`.
@@ -43,6 +45,7 @@ pub(crate) async fn links(
         (Some(all), Some("metrics")) => all.metrics.is_some(),
         (Some(all), Some("loggers")) => all.loggers.is_some(),
         (Some(all), Some("events")) => all.operations.is_some(),
+        (Some(all), Some("sagas")) => all.sagas.is_some(),
         (Some(all), Some("refresh")) => all.refresh.is_some() && app.site.may_change(path),
         _ => true,
     };

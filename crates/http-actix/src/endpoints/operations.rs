@@ -1,9 +1,9 @@
-//! The operations on events, on the management port alone. What they answer is in
-//! `body/operations.rs`.
+//! The operations on events and sagas, on the management port alone. What they answer is in `body/operations.rs`.
 
 mod overview;
 mod parked;
 mod replays;
+mod sagas;
 
 use std::future::{Ready, ready};
 
@@ -20,6 +20,7 @@ use crate::request::{self, Query, integer};
 pub(crate) use overview::*;
 pub(crate) use parked::*;
 pub(crate) use replays::*;
+pub(crate) use sagas::*;
 
 /// The most entries of a page, and how many it has when the request does not say.
 const PAGE: (i64, i64) = (500, 100);
@@ -57,7 +58,7 @@ impl Call {
         request::json(&self.request, &self.app).await
     }
 
-    /// The use cases, for a request that has a permit. One without a body takes it here.
+    /// The use cases of events, for a request that has a permit. One without a body takes it here.
     async fn operations(&self) -> Result<Operator, Problem> {
         edge::take_permit(&self.request, &self.app).await?;
         let missing = || Problem::new(Code::NotFound, "There are no events to operate on.");
@@ -65,7 +66,7 @@ impl Call {
         Ok(operations.of(&edge::caller(&self.request)?)?)
     }
 
-    /// Asks a use case.
+    /// Asks a use case of events.
     async fn ask<T, E>(
         &self,
         work: impl AsyncFnOnce(Operator) -> Result<T, E> + 'static,

@@ -51,6 +51,7 @@ codes! {
     InvalidTransition CONFLICT "invalid_transition" "The order's status forbids it";
     ConcurrentUpdate CONFLICT "concurrent_update" "Others are changing the order";
     SagaInProgress CONFLICT "saga_in_progress" "A saga leads the order";
+    SagaNotPossible CONFLICT "saga_not_possible" "The saga does not allow it now";
     IdempotencyInProgress CONFLICT "idempotency_in_progress" "The first request is still running";
     DuplicateClientReference CONFLICT "duplicate_client_reference" "The client reference is taken";
     AnotherEventWaits CONFLICT "another_event_waits" "Another event is the first one that waits";
@@ -60,6 +61,7 @@ codes! {
     RefreshInProgress CONFLICT "refresh_in_progress" "Another refresh is running";
     EventsPurged GONE "events_purged" "Events after this id are gone";
     VersionMismatch PRECONDITION_FAILED "version_mismatch" "The order has another version";
+    RevisionMismatch PRECONDITION_FAILED "revision_mismatch" "The saga has another revision";
     PayloadTooLarge PAYLOAD_TOO_LARGE "payload_too_large" "The body is too large";
     UriTooLong URI_TOO_LONG "uri_too_long" "The address is too long";
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body is not JSON";
@@ -88,11 +90,13 @@ impl Code {
     pub(crate) const OF_MANAGEMENT: &'static [Self] = &[
         Self::OrderNotParked,
         Self::ReplayNotFound,
+        Self::SagaNotPossible,
         Self::AnotherEventWaits,
         Self::RedriveInProgress,
         Self::ReplayInProgress,
         Self::NoBrokers,
         Self::RefreshInProgress,
+        Self::RevisionMismatch,
         Self::RefreshRefused,
     ];
 

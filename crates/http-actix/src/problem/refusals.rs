@@ -8,7 +8,7 @@ use order_app::orders::{
     ChangeError, FindError, LinesRefused, ListError, PlaceError, WriteFailure,
 };
 use order_app::ports::StoreError;
-use order_app::sagas::FindSagaError;
+use order_app::sagas::{FindSagaError, InterveneError};
 use order_domain::{
     InvalidTransition, LinesError, OrderLines, OrderStatus, ReplaceLinesError, TotalMismatch,
 };
@@ -153,14 +153,33 @@ impl From<FindSagaError> for Problem {
         match error {
             FindSagaError::Forbidden(error) => error.into(),
             FindSagaError::OrderNotFound => order_not_found(),
-            FindSagaError::NotFound => {
-                Self::new(Code::SagaNotFound, "The order has no saga, or none any more.")
-            }
-            FindSagaError::Unreadable => {
-                let detail = "The saga is stored in a form that this release cannot read.";
-                Self::new(Code::InternalError, detail).caused_by(&error)
-            }
+            FindSagaError::NotFound => saga_not_found(),
+            FindSagaError::Unreadable => saga_unreadable(&error),
             FindSagaError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<InterveneError> for Problem {
+    fn from(error: InterveneError) -> Self {
+        match error {
+            InterveneError::OrderNotFound => order_not_found(),
+            InterveneError::NotFound => saga_not_found(),
+            InterveneError::Unreadable => saga_unreadable(&error),
+            InterveneError::RevisionMismatch { current } => {
+                let detail = format!(
+                    "The saga has revision {current} now. Nothing was changed; look at it again."
+                );
+                Self::new(Code::RevisionMismatch, detail).member("currentRevision", current)
+            }
+            InterveneError::NotNow(reason) => {
+                Self::new(Code::SagaNotPossible, format!("Nothing was changed: {reason}."))
+            }
+            InterveneError::Store(error @ StoreError::OutcomeUnknown(_)) => {
+                let detail = "The action may or may not have had its effect. Look at the saga: its interventions tell.";
+                Self::new(Code::OutcomeUnknown, detail).caused_by(&error)
+            }
+            InterveneError::Store(error) => error.into(),
         }
     }
 }
@@ -331,6 +350,15 @@ fn order_not_parked() -> Problem {
 
 fn order_not_found() -> Problem {
     Problem::new(Code::OrderNotFound, "There is no order with this id.")
+}
+
+fn saga_not_found() -> Problem {
+    Problem::new(Code::SagaNotFound, "The order has no saga, or none any more.")
+}
+
+fn saga_unreadable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    let detail = "The saga is stored in a form that this release cannot read.";
+    Problem::new(Code::InternalError, detail).caused_by(error)
 }
 
 fn invalid_transition(current: OrderStatus, detail: String) -> Problem {

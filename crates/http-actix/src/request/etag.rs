@@ -1,4 +1,4 @@
-//! Entity tags (RFC 9110, section 8.8): an order's is its version, strong.
+//! Entity tags (RFC 9110, section 8.8): an order's is its version, a saga's its revision; both are strong.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -30,6 +30,19 @@ pub(crate) fn expected_versions(request: &HttpRequest) -> Result<Option<Vec<Vers
             Ok(Some(tags.iter().filter(|tag| !tag.weak).filter_map(Tag::version).collect()))
         }
     }
+}
+
+/// The one revision that `If-Match` must name. `None` when its tag is weak or none of ours: it matches nothing.
+pub(crate) fn expected_revision(request: &HttpRequest) -> Result<Option<Version>, Problem> {
+    let text = joined(request, &IF_MATCH, "If-Match")?;
+    if let Some(Tags::These(found)) = text.as_deref().and_then(tags)
+        && let [tag] = found.as_slice()
+    {
+        return Ok(tag.version().filter(|_| !tag.weak));
+    }
+    // Without the header, and with `*`, an action could meet a saga that its operator has not looked at.
+    let message = "must be the ETag of the saga as it was looked at, such as \"3\"";
+    Err(Problem::bad_header(Code::InvalidParameter, "If-Match", message))
 }
 
 /// Whether `If-None-Match` says that the client has this version already, or this revision.

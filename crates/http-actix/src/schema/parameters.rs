@@ -7,7 +7,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterS
 use utoipa::openapi::schema::{Array, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::{cursor, entity_tags, id, idempotency_key, statuses, time_in, types_in};
+use super::{cursor, entity_tag, entity_tags, id, idempotency_key, statuses, time_in, types_in};
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $name:ident [$($parameter:expr),+];)+) => {$(
@@ -81,6 +81,24 @@ parameters! {
         query("orderId", "Only events of this order.", id()),
         query("after", "The `next` of the page before.", text()),
         query("limit", "The most events of a page.", integer(1, 500, 100))
+    ];
+    /// The order of a saga, in the path.
+    SagaPath [path("orderId", "The order's id.")];
+    /// The saga as it was looked at.
+    IfRevision [
+        parameter(
+            ParameterIn::Header,
+            "If-Match",
+            "The `ETag` of the saga as it was looked at. The action has no effect on a later revision.",
+            entity_tag(),
+        )
+        .required(Required::True)
+        .build()
+    ];
+    /// Which sagas.
+    SagasQuery [
+        query("attention", "`true`, also when absent: sagas that need a person. Others are not listed.", yes()),
+        query("after", "Only sagas of orders with a higher id.", integer(0, MAX_ID, 0))
     ];
     /// Where a stream is resumed.
     LastEventId [header(
@@ -158,6 +176,10 @@ fn integer(least: i64, most: i64, default: i64) -> Schema {
 fn unbounded(least: i64, most: i64) -> Schema {
     let integer = ObjectBuilder::new().schema_type(Type::Integer);
     integer.minimum(Some(least)).maximum(Some(most)).build().into()
+}
+
+fn yes() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build().into()
 }
 
 fn text() -> Schema {

@@ -41,6 +41,8 @@ mod rates;
 #[cfg(test)]
 mod resets;
 #[cfg(test)]
+mod saga_operations;
+#[cfg(test)]
 mod sagas;
 #[cfg(test)]
 mod stream;

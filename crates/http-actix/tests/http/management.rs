@@ -9,9 +9,11 @@ use http_actix::{
     Refresh, RefreshRefused, Refreshed, Series, Site,
 };
 use order_app::operations::{Operations, OperationsPorts};
+use order_app::sagas::Sagas;
 use order_testkit::{FixedClock, InMemoryStore, SequentialEntropy};
 use serde_json::{Value, json};
 
+use crate::saga_operations::with_sagas;
 use crate::support::Service;
 
 type Answer = fn() -> Result<Refreshed, RefreshRefused>;
@@ -42,7 +44,7 @@ pub(crate) fn everything() -> Management {
     let operations = Operations::new(OperationsPorts {
         journal: memory.clone(),
         inspection: memory.clone(),
-        store: memory,
+        store: memory.clone(),
         replayer: None,
         clock: Arc::new(FixedClock::default()),
         entropy: Arc::new(SequentialEntropy::default()),
@@ -51,6 +53,7 @@ pub(crate) fn everything() -> Management {
     Management {
         refresh: Some(Arc::new(Scripted { answer, asked: AtomicUsize::new(0) })),
         operations: Some(operations),
+        sagas: Some(Sagas::new(with_sagas(&memory))),
         loggers: Some(Arc::new(Levels::default())),
         metrics: Some(Arc::new(Measurements)),
     }
@@ -329,6 +332,7 @@ async fn access_and_paths_of_endpoints_are_as_set() {
     let loggers = ("levels".to_owned(), Access::ReadOnly);
     actuator.endpoints.insert(Endpoint::Loggers, loggers);
     actuator.endpoints.remove(&Endpoint::Events);
+    actuator.endpoints.remove(&Endpoint::Sagas);
     let site = Site::of_operators("/ops").with(&actuator, &Endpoint::ALL);
     let service = Service::management_at(site, with_loggers());
     let links = service.call("GET", "/ops/manage").await.json();

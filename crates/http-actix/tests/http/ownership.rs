@@ -94,6 +94,11 @@ fn management_rows() -> Vec<Row> {
         ("POST", "/actuator/events/replays", r#"{"dryRun":true}"#, admin),
         ("GET", "/actuator/events/replays/{replayId}", "", admin),
         ("DELETE", "/actuator/events/replays/{replayId}", "", admin),
+        ("GET", "/actuator/sagas", "", admin),
+        ("GET", "/actuator/sagas/{orderId}", "", admin),
+        ("POST", "/actuator/sagas/{orderId}/retry", r#"{"reason":"x"}"#, admin),
+        ("POST", "/actuator/sagas/{orderId}/skip", r#"{"step":"reserve","reason":"x"}"#, admin),
+        ("POST", "/actuator/sagas/{orderId}/confirm", r#"{"reason":"x"}"#, admin),
     ];
     rows.extend(rows_of_both());
     rows

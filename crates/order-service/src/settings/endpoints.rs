@@ -64,6 +64,7 @@ of_endpoints! {
     Loggers: LOGGERS "management.endpoint.loggers.access", LOGGERS_ON "management.endpoint.loggers.enabled";
     Refresh: REFRESH "management.endpoint.refresh.access", REFRESH_ON "management.endpoint.refresh.enabled";
     Events: EVENTS "management.endpoint.events.access", EVENTS_ON "management.endpoint.events.enabled";
+    Sagas: SAGAS "management.endpoint.sagas.access", SAGAS_ON "management.endpoint.sagas.enabled";
 }
 
 /// What the service has beside the actuator, below no other path.

@@ -167,6 +167,7 @@ fn the_actuator_is_where_and_what_spring_would_make_of_it() {
         ("metrics", Access::ReadOnly),
         ("loggers", Access::ReadOnly),
         ("events", Access::None),
+        ("sagas", Access::ReadOnly),
     ];
     assert_eq!(access, expected);
     for (name, value, complaint) in [

@@ -8,21 +8,23 @@ use crate::support::{Service, eventually, fresh_folder};
 use crate::trial;
 
 /// What changes something there, with the status for the operator: of a parked order that there is not, of a replay that
-/// cannot start without brokers, of a level.
-const WRITES: [(&str, &str, &str, u16); 8] = [
+/// cannot start without brokers, of a saga without its revision, of a level.
+const WRITES: [(&str, &str, &str, u16); 9] = [
     ("POST", "/actuator/refresh", "", 200),
     ("POST", "/actuator/events/parked/redrive", "", 202),
     ("POST", "/actuator/events/parked/7/redrive", "", 404),
     ("POST", "/actuator/events/parked/7/skip", r#"{"reason": "x"}"#, 404),
     ("POST", "/actuator/events/replays", "{}", 409),
     ("DELETE", "/actuator/events/replays/7", "", 404),
+    ("POST", "/actuator/sagas/7/confirm", r#"{"reason": "x", "actor": "a"}"#, 400),
     ("POST", "/actuator/loggers/ROOT", r#"{"configuredLevel": "INFO"}"#, 204),
     ("POST", "/actuator/loggers/a", r#"{"configuredLevel": null}"#, 204),
 ];
-const READS: [&str; 6] = [
+const READS: [&str; 7] = [
     "/actuator/loggers",
     "/actuator/events",
     "/actuator/events/parked",
+    "/actuator/sagas",
     "/actuator/prometheus",
     "/actuator/health",
     "/openapi.json",

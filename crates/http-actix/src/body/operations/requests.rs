@@ -1,4 +1,4 @@
-//! What the operations on the management port are asked.
+//! What the operations on events are asked.
 
 use chrono::{DateTime, Utc};
 use order_app::actions::Reason;
@@ -134,7 +134,7 @@ pub(crate) fn replay(bytes: &[u8]) -> Result<ReplayPlan, Problem> {
 }
 
 /// The schemas of the bodies here.
-pub(crate) fn schemas() -> Map<String, Json> {
+pub(super) fn schemas() -> Map<String, Json> {
     [(SkipRequest::NAME, SkipRequest::schema()), (ReplayRequest::NAME, ReplayRequest::schema())]
         .map(|(name, schema)| (name.to_owned(), schema))
         .into_iter()

@@ -2,7 +2,8 @@
 
 use actix_web::http::header::{ContentType, ETAG};
 use actix_web::{HttpRequest, HttpResponse, web};
-use order_app::sagas::Sagas;
+use order_app::saga::SagaTimes;
+use order_app::sagas::{SagaView, Sagas};
 
 use crate::app::App;
 use crate::body::{self, SagaBody};
@@ -43,11 +44,24 @@ pub(crate) async fn saga(
     let (caller, sagas) = (caller(&request)?, Sagas::new(use_cases(&request, &app)));
     let times = sagas.times();
     let view = run_to_end(&request, async move { sagas.find(&caller, id).await }).await?;
-    let tag = (ETAG, body::etag(view.revision));
-    if request::is_unmodified(&request, view.revision)? {
+    current_saga(&request, &view, &times)
+}
+
+/// The answer to who reads a saga: 304 when the client has its revision already.
+pub(crate) fn current_saga(
+    request: &HttpRequest,
+    view: &SagaView,
+    times: &SagaTimes,
+) -> Result<HttpResponse, Problem> {
+    if request::is_unmodified(request, view.revision)? {
+        let tag = (ETAG, body::etag(view.revision));
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
-    let mut response = HttpResponse::Ok();
-    let body = body::saga(&view, &times)?;
-    Ok(response.content_type(ContentType::json()).insert_header(tag).body(body))
+    whole_saga(view, times)
+}
+
+/// A saga, with its revision as its tag.
+pub(crate) fn whole_saga(view: &SagaView, times: &SagaTimes) -> Result<HttpResponse, Problem> {
+    let (tag, body) = ((ETAG, body::etag(view.revision)), body::saga(view, times)?);
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).insert_header(tag).body(body))
 }
