@@ -1,10 +1,12 @@
 //! The command line: reads the arguments and the settings, and runs a command. `SETTINGS_HELP` lists
 //! the exit codes.
 
+mod direct;
 mod events;
 mod migrate;
 mod output;
 mod serve;
+mod tables;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -156,21 +158,16 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         let render = if json { report::json } else { report::table };
         return print(&render(&effective));
     }
-    if let Command::Events(asked) = command {
+    let is_for_people = matches!(command, Command::Events(_) | Command::Migrate { check: true });
+    if is_for_people {
         for warning in &loaded.warnings {
             complain(warning, 0);
         }
-        return match events::run(asked, &loaded.settings) {
-            Ok(done) => done,
-            Err(error) => complain(&chain(&*error), 1),
+        let done = match command {
+            Command::Events(asked) => events::run(asked, &loaded.settings),
+            _ => migrate::check(&loaded.settings),
         };
-    }
-    if let Command::Migrate { check: true } = command {
-        for warning in &loaded.warnings {
-            complain(warning, 0);
-        }
-        return migrate::check(&loaded.settings)
-            .unwrap_or_else(|error| complain(&chain(&*error), 1));
+        return done.unwrap_or_else(|error| complain(&chain(&*error), 1));
     }
     let is_serving = matches!(command, Command::Serve);
     let (log, unsent) = match telemetry::start(&loaded.settings, is_serving) {

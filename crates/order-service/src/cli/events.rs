@@ -7,22 +7,19 @@ mod replay;
 mod show;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use http_actix::operations::{EventsOverview, ParkedOrderDetails, ParkedOrders, SkippedEvents};
 use order_app::caller::Caller;
 use order_app::operations::{Operations, Operator, RedriveError, SkipError};
+use order_app::ports::Stores;
 use order_domain::OrderId;
-use tokio::time::timeout;
-use tracing::Level;
 
-use crate::application::{stores, use_cases};
-use crate::cli::output::{Messages, complain, print};
-use crate::runtimes;
-use crate::settings::{Database, Settings};
+use super::direct::{self, REFUSED};
+use super::output::{complain, print};
+use super::tables;
+use crate::application::use_cases;
+use crate::settings::Settings;
 use arguments::{Page, ParkedCommand};
-use show::show;
 
 pub(crate) use arguments::EventsCommand;
 
@@ -35,49 +32,26 @@ Exit codes:
   4  the replay is done, but some events cannot be read
   130, 143  interrupted by Ctrl-C or SIGTERM";
 
-/// The exit code when the state of the order or of another replay forbids it.
-const REFUSED: u8 = 3;
-
-/// How long the database may take to say which migrations have run.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Does what was asked; answers with the exit code.
 ///
 /// # Errors
 /// What went wrong, for one line.
 pub(crate) fn run(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if let Database::Sqlite(file) = &settings.storage.database
-        && !file.exists()
-    {
-        // Opening it would create it.
-        anyhow::bail!("there is no database at {}", file.display());
-    }
-    // Results go to standard output, everything else to standard error.
-    tracing_subscriber::fmt()
-        .with_writer(|| Messages)
-        .with_ansi(false)
-        .with_max_level(Level::WARN)
-        .with_target(false)
-        .without_time()
-        .init();
-    let runtime = runtimes::main()?;
-    let done = runtime.block_on(execute(asked, settings));
-    runtime.shutdown_background();
-    done
+    direct::run(settings, async |stores| execute(asked, settings, &stores).await)
 }
 
-async fn execute(asked: EventsCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let stores = stores::open(settings)?;
-    // An error when a newer release has changed what the operations read and write.
-    let asked_first = timeout(PATIENCE, stores.database.pending()).await;
-    asked_first.context("the database does not answer")?.map_err(anyhow::Error::from_boxed)?;
+async fn execute(
+    asked: EventsCommand,
+    settings: &Settings,
+    stores: &Stores,
+) -> anyhow::Result<ExitCode> {
     // Who may run this program with these settings can reach the database itself.
     let operator =
-        Operations::new(use_cases::operations(settings, &stores)).of(&Caller::anonymous())?;
+        Operations::new(use_cases::operations(settings, stores)).of(&Caller::anonymous())?;
     match asked {
         EventsCommand::Backlog { json } => {
             let overview = operator.overview().await?;
-            Ok(print(&show(&EventsOverview::from(&overview), json)))
+            Ok(print(&tables::show(&EventsOverview::from(&overview), json)))
         }
         EventsCommand::Parked(asked) => parked(asked, &operator).await,
         EventsCommand::Replay(asked) => replay::run(asked, &operator).await,
@@ -89,10 +63,10 @@ async fn parked(asked: ParkedCommand, operator: &Operator) -> anyhow::Result<Exi
         ParkedCommand::List { shard, after, page: Page { limit, json } } => {
             let after = after.map_or(0, OrderId::get);
             let page = operator.parked(after, shard, limit).await?;
-            Ok(print(&show(&ParkedOrders::from(&page), json)))
+            Ok(print(&tables::show(&ParkedOrders::from(&page), json)))
         }
         ParkedCommand::Show { order, json } => match operator.inspect(order).await {
-            Ok(found) => Ok(print(&show(&ParkedOrderDetails::from(&found), json))),
+            Ok(found) => Ok(print(&tables::show(&ParkedOrderDetails::from(&found), json))),
             Err(error) => refused_or_failed(error),
         },
         ParkedCommand::Redrive { orders, all } => redrive(&orders, all, operator).await,
@@ -109,7 +83,7 @@ async fn parked(asked: ParkedCommand, operator: &Operator) -> anyhow::Result<Exi
         ParkedCommand::Skipped { order, after, page: Page { limit, json } } => {
             let after = after.map_or((0, 0), |(order, event)| (order.get(), event.get()));
             let page = operator.skipped(after, order, limit).await?;
-            Ok(print(&show(&SkippedEvents::from(&page), json)))
+            Ok(print(&tables::show(&SkippedEvents::from(&page), json)))
         }
     }
 }

@@ -14,10 +14,11 @@ use order_app::ports::Clock as _;
 use tokio::sync::oneshot;
 use tokio::time::interval;
 
-use super::REFUSED;
 use super::arguments::ReplayArguments;
-use super::show::{self, show};
+use super::show;
+use crate::cli::direct::REFUSED;
 use crate::cli::output::{complain, print};
+use crate::cli::tables;
 use crate::signals::Signals;
 use crate::system::SystemClock;
 
@@ -63,7 +64,7 @@ pub(super) async fn run(asked: ReplayArguments, operator: &Operator) -> anyhow::
         _ => 0,
     };
     let job = ReplayJob { id, plan: Arc::new(plan), progress: ended.clone() };
-    let told = print(&show(&operations::Replay::of(&job, SystemClock.now()), json));
+    let told = print(&tables::show(&operations::Replay::of(&job, SystemClock.now()), json));
     if code == 0 && ended.unreadable > 0 {
         return Ok(complain("some events cannot be read, and were left out", INCOMPLETE));
     }

@@ -1,42 +1,17 @@
-//! How `order-service events` shows what it finds: as JSON for programs, in the bodies of the
-//! management port, and as tables of the same for people.
-
-use std::fmt::Display;
+//! How `order-service events` shows what it finds to people.
 
 use chrono::{DateTime, Utc};
 use http_actix::operations::{
     EventsOverview, ParkedOrderDetails, ParkedOrders, Replay, SkippedEvents,
 };
 use order_app::operations::{ReplayPlan, ReplayProgress};
-use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::tables::{Table, more, or_dash};
 use crate::report::{aligned, shown};
 
 /// How many waiting events people are shown.
 const LISTED: usize = 10;
-
-/// What people are shown of a body.
-pub(super) trait Table: Serialize {
-    fn table(&self) -> String;
-}
-
-pub(super) fn show(found: &impl Table, as_json: bool) -> String {
-    if as_json { json(found) } else { found.table() }
-}
-
-fn json(body: &impl Serialize) -> String {
-    format!("{:#}\n", serde_json::to_value(body).unwrap_or_default())
-}
-
-fn or_dash(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
-/// How to see what comes next, if anything does.
-fn more(next: Option<&impl Display>) -> String {
-    next.map(|last| format!("there are more: --after {last}\n")).unwrap_or_default()
-}
 
 impl Table for EventsOverview {
     fn table(&self) -> String {
