@@ -5,6 +5,7 @@ mod direct;
 mod events;
 mod migrate;
 mod output;
+mod sagas;
 mod serve;
 mod tables;
 
@@ -24,6 +25,7 @@ use crate::system::{OF_CLIENT, OsEntropy, SystemClock};
 use crate::{report, telemetry};
 use events::EventsCommand;
 use output::{complain, complain_of, print, usage};
+use sagas::SagasCommand;
 
 /// The exit code for wrong settings or arguments.
 const WRONG: u8 = 2;
@@ -72,6 +74,10 @@ enum Command {
     /// and the brokers of the settings, whether or not the service is running.
     #[command(subcommand, after_help = events::EXIT_CODES)]
     Events(EventsCommand),
+    /// Look after sagas: those that need a person, and what to do about one. Works on the database of the settings, whether
+    /// or not the service is running; running instances send the commands that follow.
+    #[command(subcommand, after_help = sagas::EXIT_CODES)]
+    Sagas(SagasCommand),
 }
 
 const SHORT_HELP: &str = "Any setting can be given as an option: --server.port=9000. See --help.";
@@ -95,7 +101,8 @@ Exit codes:
   1  it failed: the port is taken, the migration failed, or the stop took longer than
      spring.lifecycle.timeout-per-shutdown-phase; or a config server that it needs gave no answer
   2  settings or arguments are wrong
-  3  (events) the order is not parked, the event cannot be skipped, or another replay is running
+  3  (events) the order is not parked, the event cannot be skipped, or another replay is running;
+     (sagas) there is no such saga, it has another revision, or it does not allow the action now
   4  (events) the replay is done, but some events cannot be read
   130, 143  stopped at once by a second Ctrl-C or SIGTERM; (events) interrupted by one";
 
@@ -158,13 +165,17 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         let render = if json { report::json } else { report::table };
         return print(&render(&effective));
     }
-    let is_for_people = matches!(command, Command::Events(_) | Command::Migrate { check: true });
+    let is_for_people = matches!(
+        command,
+        Command::Events(_) | Command::Sagas(_) | Command::Migrate { check: true }
+    );
     if is_for_people {
         for warning in &loaded.warnings {
             complain(warning, 0);
         }
         let done = match command {
             Command::Events(asked) => events::run(asked, &loaded.settings),
+            Command::Sagas(asked) => sagas::run(asked, &loaded.settings),
             _ => migrate::check(&loaded.settings),
         };
         return done.unwrap_or_else(|error| complain(&chain(&*error), 1));

@@ -9,6 +9,7 @@ use order_app::housekeeping::{Housekeeping, Retention};
 use order_app::operations::OperationsPorts;
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{Command, CommandSender, StoredTimes, Stores};
+use order_app::sagas::Sagas;
 use order_app::wake_up::WakeUp;
 
 use super::background::restarting;
@@ -70,6 +71,11 @@ pub(super) fn housekeeping(settings: &Settings, stores: &Stores) -> Housekeeping
     let sagas = TimeDelta::from_std(settings.sagas.retention).ok();
     let kept = Retention { events, sagas };
     Housekeeping::new(orders, journal, stores.sagas.clone(), kept, clock())
+}
+
+/// What operators may do about sagas, on the command line: running instances send what follows.
+pub(crate) fn sagas(settings: &Settings, stores: &Stores) -> Sagas {
+    Sagas::new(orders(settings, stores, Arc::new(NoTransport)))
 }
 
 /// No way to send commands.

@@ -1,4 +1,4 @@
-//! How `order-service events` runs: directly on the database of the settings, also when the service is
+//! How `order-service events` and `order-service sagas` run: directly on the database of the settings, also when the service is
 //! down, and beside running instances.
 
 use std::process::ExitCode;

@@ -1,33 +1,8 @@
 //! `order-service events` on an empty database, without brokers: how its arguments are read.
 
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A folder with a database.
-struct Shop(TempDir);
-
-impl Shop {
-    fn new() -> Self {
-        let shop = Self(TempDir::new().unwrap());
-        assert!(shop.run(&["migrate"]).status.success());
-        shop
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_order-service"));
-        command.args(arguments).env_clear().current_dir(self.0.path()).output().unwrap()
-    }
-
-    /// What `order-service events …` prints as JSON.
-    fn events(&self, line: &str) -> Value {
-        let arguments: Vec<_> = ["events"].into_iter().chain(line.split(' ')).collect();
-        let output = self.run(&arguments);
-        assert!(output.status.success(), "{line}: {output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
+use crate::shop::Shop;
 
 #[test]
 fn a_replay_is_read_with_all_its_conditions() {

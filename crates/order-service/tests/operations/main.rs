@@ -1,6 +1,6 @@
 //! The operations on events, over the management port and from the command line, with the real program,
 //! a real broker and each database: an order that the broker refuses is parked, looked at, published
-//! again or skipped. Replays are in `replays.rs`, arguments of the command line in `arguments.rs`.
+//! again or skipped. Replays are in `replays.rs`, arguments of the command line in `arguments.rs`, and sagas in `sagas.rs`.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -11,6 +11,8 @@
 
 mod arguments;
 mod replays;
+mod sagas;
+mod shop;
 #[path = "../support/mod.rs"]
 mod support;
 
