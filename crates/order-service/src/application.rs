@@ -76,8 +76,8 @@ pub(crate) struct Application {
 impl Application {
     /// Takes the ports, so that a second process fails at once, and wires everything. Neither the
     /// database nor a peer is asked: they may be down. It must be called on a runtime; the relay
-    /// gets one of its own.
-    pub(crate) fn build(begun: Begun, runtime_of_relay: &Handle) -> anyhow::Result<Self> {
+    /// gets this one.
+    pub(crate) fn build(begun: Begun, runtime: &Handle) -> anyhow::Result<Self> {
         let Begun { inputs, loaded, telemetry, descriptors, started } = begun;
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
@@ -95,8 +95,7 @@ impl Application {
         let (ready, is_ready) = word();
         let sagas = sagas::start((&settings, &stores), &orders, &peers.participants, &is_ready);
         let new_positions = WakeUp::default();
-        let wake_ups = (orders.commits().clone(), new_positions.clone());
-        let relay = relay::start((&stores, &peers), wake_ups, is_ready, runtime_of_relay);
+        let relay = relay::start((&stores, &peers), (&orders, &new_positions), is_ready, runtime);
 
         let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors));
         let stop = Live::new(settings.stop);

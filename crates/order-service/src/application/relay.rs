@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use order_app::orders::Orders;
 use order_app::ports::{Stores, uuid_v7};
 use order_app::relay::{Relay, RelayPorts, RelaySettings};
 use order_app::wake_up::WakeUp;
@@ -23,16 +24,17 @@ fn ports(stores: &Stores, broker: Option<&Broker>) -> RelayPorts {
     }
 }
 
-/// Starts the relay on a runtime when the service is ready. `commits` wakes it; it wakes `new_positions`.
+/// Starts the relay on a runtime when the service is ready. Commits of orders wake it; it wakes `new_positions`.
 pub(super) fn start(
     (stores, peers): (&Stores, &Peers),
-    (commits, new_positions): (WakeUp, WakeUp),
+    (orders, new_positions): (&Orders, &WakeUp),
     is_ready: Told,
     runtime: &Handle,
 ) -> Running {
     let ports = ports(stores, peers.broker.as_ref());
     // The same name after a panic: the relay keeps its leases.
     let instance = uuid_v7(ports.clock.now(), &*ports.entropy);
+    let (commits, new_positions) = (orders.commits().clone(), new_positions.clone());
     let stats = Arc::clone(&peers.relay);
     Running::when(is_ready, runtime, "the relay", move |told| {
         let (commits, new_positions) = (commits.clone(), new_positions.clone());
