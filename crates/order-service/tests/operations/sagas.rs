@@ -11,7 +11,7 @@ use order_app::orders::{Orders, Ports};
 use order_app::ports::{Clock, Command, SagaChange, SagaWrite, Stores};
 use order_app::saga::SagaPolicy;
 use order_app::sagas::Sagas;
-use order_events::saga::{REPLY_TOPIC, Reply, Verdict};
+use order_events::saga::{CommandType, REPLY_TOPIC, Reply, Verdict};
 use order_testkit::examples::{
     a_change, a_new_order, a_place_command, a_write_request, an_order_id, anyone, placed, soon,
 };
@@ -76,8 +76,10 @@ impl World {
         self.runtime.block_on(async {
             let placed = self.orders.place(anyone(), a_place_command(), a_write_request()).await;
             placed.unwrap();
+            // What followed from the replies of an earlier order may come only now.
+            let asks_for_stock = |command: &Command| command.task.kind() == CommandType::Reserve;
             let reserve = loop {
-                match self.commands.take().pop() {
+                match self.commands.take().into_iter().find(asks_for_stock) {
                     Some(command) => break command,
                     None => tokio::task::yield_now().await,
                 }
