@@ -12,6 +12,7 @@ use order_app::feed::Feed;
 use order_app::live::Live;
 use order_app::orders::Orders;
 use order_app::ports::{Authenticator, Entropy};
+use order_events::asyncapi::Topics;
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
@@ -226,8 +227,8 @@ pub struct Http {
     pub security: Security,
     /// The health of the peers that requests do not need, as last known: it makes no call.
     pub dependencies: Arc<dyn Fn() -> Vec<Component> + Send + Sync>,
-    /// Where events are published, for the AsyncAPI document; `{type}` stands for their type.
-    pub events_topic: String,
+    /// The topics of the events and of the saga, for the AsyncAPI document.
+    pub topics: Topics,
     /// The requests being worked on, counted by the server.
     pub in_flight: Arc<AtomicUsize>,
     /// The metrics in Prometheus' text format.

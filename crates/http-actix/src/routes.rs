@@ -11,6 +11,7 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route};
+use order_events::saga::{COMMAND_SCHEMA_PATH, REPLY_SCHEMA_PATH};
 use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
 
 use crate::edge;
@@ -105,6 +106,8 @@ fn of_both(table: &mut Table<'_>) {
         .add(at("/asyncapi.json", Documents).on(GET, documents::asyncapi))
         .add(at(EVENT_SCHEMA_PATH, Open).on(GET, documents::event_schema))
         .add(at(CLOUD_EVENT_SCHEMA_PATH, Open).on(GET, documents::cloud_event_schema))
+        .add(at(COMMAND_SCHEMA_PATH, Open).on(GET, documents::command_schema))
+        .add(at(REPLY_SCHEMA_PATH, Open).on(GET, documents::reply_schema))
         .add(at("/docs", Documents).on(GET, documents::redirect))
         .add(at("/docs/{file:.*}", Documents).on(GET, documents::file));
 }

@@ -67,7 +67,7 @@ pub fn serve(
 ) -> std::io::Result<Server> {
     let forms = http.settings.forms;
     let render = move |currencies: &_| document::of_orders(currencies, forms);
-    let documents = web::Data::new(Documents::new(render, &http.events_topic));
+    let documents = web::Data::new(Documents::new(render, &http.topics));
     let unread = UnreadAnswers::up_to(
         http.settings.max_unread_answers,
         metrics::gauge!("http_server_unread_answer_bytes"),
@@ -108,7 +108,7 @@ pub fn serve_management(
         ..http.settings
     };
     let render = |_: &_| document::management_openapi_json();
-    let documents = web::Data::new(Documents::new(render, &http.events_topic));
+    let documents = web::Data::new(Documents::new(render, &http.topics));
     let management = web::Data::new(management);
     let unread = UnreadAnswers::up_to(MOST_UNREAD, Gauge::noop(), Counter::noop());
     let app = App::new(http, site, tls, Gauge::noop(), unread);

@@ -10,6 +10,7 @@ mod encoding;
 mod reply;
 
 pub use command::{Command, CommandType, Earlier, Item, Payment, Phase, Task, UnknownCommandType};
+pub(crate) use data::definitions;
 pub use data::{command_schema, reply_schema};
 pub use decoding::MessageError;
 pub use reply::{Reason, Reply, UnknownReason, Verdict};
@@ -18,6 +19,11 @@ pub use reply::{Reason, Reply, UnknownReason, Verdict};
 pub const COMMAND_SCHEMA: &str = "urn:order-service:saga:command:v1";
 /// The schema of the data of all replies: major version 1. Additions are optional fields only.
 pub const REPLY_SCHEMA: &str = "urn:order-service:saga:reply:v1";
+
+/// Where the service serves the schema that the `dataschema` of a command names.
+pub const COMMAND_SCHEMA_PATH: &str = "/schemas/saga-command-v1.json";
+/// Where it serves that of a reply.
+pub const REPLY_SCHEMA_PATH: &str = "/schemas/saga-reply-v1.json";
 
 /// The topic of the commands to inventory, in a service with default settings.
 pub const INVENTORY_TOPIC: &str = "inventory.commands";

@@ -1,13 +1,16 @@
 //! The published documents are sound: valid by their own meta-schemas, in agreement with each other
-//! and with the messages, and every example in them is what they say.
+//! and with the messages, and every example in them is what they say. What the document says of the
+//! saga is in `saga/document.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use order_domain::OrderEventKind;
-use order_events::asyncapi::{DEFAULT_TOPIC, HEADERS, document};
+use order_events::asyncapi::{
+    DEFAULT_TOPIC, HEADERS, Topics, document, document_of, json as text, json_of,
+};
 use order_events::{DATA_SCHEMA, schema};
 use serde_json::{Value, json};
 
@@ -74,11 +77,35 @@ fn the_asyncapi_document_is_valid_by_its_published_schema() {
         .unwrap();
     for topic in [DEFAULT_TOPIC, "shop.{type}.v1", "{type}"] {
         assert_eq!(problems(&validator, &document(topic)), [""; 0], "{topic}");
+        let mut topics = Topics::of_events(topic);
+        topics.inventory = "shop.stock".into();
+        topics.payment = "shop.money".into();
+        topics.replies = "shop_replies-2".into();
+        assert_eq!(problems(&validator, &document_of(&topics)), [""; 0], "{topic}");
     }
     // And the check is one.
-    let mut wrong = document(DEFAULT_TOPIC);
-    wrong["channels"]["orderEvents"]["adress"] = json!("x");
-    assert_ne!(problems(&validator, &wrong), [""; 0]);
+    for (pointer, name, value) in [
+        ("/channels/orderEvents", "adress", json!("x")),
+        ("/channels/inventoryCommands/bindings/kafka", "topics", json!("x")),
+        ("/channels/orderReplies", "messages", json!(["InventoryReserveReply"])),
+        ("/operations/sendPaymentCommands", "action", json!("ask")),
+        ("/operations/sendPaymentCommands/reply", "operation", json!("receiveReplies")),
+        ("/operations/receiveReplies", "channel", json!("orderReplies")),
+        ("/components/messages/PaymentVoid", "payload", json!({"type": "thing"})),
+        ("/components/messages/PaymentVoidReply/examples/0", "payloads", json!({})),
+    ] {
+        let mut wrong = document(DEFAULT_TOPIC);
+        wrong.pointer_mut(pointer).unwrap()[name] = value;
+        assert_ne!(problems(&validator, &wrong), [""; 0], "{pointer}/{name}");
+    }
+}
+
+#[test]
+fn the_topic_of_the_events_alone_leaves_the_others_at_their_defaults() {
+    assert_eq!(document(DEFAULT_TOPIC), document_of(&Topics::default()));
+    assert_eq!(document("shop"), document_of(&Topics::of_events("shop")));
+    assert_eq!(text("shop"), json_of(&Topics::of_events("shop")));
+    assert_eq!(serde_json::from_str::<Value>(&text("shop")).unwrap(), document("shop"));
 }
 
 #[test]
@@ -99,14 +126,19 @@ fn every_reference_in_the_asyncapi_document_leads_somewhere() {
             _ => {}
         }
     }
-    assert!(references >= 6 * 4, "{references}");
+    // In components, in a channel and in an operation; a reply also with its command.
+    assert!(references >= 6 * 4 + 6 * 4 + 6 * 5, "{references}");
 }
 
 #[test]
 fn every_type_has_its_message_with_headers_key_and_an_example_that_holds() {
     let document = document(DEFAULT_TOPIC);
-    let messages = document["components"]["messages"].as_object().unwrap();
+    let all = &document["components"]["messages"];
+    let messages = document["channels"]["orderEvents"]["messages"].as_object().unwrap();
+    let messages: BTreeMap<_, _> = messages.keys().map(|name| (name, &all[name])).collect();
     assert_eq!(messages.len(), OrderEventKind::ALL.len());
+    let sent = document["operations"]["publishOrderEvents"]["messages"].as_array().unwrap();
+    assert_eq!(sent.len(), OrderEventKind::ALL.len());
     let titles: BTreeSet<_> = messages.values().map(|message| message["title"].as_str()).collect();
     assert_eq!(titles.len(), messages.len(), "each type has a title of its own");
     for kind in OrderEventKind::ALL {

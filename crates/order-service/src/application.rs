@@ -118,7 +118,7 @@ impl Application {
             settings: limits,
             security: security::asked(&settings.security, peers.issuer.as_ref()),
             dependencies: peers.components(&refresher),
-            events_topic: settings.events_topic.clone(),
+            topics: http::topics(&settings),
             in_flight: Arc::default(),
             scrape: sources.scrape(&telemetry.metrics),
         };

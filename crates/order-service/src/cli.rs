@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         management: bool,
     },
-    /// Print the AsyncAPI document of the events, for the topic order.events.
+    /// Print the AsyncAPI document of the events and the saga, with the topics of default settings.
     Asyncapi,
     /// Look after events: what waits, parked orders, past events once more. Works on the database
     /// and the brokers of the settings, whether or not the service is running.

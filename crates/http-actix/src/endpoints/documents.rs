@@ -1,5 +1,5 @@
-//! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, all from
-//! the binary: nothing is loaded from outside.
+//! The documents: OpenAPI with its page (Swagger UI), AsyncAPI, and the schemas of events, commands and
+//! replies, all from the binary: nothing is loaded from outside.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,8 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use order_app::currencies::Currencies;
-use order_events::{asyncapi, schema};
+use order_events::asyncapi::{self, Topics};
+use order_events::{saga, schema};
 use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
@@ -30,16 +31,18 @@ pub(crate) struct Documents {
     asyncapi: Bytes,
     event_schema: Bytes,
     cloud_event_schema: Bytes,
+    command_schema: Bytes,
+    reply_schema: Bytes,
     page: Arc<Config<'static>>,
     /// The files of the page that were asked for, with their content types: all answers share them.
     files: Mutex<HashMap<String, (Bytes, String)>>,
 }
 
 impl Documents {
-    /// `render` makes the OpenAPI document; `topic` is where events are published, as set.
+    /// `render` makes the OpenAPI document; `topics` are those of the service, as set.
     pub(crate) fn new(
         render: impl Fn(&Currencies) -> String + Send + Sync + 'static,
-        topic: &str,
+        topics: &Topics,
     ) -> Self {
         // By default the page would send the document's address to a validator outside.
         // Relative, because a proxy may put a path in front of ours.
@@ -48,9 +51,11 @@ impl Documents {
         Self {
             openapi: Mutex::default(),
             render: Box::new(render),
-            asyncapi: asyncapi::json(topic).into(),
+            asyncapi: asyncapi::json_of(topics).into(),
             event_schema: schema(&schema::event_data()),
             cloud_event_schema: schema(&schema::cloud_event()),
+            command_schema: schema(&saga::command_schema()),
+            reply_schema: schema(&saga::reply_schema()),
             page: Arc::new(page),
             files: Mutex::default(),
         }
@@ -122,6 +127,16 @@ pub(crate) async fn event_schema(all: web::Data<Documents>) -> HttpResponse {
 /// An event in the JSON format of CloudEvents.
 pub(crate) async fn cloud_event_schema(all: web::Data<Documents>) -> HttpResponse {
     json("application/schema+json", &all.cloud_event_schema)
+}
+
+/// What the `dataschema` of a command of the saga names.
+pub(crate) async fn command_schema(all: web::Data<Documents>) -> HttpResponse {
+    json("application/schema+json", &all.command_schema)
+}
+
+/// What the `dataschema` of a reply names.
+pub(crate) async fn reply_schema(all: web::Data<Documents>) -> HttpResponse {
+    json("application/schema+json", &all.reply_schema)
 }
 
 fn json(content_type: &'static str, document: &Bytes) -> HttpResponse {

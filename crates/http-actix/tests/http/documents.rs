@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http_actix::{AmountForm, Forms, ListForm};
 use serde_json::{Value, json};
 
-use crate::support::Service;
+use crate::support::{Service, topics};
 
 fn document() -> Value {
     serde_json::from_str(&http_actix::openapi_json()).unwrap()
@@ -153,15 +153,19 @@ async fn the_served_document_is_the_printed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_contract_of_the_events_is_served() {
+async fn the_contract_of_events_and_sagas_is_served() {
     let service = Service::start();
     let served = service.call("GET", "/asyncapi.json").await;
     assert_eq!(served.header("content-type"), Some("application/json"));
     assert_eq!(served.json()["channels"]["orderEvents"]["address"], "shop.{type}", "as set");
-    assert_eq!(served.json(), order_events::asyncapi::document("shop.{type}"));
+    assert_eq!(served.json()["channels"]["orderReplies"]["address"], "shop.replies", "as set");
+    assert_eq!(served.json()["channels"].as_object().unwrap().len(), 4);
+    assert_eq!(served.json(), order_events::asyncapi::document_of(&topics()));
     for (path, schema) in [
         ("/schemas/order-event-v1.json", order_events::schema::event_data()),
         ("/schemas/order-cloudevent-v1.json", order_events::schema::cloud_event()),
+        ("/schemas/saga-command-v1.json", order_events::saga::command_schema()),
+        ("/schemas/saga-reply-v1.json", order_events::saga::reply_schema()),
     ] {
         let served = service.call("GET", path).await;
         assert_eq!((served.status, served.json()), (200, schema), "{path}");

@@ -9,7 +9,7 @@ use order_app::caller::Authority;
 use order_app::ports::{OrderStore as _, SagaChange, Seen};
 use order_app::saga::{Moment, SagaPolicy, begin};
 use order_domain::OrderStatus;
-use order_events::schema::{CLOUD_EVENT_SCHEMA_PATH, EVENT_SCHEMA_PATH};
+use order_events::{saga, schema};
 use order_testkit::examples::{
     a_change, a_change_placing, a_new_order, an_order_id, an_origin, moved, noon, soon,
 };
@@ -117,8 +117,10 @@ fn rows_of_both() -> Vec<Row> {
         ("GET", "/actuator/prometheus", "", Metrics),
         ("GET", "/openapi.json", "", Documents),
         ("GET", "/asyncapi.json", "", Documents),
-        ("GET", EVENT_SCHEMA_PATH, "", Nothing),
-        ("GET", CLOUD_EVENT_SCHEMA_PATH, "", Nothing),
+        ("GET", schema::EVENT_SCHEMA_PATH, "", Nothing),
+        ("GET", schema::CLOUD_EVENT_SCHEMA_PATH, "", Nothing),
+        ("GET", saga::COMMAND_SCHEMA_PATH, "", Nothing),
+        ("GET", saga::REPLY_SCHEMA_PATH, "", Nothing),
         ("GET", "/docs", "", Documents),
         ("GET", "/docs/index.html", "", Documents),
         ("GET", "/nothing/here", "", With(Authority::Any)),
@@ -154,8 +156,7 @@ async fn routes(document: &Value, service: &Service) -> BTreeSet<(String, String
     let links = service.call_with("GET", "/actuator", &[("authorization", &admin)]).await;
     for link in links.json()["_links"].as_object().unwrap().values() {
         let path = link["href"].as_str().unwrap().split_once("//orders").unwrap().1.to_owned();
-        let is_known = routes.iter().any(|(_, known)| *known == path);
-        if !is_known {
+        if !routes.iter().any(|(_, known)| *known == path) {
             routes.insert(("GET".to_owned(), path));
         }
     }

@@ -14,6 +14,7 @@ use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{OrderStore, SagaStore};
 use order_app::saga::SagaPolicy;
+use order_events::asyncapi::Topics;
 use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SentCommands, SequentialEntropy};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,6 +27,13 @@ use crate::tls::{Line, Over, client, identity, own, shake_hands};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const LINES: &str = r#"[{"productId":1,"quantity":3,"unitPrice":"49.99"}]"#;
+
+/// The topics of the service.
+pub(crate) fn topics() -> Topics {
+    let mut topics = Topics::of_events("shop.{type}");
+    topics.replies = "shop.replies".into();
+    topics
+}
 
 /// A running server; stopped when dropped.
 pub(crate) struct Service {
@@ -176,7 +184,7 @@ impl Service {
             settings,
             security: Security::default(),
             dependencies: Arc::new(peers),
-            events_topic: "shop.{type}".to_owned(),
+            topics: topics(),
             in_flight: Arc::default(),
             scrape: Arc::new(|| "up 1\n".to_owned()),
         };

@@ -1,5 +1,5 @@
 //! The headers of a message: the attributes of `CloudEvents` in Kafka's binary mode, the trace, and
-//! the mark of a replay. Their descriptions are part of the frozen contract.
+//! the mark of a replay; those of commands and replies are in `saga/headers.rs`. Their descriptions are part of the frozen contract.
 
 use order_domain::OrderEventKind;
 use schemars::generate::SchemaSettings;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::schema::values;
 
 /// A header: its name, whether every message has it, and what it means.
-type Header = (&'static str, bool, &'static str);
+pub(super) type Header = (&'static str, bool, &'static str);
 
 /// Every header that a message may have, and whether every message has it.
 pub const HEADERS: [Header; 14] = [
@@ -31,22 +31,29 @@ pub const HEADERS: [Header; 14] = [
 
 /// The schema of the headers of one type's messages.
 pub(super) fn of(kind: OrderEventKind) -> Value {
+    all(&HEADERS, |name, generator| match name {
+        "ce_type" => json_schema!({"type": "string", "const": kind.as_str()}),
+        name => one(name, generator),
+    })
+}
+
+/// The schema of these headers; `one` says what each of them may be.
+pub(super) fn all(headers: &[Header], one: impl Fn(&str, &mut SchemaGenerator) -> Schema) -> Value {
     let generator = &mut SchemaSettings::draft2020_12().into_generator();
     let describe = |(name, _, description): &Header| {
-        let mut schema = match *name {
-            "ce_type" => json_schema!({"type": "string", "const": kind.as_str()}),
-            name => schema(name, generator),
-        };
+        let mut schema = one(name, generator);
         schema.insert("description".to_owned(), json!(description));
         ((*name).to_owned(), schema.to_value())
     };
-    let properties: Map<_, _> = HEADERS.iter().map(describe).collect();
+    let properties: Map<_, _> = headers.iter().map(describe).collect();
     let required: Vec<_> =
-        HEADERS.iter().filter(|(_, always, _)| *always).map(|(name, ..)| *name).collect();
+        headers.iter().filter(|(_, always, _)| *always).map(|(name, ..)| *name).collect();
     json!({"type": "object", "required": required, "properties": properties})
 }
 
-fn schema(name: &str, generator: &mut SchemaGenerator) -> Schema {
+/// The values of a header of events. Those of commands and replies are the same, as far as
+/// `saga/headers.rs` says nothing else.
+pub(super) fn one(name: &str, generator: &mut SchemaGenerator) -> Schema {
     match name {
         "ce_specversion" => values::specversion(generator),
         "ce_id" => values::uuid(generator),

@@ -2,10 +2,10 @@
 //! descriptions in the frozen contract; `schema/values.rs` and the end of this file say
 //! which values a field may have.
 
-use schemars::generate::SchemaGenerator;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::reply::{Reason, Reply};
 use super::{COMMAND_SCHEMA, REPLY_SCHEMA};
@@ -119,6 +119,18 @@ pub fn command_schema() -> Value {
 #[must_use]
 pub fn reply_schema() -> Value {
     whole(REPLY_SCHEMA, SchemaGenerator::into_root_schema_for::<ReplyData>)
+}
+
+/// The schemas of the data by name, for a document that keeps schemas under `path`.
+pub(crate) fn definitions(path: &str) -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.definitions_path = path.to_owned().into();
+    let mut generator = settings.into_generator();
+    generator.subschema_for::<ReserveData>();
+    generator.subschema_for::<AuthorizeData>();
+    generator.subschema_for::<FollowUpData>();
+    generator.subschema_for::<ReplyData>();
+    generator.take_definitions(true)
 }
 
 fn reason(_: &mut SchemaGenerator) -> Schema {

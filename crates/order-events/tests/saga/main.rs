@@ -1,13 +1,18 @@
 //! The commands and replies of the saga: each is read as it was written, bad bytes are errors with a
-//! name, and what was published once stays readable.
+//! name, what was published once stays readable, and the AsyncAPI document says how they look.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends a test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends a test"
+)]
 
 #[path = "../frozen/mod.rs"]
 mod frozen;
 
 mod corpus;
 mod decoding;
+mod document;
 mod properties;
 
 use order_domain::{Amount, Currency, CustomerId, OrderId, ProductId, Quantity};

@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use events_kafka::SagaTopics;
 use http_actix::{
     About, Endpoint, Http, HttpSettings, Management, Server, ServerHandle, Site, StrictTransport,
 };
+use order_events::asyncapi::Topics;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -223,6 +225,14 @@ pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSet
         rate_limit: settings.web.rate_limit,
         ..HttpSettings::default()
     }
+}
+
+/// The topics that the service's document names.
+pub(super) fn topics(settings: &Settings) -> Topics {
+    let SagaTopics { inventory, payment, replies } = settings.sagas.topics.clone();
+    let mut topics = Topics::of_events(&settings.events_topic);
+    (topics.inventory, topics.payment, topics.replies) = (inventory, payment, replies);
+    topics
 }
 
 /// What the process says of itself.

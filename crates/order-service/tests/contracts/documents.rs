@@ -1,9 +1,11 @@
 //! Finds what a new OpenAPI or AsyncAPI document, or a new schema of messages, breaks in an old one.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::schema::Flow::{In, Out};
-use crate::schema::{Comparison, by_name, object, resolved};
+use crate::schema::{Comparison, Flow, by_name, object, resolved};
 
 /// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn content(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: crate::schema::Flow) {
+    fn content(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
         for (at, old, new) in self.entries(at, &old["content"], &new["content"]) {
             self.schema(&at, &old["schema"], &new["schema"], flow);
         }
@@ -124,8 +126,11 @@ impl<'a> Comparison<'a> {
                     }
                 }
             }
+            let flows = self.flows(&at);
             for (at, old, new) in self.entries(&at, &old["messages"], &new["messages"]) {
-                self.message(&at, old, new);
+                for flow in &flows {
+                    self.message(&at, old, new, *flow);
+                }
             }
         }
         let operations =
@@ -133,23 +138,40 @@ impl<'a> Comparison<'a> {
         for (at, old, new) in operations {
             self.same(&at, "action", old, new);
             self.same(&at, "channel", old, new);
-            let news = new["messages"].as_array().cloned().unwrap_or_default();
-            for message in old["messages"].as_array().into_iter().flatten() {
-                if !news.contains(message) {
-                    self.broken(&at, format!("{} was removed", message["$ref"]));
-                }
+            self.messages_stay(&at, old, new);
+            let (old, new, at) = (&old["reply"], &new["reply"], format!("{at} reply"));
+            self.same(&at, "channel", old, new);
+            self.messages_stay(&at, old, new);
+        }
+    }
+
+    /// Who writes what is on a channel of the old document: the service, as long as no operation receives.
+    fn flows(&self, channel: &str) -> BTreeSet<Flow> {
+        let reference = format!("#/channels/{}", channel.trim_start_matches("channel "));
+        let on_it = |operation: &&Value| operation["channel"]["$ref"] == reference;
+        let operations = object(&self.old["operations"]).values().filter(on_it);
+        let flow = |operation: &Value| if operation["action"] == "receive" { In } else { Out };
+        let flows: BTreeSet<_> = operations.map(flow).collect();
+        if flows.is_empty() { BTreeSet::from([Out]) } else { flows }
+    }
+
+    fn messages_stay(&mut self, at: &str, old: &Value, new: &Value) {
+        let news = new["messages"].as_array().cloned().unwrap_or_default();
+        for message in old["messages"].as_array().into_iter().flatten() {
+            if !news.contains(message) {
+                self.broken(at, format!("{} was removed", message["$ref"]));
             }
         }
     }
 
-    fn message(&mut self, at: &str, old: &'a Value, new: &'a Value) {
+    fn message(&mut self, at: &str, old: &'a Value, new: &'a Value, flow: Flow) {
         self.same(at, "name", old, new);
         self.same(at, "contentType", old, new);
         self.same(at, "correlationId", old, new);
         for part in ["headers", "payload"] {
-            self.schema(&format!("{at} {part}"), &old[part], &new[part], Out);
+            self.schema(&format!("{at} {part}"), &old[part], &new[part], flow);
         }
         let (old, new) = (&old["bindings"]["kafka"], &new["bindings"]["kafka"]);
-        self.schema(&format!("{at} key"), &old["key"], &new["key"], Out);
+        self.schema(&format!("{at} key"), &old["key"], &new["key"], flow);
     }
 }

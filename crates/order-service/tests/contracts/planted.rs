@@ -249,6 +249,50 @@ fn a_reply_may_not_be_asked_more_of() {
 }
 
 #[test]
+fn a_channel_is_judged_by_who_writes_to_it() {
+    let of_command = "/components/schemas/InventoryReserveHeaders";
+    let of_reply = "/components/schemas/InventoryReserveReplyHeaders";
+    let at = |headers: &str, rest: &str| -> &'static str { format!("{headers}/{rest}").leak() };
+    let late = Some(json!("inventory.reserve.late"));
+    each_breaks(
+        Kind::AsyncApi,
+        vec![
+            (("/channels/orderReplies", None), "orderReplies was removed"),
+            (("/channels/paymentCommands/address", Some(json!("pay"))), "address changed"),
+            (("/operations/receiveReplies/action", Some(json!("send"))), "action changed"),
+            (("/operations/receiveReplies/messages/0", None), "was removed"),
+            (("/operations/sendPaymentCommands/reply", None), "channel changed"),
+            (("/operations/sendPaymentCommands/reply/messages/0", None), "was removed"),
+            (("/components/messages/PaymentVoid/correlationId", None), "correlationId changed"),
+            ((at(of_command, "required/0"), None), "may be absent now"),
+            ((at(of_command, "properties/ce_replyto"), None), "ce_replyto was removed"),
+            ((at(of_reply, "required/-"), Some(json!("ce_attempt"))), "ce_attempt is required now"),
+            ((at(of_reply, "properties/ce_type/enum/0"), None), "was removed"),
+            ((at(of_reply, "properties/ce_id/minLength"), Some(json!(9))), "became narrower"),
+            (("/components/schemas/SagaItem/properties/quantity/maximum", None), "became wider"),
+            (
+                ("/components/schemas/SagaReply/properties/detail/maxLength", Some(json!(9))),
+                "became narrower",
+            ),
+        ],
+    );
+    none_breaks(
+        Kind::AsyncApi,
+        vec![
+            (at(of_command, "required/-"), Some(json!("traceparent"))),
+            (at(of_reply, "required/0"), None),
+            (at(of_reply, "properties/ce_type/enum/-"), late),
+            ("/components/schemas/SagaReply/properties/detail/maxLength", Some(json!(1_000))),
+            ("/components/schemas/SagaItem/properties/quantity/maximum", Some(json!(9))),
+        ],
+    );
+    // Without the operation nothing would say who writes: then it is the service, as it was before.
+    let old = changed(&document(Kind::AsyncApi, 0), &[("/operations/receiveReplies", None)]);
+    let new = changed(&old, &[(at(of_reply, "required/0"), None)]);
+    assert_ne!(breaks(Kind::AsyncApi, &old, &new), [""; 0]);
+}
+
+#[test]
 fn what_was_closed_stays_closed_to_readers_and_open_to_writers() {
     let closed = json!({"type": "object", "properties": {}, "additionalProperties": false});
     let open = changed(&closed, &[("/additionalProperties", None)]);
