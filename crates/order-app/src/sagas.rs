@@ -11,7 +11,7 @@ use order_domain::{Order, OrderId};
 use order_events::saga::{Reply, Verdict as Said};
 use uuid::Uuid;
 
-use crate::caller::{Caller, Forbidden};
+use crate::caller::{Authority, Caller, Forbidden};
 use crate::orders::{FindError, FollowError, Followed, OrderStats, Orders};
 use crate::ports::StoreError;
 use crate::saga::{Input, Moment, ReplyOutcome, Saga, SagaTimes, Verdict, decide};
@@ -61,7 +61,8 @@ impl Sagas {
         Self(orders)
     }
 
-    /// The saga of an order, as last committed.
+    /// The saga of an order, as last committed. For a caller of one customer without what operators did, and without
+    /// participants' texts for operators.
     ///
     /// # Errors
     /// [`FindSagaError`], each case by its name.
@@ -71,7 +72,13 @@ impl Sagas {
             FindError::NotFound => FindSagaError::OrderNotFound,
             FindError::Store(error) => FindSagaError::Store(error),
         })?;
-        Ok(self.0.saga(id).await?.into())
+        let mut view = SagaView::from(self.0.saga(id).await?);
+        if caller.orders(Authority::Read)?.is_limited() {
+            // What operators and participants wrote for operators is not for the customer.
+            view.saga.interventions.clear();
+            view.saga.exchanges.values_mut().for_each(|exchange| exchange.last_error = None);
+        }
+        Ok(view)
     }
 
     /// Takes a reply. It has been taken for good when this succeeds, also when no saga waits for it.

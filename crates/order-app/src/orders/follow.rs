@@ -54,8 +54,22 @@ pub(crate) enum FollowError {
 impl Orders {
     /// A saga with its order.
     pub(crate) async fn saga(&self, id: OrderId) -> Result<Followed, FollowError> {
-        let found = self.0.ports.sagas.saga(id, self.deadline()).await?;
+        self.saga_by(id, self.deadline()).await
+    }
+
+    /// The same, by a time.
+    pub(crate) async fn saga_by(
+        &self,
+        id: OrderId,
+        deadline: Deadline,
+    ) -> Result<Followed, FollowError> {
+        let found = self.0.ports.sagas.saga(id, deadline).await?;
         followed(&found.ok_or(FollowError::NotFound)?)
+    }
+
+    /// Whether commands can be sent now.
+    pub(crate) fn can_send(&self) -> bool {
+        self.0.ports.commands.works_since().is_some()
     }
 
     /// Finds sagas.
@@ -103,7 +117,15 @@ impl Orders {
                 self.send(send);
                 return Ok(Followed { reply, ..before });
             }
-            let (mut decision, event_id) = self.decided(&before, cause, &decide)?;
+            let (mut decision, event_id) = match self.decided(&before, cause, &decide) {
+                Ok(decided) => decided,
+                Err(refused) => {
+                    let Some(unknown) = doubt else { return Err(refused) };
+                    // The attempt may have landed before another change, so its refusal says nothing.
+                    self.send(before.saga.open_commands(&before.order));
+                    return Err(FollowError::Store(unknown).into());
+                }
+            };
             let reply = decision.reply;
             let Some(saga) = decision.saga.clone() else {
                 if doubt.is_some() {

@@ -53,7 +53,8 @@ pub fn decide(saga: &Saga, order: &Order, input: &Input, at: &Moment<'_>) -> Dec
     Decision { reply, ..work.finish(Some(saga)) }
 }
 
-/// What follows from an operator's action, which is recorded with who did it and why. Its `at` is set here.
+/// What follows from an operator's action, which is recorded with who did it and why. Its `at` is set here. Where commands cannot be
+/// sent now, those that would be are due at once, for whoever can.
 ///
 /// # Errors
 /// [`NotNow`], each case by its name.
@@ -62,8 +63,9 @@ pub fn intervene(
     order: &Order,
     by: &Intervention,
     at: &Moment<'_>,
+    can_send: bool,
 ) -> Result<Decision, NotNow> {
-    let mut work = Work::new(saga.clone(), order, at);
+    let mut work = Work { can_send, ..Work::new(saga.clone(), order, at) };
     work.go_on();
     match by.action {
         Action::Retry(_) | Action::Skip(_) if work.saga.is_held(order) => {
@@ -105,6 +107,8 @@ struct Work<'a> {
     at: &'a Moment<'a>,
     now: DateTime<Utc>,
     transport_since: Option<DateTime<Utc>>,
+    /// Whether what is decided to be sent can leave.
+    can_send: bool,
     step: Option<OrderStep>,
     send: Vec<Command>,
 }
@@ -113,7 +117,9 @@ impl<'a> Work<'a> {
     fn new(saga: Saga, order: &'a Order, at: &'a Moment<'a>) -> Self {
         let now = at.now.trunc_subsecs(6);
         let status = order.status();
-        Self { saga, order, status, at, now, transport_since: None, step: None, send: Vec::new() }
+        let (step, send) = (None, Vec::new());
+        let transport_since = None;
+        Self { saga, order, status, at, now, transport_since, can_send: true, step, send }
     }
 
     /// Records a verdict.
@@ -222,7 +228,9 @@ impl<'a> Work<'a> {
         let Some(exchange) = self.saga.exchanges.get_mut(&kind) else { return false };
         let was_contradicted = std::mem::take(&mut exchange.contradicted);
         let is_unsettled = matches!(exchange.state, ExchangeState::Open | ExchangeState::Rejected);
-        if is_wanted && is_unsettled {
+        // Rejected, and done: the effect may be there also after a person has looked, so its undo goes on.
+        let may_be_there = was_contradicted && exchange.state == ExchangeState::Rejected;
+        if (is_wanted && is_unsettled) || may_be_there {
             exchange.state = ExchangeState::Skipped;
         }
         was_contradicted || (is_wanted && is_unsettled)
@@ -283,6 +291,7 @@ impl<'a> Work<'a> {
             reason: None,
             reference: None,
             last_error: None,
+            asked_at: None,
             contradicted: false,
         };
         self.saga.exchanges.insert(kind, exchange);
@@ -291,9 +300,15 @@ impl<'a> Work<'a> {
 
     fn send(&mut self, kind: CommandType) {
         let Some(exchange) = self.saga.exchanges.get_mut(&kind) else { return };
-        exchange.attempts = exchange.attempts.saturating_add(1);
-        exchange.last_sent = self.now;
-        self.send.extend(self.saga.command(kind, self.order));
+        exchange.asked_at = (!self.can_send).then_some(self.now);
+        // A first attempt is counted all the same: attempts begin with 1.
+        if self.can_send || exchange.attempts == 0 {
+            exchange.attempts = exchange.attempts.saturating_add(1);
+            exchange.last_sent = self.now;
+        }
+        if self.can_send {
+            self.send.extend(self.saga.command(kind, self.order));
+        }
     }
 
     fn attention(&self) -> Option<AttentionReason> {

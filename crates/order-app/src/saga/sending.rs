@@ -41,6 +41,9 @@ impl Saga {
     #[must_use]
     pub fn resend_at(&self, kind: CommandType, times: &SagaTimes) -> Option<DateTime<Utc>> {
         let exchange = self.exchanges.get(&kind).filter(|it| it.state == ExchangeState::Open)?;
+        if let Some(asked) = exchange.asked_at {
+            return Some(asked);
+        }
         let even = times.resend_after;
         let doublings = exchange.attempts.saturating_sub(1);
         let grown = even.saturating_mul(2_u32.saturating_pow(doublings));

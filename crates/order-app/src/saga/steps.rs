@@ -164,6 +164,9 @@ pub struct Exchange {
     /// The last failure, or the verdict that contradicts the outcome; up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// When an operator asked to have it sent at once, where nothing could be sent: it is due. Gone with the next attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<DateTime<Utc>>,
     /// Whether the participant has given another verdict, too, and no operator has skipped the step since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub contradicted: bool,

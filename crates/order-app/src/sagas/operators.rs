@@ -99,10 +99,15 @@ impl SagaOperator {
         let next = page.items.last().copied().filter(|_| page.more);
         let mut sagas = Vec::with_capacity(page.items.len());
         for order in page.items {
-            let saga = match orders.saga(order).await {
+            let saga = match orders.saga_by(order, deadline).await {
                 Ok(Followed { saga, .. }) => Some((saga.state, saga.attention)),
                 Err(FollowError::NotFound) => continue,
-                Err(FollowError::Store(error @ StoreError::Unavailable(_))) => return Err(error),
+                Err(FollowError::Store(error @ StoreError::Unavailable(_))) => {
+                    // What was read in time is a page; the next one begins behind it.
+                    let last = sagas.last().map(|flagged: &Flagged| flagged.order);
+                    let next = Some(last.ok_or(error)?);
+                    return Ok(FlaggedPage { sagas, next });
+                }
                 Err(_) => None,
             };
             sagas.push(Flagged { order, saga });
@@ -134,7 +139,7 @@ impl SagaOperator {
             }
             let (actor, reason) = (actor.as_str().to_owned(), reason.as_str().to_owned());
             let by = Intervention { action, actor, reason, at: at.now };
-            Ok(intervene(&found.saga, &found.order, &by, at)?)
+            Ok(intervene(&found.saga, &found.order, &by, at, self.sagas.0.can_send())?)
         };
         let done = self.sagas.0.follow(id, None, decide).await;
         let is_missing = matches!(done, Err(InterveneError::NotFound));

@@ -225,6 +225,13 @@ fn of_two_verdicts_the_one_that_needs_an_undo_counts() {
     led.answer(Authorize, rejected("NO_FUNDS"));
     assert_eq!(kinds(&led.answer(Authorize, done())), [Void]);
     assert_eq!(led.attention(), Some(AttentionReason::Contradiction));
+    // A person has looked: what may be there is undone all the same.
+    led.act(Action::Skip(StepName::Authorize)).unwrap();
+    led.answer(Release, done());
+    assert_eq!((led.state(), led.attention()), (SagaState::Compensating, None));
+    assert_eq!(kinds(&led.after(HALF_MINUTE)), [Void]);
+    led.answer(Void, done());
+    assert_eq!(led.state(), SagaState::Compensated);
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl World {
     fn act(&mut self, action: Action) -> bool {
         let entropy = SeededEntropy::new(self.issued.len().try_into().unwrap());
         let at = Moment { now: late(), entropy: &entropy, times: &TIMES, cause: None };
-        let acted = intervene(&self.saga, self.order.order(), &by_ada(action), &at);
+        let acted = intervene(&self.saga, self.order.order(), &by_ada(action), &at, true);
         let Ok(decision) = acted else { return false };
         self.commit(&decision, true);
         self.by_hand |= !matches!(action, Action::Retry(_));

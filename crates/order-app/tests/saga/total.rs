@@ -34,10 +34,12 @@ fn texts() -> impl Strategy<Value = Option<String>> {
 fn exchanges(kind: CommandType) -> impl Strategy<Value = Option<(CommandType, Exchange)>> {
     let states = select(ExchangeState::ALL);
     let sent = (prop_oneof![1..40_u32, Just(u32::MAX)], times(), times());
-    let rest = (prop::option::of(times()), texts(), texts(), texts(), prop::bool::weighted(0.15));
+    let asked = prop::option::weighted(0.15, times());
+    let more = (asked, prop::bool::weighted(0.15));
+    let rest = (prop::option::of(times()), texts(), texts(), texts(), more);
     prop::option::weighted(0.7, (any::<u128>(), states, sent, rest)).prop_map(move |some| {
         some.map(|(id, state, (attempts, first_sent, last_sent), rest)| {
-            let (answered_at, reason, reference, last_error, contradicted) = rest;
+            let (answered_at, reason, reference, last_error, (asked_at, contradicted)) = rest;
             let command = Uuid::from_u128(id);
             let exchange = Exchange {
                 command,
@@ -50,6 +52,7 @@ fn exchanges(kind: CommandType) -> impl Strategy<Value = Option<(CommandType, Ex
                 reason,
                 reference,
                 last_error,
+                asked_at,
                 contradicted,
             };
             (kind, exchange)
@@ -111,13 +114,13 @@ fn meet(saga: &Saga, order: &Order) {
         assert_eq!((again.saga, again.order, again.send), (None, None, vec![]), "twice {input:?}");
     }
     for action in actions() {
-        let Ok(decision) = intervene(saga, order, &by_ada(action), &at) else { continue };
+        let Ok(decision) = intervene(saga, order, &by_ada(action), &at, true) else { continue };
         let (next, moved) = follow(Some(saga), order, &decision, true);
         assert_eq!(next.interventions.last(), Some(&by_ada(action)));
         let is_retry = matches!(action, Action::Retry(_));
         assert!(!is_retry || !decision.send.is_empty(), "a retry sends");
         if !is_retry {
-            let again = intervene(&next, &moved, &by_ada(action), &at);
+            let again = intervene(&next, &moved, &by_ada(action), &at, true);
             let acknowledged = saga.exchanges.values().any(|exchange| exchange.contradicted);
             assert!(again.is_err() || acknowledged, "{action:?} twice");
         }

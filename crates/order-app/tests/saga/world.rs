@@ -284,7 +284,7 @@ impl Led {
     pub(crate) fn act(&mut self, action: Action) -> Result<Decision, NotNow> {
         let Self { now, times, entropy, .. } = &*self;
         let at = Moment { now: *now, entropy, times, cause: None };
-        let decision = intervene(&self.saga, &self.order, &by_ada(action), &at)?;
+        let decision = intervene(&self.saga, &self.order, &by_ada(action), &at, true)?;
         self.commit(&decision, true);
         Ok(decision)
     }

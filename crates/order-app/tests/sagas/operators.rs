@@ -2,13 +2,15 @@
 
 use order_app::actions::{Actor, Reason};
 use order_app::caller::{Access, Authorities, Authority, Caller, CallerName};
-use order_app::ports::{Conflict, SagaWrite, StoreError};
-use order_app::saga::{Action, AttentionReason, NotNow, SagaState, StepName};
+use order_app::ports::{
+    Conflict, OrderStore as _, SagaChange, SagaStore as _, SagaWrite, StoreError, StoredSaga,
+};
+use order_app::saga::{Action, AttentionReason, NotNow, Saga, SagaState, StepName};
 use order_app::sagas::{FindSagaError, Intervene, InterveneError};
 use order_domain::{CustomerId, OrderStatus};
 use order_events::saga::{CommandType, Verdict};
 use order_testkit::Method;
-use order_testkit::examples::{an_order_id, anyone};
+use order_testkit::examples::{an_order_id, anyone, noon, soon};
 
 use crate::world::{World, kinds};
 
@@ -34,7 +36,12 @@ async fn a_reader_sees_the_saga_of_an_order_within_reach() {
         let customer = CustomerId::new(customer).unwrap();
         caller(Access::Customer(customer), &[Authority::Read])
     };
-    assert!(world.sagas.find(&own(42), an_order_id(1)).await.is_ok());
+    let operator = world.sagas.operator(anyone()).unwrap();
+    operator.intervene(by_ada(1, Action::Retry(None), 1)).await.unwrap();
+    let everything = world.sagas.find(anyone(), an_order_id(1)).await.unwrap();
+    assert_eq!(everything.saga.interventions.len(), 1);
+    let seen = world.sagas.find(&own(42), an_order_id(1)).await.unwrap();
+    assert_eq!(seen.saga.interventions, [], "what operators wrote is for operators");
     let other = world.sagas.find(&own(43), an_order_id(1)).await;
     assert!(matches!(other, Err(FindSagaError::OrderNotFound)), "{other:?}");
     let unknown = world.sagas.find(anyone(), an_order_id(2)).await;
@@ -98,6 +105,48 @@ async fn a_command_is_sent_again_at_once_on_request() {
     let again = world.sent().await;
     assert_eq!((again[0].id, again[0].attempt), (first[0].id, 2));
     assert_eq!(operator.show(an_order_id(1)).await.unwrap(), view);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_on_request_is_due_at_once() {
+    let world = World::new();
+    let first = world.place().await;
+    let operator = world.sagas.operator(anyone()).unwrap();
+    world.commands.works_since(None);
+    let view = operator.intervene(by_ada(1, Action::Retry(None), 1)).await.unwrap();
+    assert_eq!(view.saga.exchanges[&CommandType::Reserve].attempts, 1, "nothing was sent");
+    assert_eq!(world.sent().await, []);
+    world.commands.works_since(Some(noon()));
+    assert_eq!(world.sweep(1).look().await.unwrap(), 1);
+    let again = world.sent().await;
+    assert_eq!((again[0].id, again[0].attempt), (first[0].id, 2));
+    assert_eq!(world.sweep(1).look().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_action_that_may_have_landed_before_another_change_is_not_refused() {
+    let world = World::new();
+    let first = world.place().await;
+    let operator = world.sagas.operator(anyone()).unwrap();
+    let memory = world.memory.clone();
+    world.faults.after(Method::Commit).once().runs(move |_| {
+        let memory = memory.clone();
+        async move {
+            let id = an_order_id(1);
+            let StoredSaga { stored, saga } = memory.saga(id, soon()).await?.unwrap();
+            let mut saga = Saga::from_document(&saga.document).unwrap();
+            saga.exchanges.values_mut().for_each(|it| it.last_error = Some("sick".to_owned()));
+            let saga = saga.to_write().unwrap();
+            let change = SagaChange { id, seen: stored.seen(), saga };
+            memory.commit(change.into(), soon()).await?;
+            Err(StoreError::OutcomeUnknown("lost".into()))
+        }
+    });
+    let unknown = operator.intervene(by_ada(1, Action::Retry(None), 1)).await;
+    let is_unknown = matches!(unknown, Err(InterveneError::Store(StoreError::OutcomeUnknown(_))));
+    assert!(is_unknown, "{unknown:?}");
+    let sent = world.sent().await;
+    assert_eq!((sent[0].id, sent[0].attempt), (first[0].id, 2), "it may not have been sent");
 }
 
 #[tokio::test]

@@ -184,19 +184,19 @@ fn a_saga_is_shown_for_programs_and_for_people() {
 }
 
 #[test]
-fn a_command_is_sent_again_by_the_running_instances_when_it_is_due() {
+fn a_command_is_sent_again_by_the_running_instances_at_once() {
     let world = World::new();
     let (id, reserve) = world.placed();
     let id = id.to_string();
     let said = world.done(&["retry", &id, "--revision", "1"]);
     let saga = world.json(&["show", &id]);
     let command = &saga["steps"][0]["do"];
-    assert_eq!((&saga["revision"], &command["attempts"]), (&json!(2), &json!(2)));
+    assert_eq!((&saga["revision"], &command["attempts"]), (&json!(2), &json!(1)));
     let due = command["nextAttempt"].as_str().unwrap();
     assert_eq!(saga["dueAt"], *due, "the sweep of any instance finds it");
     let expected = format!(
         "done: the saga of order {id} is RUNNING at revision 2, and the order is PENDING\n\
-         the running instances send inventory.reserve within 30 s ({due}), if it is not answered before\n"
+         the running instances send inventory.reserve within 1 s ({due}), if it is not answered before\n"
     );
     assert_eq!(said, expected);
     let kept = &saga["interventions"][0];
@@ -217,7 +217,7 @@ fn a_step_is_skipped_and_an_order_confirmed() {
     let id = world.placed().0.to_string();
     let said = world.done(&["skip", &id, "reserve", "--revision", "1"]);
     assert!(
-        said.contains("at revision 2") && said.contains("payment.authorize within 30 s"),
+        said.contains("at revision 2") && said.contains("payment.authorize within 1 s"),
         "{said}"
     );
     let steps = &world.json(&["show", &id])["steps"];
