@@ -172,6 +172,9 @@ class Ledger:
                 self.file.close()  # which rolls back what may be open
                 self.file = None
             return "failed", {"detail": "the participant cannot use its database"}
+        except Exception:  # of the business: no outcome, and no reason to stop
+            log.exception("a command could not be decided")
+            return "failed", {"detail": "the participant could not decide"}
 
     def answer(self, command):
         kept = self.file.execute("SELECT type, order_id, verdict, data FROM answers WHERE command = ?", [command.id]).fetchone()
@@ -270,6 +273,7 @@ def serve(role, options):
     consumer.subscribe([options.topic])
     log.info("%s is ready process=%d", role, os.getpid())
     while not stopping.is_set():
+        producer.poll(0)  # serves its log and its errors also while there is nothing to reply
         messages = consumer.consume(1, 0.5)
         messages += consumer.consume(BATCH - 1, 0) if messages else []
         for message in messages:
