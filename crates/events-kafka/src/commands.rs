@@ -90,6 +90,7 @@ impl KafkaCommands {
             self.check.run().await;
             let look = Look { since: self.clock.now(), outages };
             *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+            sleep(LOOK_EVERY).await;
             while self.works_since().is_some() {
                 sleep(LOOK_EVERY).await;
             }
@@ -141,7 +142,7 @@ impl CommandSender for KafkaCommands {
         let outcomes = hand_over(producer, messages, self.delivery_timeout).await;
         let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
         if let Some(first) = failed.first() {
-            self.monitor.undelivered(failed.len(), &first.to_string());
+            self.monitor.undelivered(failed.len(), self.delivery_timeout, &first.to_string());
         }
     }
 

@@ -82,6 +82,9 @@ pub(crate) struct Monitor {
     /// Lets each delivery report do without the lock.
     reachable: AtomicBool,
     outages: AtomicU64,
+    since: Instant,
+    /// When a message was confirmed last: milliseconds after `since`, and one.
+    delivered: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -114,18 +117,30 @@ impl Monitor {
     pub(crate) fn new(bootstrap: &str, traffic: Traffic) -> Self {
         let known = Known { bootstrap: failure::servers(bootstrap), ..Known::default() };
         let state = Mutex::new(State { known, ..State::default() });
-        Self { traffic, reachable: AtomicBool::new(false), outages: AtomicU64::new(0), state }
+        let (reachable, outages) = (AtomicBool::new(false), AtomicU64::new(0));
+        let (since, delivered) = (Instant::now(), AtomicU64::new(0));
+        Self { traffic, reachable, outages, since, delivered, state }
     }
 
-    /// How often it was seen that messages do not arrive: no broker was reached, or a message was not delivered.
+    /// How often it was seen that no message arrives: all brokers were lost, or messages were not delivered while no other was.
     pub(crate) fn outages(&self) -> u64 {
         self.outages.load(Ordering::Relaxed)
     }
 
-    /// Messages were not delivered.
-    pub(crate) fn undelivered(&self, messages: usize, reason: &str) {
-        self.outages.fetch_add(1, Ordering::Relaxed);
+    /// Messages were not delivered, for which the client has tried this long. Where others were, it is their partition or topic
+    /// that is out.
+    pub(crate) fn undelivered(&self, messages: usize, tried: Duration, reason: &str) {
+        let last = self.delivered.load(Ordering::Relaxed);
+        let ago = self.elapsed().saturating_sub(last);
+        if last == 0 || u128::from(ago) > tried.as_millis() {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+        }
         self.unsent(messages, reason);
+    }
+
+    /// Milliseconds since the monitor was made, and one.
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// Messages were not sent.
@@ -154,8 +169,9 @@ impl Monitor {
         }
     }
 
-    /// A broker has confirmed an event.
+    /// A broker has confirmed a message, or given one.
     pub(crate) fn delivered(&self) {
+        self.delivered.store(self.elapsed(), Ordering::Relaxed);
         if self.reachable.load(Ordering::Relaxed) {
             return;
         }

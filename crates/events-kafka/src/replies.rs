@@ -6,23 +6,26 @@
 //! and answered again: one that cannot be read, and one whose order alone cannot be written.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
-use order_app::ports::StoreError;
+use chrono::{DateTime, Utc};
+use order_app::ports::{Clock, StoreError};
 use order_app::sagas::Sagas;
 use order_domain::OrderId;
 use order_events::saga::Reply;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{Consumer as _, ConsumerContext, StreamConsumer};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
@@ -35,34 +38,68 @@ const BATCH: usize = 64;
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a reply is tried while the database answers and nothing shows that another order can be written.
+const MOST_TRIES: u32 = 6;
 /// The pause after an error of the client.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Receives replies over Kafka.
-#[derive(Debug)]
 pub struct KafkaReplies {
     config: ClientConfig,
     topic: String,
-    monitor: Arc<Monitor>,
+    receipt: Arc<Receipt>,
     unreadable: AtomicU64,
 }
 
+/// What is known of receiving, on whichever client.
+struct Receipt {
+    monitor: Monitor,
+    clock: Arc<dyn Clock>,
+    /// Since when replies are taken, as far as is known; or why not.
+    since: Mutex<Result<DateTime<Utc>, String>>,
+}
+
+impl Receipt {
+    /// Replies are taken.
+    fn goes_on(&self) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.is_err() {
+            *since = Ok(self.clock.now());
+        }
+    }
+
+    /// They are not.
+    fn stands_still(&self, reason: &str) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Err(reason.to_owned());
+    }
+}
+
 /// Receives librdkafka's callbacks.
-struct Context(Arc<Monitor>);
+struct Context(Arc<Receipt>);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, kind: &str, line: &str) {
-        self.0.log(level, kind, line);
+        self.0.monitor.log(level, kind, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(code) = error.rdkafka_error_code() {
-            self.0.failed(code, reason);
+            self.0.monitor.failed(code, reason);
         }
     }
 }
 
-impl ConsumerContext for Context {}
+impl ConsumerContext for Context {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, change: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = change {
+            // One that was paused when it went comes back paused. `hold` pauses again what brings a message.
+            if let Err(error) = consumer.resume(partitions) {
+                tracing::debug!(%error, "partitions were not resumed");
+            }
+            self.0.goes_on();
+        }
+    }
+}
 
 type Consumer = StreamConsumer<Context>;
 
@@ -70,15 +107,35 @@ type Consumer = StreamConsumer<Context>;
 type Waiting = BTreeMap<OrderId, VecDeque<Reply>>;
 
 impl KafkaReplies {
-    /// Makes a receiver for a topic, as a member of a group. No broker is asked, and no client started.
+    /// Makes a receiver for a topic, as a member of a group. No broker is asked.
     ///
     /// # Errors
     /// When the settings are wrong; all problems that can be found are reported at once.
-    pub fn new(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: &KafkaSettings,
+        group: &str,
+        topic: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SettingsError> {
         let (config, _) = settings.consumer(group)?;
+        // Some settings are looked at only when a client starts: files, passwords, what does not fit together.
+        let mut trial = config.clone();
+        trial.set_log_level(RDKafkaLogLevel::Emerg);
+        let trial: KafkaResult<BaseConsumer> = trial.create();
+        drop(trial.map_err(|error| SettingsError::of_client(&error))?);
         let servers = config.get("bootstrap.servers").unwrap_or_default();
-        let monitor = Arc::new(Monitor::new(servers, Traffic::Replies));
-        Ok(Self { config, topic: topic.to_owned(), monitor, unreadable: AtomicU64::new(0) })
+        let monitor = Monitor::new(servers, Traffic::Replies);
+        let since = Mutex::new(Err("no broker has said yet".to_owned()));
+        let receipt = Arc::new(Receipt { monitor, clock, since });
+        Ok(Self { config, topic: topic.to_owned(), receipt, unreadable: AtomicU64::new(0) })
+    }
+
+    /// Since when replies are taken, UTC; or why they are not.
+    ///
+    /// # Errors
+    /// A reason for operators.
+    pub fn works_since(&self) -> Result<DateTime<Utc>, String> {
+        self.receipt.since.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many messages could not be read.
@@ -102,14 +159,16 @@ impl KafkaReplies {
                 Err(error) => Err(error),
             };
             let Err(failure) = taken else { return };
-            tracing::error!(failure, "the client for replies has failed, and is replaced");
+            // It is replaced. Where a right is missing, the next one fails in the same way.
+            self.receipt.stands_still(&failure);
+            self.receipt.monitor.not_received(&failure);
             tokio::select! { () = &mut stop => return, () = sleep(LONGEST_PAUSE) => {} }
         }
     }
 
     /// Starts a client. That reads files and starts threads.
     async fn consumer(&self) -> Result<Consumer, String> {
-        let context = Context(Arc::clone(&self.monitor));
+        let context = Context(Arc::clone(&self.receipt));
         let (config, topic) = (self.config.clone(), self.topic.clone());
         let start = move || -> KafkaResult<Consumer> {
             let consumer: Consumer = config.create_with_context(context)?;
@@ -131,12 +190,17 @@ impl KafkaReplies {
         // What arrived while the database was out.
         let mut held = VecDeque::new();
         loop {
+            // Also while replies keep coming.
+            tokio::select! { biased; () = &mut stop => return Ok(()), () = ready(()) => {} }
             let mut batch = Vec::new();
-            while batch.len() < BATCH
-                && let Some(message) = held.pop_front().or_else(|| arrived(consumer))
-            {
-                batch.push(message);
+            while batch.len() < BATCH {
+                match held.pop_front().map(Ok).or_else(|| arrived(consumer)) {
+                    Some(Ok(message)) => batch.push(message),
+                    Some(Err(error)) => drop(self.bears(&error)?),
+                    None => break,
+                }
             }
+            is_well(consumer)?;
             if batch.is_empty() {
                 let message = tokio::select! {
                     biased;
@@ -145,20 +209,22 @@ impl KafkaReplies {
                 };
                 match message {
                     Ok(message) => held.push_back(message),
-                    Err(error) => {
-                        self.bear(consumer, &error)?;
+                    Err(error) if self.bears(&error)? => {}
+                    Err(_) => {
                         tokio::select! { () = &mut stop => return Ok(()), () = sleep(AFTER_ERROR) => {} }
                     }
                 }
                 continue;
             }
-            self.monitor.delivered();
+            self.receipt.monitor.delivered();
+            self.receipt.goes_on();
             let mut waiting = Waiting::new();
             for reply in batch.iter().filter_map(|message| self.read(message)) {
                 waiting.entry(reply.order_id).or_default().push_back(reply);
             }
-            let taking = self.take(consumer, sagas, waiting, &mut held, stop.as_mut());
-            if taking.await == Taken::Stopped {
+            if self.take(consumer, sagas, waiting, &mut held, stop.as_mut()).await?
+                == Taken::Stopped
+            {
                 return Ok(());
             }
             keep(consumer, &batch);
@@ -166,6 +232,9 @@ impl KafkaReplies {
     }
 
     /// Takes a batch, however long the database is out.
+    ///
+    /// # Errors
+    /// Why the client cannot go on.
     async fn take<'a>(
         &self,
         consumer: &'a Consumer,
@@ -173,57 +242,66 @@ impl KafkaReplies {
         mut waiting: Waiting,
         held: &mut VecDeque<BorrowedMessage<'a>>,
         mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Taken {
-        let (mut tries, mut pause) = (0_u32, FIRST_PAUSE);
+    ) -> Result<Taken, String> {
+        let (mut tries, mut pause, mut others_can) = (0_u32, FIRST_PAUSE, false);
         loop {
             let answers = tries > 0 && sagas.ping().await.is_ok();
+            let before = waiting.len();
             let failure = attempt(sagas, &mut waiting).await;
             let Some(error) = failure else { break };
             tries = tries.saturating_add(1);
-            if answers {
-                for order in waiting.keys() {
-                    tracing::warn!(
-                        order.id = order.get(),
-                        ?error,
-                        "a reply was not taken; its command is sent again"
-                    );
-                }
+            others_can |= waiting.len() < before;
+            // A database that reads and does not write answers, too.
+            if answers && (others_can || tries >= MOST_TRIES) {
+                let orders = waiting.len();
+                tracing::warn!(
+                    orders,
+                    ?error,
+                    "replies were not taken; their commands are sent again"
+                );
                 break;
+            }
+            if !others_can {
+                self.receipt.stands_still("the database is out");
             }
             if tries == 2 {
                 tracing::warn!(?error, "replies wait for the database");
             }
             tokio::select! {
-                () = &mut stop => return Taken::Stopped,
-                () = self.hold(consumer, held, pause) => {}
+                () = &mut stop => return Ok(Taken::Stopped),
+                held = self.hold(consumer, held, pause) => held?,
             }
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
         if tries > 0 {
             self.pause(consumer, false);
+            self.receipt.goes_on();
         }
-        Taken::All
+        Ok(Taken::All)
     }
 
     /// Waits, and stays a member of the group meanwhile, which takes that it is polled. A partition that comes in this time is not
     /// paused yet, and may bring messages.
+    ///
+    /// # Errors
+    /// Why the client cannot go on.
     async fn hold<'a>(
         &self,
         consumer: &'a Consumer,
         held: &mut VecDeque<BorrowedMessage<'a>>,
         pause: Duration,
-    ) {
+    ) -> Result<(), String> {
         self.pause(consumer, true);
         let mut end = pin!(sleep(pause));
         loop {
             tokio::select! {
-                () = &mut end => return,
+                () = &mut end => return is_well(consumer),
                 message = consumer.recv() => match message {
                     Ok(message) => {
                         held.push_back(message);
                         self.pause(consumer, true);
                     }
-                    Err(error) => tracing::debug!(%error, "nothing can be received"),
+                    Err(error) => drop(self.bears(&error)?),
                 }
             }
         }
@@ -238,16 +316,21 @@ impl KafkaReplies {
         }
     }
 
-    /// Bears an error after which the client tries again by itself: no broker is reached, the topic does not exist yet.
+    /// Whether an error is of one broker among others, which the client's own callback has told of. The log tells of others.
     ///
     /// # Errors
-    /// When it does not try again.
-    fn bear(&self, consumer: &Consumer, error: &KafkaError) -> Result<(), String> {
-        if let Some((_, why)) = consumer.client().fatal_error() {
-            return Err(why);
+    /// A right is missing, which the client says once: only another client says whether it is there by now.
+    fn bears(&self, error: &KafkaError) -> Result<bool, String> {
+        match error.rdkafka_error_code() {
+            Some(Code::BrokerTransportFailure | Code::Resolve | Code::AllBrokersDown) => Ok(true),
+            Some(Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) => {
+                Err(error.to_string())
+            }
+            _ => {
+                self.receipt.monitor.not_received(&error.to_string());
+                Ok(false)
+            }
         }
-        self.monitor.not_received(&error.to_string());
-        Ok(())
     }
 
     fn read(&self, message: &BorrowedMessage<'_>) -> Option<Reply> {
@@ -310,14 +393,19 @@ fn keep(consumer: &Consumer, batch: &[BorrowedMessage<'_>]) {
     }
 }
 
-/// A message that is there already.
-fn arrived(consumer: &Consumer) -> Option<BorrowedMessage<'_>> {
+/// A message, or an error, that is there already.
+fn arrived(consumer: &Consumer) -> Option<KafkaResult<BorrowedMessage<'_>>> {
     let mut next = pin!(consumer.recv());
     match next.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(message)) => Some(message),
-        // An error comes again, or the client has got over it.
-        Poll::Ready(Err(_)) | Poll::Pending => None,
+        Poll::Ready(next) => Some(next),
+        Poll::Pending => None,
     }
+}
+
+/// # Errors
+/// Why the client cannot go on: another process has its place in the group, for instance.
+fn is_well(consumer: &Consumer) -> Result<(), String> {
+    consumer.client().fatal_error().map_or(Ok(()), |(_, why)| Err(why))
 }
 
 /// The headers of a message, as the decoder takes them. One whose name is not UTF-8 is left out: the client panics at it, which is

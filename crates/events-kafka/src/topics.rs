@@ -2,7 +2,7 @@
 //! say so. It runs beside the service until the brokers have answered, and nothing waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use order_app::ports::BoxError;
@@ -35,6 +35,8 @@ pub(crate) struct TopicCheck {
     topics: Vec<String>,
     create: Option<CreateTopics>,
     monitor: Arc<Monitor>,
+    /// How many partitions each topic had when the log told of it.
+    told: Mutex<BTreeMap<String, usize>>,
 }
 
 impl TopicCheck {
@@ -49,7 +51,7 @@ impl TopicCheck {
         // The client of the producer logs the same.
         config.set_log_level(RDKafkaLogLevel::Emerg);
         let topics = topics.into_iter().map(Into::into).collect();
-        Self { config, topics, create, monitor }
+        Self { config, topics, create, monitor, told: Mutex::default() }
     }
 
     /// Ends when all topics exist.
@@ -125,6 +127,11 @@ impl TopicCheck {
     }
 
     fn compare(&self, topic: &str, partitions: usize) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(topic.to_owned(), partitions) == Some(partitions) {
+            return;
+        }
+        drop(told);
         tracing::info!(topic, partitions, "the topic is there");
         let wanted = self.create.and_then(|how| how.partitions).map(usize::from);
         if wanted.is_some_and(|wanted| wanted != partitions) {

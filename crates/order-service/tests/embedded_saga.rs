@@ -111,7 +111,7 @@ fn what_is_refused_is_undone_and_the_order_says_why() {
 
 #[test]
 fn what_is_not_answered_is_sent_again_and_expires_at_the_deadline() {
-    let times = ["--order.saga.resend-after=1s", "--order.saga.deadline=4s"];
+    let times = ["--order.saga.resend-after=1s", "--order.saga.deadline=10s"];
     let service = demonstration(&times);
     let troubled = placed(&service, 503, "1.00");
     let unanswered = placed(&service, 408, "1.00");

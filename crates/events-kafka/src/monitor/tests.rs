@@ -104,6 +104,11 @@ fn an_outage_is_a_loss_of_all_brokers_or_of_a_message() {
     monitor.failed(Code::BrokerTransportFailure, "a:1/bootstrap: refused");
     monitor.unsent(1, "not there");
     assert_eq!(monitor.outages(), 1);
-    monitor.undelivered(1, "timed out");
+    let tried = Duration::from_secs(15);
+    monitor.undelivered(1, tried, "timed out");
+    assert_eq!(monitor.outages(), 2);
+    // A partition is out, and others are not.
+    monitor.delivered();
+    monitor.undelivered(1, tried, "timed out");
     assert_eq!(monitor.outages(), 2);
 }

@@ -12,7 +12,7 @@ use order_app::saga::{Saga, SagaPolicy, SagaState};
 use order_app::sagas::Sagas;
 use order_events::saga::{Command, CommandType, Reply, Verdict};
 use order_testkit::examples::{a_place_command, a_write_request, an_order_id, anyone, soon};
-use order_testkit::{FixedClock, InMemoryStore, Method, RandomEntropy, produce};
+use order_testkit::{Call, Faults, FixedClock, InMemoryStore, Method, RandomEntropy, produce};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -58,21 +58,28 @@ impl World {
 
     /// Starts an instance, and waits until its commands arrive.
     async fn instance(&self, servers: &str) -> Instance {
+        self.instance_with(servers, |_| {}).await
+    }
+
+    /// The same, with faults of its store.
+    async fn instance_with(&self, servers: &str, plan: impl FnOnce(&Faults)) -> Instance {
         let clock = Arc::new(FixedClock::default());
         let commands = KafkaCommands::new(&creating(servers), self.topics.clone(), clock.clone());
         let commands = Arc::new(commands.unwrap());
         let store = Arc::new(self.memory.another_instance());
+        plan(store.faults());
         let ports = Ports {
             store: store.clone(),
             sagas: store.clone(),
             commands: commands.clone(),
-            clock,
+            clock: clock.clone(),
             entropy: Arc::new(RandomEntropy),
         };
         let policy = SagaPolicy { begins: true, ..SagaPolicy::default() };
         let orders = Orders::new(ports, Currencies::default(), policy, Duration::from_secs(2));
         let topic = &self.topics.replies;
-        let replies = Arc::new(KafkaReplies::new(&creating(servers), topic, topic).unwrap());
+        let replies =
+            Arc::new(KafkaReplies::new(&creating(servers), topic, topic, clock.clone()).unwrap());
         let watched = commands.clone();
         let watch = tokio::spawn(async move { watched.watch().await });
         let (stop, mut told) = watch::channel(false);
@@ -243,8 +250,9 @@ async fn replies_wait_for_the_database_and_are_taken_then() {
         faults.before(method).fails(|| StoreError::Unavailable("down".into()));
     }
     world.answer(reserve.values(), Verdict::Done).await;
-    // So often the database was asked, and did not answer.
-    assert!(until(|| faults.count(Method::Ping) >= 2, PATIENCE).await);
+    // So often the database was asked, and did not answer: for longer than offsets take to be committed.
+    assert!(until(|| faults.count(Method::Ping) >= 4, PATIENCE).await);
+    assert!(instance.replies.works_since().is_err());
     assert_eq!(world.committed(), 0);
     faults.clear();
     world.all_sent(CommandType::Authorize, 30).await;
@@ -258,18 +266,27 @@ async fn one_order_that_cannot_be_written_holds_up_no_other() {
     let instance = world.instance(&broker()).await;
     instance.place(5).await;
     let reserve = world.all_sent(CommandType::Reserve, 5).await;
-    let faults = instance.store.faults();
-    faults.before(Method::Commit).fails(|| StoreError::Unavailable("locked".into()));
-    world.answer([&reserve[&1]], Verdict::Done).await;
-    // It was tried, the database was asked, and it was passed.
-    assert!(until(|| world.committed() == 1, PATIENCE).await, "{}", world.committed());
-    assert!(faults.count(Method::Ping) >= 1);
-    faults.clear();
-    let others = reserve.iter().filter(|(order, _)| **order != 1);
-    world.answer(others.map(|(_, command)| command), Verdict::Done).await;
+    instance.stop().await;
+    // They are one batch for whoever comes next.
+    world.answer(reserve.values(), Verdict::Done).await;
+    let servers = broker();
+    let instance = world.instance_with(&servers, |faults| {
+        let mut commits = 0;
+        // The first of the five, and that one again and again.
+        let of_one = move |_: &Call| {
+            commits += 1;
+            commits == 1 || commits > 5
+        };
+        let locked = || StoreError::Unavailable("locked".into());
+        faults.before(Method::Commit).when(of_one).fails(locked);
+    });
+    let instance = instance.await;
     let authorize = world.all_sent(CommandType::Authorize, 4).await;
-    assert!(!authorize.contains_key(&1));
-    assert_eq!(world.state(1).await, SagaState::Running);
+    assert!(until(|| world.committed() == 5, PATIENCE).await, "{}", world.committed());
+    let locked: Vec<_> = reserve.keys().filter(|order| !authorize.contains_key(order)).collect();
+    assert_eq!(locked.len(), 1);
+    assert_eq!(world.state(*locked[0]).await, SagaState::Running);
+    assert!(instance.replies.works_since().is_ok());
     instance.stop().await;
 }
 

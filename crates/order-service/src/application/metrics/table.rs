@@ -150,7 +150,7 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric(
         "order_saga_commands_total",
         Counter,
-        "commands that were sent, by `command` and `attempt`: `first`, `again`",
+        "commands that were to be sent, by `command` and `attempt`: `first`, `again`; while no broker is reached they are dropped, and due again",
     ),
     Metric(
         "order_saga_replies_total",

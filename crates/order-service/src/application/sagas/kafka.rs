@@ -84,18 +84,25 @@ impl OverKafka {
 
     /// For the health page, from what the client knows already.
     pub(super) fn component(&self) -> Option<Component> {
-        let commands = &self.0.clients.get()?.commands;
+        let Clients { commands, replies } = self.0.clients.get()?;
+        let since = |time: DateTime<Utc>| {
+            format!("since {}", time.to_rfc3339_opts(SecondsFormat::Secs, true))
+        };
         let health = commands.health();
         let (status, arrive) = match (commands.works_since(), health.broker, health.topics) {
-            (Some(since), ..) => {
-                (Status::Up, format!("since {}", since.to_rfc3339_opts(SecondsFormat::Secs, true)))
-            }
+            (Some(time), ..) => (Status::Up, since(time)),
             (None, BrokerState::Unreachable(why), _) | (None, _, TopicsState::Amiss(why)) => {
                 (Status::Down, format!("no: {why}"))
             }
             (None, ..) => (Status::Unknown, "it is being found out".to_owned()),
         };
-        let details = json!({"transport": "kafka", "commandsArrive": arrive});
+        let (status, taken) = match replies.works_since() {
+            Ok(time) => (status, since(time)),
+            Err(why) if status == Status::Up => (Status::Down, format!("no: {why}")),
+            Err(why) => (status, format!("no: {why}")),
+        };
+        let details =
+            json!({"transport": "kafka", "commandsArrive": arrive, "repliesAreTaken": taken});
         Some(Component { name: "sagas", status, details })
     }
 }
@@ -103,7 +110,8 @@ impl OverKafka {
 impl Place {
     fn start(&self) -> Result<Clients, Problems> {
         let Self { kafka, events_topic, topics } = self;
-        let replies = KafkaReplies::new(&kafka.of_consumer(), &kafka.group, &topics.replies)
+        let consumer = kafka.of_consumer();
+        let replies = KafkaReplies::new(&consumer, &kafka.group, &topics.replies, clock())
             .map_err(|error| kafka.complaints_of_consumer(&error))?;
         let producers = kafka.of_producers(events_topic);
         let commands = KafkaCommands::new(&producers, topics.clone(), clock())
@@ -124,6 +132,8 @@ impl CommandSender for OverKafka {
     }
 
     fn works_since(&self) -> Option<DateTime<Utc>> {
-        self.0.clients.get()?.commands.works_since()
+        let Clients { commands, replies } = self.0.clients.get()?;
+        // No answer comes where replies are not taken: then nothing is asked, and nothing expires.
+        Some(commands.works_since()?.max(replies.works_since().ok()?))
     }
 }
