@@ -37,7 +37,7 @@ fn documented() -> BTreeMap<String, String> {
     rows.collect()
 }
 
-/// A service with every possible peer; all of them are down.
+/// A service with every possible peer; all of them are down, but for the participants of sagas, which it has in itself.
 fn with_all_peers() -> Service {
     let options = [
         format!("--spring.kafka.bootstrap-servers=127.0.0.1:{}", free_port()),
@@ -45,6 +45,8 @@ fn with_all_peers() -> Service {
         format!("--spring.config.import=optional:configserver:http://127.0.0.1:{}", free_port()),
         format!("--management.otlp.tracing.endpoint=http://127.0.0.1:{}/v1/traces", free_port()),
         "--order.config.refresh-interval=1s".to_owned(),
+        "--order.saga.enabled=true".to_owned(),
+        "--order.saga.transport=embedded".to_owned(),
     ];
     let options: Vec<_> = options.iter().map(String::as_str).collect();
     let service = Service::start_in(&fresh_folder(), &options, &[]);

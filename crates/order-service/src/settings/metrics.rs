@@ -13,6 +13,8 @@ keys! {
 
 /// The labels that some series have of their own.
 const LABELS: &[&str] = &[
+    "attempt",
+    "command",
     "error",
     "event",
     "exception",
@@ -26,6 +28,7 @@ const LABELS: &[&str] = &[
     "port",
     "quantile",
     "reason",
+    "state",
     "status",
     "uri",
 ];
