@@ -162,6 +162,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Histogram(ANSWERS),
         "from the first attempt of a `command` to the reply that was applied",
     ),
+    Metric("order_saga_answer_seconds_max", Gauge, "the longest of them in the last two minutes"),
     Metric("order_kafka_reachable", Gauge, "1 if the brokers answered last; only with Kafka"),
     Metric("order_eureka_registered", Gauge, "1 if registered; only with Eureka"),
     Metric("order_config_current", Gauge, "1 if what applies is what the config servers say"),
