@@ -1,11 +1,13 @@
 //! A gate before a Kafka broker: closed, it ends every connection, also new ones. It puts its own address
-//! in the place of the broker's in answers, so that clients stay with it, and tells whether a text has come through.
+//! in the place of the broker's in answers, so that clients stay with it, and tells whether a text has come through. A
+//! message that is sent through it can close it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -15,9 +17,21 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct BrokerGate {
     address: SocketAddr,
-    closed: watch::Sender<bool>,
-    awaited: Arc<Awaited>,
+    state: Arc<State>,
     _runtime: Runtime,
+}
+
+/// The number of requests to produce, in Kafka's protocol.
+const PRODUCE: &[u8] = &[0, 0];
+
+#[derive(Debug, Default)]
+struct State {
+    closed: watch::Sender<bool>,
+    /// Whether the next message that is sent closes it.
+    closes_at_a_message: AtomicBool,
+    /// How many connections it has refused.
+    refused: AtomicUsize,
+    awaited: Awaited,
 }
 
 /// Texts that are looked for in answers, and whether each has come through.
@@ -33,22 +47,25 @@ impl BrokerGate {
         let runtime = runtime.expect("a runtime starts");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let closed = watch::Sender::new(false);
-        let awaited = Arc::<Awaited>::default();
-        let (watching, looking) = (closed.subscribe(), Arc::clone(&awaited));
+        let state = Arc::<State>::default();
+        let shared = Arc::clone(&state);
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (mut watching, looking) = (watching.clone(), Arc::clone(&looking));
+                let (state, mut watching) = (Arc::clone(&shared), shared.closed.subscribe());
+                if *watching.borrow() {
+                    state.refused.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
                 tokio::spawn(async move {
                     tokio::select! {
                         biased;
                         _ = watching.wait_for(|closed| *closed) => {}
-                        () = pass(client, broker, address, &looking) => {}
+                        () = pass(client, broker, address, &state) => {}
                     }
                 });
             }
         });
-        Self { address, closed, awaited, _runtime: runtime }
+        Self { address, state, _runtime: runtime }
     }
 
     /// Where it listens.
@@ -59,24 +76,41 @@ impl BrokerGate {
 
     /// Ends every connection, and new ones at once.
     pub fn close(&self) {
-        self.closed.send_replace(true);
+        self.state.closed.send_replace(true);
+    }
+
+    /// Closes as soon as a client sends messages through it; they stay outside.
+    pub fn close_at_a_message(&self) {
+        self.state.closes_at_a_message.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        *self.state.closed.borrow()
+    }
+
+    /// How many connections it has refused since it was made.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.state.refused.load(Ordering::Relaxed)
     }
 
     /// Lets connections through again.
     pub fn open(&self) {
-        self.closed.send_replace(false);
+        self.state.closed.send_replace(false);
     }
 
     /// Looks for a text in the answers of the broker from now on. A consumer gets messages in answers, and sees them as they
     /// were sent unless they are compressed.
     pub fn look_for(&self, text: &str) {
-        self.awaited.all().insert(text.to_owned(), false);
+        self.state.awaited.all().insert(text.to_owned(), false);
     }
 
     /// Whether an answer with that text has come through.
     #[must_use]
     pub fn has_passed(&self, text: &str) -> bool {
-        self.awaited.all().get(text).copied().unwrap_or_default()
+        self.state.awaited.all().get(text).copied().unwrap_or_default()
     }
 }
 
@@ -93,13 +127,31 @@ impl Awaited {
     }
 }
 
-async fn pass(client: TcpStream, broker: SocketAddr, own: SocketAddr, awaited: &Awaited) {
+async fn pass(client: TcpStream, broker: SocketAddr, own: SocketAddr, state: &State) {
     let Ok(server) = TcpStream::connect(broker).await else { return };
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
     tokio::select! {
-        _ = copy(&mut from_client, &mut to_server) => {}
-        _ = answers(from_server, to_client, (broker, own), awaited) => {}
+        _ = requests(from_client, to_server, state) => {}
+        _ = answers(from_server, to_client, (broker, own), &state.awaited) => {}
+    }
+}
+
+/// Passes requests on, each as a whole, until one closes the gate.
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+) -> std::io::Result<()> {
+    loop {
+        let (length, request) = whole(&mut from).await?;
+        let is_message = request.starts_with(PRODUCE);
+        if is_message && state.closes_at_a_message.swap(false, Ordering::Relaxed) {
+            state.closed.send_replace(true);
+            return Ok(());
+        }
+        to.write_u32(length).await?;
+        to.write_all(&request).await?;
     }
 }
 
@@ -112,9 +164,7 @@ async fn answers(
 ) -> std::io::Result<()> {
     let (theirs, ours) = (encoded(broker), encoded(own));
     loop {
-        let length = from.read_u32().await?;
-        let mut answer = vec![0; usize::try_from(length).unwrap_or_default()];
-        from.read_exact(&mut answer).await?;
+        let (length, mut answer) = whole(&mut from).await?;
         for at in places(&answer, &theirs).collect::<Vec<_>>() {
             let end = at.saturating_add(ours.len());
             if let Some(place) = answer.get_mut(at..end).filter(|place| place.len() == ours.len()) {
@@ -125,6 +175,14 @@ async fn answers(
         to.write_all(&answer).await?;
         awaited.see(&answer);
     }
+}
+
+/// The next request or answer, behind its length.
+async fn whole(from: &mut OwnedReadHalf) -> std::io::Result<(u32, Vec<u8>)> {
+    let length = from.read_u32().await?;
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    from.read_exact(&mut bytes).await?;
+    Ok((length, bytes))
 }
 
 /// Where a part begins.

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use order_events::saga::Verdict;
 use order_testkit::BrokerGate;
 use uuid::Uuid;
 
-use crate::process::{AT_ONCE, Make, Participant};
+use crate::process::{AT_ONCE, Make, Participant, eventually};
 use crate::sender::Sender;
-use crate::{PARTITIONS, conformance, faults};
+use crate::{PARTITIONS, brokers, conformance, faults};
 
 #[test]
 fn it_keeps_every_rule_through_a_kill() {
@@ -45,40 +48,57 @@ fn no_message_and_no_topic_holds_it_up() {
 }
 
 #[test]
+fn what_its_file_does_not_take_as_a_whole_leaves_nothing() {
+    let inventory = Participant::start_made(Make::Python, "inventory", &[]);
+    let sender = Sender::to(&inventory.topic);
+    let [first, mut second] = [1, 2].map(|n| sender.reserve(Uuid::from_u128(n), 1));
+    sender.send(&first);
+    assert_eq!(sender.reply().verdict, Verdict::Done);
+    let file = inventory.file("ledger.db");
+    let mut other = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    // The effect is written before the answer.
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'full'); END";
+    other.batch_execute(refuse).unwrap();
+    sender.send(&second);
+    assert_eq!(sender.reply().verdict, Verdict::Failed);
+    assert_eq!(faults::effects(&inventory), (1, 1));
+    other.batch_execute("DROP TRIGGER refuse").unwrap();
+    second.attempt = 2;
+    sender.send(&second);
+    assert_eq!(sender.reply().verdict, Verdict::Done);
+    assert_eq!(faults::effects(&inventory), (2, 2));
+}
+
+/// Each time the broker goes away in the moment when replies are sent: they are decided, and not there.
+#[test]
 fn outages_and_kills_lose_no_reply_and_repeat_no_effect() {
-    let gate = BrokerGate::before(&crate::brokers());
-    let options = [&["--property", "reconnect.backoff.max.ms=200"][..], &AT_ONCE].concat();
+    let gate = BrokerGate::before(&brokers());
+    let options = [&["--property", "reconnect.backoff.max.ms=100"][..], &AT_ONCE].concat();
     let mut inventory =
         Participant::start_through(gate.address(), Make::Python, "inventory", &options);
     let sender = Sender::to(&inventory.topic);
-    let (mut sent, mut answered) = (0_u32, BTreeSet::new());
-    // Sends so many more, and says how many that makes.
-    let mut reserve = |count: u32| {
-        for _ in 0..count {
+    let (mut sent, mut answered) = (0_u128, BTreeSet::new());
+    for is_killed in [false, true] {
+        gate.close_at_a_message();
+        for _ in 0..20 {
             sent += 1;
-            sender.send(&sender.reserve(Uuid::from_u128(sent.into()), 1));
+            sender.send(&sender.reserve(Uuid::from_u128(sent), 1));
         }
-        usize::try_from(sent).unwrap()
-    };
-    for _ in 0..3 {
-        // It has answered some, and is in the midst of others.
-        let many = reserve(30);
-        while answered.len() < many - 25 {
-            answered.insert(sender.reply().command_id);
+        assert!(eventually(|| gate.is_closed()), "{}", inventory.log());
+        if is_killed {
+            inventory.kill();
+            inventory.run();
         }
-        gate.close();
-        reserve(10);
+        // It goes on trying.
+        let before = gate.refused();
+        assert!(eventually(|| gate.refused() > before + 5), "{}", inventory.log());
         gate.open();
-        reserve(10);
-        while answered.len() < many {
-            answered.insert(sender.reply().command_id);
+        while answered.len() < usize::try_from(sent).unwrap() {
+            let reply = sender.reply();
+            assert_eq!(reply.verdict, Verdict::Done);
+            answered.insert(reply.command_id);
         }
-        inventory.kill();
-        inventory.run();
     }
-    let all = reserve(0);
-    while answered.len() < all {
-        answered.insert(sender.reply().command_id);
-    }
-    assert_eq!(faults::effects(&inventory), (all, all));
+    assert_eq!(faults::effects(&inventory), (40, 40));
 }
