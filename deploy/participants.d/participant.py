@@ -254,14 +254,16 @@ def serve(role, options):
         signal.signal(number, lambda *_: stopping.set())
     ledger = Ledger(options.database, role)
 
-    def trouble(error):
-        # Such as another process with the same group.instance.id. The client would only wait from then on.
+    def look_at(error):
+        # Such as another process with the same group.instance.id. The client would only wait from then on. After other errors
+        # it tries again by itself, and logs them.
         if error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
-        log.warning("the broker: %s", error)
 
     own = dict(setting.split("=", 1) for setting in options.property)
-    shared = {"bootstrap.servers": options.brokers, "error_cb": trouble, "topic.metadata.refresh.interval.ms": 10_000}
+    shared = {"bootstrap.servers": options.brokers, "error_cb": look_at}
+    # It looks for its broker once in a second, and every ten for topics that are made later.
+    shared |= {"reconnect.backoff.ms": 1_000, "topic.metadata.refresh.interval.ms": 10_000}
     # Six seconds after a process was killed, others get its partitions.
     consuming = {"group.id": options.group, "session.timeout.ms": 6_000}
     consuming |= {"auto.offset.reset": "earliest", "enable.auto.commit": False}
@@ -278,7 +280,8 @@ def serve(role, options):
         messages += consumer.consume(BATCH - 1, 0) if messages else []
         for message in messages:
             if message.error():
-                trouble(message.error())
+                log.warning("nothing can be received: %s", message.error())
+                look_at(message.error())
         messages = [message for message in messages if not message.error()]
         replies = [handle(role, ledger, message) for message in messages]
         if messages:

@@ -74,7 +74,7 @@ fn what_its_file_does_not_take_as_a_whole_leaves_nothing() {
 #[test]
 fn outages_and_kills_lose_no_reply_and_repeat_no_effect() {
     let gate = BrokerGate::before(&brokers());
-    let options = [&["--property", "reconnect.backoff.max.ms=100"][..], &AT_ONCE].concat();
+    let options = [&["--property", "reconnect.backoff.ms=100"][..], &AT_ONCE].concat();
     let mut inventory =
         Participant::start_through(gate.address(), Make::Python, "inventory", &options);
     let sender = Sender::to(&inventory.topic);
