@@ -1,7 +1,8 @@
 //! The service is killed (SIGKILL) at one of three moments of each command, with an order for each of the six at that moment. Another
 //! service in its place brings all of them to the end that they would have had.
 
-use order_events::saga::{Command, CommandType, Verdict};
+use order_domain::{MAX_ID, OrderId};
+use order_events::saga::{Command, CommandType, Reply, Verdict};
 use order_testkit::databases::{Database, Session, connections};
 
 use super::ends::End;
@@ -11,6 +12,9 @@ use crate::until;
 
 /// How often a change has met a lock of another session.
 const MEETINGS: &str = "order_commit_held_total";
+/// How often a reply to a reservation had no order.
+const OF_NO_ORDER: &str =
+    "order_saga_replies_total{command=\"inventory.reserve\",outcome=\"unknown\"}";
 /// On SQLite, where the lock is the file's: whether the one connection that writes is at work, which it is until the lock is gone.
 const WRITER: &str = "hikaricp_connections_active{pool=\"writer\"}";
 
@@ -106,24 +110,40 @@ impl Lock {
     }
 }
 
-/// Sends the replies that say "done", all at once, and waits until the service has received each, and has met the lock as often as
-/// there are replies: they wait there.
+/// Sends the replies that say "done" and waits until the service has begun to take them, and has met the lock as often as there are
+/// replies: they wait there. They come in one batch with a reply of no order, which is counted when the service has begun with all
+/// of them: it needs no commit.
 fn meet_the_lock(stage: &Stage, commands: &[&Command]) {
     let done = |command: &&Command| stage.desk.reply(command, Verdict::Done);
-    let replies: Vec<_> = commands.iter().map(done).collect();
+    let mut replies: Vec<_> = commands.iter().map(done).collect();
+    replies.push(of_no_order(replies[0].clone()));
     for reply in &replies {
         stage.gate.look_for(&reply.id);
     }
-    let of_file = stage.database == Database::Sqlite;
-    let before = if of_file { 0.0 } else { stage.metric(MEETINGS) };
+    let of_no_order = || stage.metric(OF_NO_ORDER).unwrap_or_default();
+    let meetings = || stage.metric(MEETINGS).unwrap();
+    let (counted, before) = (of_no_order(), meetings());
     stage.desk.send_together(&replies);
     let all_passed = || replies.iter().all(|reply| stage.gate.has_passed(&reply.id));
     assert!(until(PATIENCE, all_passed), "the service receives all replies");
-    let all_met = before + f64::from(u32::try_from(replies.len()).unwrap());
-    let meet = || {
-        if of_file { stage.metric(WRITER) > 0.0 } else { stage.metric(MEETINGS) >= all_met }
+    assert!(until(PATIENCE, || of_no_order() > counted), "it begins to take them");
+    let all_met = before + f64::from(u32::try_from(commands.len()).unwrap());
+    let waits = || {
+        if stage.database == Database::Sqlite {
+            stage.metric(WRITER).unwrap() > 0.0
+        } else {
+            meetings() >= all_met
+        }
     };
-    assert!(until(PATIENCE, meet), "they meet the lock");
+    assert!(until(PATIENCE, waits), "they meet the lock");
+}
+
+/// A reply whose order there will never be.
+fn of_no_order(mut reply: Reply) -> Reply {
+    reply.order_id = OrderId::new(MAX_ID).unwrap();
+    reply.to = CommandType::Reserve;
+    reply.id.push_str("-of-no-order");
+    reply
 }
 
 /// The rows of the orders are locked, so the commits that record the replies wait. Nothing of them has landed when the service is

@@ -89,9 +89,9 @@ impl Stage {
         assert_eq!(service.wait().code(), Some(0), "{}", service.log());
     }
 
-    /// The value of a metric of the service.
-    pub(super) fn metric(&self, series: &str) -> f64 {
-        self.service.lock().unwrap().metric(series).unwrap()
+    /// The value of a metric of the service; `None` if it is not exported.
+    pub(super) fn metric(&self, series: &str) -> Option<f64> {
+        self.service.lock().unwrap().metric(series)
     }
 
     /// Counts rows of the database.
