@@ -199,7 +199,7 @@ impl Orders {
         self.store().stored(id, reach.only(), deadline).await
     }
 
-    /// An order, whoever its customer is: for callers whose authority is over the service.
+    /// An order of any customer: for callers whose authority is over the service.
     pub(crate) async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
         self.store().order(id, self.deadline()).await
     }

@@ -140,7 +140,7 @@ fn sagas_go_on_where_none_begins() {
     let folder = fresh_folder();
     let url = format!("--spring.datasource.url=sqlite:{}", folder.join("shared.db").display());
     let id = {
-        // Nobody takes the reply of this instance: it ends before the second attempt, which would be answered.
+        // The participant answers the third attempt alone, and this instance is killed after the first.
         let service = demonstration(&[&url, "--order.saga.resend-after=1s"]);
         let id = placed(&service, 503, "1.00");
         assert!(eventually(|| saga(&service, id)["steps"][0]["do"]["attempts"] == 1));

@@ -267,7 +267,7 @@ async fn one_order_that_cannot_be_written_holds_up_no_other() {
     instance.place(5).await;
     let reserve = world.all_sent(CommandType::Reserve, 5).await;
     instance.stop().await;
-    // They are one batch for whoever comes next.
+    // The next instance receives all five replies as one batch.
     world.answer(reserve.values(), Verdict::Done).await;
     let servers = broker();
     let instance = world.instance_with(&servers, |faults| {

@@ -91,7 +91,7 @@ impl OrderStats {
         })
     }
 
-    /// How long each command took to be answered, of those since the last call. When nobody asks, only the first ones are kept.
+    /// How long each command took to be answered, since the last call. The first 10,000 are kept until the metrics are read.
     pub fn answers(&self) -> Vec<(CommandType, Duration)> {
         std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }

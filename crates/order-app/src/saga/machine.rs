@@ -54,7 +54,7 @@ pub fn decide(saga: &Saga, order: &Order, input: &Input, at: &Moment<'_>) -> Dec
 }
 
 /// What follows from an operator's action, which is recorded with who did it and why. Its `at` is set here. Where commands cannot be
-/// sent now, those that would be are due at once, for whoever can.
+/// sent now, the action makes them due at once, and the sweep of an instance with a transport sends them.
 ///
 /// # Errors
 /// [`NotNow`], each case by its name.

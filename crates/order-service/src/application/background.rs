@@ -63,7 +63,7 @@ pub(super) struct Running {
 pub(super) struct Told(watch::Receiver<bool>);
 
 impl Told {
-    /// Resolves when it has been told so, or whoever could tell is gone. Answers whether it was told.
+    /// Resolves when the sender has said so (true), or was dropped without saying so (false).
     pub(super) async fn so(mut self) -> bool {
         self.0.wait_for(|told| *told).await.is_ok()
     }

@@ -1,6 +1,6 @@
 //! No broker is there for the whole load, for longer than an order may wait for its confirmation: orders are taken all the same, and
 //! none expires by it. When the brokers are back, every saga confirms its order. That the time is in force shows by an order
-//! whose reservation nobody answers: it expires.
+//! whose reservation inventory does not answer: it expires.
 
 use std::time::{Duration, Instant};
 

@@ -90,7 +90,7 @@ impl CommandSender for Embedded {
                 .find(of)
                 .and_then(|(rules, memory)| memory.take(rules, &message));
             if let Some(reply) = reply {
-                // Nobody takes replies after the stop.
+                // After the stop `run` has ended, and the reply is dropped.
                 let _ = self.0.replies.send(reply);
             }
         }

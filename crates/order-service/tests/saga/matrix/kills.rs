@@ -147,7 +147,7 @@ fn of_no_order(mut reply: Reply) -> Reply {
 }
 
 /// The rows of the orders are locked, so the commits that record the replies wait. Nothing of them has landed when the service is
-/// gone; and nobody sends these replies again.
+/// gone; and the trial does not send these replies again.
 fn before_the_commit(stage: &Stage) -> Vec<Hit> {
     let all = arrived(stage);
     let orders: Vec<_> = all.iter().map(|(_, order, _)| *order).collect();
