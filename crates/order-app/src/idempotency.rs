@@ -20,16 +20,13 @@ pub enum Operation {
     ChangeStatus,
 }
 
-impl Operation {
-    /// The name in the database, at most 20 characters.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Place => "place",
-            Self::ReplaceLines => "replace_lines",
-            Self::ChangeStatus => "change_status",
-        }
-    }
+/// What is recorded of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recorded {
+    /// The whole answer, which is repeated byte for byte.
+    Answer,
+    /// The order alone: a repeated request may ask for other parts of it.
+    Order,
 }
 
 /// A client's key within its scope.
@@ -39,8 +36,25 @@ pub struct IdempotencyKey {
     pub caller: CallerName,
     /// What the request does.
     pub operation: Operation,
+    /// What is recorded. The same key with another record is another key, because one cannot be answered from the other.
+    pub recorded: Recorded,
     /// The key itself: 1 to 255 characters of visible ASCII.
     pub key: String,
+}
+
+impl IdempotencyKey {
+    /// The name of the operation and its record in the database, at most 20 characters.
+    #[must_use]
+    pub const fn scope(&self) -> &'static str {
+        match (self.operation, self.recorded) {
+            (Operation::Place, Recorded::Answer) => "place",
+            (Operation::ReplaceLines, Recorded::Answer) => "replace_lines",
+            (Operation::ChangeStatus, Recorded::Answer) => "change_status",
+            (Operation::Place, Recorded::Order) => "place/order",
+            (Operation::ReplaceLines, Recorded::Order) => "replace_lines/order",
+            (Operation::ChangeStatus, Recorded::Order) => "change_status/order",
+        }
+    }
 }
 
 /// A digest of the parsed request. It shows when a key comes with another request.

@@ -22,7 +22,7 @@ use order_domain::{Order, OrderId};
 use crate::caller::Reach;
 use crate::currencies::Currencies;
 use crate::events::Origin;
-use crate::idempotency::{Answer, Fingerprint, InFlight};
+use crate::idempotency::{Answer, Fingerprint, InFlight, Recorded};
 use crate::live::Live;
 use crate::ports::{
     BoxError, Clock, CommandSender, Deadline, Entropy, OrderStore, SagaStore, StoreError,
@@ -101,6 +101,8 @@ pub struct Once {
     pub key: String,
     /// The digest of the request that came with it.
     pub fingerprint: Fingerprint,
+    /// What is recorded for a repetition.
+    pub recorded: Recorded,
 }
 
 /// The answer to a write.
@@ -151,10 +153,10 @@ impl Orders {
         self.0.policy.set(Policy { currencies: Arc::new(currencies), budget });
     }
 
-    /// The same use cases for a request that has waited for its turn: the wait is a part of its time.
+    /// The same use cases for a request of whose time a part has passed, in waiting for its turn or in earlier steps.
     #[must_use]
-    pub fn after(&self, waited: Duration) -> Self {
-        Self(Arc::clone(&self.0), waited)
+    pub fn after(&self, passed: Duration) -> Self {
+        Self(Arc::clone(&self.0), self.1.saturating_add(passed))
     }
 
     /// How long a request may wait for its turn, so that half of its time is left for its work.

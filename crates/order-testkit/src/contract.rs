@@ -125,7 +125,7 @@ pub fn cases() -> Vec<Case> {
             an_unknown_key_has_no_answer,
             a_change_without_an_answer_records_none,
             a_taken_key_is_refused_and_writes_nothing,
-            a_key_belongs_to_its_caller_and_operation,
+            a_key_belongs_to_its_caller_operation_and_record,
             keys_differ_by_case,
             a_key_may_have_255_characters,
             an_update_records_its_answer_too,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use order_app::caller::Caller;
 use order_app::events::{EventRecord, Origin};
-use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
+use order_app::idempotency::{
+    Answer, Fingerprint, IdempotencyKey, Operation, Recorded, RecordedAnswer,
+};
 use order_app::orders::{ChangeStatus, Once, PlaceOrder, ReplaceLines, WriteRequest};
 use order_app::ports::{Deadline, OrderChange, SagaWrite, StateName, uuid_v7};
 use order_domain::{
@@ -203,6 +205,7 @@ pub fn a_key(key: &str) -> IdempotencyKey {
     IdempotencyKey {
         caller: anyone().name().clone(),
         operation: Operation::Place,
+        recorded: Recorded::Answer,
         key: key.to_owned(),
     }
 }
@@ -256,7 +259,11 @@ pub fn a_write_request() -> WriteRequest {
 #[must_use]
 pub fn a_write_once(key: &str, fingerprint: u8) -> WriteRequest {
     WriteRequest {
-        once: Some(Once { key: key.to_owned(), fingerprint: Fingerprint([fingerprint; 32]) }),
+        once: Some(Once {
+            key: key.to_owned(),
+            fingerprint: Fingerprint([fingerprint; 32]),
+            recorded: Recorded::Answer,
+        }),
         ..a_write_request()
     }
 }

@@ -253,7 +253,7 @@ fn answer_row(answer: RecordedAnswer) -> AnswerRow {
 
 /// The primary key of an answer: caller, operation and key. None of them has a space.
 pub(crate) fn scope(key: &IdempotencyKey) -> String {
-    format!("{} {} {}", key.caller.as_str(), key.operation.as_str(), key.key)
+    format!("{} {} {}", key.caller.as_str(), key.scope(), key.key)
 }
 
 impl OrderRow {

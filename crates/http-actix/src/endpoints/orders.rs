@@ -11,7 +11,7 @@ mod saga;
 mod stream;
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use order_app::idempotency::{Answer, Operation};
+use order_app::idempotency::{Answer, Operation, Recorded};
 use order_app::orders::{Once, WriteRequest};
 use order_domain::{Order, OrderId};
 
@@ -40,7 +40,10 @@ fn write_request(
     let trace = request.extensions().get::<Trace>().map(Trace::origin);
     WriteRequest {
         origin: trace.unwrap_or_default(),
-        once: key.map(|key| Once { key, fingerprint: fingerprint(operation, order, body) }),
+        once: key.map(|key| {
+            let fingerprint = fingerprint(operation, order, body);
+            Once { key, fingerprint, recorded: Recorded::Answer }
+        }),
         encode,
         permit: edge::permit_of(request),
     }

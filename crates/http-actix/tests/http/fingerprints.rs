@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use order_app::idempotency::{IdempotencyKey, Operation};
+use order_app::idempotency::{IdempotencyKey, Operation, Recorded};
 use order_app::ports::OrderStore as _;
 use order_testkit::InMemoryStore;
 use order_testkit::examples::{anyone, soon};
@@ -37,7 +37,7 @@ impl World {
         let key = key.to_string();
         let reply = self.service.write(method, target, &[("idempotency-key", &key)], body).await;
         assert!(reply.status < 300, "{body}: {}", reply.text());
-        let key = IdempotencyKey { caller, operation, key };
+        let key = IdempotencyKey { caller, operation, recorded: Recorded::Answer, key };
         let answer = self.store.answer(&key, soon()).await.unwrap().expect("an answer is recorded");
         answer.fingerprint.0.iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").unwrap();

@@ -8,7 +8,7 @@ use order_domain::OrderEvent;
 use tracing::{Instrument as _, Span};
 
 use super::beside::{Beside, SagaStep};
-use super::{Answered, Orders, WriteFailure, WriteRequest};
+use super::{Answered, Once, Orders, WriteFailure, WriteRequest};
 use crate::backoff::Backoff;
 use crate::caller::Caller;
 use crate::events::EventRecord;
@@ -31,8 +31,9 @@ pub(super) struct Write {
 impl Write {
     pub(super) fn new(caller: &Caller, operation: Operation, mut request: WriteRequest) -> Self {
         let caller = caller.name();
-        let once = request.once.take().map(|once| {
-            (IdempotencyKey { caller: caller.clone(), operation, key: once.key }, once.fingerprint)
+        let once = request.once.take().map(|Once { key, fingerprint, recorded }| {
+            let caller = caller.clone();
+            (IdempotencyKey { caller, operation, recorded, key }, fingerprint)
         });
         Self { request, once }
     }

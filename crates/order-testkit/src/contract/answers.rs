@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use order_app::caller::CallerName;
-use order_app::idempotency::{Answer, Fingerprint, IdempotencyKey, Operation, RecordedAnswer};
+use order_app::idempotency::{
+    Answer, Fingerprint, IdempotencyKey, Operation, Recorded, RecordedAnswer,
+};
 use order_app::ports::{Conflict, OrderChange};
 use order_domain::OrderStatus;
 
@@ -82,22 +84,18 @@ pub(super) async fn a_taken_key_is_refused_and_writes_nothing(store: Store) {
     assert_eq!(recorded(&store, &first.key).await, Some(first));
 }
 
-pub(super) async fn a_key_belongs_to_its_caller_and_operation(store: Store) {
+pub(super) async fn a_key_belongs_to_its_caller_operation_and_record(store: Store) {
     let key = a_fresh_key();
     let name = |text: &str| CallerName::new(text.repeat(64)).expect("a name");
     let callers = [key.caller.clone(), name("c"), name("C")];
     let operations = [Operation::Place, Operation::ReplaceLines, Operation::ChangeStatus];
-    for caller in &callers {
+    for caller in callers {
         for operation in operations {
-            record(
-                &store,
-                &a_recorded_answer(IdempotencyKey {
-                    caller: caller.clone(),
-                    operation,
-                    key: key.key.clone(),
-                }),
-            )
-            .await;
+            for recorded in [Recorded::Answer, Recorded::Order] {
+                let (caller, key) = (caller.clone(), key.key.clone());
+                let key = IdempotencyKey { caller, operation, recorded, key };
+                record(&store, &a_recorded_answer(key)).await;
+            }
         }
     }
 }
