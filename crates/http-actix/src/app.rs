@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::admission::Admission;
 use crate::cors::Cors;
+use crate::graphql::settings::GraphqlSettings;
 use crate::health::{Component, Readiness};
 use crate::lifecycle::Lifecycle;
 use crate::rate_limit::{RateLimit, Rates};
@@ -98,6 +99,10 @@ pub struct HttpSettings {
     pub actuator_cors: Option<Cors>,
     /// How many requests one client may send on the main port; `None`: any number.
     pub rate_limit: Option<RateLimit>,
+    /// How GraphQL is served; `None`: it is not.
+    pub graphql: Option<GraphqlSettings>,
+    /// Which pages of other origins may ask by GraphQL; `None`: those of `cors`.
+    pub graphql_cors: Option<Cors>,
 }
 
 impl Default for HttpSettings {
@@ -122,6 +127,8 @@ impl Default for HttpSettings {
             cors: None,
             actuator_cors: None,
             rate_limit: None,
+            graphql: None,
+            graphql_cors: None,
         }
     }
 }

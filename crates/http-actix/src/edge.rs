@@ -43,10 +43,12 @@ use crate::site::StrictTransport;
 
 pub(crate) use address::Address;
 use address::Forwarded;
+pub(crate) use answers::{OfRead, event_stream};
 pub(crate) use callers::{Guard, caller, guard, identify};
 use cors::Ruling;
 use permits::Client;
-pub(crate) use permits::{permit_of, refused, run_to_end, take_permit, use_cases};
+pub(crate) use permits::{permit_of, refused, run_to_end, take_page, take_permit, use_cases};
+pub(crate) use record::failure as log_failure;
 pub(crate) use trace::Trace;
 pub(crate) use unread::RequestBody;
 

@@ -1,4 +1,4 @@
-//! The driving adapter: the order service over REST, its health in Spring Boot's shapes, and the
+//! The driving adapter: the order service over REST and GraphQL, its health in Spring Boot's shapes, and the
 //! OpenAPI document of both. It calls the use cases of `order-app` and writes their results as HTTP;
 //! no rule about orders lives here. The composition root reads settings, starts and stops, and calls
 //! [`serve`].
@@ -9,7 +9,7 @@
 //!
 //! The files import one way. At the bottom are `admission`, `app`, `amount`, `connections`, `health`, `lifecycle`, `management`,
 //! `rate_limit` (state), `cors` (rules), `site` (paths), `tls` and `schema` (values and parameters in the OpenAPI document); then `problem`, `body`,
-//! `edge`, `request`, `endpoints`; on top `document`, `routes` and `server`.
+//! `edge`, `request`, `endpoints` and `graphql`; on top `document`, `routes` and `server`.
 //!
 //! Operators have a port of their own ([`serve_management`]), behind the same edge.
 //!
@@ -26,6 +26,7 @@ mod cors;
 mod document;
 mod edge;
 mod endpoints;
+mod graphql;
 mod health;
 mod lifecycle;
 mod management;
@@ -48,6 +49,9 @@ pub use app::{
 pub use body::operations;
 pub use cors::{Cors, NoPattern, OriginPattern};
 pub use document::{management_openapi_json, openapi_json};
+pub use graphql::graphql_schema;
+pub use graphql::guard::Limits as GraphqlLimits;
+pub use graphql::settings::GraphqlSettings;
 pub use health::{Component, Status};
 pub use ipnet::IpNet;
 pub use lifecycle::{Lifecycle, Phase};

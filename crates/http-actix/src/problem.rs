@@ -177,6 +177,21 @@ impl Problem {
         self.0.code
     }
 
+    /// What is told to people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What is wrong with single parts of the request.
+    pub(crate) fn fields(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// The extension members.
+    pub(crate) fn members(&self) -> &Map<String, Value> {
+        &self.0.members
+    }
+
     /// What caused it.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()

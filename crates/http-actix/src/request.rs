@@ -10,9 +10,9 @@ mod payload;
 mod query;
 mod stream;
 
-pub(crate) use cursor::next as next_cursor;
+pub(crate) use cursor::{next as next_cursor, read as read_cursor};
 pub(crate) use etag::{expected_revision, expected_versions, is_unmodified};
-pub(crate) use idempotency::key;
+pub(crate) use idempotency::{bare as bare_key, key};
 pub(crate) use page::{Page, history_page};
 pub(crate) use path::id;
 pub(crate) use payload::json;

@@ -19,6 +19,7 @@ use crate::edge::Guard::{self, Admin, Caller, Documents, Metrics, Open};
 use crate::endpoints::{
     actuator, documents, health, home, loggers, metrics, operations, orders, refresh,
 };
+use crate::graphql::{self, graphiql};
 use crate::problem::{Code, Problem};
 use crate::site::Site;
 
@@ -39,6 +40,10 @@ pub(crate) fn configure(config: &mut ServiceConfig, site: &Site) {
             .add(at("/orders/{id}/events", Caller).on(GET, orders::history))
             .add(at("/orders/{id}/saga", Caller).on(GET, orders::saga))
             .add(at("/events", Caller).on(GET, orders::stream))
+            .add(at("/graphql", Caller).on(GET, graphql::get).on(POST, graphql::post))
+            .add(at("/graphql/schema", Documents).on(GET, graphql::schema))
+            .add(at("/graphiql", Documents).on(GET, graphiql::redirect))
+            .add(at("/graphiql/{file:.*}", Documents).on(GET, graphiql::file))
             .add(watch("/livez", Open).on(GET, health::liveness))
             .add(watch("/readyz", Open).on(GET, health::readiness));
         of_both(table);

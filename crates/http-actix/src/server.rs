@@ -24,7 +24,7 @@ use crate::management::Management;
 use crate::site::Site;
 use crate::tls::Tls;
 use crate::unread_answers::UnreadAnswers;
-use crate::{document, edge, routes};
+use crate::{document, edge, graphql, routes};
 
 /// How long a client may take to read an answer that came before its body was read, and to close.
 const LINGER: Duration = Duration::from_secs(2);
@@ -73,10 +73,13 @@ pub fn serve(
         metrics::gauge!("http_server_unread_answer_bytes"),
         metrics::counter!("http_server_unread_answers_given_up_total"),
     );
+    let graphql = http.settings.graphql.clone();
+    // The routes need one, also where the site has no path for it.
+    let graphql = web::Data::new(graphql::Api::new(graphql.unwrap_or_default()));
     let in_flight = metrics::gauge!("http_server_requests_in_flight");
     let app = App::new(http, site, tls, in_flight, unread);
     run("main", &app, listener, move |site, config| {
-        config.app_data(documents.clone());
+        config.app_data(documents.clone()).app_data(graphql.clone());
         routes::configure(config, site);
     })
 }
@@ -104,6 +107,7 @@ pub fn serve_management(
         max_connections_per_peer: None,
         health_details: http.settings.health_details.or(Some(true)),
         cors: None,
+        graphql_cors: None,
         rate_limit: None,
         ..http.settings
     };

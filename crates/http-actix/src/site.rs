@@ -7,6 +7,10 @@ use std::net::IpAddr;
 
 /// The path of the actuator by default.
 pub(crate) const ACTUATOR: &str = "/actuator";
+/// The path of GraphQL by default.
+pub(crate) const GRAPHQL: &str = "/graphql";
+/// The path of the page that asks it by default.
+const GRAPHIQL: &str = "/graphiql";
 /// Whether the process lives, and whether it should get requests, for orchestrators that only know the main
 /// port.
 pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
@@ -104,6 +108,10 @@ impl Default for Actuator {
 pub struct Site {
     root: String,
     actuator: Option<Actuator>,
+    /// The path of GraphQL, below the root; `None`: there is none.
+    graphql: Option<String>,
+    /// The path of the page that asks it.
+    graphiql: Option<String>,
     probes: bool,
     is_for_operators: bool,
     /// The hosts under which it may be asked beside loopback; `None`: any.
@@ -128,6 +136,8 @@ impl Site {
         Self {
             root: root.into(),
             actuator: None,
+            graphql: None,
+            graphiql: None,
             probes: false,
             is_for_operators: false,
             hosts: None,
@@ -149,6 +159,13 @@ impl Site {
         mine.endpoints.retain(|endpoint, _| endpoints.contains(endpoint));
         mine.links &= !endpoints.is_empty() && (self.is_for_operators || !mine.base.is_empty());
         self.actuator = Some(mine);
+        self
+    }
+
+    /// Adds GraphQL, and the page that asks it, at paths with a slash in front and none at the end; with `None` there is none.
+    #[must_use]
+    pub fn with_graphql(mut self, path: Option<String>, page: Option<String>) -> Self {
+        (self.graphql, self.graphiql) = (path, page);
         self
     }
 
@@ -205,6 +222,11 @@ impl Site {
         if PROBES.contains(&path) {
             return self.probes.then(|| path.to_owned());
         }
+        for (by_default, own) in [(GRAPHQL, &self.graphql), (GRAPHIQL, &self.graphiql)] {
+            if let Some(rest) = path.strip_prefix(by_default) {
+                return own.as_ref().map(|own| format!("{own}{rest}"));
+            }
+        }
         // The links of the management port are at its root when the actuator is.
         if path == "/" && self.links_at_root() {
             return None;
@@ -253,7 +275,13 @@ impl Site {
     /// Whether a path that was asked for is about orders.
     pub(crate) fn is_of_orders(&self, asked: &str) -> bool {
         let path = asked.strip_prefix(&self.root).unwrap_or_default();
-        !self.is_for_operators && split(path).0 == "orders"
+        !self.is_for_operators && (split(path).0 == "orders" || self.is_graphql(asked))
+    }
+
+    /// Whether a path that was asked for is that of GraphQL.
+    pub(crate) fn is_graphql(&self, asked: &str) -> bool {
+        let path = asked.strip_prefix(&self.root);
+        path.is_some() && path == self.graphql.as_deref()
     }
 
     /// Whether a path that was asked for is that of a page: of a customer's orders, or of an order's events.

@@ -40,13 +40,7 @@ enum Kind {
 impl Ruling {
     /// `None` where the settings say nothing of other origins.
     pub(super) fn of(request: &HttpRequest, app: &App) -> Option<Self> {
-        let settings = &app.http.settings;
-        if settings.cors.is_none() && settings.actuator_cors.is_none() {
-            return None;
-        }
-        let is_of_actuator = app.site.is_of_actuator(request.path());
-        let cors =
-            if is_of_actuator { &settings.actuator_cors } else { &settings.cors }.as_ref()?;
+        let cors = rules(request.path(), app)?;
         let Some(origin) = request.headers().get(ORIGIN) else {
             return Some(Self::bare(Kind::OfOwn));
         };
@@ -92,6 +86,22 @@ impl Ruling {
             }
         }
     }
+}
+
+/// The rules for a path.
+fn rules<'a>(path: &str, app: &'a App) -> Option<&'a Cors> {
+    let settings = &app.http.settings;
+    if settings.cors.is_none()
+        && settings.actuator_cors.is_none()
+        && settings.graphql_cors.is_none()
+    {
+        return None;
+    }
+    if app.site.is_of_actuator(path) {
+        return settings.actuator_cors.as_ref();
+    }
+    let own = settings.graphql_cors.as_ref().filter(|_| app.site.is_graphql(path));
+    own.or(settings.cors.as_ref())
 }
 
 /// The answer for an origin and a method; `preflight` has the headers of a preflight. `None`: it is not allowed.

@@ -24,6 +24,8 @@ pub(crate) struct Permit(Arc<Places>);
 struct Places {
     all: Admitted,
     pages: Option<Admitted>,
+    /// How long the request was in line for an earlier permit.
+    before: Duration,
 }
 
 /// Who has sent a request.
@@ -52,21 +54,38 @@ pub(super) async fn enter(
         let is_refused = request.expect() && app.admission.has_no_room(client);
         return if is_refused { Err(Code::Overloaded) } else { Ok(None) };
     }
-    permit(app, client, app.site.is_page(path)).await.map(Some)
+    permit(app, client, app.site.is_page(path), Duration::ZERO).await.map(Some)
 }
 
 /// Takes a permit for a request, unless it has one.
 pub(crate) async fn take_permit(request: &HttpRequest, app: &App) -> Result<(), Problem> {
     if !request.extensions().contains::<Permit>() {
         let client = request.extensions().get::<Client>().and_then(|Client(client)| *client);
-        let permit = permit(app, client, false).await.map_err(refused)?;
+        let permit = permit(app, client, false, Duration::ZERO).await.map_err(refused)?;
         request.extensions_mut().insert(permit);
     }
     Ok(())
 }
 
-async fn permit(app: &App, client: Option<IpAddr>, is_page: bool) -> Result<Permit, Code> {
-    let mut longest = app.http.orders.longest_wait();
+/// Exchanges the permit of a request that turns out to ask for pages: it waits for its place among those without a permit, as
+/// in [`enter`].
+pub(crate) async fn take_page(request: &HttpRequest, app: &App) -> Result<(), Problem> {
+    let held = request.extensions_mut().remove::<Permit>();
+    let waited = held.map(|Permit(places)| places.waited()).unwrap_or_default();
+    let client = request.extensions().get::<Client>().and_then(|Client(client)| *client);
+    let permit = permit(app, client, true, waited).await.map_err(refused)?;
+    request.extensions_mut().insert(permit);
+    Ok(())
+}
+
+/// `waited` is how long the request has been in line already.
+async fn permit(
+    app: &App,
+    client: Option<IpAddr>,
+    is_page: bool,
+    waited: Duration,
+) -> Result<Permit, Code> {
+    let mut longest = app.http.orders.longest_wait().saturating_sub(waited);
     let mut pages = None;
     if is_page {
         let admitted = app.pages.enter(client, longest).await.ok_or(Code::Overloaded)?;
@@ -74,14 +93,14 @@ async fn permit(app: &App, client: Option<IpAddr>, is_page: bool) -> Result<Perm
         pages = Some(admitted);
     }
     let all = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
-    Ok(Permit(Arc::new(Places { all, pages })))
+    Ok(Permit(Arc::new(Places { all, pages, before: waited })))
 }
 
 impl Places {
     /// How long the request was in line.
     fn waited(&self) -> Duration {
         let pages = self.pages.as_ref().map_or(Duration::ZERO, |admitted| admitted.waited);
-        self.all.waited.saturating_add(pages)
+        self.all.waited.saturating_add(pages).saturating_add(self.before)
     }
 }
 

@@ -12,7 +12,7 @@ use super::Exchange;
 use crate::problem::{Code, Problem};
 
 /// Logs the cause of a failure, once, with the trace id of the span around it.
-pub(super) fn failure(problem: &Problem) {
+pub(crate) fn failure(problem: &Problem) {
     let code = problem.code().as_str();
     match (problem.cause(), problem.code()) {
         (Some(cause), Code::InternalError) => tracing::error!(code, cause, "a request failed"),

@@ -101,7 +101,7 @@ impl Code {
     ];
 
     /// Seconds after which it is worth trying again.
-    pub(super) const fn retry_after(self) -> Option<&'static str> {
+    pub(crate) const fn retry_after(self) -> Option<&'static str> {
         match self {
             Self::IdempotencyInProgress
             | Self::Unavailable

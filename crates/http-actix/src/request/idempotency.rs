@@ -25,12 +25,16 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 
 /// The key of a bare or quoted (RFC 8941, section 3.3.3) value: `"abc"` and `abc` are the same.
 fn read(value: &str) -> Option<String> {
-    let key = match value.strip_prefix('"') {
-        None => value.to_owned(),
-        Some(rest) => unquote(rest.strip_suffix('"')?)?,
-    };
+    match value.strip_prefix('"') {
+        None => bare(value),
+        Some(rest) => bare(&unquote(rest.strip_suffix('"')?)?),
+    }
+}
+
+/// A key that stands alone, if it is one.
+pub(crate) fn bare(key: &str) -> Option<String> {
     let fits = (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    fits.then_some(key)
+    fits.then(|| key.to_owned())
 }
 
 /// Undoes the escapes `\"` and `\\`. A bare quote or any other escape is an error.

@@ -19,6 +19,18 @@ mod fingerprints;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod graphql;
+#[cfg(test)]
+mod graphql_commands;
+#[cfg(test)]
+mod graphql_lists;
+#[cfg(test)]
+mod graphql_ownership;
+#[cfg(test)]
+mod graphql_parity;
+#[cfg(test)]
+mod graphql_stream;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod large;

@@ -23,10 +23,10 @@ use crate::tokens::{PlainTokens, text};
 use OrderStatus::{Cancelled, Confirmed, Delivered, InProgress};
 
 /// The customer that asks, and another one.
-const OWN: i64 = 7;
-const FOREIGN: i64 = 42;
+pub(crate) const OWN: i64 = 7;
+pub(crate) const FOREIGN: i64 = 42;
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
@@ -249,7 +249,7 @@ async fn every_route_of_the_management_port_asks_for_its_authority() {
 }
 
 /// Moves order `id` of the foreign customer to a status. It has a saga.
-async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) {
+pub(crate) async fn put(store: &InMemoryStore, id: i64, path: &[OrderStatus]) {
     let placed = a_change_placing(a_new_order(id, FOREIGN));
     let mut order = placed.order.clone();
     store.commit(placed.into(), soon()).await.unwrap();
@@ -281,7 +281,7 @@ fn rows_on_one() -> Vec<Row> {
 }
 
 /// Everything of an answer but the time at which it was sent.
-fn bytes(reply: &Reply) -> String {
+pub(crate) fn bytes(reply: &Reply) -> String {
     let headers = reply.headers.iter().filter(|(name, _)| name != "date");
     format!("{} {:?} {}", reply.status, headers.collect::<Vec<_>>(), reply.text())
 }

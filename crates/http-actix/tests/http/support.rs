@@ -14,6 +14,7 @@ use order_app::feed::{Feed, FeedSettings};
 use order_app::orders::{Orders, Ports};
 use order_app::ports::{OrderStore, SagaStore};
 use order_app::saga::SagaPolicy;
+use order_app::wake_up::WakeUp;
 use order_events::asyncapi::Topics;
 use order_testkit::{FixedClock, Gate, InMemoryStore, Method, SentCommands, SequentialEntropy};
 use serde_json::{Map, Value, json};
@@ -39,6 +40,7 @@ pub(crate) fn topics() -> Topics {
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) feed: Feed,
     over: Over,
     handle: ServerHandle,
 }
@@ -154,14 +156,36 @@ impl Service {
     fn serving_both(
         store: Arc<dyn OrderStore>,
         sagas: Arc<dyn SagaStore>,
+        settings: HttpSettings,
+        serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
+    ) -> Self {
+        let journal = Arc::new(InMemoryStore::default());
+        Self::wired(store, sagas, (journal, FeedSettings::default()), settings, serve)
+    }
+
+    /// A service whose subscribers get the events of its own store.
+    pub(crate) fn telling(
+        store: Arc<InMemoryStore>,
+        feed: FeedSettings,
+        security: Security,
+        settings: HttpSettings,
+    ) -> Self {
+        let serve = |http, listener| serve_usual(Http { security, ..http }, listener);
+        Self::wired(store.clone(), store.clone(), (store, feed), settings, serve)
+    }
+
+    fn wired(
+        store: Arc<dyn OrderStore>,
+        sagas: Arc<dyn SagaStore>,
+        (journal, feed): (Arc<InMemoryStore>, FeedSettings),
         mut settings: HttpSettings,
         serve: impl FnOnce(Http, TcpListener) -> std::io::Result<Server>,
     ) -> Self {
         settings.workers = Some(1);
         let entropy = Arc::new(SequentialEntropy::default());
-        let journal = Arc::new(InMemoryStore::default());
         let clock = Arc::new(FixedClock::default());
-        let feed = Feed::new(journal, clock.clone(), entropy.clone(), FeedSettings::default());
+        let feed = Feed::new(journal, clock.clone(), entropy.clone(), feed);
+        tokio::spawn(feed.clone().run(WakeUp::default()));
         let commands = Arc::new(SentCommands::default());
         let ports = Ports { store, sagas, commands, clock, entropy: entropy.clone() };
         let lifecycle = Lifecycle::new();
@@ -173,7 +197,7 @@ impl Service {
                 SagaPolicy::default(),
                 Duration::from_millis(1_200),
             ),
-            feed,
+            feed: feed.clone(),
             entropy,
             lifecycle: lifecycle.clone(),
             about: About {
@@ -193,7 +217,7 @@ impl Service {
         let server = serve(http, listener).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { address, lifecycle, over: Over::Tcp, handle }
+        Self { address, lifecycle, feed, over: Over::Tcp, handle }
     }
 
     pub(crate) async fn connect(&self) -> Connection {
@@ -268,7 +292,8 @@ impl Drop for Service {
 
 /// The main port of a service without a management port, with the usual paths.
 pub(crate) fn usual() -> Site {
-    Site::main("").with(&Actuator::default(), &Endpoint::OF_CLIENTS)
+    let site = Site::main("").with(&Actuator::default(), &Endpoint::OF_CLIENTS);
+    site.with_graphql(Some("/graphql".to_owned()), Some("/graphiql".to_owned()))
 }
 
 fn serve_usual(http: Http, listener: TcpListener) -> std::io::Result<Server> {
@@ -329,7 +354,9 @@ impl Reply {
         assert!(self.header("x-request-id").is_some());
         let no_store = self.header("cache-control") == Some("no-store");
         assert_eq!(no_store, self.header("etag").is_none(), "{self:?}");
-        if self.status >= 400 && !self.body.is_empty() && self.status != 503 {
+        // GraphQL has a form of its own for what it refuses.
+        let is_of_graphql = self.body.starts_with(br#"{"errors":["#);
+        if self.status >= 400 && !self.body.is_empty() && self.status != 503 && !is_of_graphql {
             self.code();
         }
     }

@@ -2,12 +2,11 @@
 
 use actix_web::body;
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::body::EventStream;
-use crate::edge::{Trace, caller, refused, run_to_end};
+use crate::edge::{self, Trace, caller, refused, run_to_end};
 use crate::problem::{Code, Problem};
 use crate::request;
 use crate::schema::{LastEventId, StreamQuery};
@@ -42,14 +41,7 @@ pub(crate) async fn stream(
     let (caller, feed) = (caller(&request)?, app.http.feed.clone());
     let subscription =
         run_to_end(&request, async move { feed.subscribe(&caller, start, filter).await }).await?;
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, "text/event-stream"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        // Otherwise nginx would hold events back.
-        .insert_header(("x-accel-buffering", "no"))
-        // A client whose stream has ended goes to another instance.
-        .force_close();
+    let mut response = edge::event_stream();
     if request.method() == Method::HEAD {
         // The stream has no length, not the length 0.
         return Ok(response.body(body::None::new()));

@@ -1,0 +1,44 @@
+//! What a GraphQL document may ask for, and what the schema shows of itself.
+
+use std::time::Duration;
+
+use super::guard::Limits;
+
+/// How GraphQL is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphqlSettings {
+    /// What one document may ask for.
+    pub limits: Limits,
+    /// The most bytes of a document.
+    pub max_document: usize,
+    /// The most values in lists of one answer; see [`GraphqlSettings::DEFAULT_VALUES`].
+    pub max_values: usize,
+    /// After how long a silent stream sends a sign of life.
+    pub keep_alive: Duration,
+    /// Whether documents may ask for the schema.
+    pub introspection: bool,
+    /// Whether the schema has what a gateway needs to join it with others. It tells the whole schema, also without
+    /// introspection.
+    pub federation: bool,
+    /// Whether the schema is served as text, too.
+    pub printer: bool,
+}
+
+impl GraphqlSettings {
+    /// Values of list entries by default: a hundred orders of ten lines with every field.
+    pub const DEFAULT_VALUES: usize = 20_000;
+}
+
+impl Default for GraphqlSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            max_document: 64 << 10,
+            max_values: Self::DEFAULT_VALUES,
+            keep_alive: Duration::from_secs(15),
+            introspection: true,
+            federation: false,
+            printer: false,
+        }
+    }
+}
