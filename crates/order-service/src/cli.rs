@@ -70,6 +70,12 @@ enum Command {
     },
     /// Print the AsyncAPI document of the events and the saga, with the topics of default settings.
     Asyncapi,
+    /// Print the GraphQL schema, whether or not the settings have it served.
+    GraphqlSchema {
+        /// With what a gateway of Apollo Federation needs.
+        #[arg(long)]
+        federation: bool,
+    },
     /// Look after events: what waits, parked orders, past events once more. Works on the database
     /// and the brokers of the settings, whether or not the service is running.
     #[command(subcommand, after_help = events::EXIT_CODES)]
@@ -133,6 +139,9 @@ pub fn main() -> ExitCode {
             return print(&format!("{}\n", http_actix::management_openapi_json()));
         }
         Some(Command::Asyncapi) => return print(&format!("{}\n", asyncapi::json(DEFAULT_TOPIC))),
+        Some(Command::GraphqlSchema { federation }) => {
+            return print(&http_actix::graphql_schema(federation));
+        }
         _ => {}
     }
     let inputs = Inputs {

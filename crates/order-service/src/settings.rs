@@ -9,6 +9,7 @@ mod currencies;
 mod endpoints;
 mod eureka;
 mod events;
+mod graphql;
 mod info;
 mod kafka;
 mod logging;
@@ -38,6 +39,7 @@ use telemetry_otlp::LogSettings;
 
 pub use connections::Connections;
 pub use eureka::{Eureka, EurekaInstance, EurekaPage, EurekaPorts};
+pub use graphql::Graphql;
 pub use info::Info;
 pub use kafka::Kafka;
 pub use management::{Management, ManagementPort};
@@ -78,6 +80,8 @@ pub struct Settings {
     pub currencies: Currencies,
     /// The forms of answers about orders.
     pub forms: Forms,
+    /// GraphQL.
+    pub graphql: Graphql,
     /// The topic of the events; `{type}` stands for the event's type.
     pub events_topic: String,
     /// What is logged, and how.
@@ -137,6 +141,8 @@ pub(crate) static SERVICE: LazyLock<Service<Settings>> = LazyLock::new(|| Servic
         server::STREAMS,
         currencies::ROWS,
         api::ROWS,
+        graphql::ROWS,
+        cors::GRAPHQL,
         server::REQUESTS,
         connections::ROWS,
         security::ROWS,
@@ -211,6 +217,7 @@ fn read(from: &mut Reader<'_>) -> Option<Settings> {
         storage: storage::read(from, requests),
         currencies: currencies::read(from),
         forms: api::read(from),
+        graphql: graphql::read(from),
         events_topic: from.read(&events::TOPIC),
         logging: logging::read(from),
         kafka: kafka::read(from, name.as_deref(), events_topic.as_deref()),

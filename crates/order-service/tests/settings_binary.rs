@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends a test; that is its job")]
 
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -121,9 +121,15 @@ fn wrong_arguments_end_it_with_code_2() {
 fn help_and_version_are_printed() {
     let output = run(&["--help"], &[]);
     assert!(output.status.success());
-    for part in
-        ["serve", "migrate", "openapi", "--config <FILE>", "--key=value", "SERVER_PORT=9000"]
-    {
+    for part in [
+        "serve",
+        "migrate",
+        "openapi",
+        "graphql-schema",
+        "--config <FILE>",
+        "--key=value",
+        "SERVER_PORT=9000",
+    ] {
         assert!(out(&output).contains(part), "{part}");
     }
     let version = out(&run(&["--version"], &[]));
@@ -136,6 +142,34 @@ fn the_openapi_document_is_printed_and_nothing_else() {
     assert!(output.status.success());
     let document: Value = serde_json::from_str(&out(&output)).unwrap();
     assert!(document.get("openapi").unwrap().as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn the_graphql_schema_is_printed_as_it_is_and_nothing_else() {
+    for (arguments, federation) in
+        [(&["graphql-schema"][..], false), (&["graphql-schema", "--federation"], true)]
+    {
+        let output = run(arguments, &[]);
+        assert!(output.status.success());
+        assert_eq!(out(&output), http_actix::graphql_schema(federation));
+    }
+}
+
+/// The reader is gone before the program writes, as behind `| head`.
+#[test]
+fn a_reader_that_stops_early_is_no_failure() {
+    for document in ["openapi", "asyncapi", "graphql-schema"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_order-service"))
+            .arg(document)
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(program.stdout.take());
+        let output = program.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""), "{document}");
+    }
 }
 
 #[test]

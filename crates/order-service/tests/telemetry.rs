@@ -15,7 +15,7 @@ use std::path::Path;
 
 use order_testkit::SelfSigned;
 use order_testkit::tokens::{Answer, Issuer, Signer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::support::{Service, client, eventually, free_port, fresh_folder};
@@ -47,11 +47,18 @@ fn with_all_peers() -> Service {
         "--order.config.refresh-interval=1s".to_owned(),
         "--order.saga.enabled=true".to_owned(),
         "--order.saga.transport=embedded".to_owned(),
+        "--order.graphql.enabled=true".to_owned(),
+        "--order.graphql.max-document-size=100B".to_owned(),
     ];
     let options: Vec<_> = options.iter().map(String::as_str).collect();
     let service = Service::start_in(&fresh_folder(), &options, &[]);
     service.wait_until_ready();
     service
+}
+
+/// What GraphQL answers to a document.
+fn graphql(service: &Service, document: &str) -> Value {
+    service.post("/graphql", &json!({"query": document})).json().unwrap()
 }
 
 /// A service with everything that guards its ports. Operators ask it over plain HTTP, and for metrics without a token.
@@ -94,6 +101,9 @@ fn the_documented_metrics_are_those_that_the_service_exports() {
     let issuer = Issuer::start(Answer::keys(&[&Signer::p256("one")]));
     let services = [with_all_peers(), guarded(&issuer)];
     let _ = services[0].placed(42);
+    assert_eq!(graphql(&services[0], "{ __typename }"), json!({"data": {"__typename": "Query"}}));
+    let refused = graphql(&services[0], &format!("{{ __typename }} #{}", "x".repeat(100)));
+    assert_eq!(refused["errors"][0]["extensions"]["limit"], "max-document-size");
     let documented = documented();
     let all = || services.iter().flat_map(exported).collect::<BTreeMap<_, _>>();
     let all_there = || documented.keys().all(|name| all().contains_key(name));
@@ -114,9 +124,13 @@ fn every_series_has_the_tags_of_the_settings_and_no_tag_hides_a_label() {
         "--spring.application.name=shop",
         "--management.metrics.tags.application=${spring.application.name}",
         "--management.metrics.tags.cloud-region=eu",
+        "--order.graphql.enabled=true",
+        "--order.graphql.max-document-size=100B",
     ]);
     service.wait_until_ready();
     let _ = service.placed(42);
+    let _ = graphql(&service, "{ __typename }");
+    let _ = graphql(&service, &format!("{{ __typename }} #{}", "x".repeat(100)));
     assert_eq!(service.get("/orders/x").status(), 400);
     let text = service.get("/actuator/prometheus").text().unwrap();
     let series = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -129,7 +143,8 @@ fn every_series_has_the_tags_of_the_settings_and_no_tag_hides_a_label() {
         assert!(own.remove(tag));
     }
     // Any label that a series has of its own is refused as a tag.
-    assert!(own.contains("uri") && own.contains("le"), "{own:?}");
+    let some = ["le", "limit", "operation", "uri"];
+    assert!(some.iter().all(|label| own.contains(*label)), "{own:?}");
     for label in own {
         let refused = Service::start(&[&format!("--management.metrics.tags.{label}=x")]);
         assert!(eventually(|| refused.ended().is_some()), "{label} is taken");
@@ -207,6 +222,40 @@ fn transitions_of_orders_and_repeated_requests_are_counted() {
     assert!(number(r#"hikaricp_connections_max{pool="writer"}"#) >= 1.0);
     assert!(number("process_resident_memory_bytes") > 1e6);
     assert!(number("process_files_open_files") < number("process_files_max_files"));
+}
+
+#[test]
+fn graphql_operations_are_counted_by_kind_and_outcome() {
+    let service = Service::start(&["--order.graphql.enabled=true"]);
+    service.wait_until_ready();
+    for document in ["{ __typename }", "{ order(id: \"x\") { id } }", "{ unknown }"] {
+        let _ = graphql(&service, document);
+    }
+    let cancel = "mutation { changeOrderStatus(input: {id: 1, status: CANCELLED}) { replayed } }";
+    let _ = graphql(&service, cancel);
+    let listen = json!({"query": "subscription { orderEvents(after: \"x\") { cursor } }"});
+    let stream = client().post(service.url("/graphql")).header("accept", "text/event-stream");
+    let ended = stream.json(&listen).send().unwrap().text().unwrap();
+    assert!(ended.contains("invalid_parameter"), "{ended}");
+    for (operation, outcome, count) in [
+        ("query", "success", 1.0),
+        ("query", "errors", 1.0),
+        ("query", "refused", 1.0),
+        ("mutation", "success", 1.0),
+        ("subscription", "success", 0.0),
+        ("subscription", "errors", 1.0),
+    ] {
+        let labels = format!(r#"operation="{operation}",outcome="{outcome}""#);
+        let series = format!("order_graphql_requests_total{{{labels}}}");
+        assert!(eventually(|| service.metric(&series) == Some(count)), "{series}");
+    }
+    let timed =
+        |kind| service.metric(&format!("order_graphql_seconds_count{{operation=\"{kind}\"}}"));
+    assert_eq!(
+        (timed("query"), timed("mutation"), timed("subscription")),
+        (Some(3.0), Some(1.0), None)
+    );
+    assert_eq!(service.metric("order_graphql_cost_count"), Some(5.0));
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl Ports {
         };
         let site = Site::main(&settings.web.context_path)
             .with(&management.actuator, of_main)
+            .with_graphql(settings.graphql.path.clone(), settings.graphql.page.clone())
             .with_probes(management.probes);
         let of_operators = operators_site(management, own.map(|own| own.ip()));
         let home = site.path("/").unwrap_or_else(|| "/".to_owned());
@@ -223,6 +224,8 @@ pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSet
         cors: settings.web.cors.clone(),
         actuator_cors: settings.management.cors.clone(),
         rate_limit: settings.web.rate_limit,
+        graphql: settings.graphql.path.is_some().then(|| settings.graphql.settings.clone()),
+        graphql_cors: settings.graphql.cors.clone(),
         ..HttpSettings::default()
     }
 }

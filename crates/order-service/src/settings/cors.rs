@@ -1,5 +1,5 @@
 //! Which pages of other origins may ask: for orders (`order.cors.*`, because Spring has no properties for the routes of an
-//! application), and the actuator (Spring's own properties). Both mean what Spring's `CorsConfiguration` means.
+//! application), by GraphQL, and the actuator (Spring's own properties). All mean what Spring's `CorsConfiguration` means.
 
 use std::time::Duration;
 
@@ -53,6 +53,26 @@ keys! {
         "How long browsers may keep the answer to a preflight.", seconds;
 }
 
+keys! {
+    pub(super) GRAPHQL;
+    GRAPHQL_ORIGINS: Vec<String> = "spring.graphql.cors.allowed-origins", "", Plain, "origins such as https://shop.example:8443 with commas between them, null for pages without one, or * for all",
+        "The origins whose pages may ask by GraphQL. Unless these or the patterns are set, those of order.cors may.",
+        |text| list(text, origin);
+    GRAPHQL_PATTERNS: Vec<OriginPattern> = "spring.graphql.cors.allowed-origin-patterns", "", Plain,
+        "origins with * for any characters, and :[8080,8081] or :[*] at the end for ports, with commas between them", "The same by patterns.", patterns;
+    GRAPHQL_METHODS: Vec<String> = "spring.graphql.cors.allowed-methods", "GET,POST", Plain,
+        "methods in capital letters with commas between them, or * for all", "What such pages may ask with.", |text| list(text, method);
+    GRAPHQL_HEADERS: Vec<String> = "spring.graphql.cors.allowed-headers", "", Plain, "names of headers with commas between them, or * for all",
+        "The headers that such pages may send. Content-Type is needed.", |text| list(text, header);
+    GRAPHQL_EXPOSED: Vec<String> = "spring.graphql.cors.exposed-headers", "", Plain, "names of headers with commas between them, or * for all",
+        "The headers of answers that scripts may read.", |text| list(text, header);
+    GRAPHQL_CREDENTIALS: bool = "spring.graphql.cors.allow-credentials", "false", Plain,
+        "true or false; not true beside the origin *",
+        "Whether browsers may send cookies and client certificates.", values::flag;
+    GRAPHQL_MAX_AGE: Duration = "spring.graphql.cors.max-age", "30m", Plain, "a duration up to 365d; a number alone is seconds",
+        "How long browsers may keep the answer to a preflight.", seconds;
+}
+
 /// The keys of one set of rules.
 struct Keys {
     origins: &'static Key<Vec<String>>,
@@ -84,6 +104,16 @@ static OF_ACTUATOR: Keys = Keys {
     max_age: &ACTUATOR_MAX_AGE,
 };
 
+static OF_GRAPHQL: Keys = Keys {
+    origins: &GRAPHQL_ORIGINS,
+    patterns: &GRAPHQL_PATTERNS,
+    methods: &GRAPHQL_METHODS,
+    headers: &GRAPHQL_HEADERS,
+    exposed: &GRAPHQL_EXPOSED,
+    credentials: &GRAPHQL_CREDENTIALS,
+    max_age: &GRAPHQL_MAX_AGE,
+};
+
 /// The rules for orders.
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Cors> {
     let cors = of(from, &OF_ORDERS)?;
@@ -95,13 +125,17 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Cors> {
     Some(cors)
 }
 
+/// The rules for GraphQL.
+pub(super) fn graphql(from: &mut Reader<'_>) -> Option<Cors> {
+    let cors = of(from, &OF_GRAPHQL)?;
+    OF_GRAPHQL.warn_of_idle(from, &cors);
+    Some(cors)
+}
+
 /// The rules for the actuator.
 pub(super) fn actuator(from: &mut Reader<'_>) -> Option<Cors> {
     let cors = of(from, &OF_ACTUATOR)?;
-    // As in Spring, which says nothing of it.
-    if let Some(name) = OF_ACTUATOR.idle(from).filter(|_| !cors.is_on()) {
-        from.warn(format!("{name}: has no effect without origins beside it"));
-    }
+    OF_ACTUATOR.warn_of_idle(from, &cors);
     let is_read = |method: &String| ["GET", "HEAD"].contains(&method.as_str());
     if cors.is_for_any_site() && !cors.methods.iter().all(is_read) {
         let reason = "lets pages of any site change something: name the origins, or allow GET and HEAD alone";
@@ -131,6 +165,13 @@ fn of(from: &mut Reader<'_>, keys: &'static Keys) -> Option<Cors> {
 }
 
 impl Keys {
+    /// As in Spring, keys without an origin do not stop the start. Spring says nothing of them.
+    fn warn_of_idle(&self, from: &mut Reader<'_>, cors: &Cors) {
+        if let Some(name) = self.idle(from).filter(|_| !cors.is_on()) {
+            from.warn(format!("{name}: has no effect without origins beside it"));
+        }
+    }
+
     /// A key that is set, though no origin is.
     fn idle(&self, from: &Reader<'_>) -> Option<&'static str> {
         let set = [

@@ -14,6 +14,7 @@ keys! {
 /// The labels that some series have of their own.
 const LABELS: &[&str] = &[
     "attempt",
+    "by",
     "command",
     "error",
     "event",
@@ -22,7 +23,9 @@ const LABELS: &[&str] = &[
     "instance_id",
     "le",
     "level",
+    "limit",
     "method",
+    "operation",
     "outcome",
     "pool",
     "port",

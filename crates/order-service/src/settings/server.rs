@@ -222,7 +222,7 @@ fn content_type(text: &str) -> Read<String> {
 }
 
 /// Spring's `DataSize`: bytes, or a number with a unit.
-fn size(text: &str) -> Read<usize> {
+pub(super) fn size(text: &str) -> Read<usize> {
     const UNITS: [(&str, usize); 4] = [("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("B", 1)];
     let text = text.trim();
     let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));

@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod fields;
 mod forms;
+mod graphql;
 mod idempotency;
 mod json;
 mod listener;
@@ -82,6 +83,7 @@ fn cases() -> impl Iterator<Item = (&'static str, Case)> {
         ("idempotency", idempotency::cases()),
         ("recorded", recorded::cases()),
         ("concurrency", concurrency::cases()),
+        ("graphql", graphql::cases()),
     ]
     .into_iter()
     .flat_map(|(module, cases)| cases.into_iter().map(move |case| (module, case)))

@@ -10,6 +10,8 @@ const BUCKETS: &[f64] =
 /// Seconds until a participant has answered, up to the default deadline of a saga.
 const ANSWERS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0];
+/// What a document costs, up to the largest default; beyond it only where the setting allows more.
+const COSTS: &[f64] = &[1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0];
 /// Changes in a batch, up to the largest batch.
 const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
@@ -51,6 +53,28 @@ pub(crate) const METRICS: &[Metric] = &[
         Counter,
         "connections that the service closed, by `port` and `reason`: `handshake` (TLS) took the client too long or failed, `head`, `body` and `answer` took the client too long, `idle` had no request, `full` made room for another, `refused` found none",
     ),
+    Metric(
+        "order_graphql_requests_total",
+        Counter,
+        "GraphQL operations by `operation` (`query`, `mutation`, `subscription`) and `outcome`: `success`, `errors` (some of their fields failed), `refused` (not valid, so not executed); streams when they end. This and the next five only with `order.graphql.enabled`, from the first one on",
+    ),
+    Metric(
+        "order_graphql_refused_total",
+        Counter,
+        "GraphQL documents, and parts of answers, that were refused as `query_too_expensive`, by the `limit` that they were over: the end of a setting's name, or `bytes`",
+    ),
+    Metric(
+        "order_graphql_cost",
+        Histogram(COSTS),
+        "what the operations cost that were executed (`order.graphql.max-cost`)",
+    ),
+    Metric("order_graphql_cost_max", Gauge, "the largest of them in the last two minutes"),
+    Metric(
+        "order_graphql_seconds",
+        Histogram(BUCKETS),
+        "how long operations were executed, by `operation`: `query`, `mutation`; not those that are answered as a stream",
+    ),
+    Metric("order_graphql_seconds_max", Gauge, "the longest of them in the last two minutes"),
     Metric(
         "hikaricp_connections",
         Gauge,
