@@ -4,24 +4,32 @@ use std::str::FromStr;
 
 use crate::caller::CallerName;
 
-/// Why: 1 to 500 characters, no control characters.
+/// Why an operator acts.
+pub type Reason = Line<500>;
+
+/// Who acts. The name of a caller is always one.
+pub type Actor = Line<64>;
+
+/// A text of 1 to `MAX` characters without the white space around it, and without characters that control a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
+pub struct Line<const MAX: usize>(String);
 
-/// Who acts: 1 to 64 characters, no control characters. The name of a caller is always one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor(String);
+impl<const MAX: usize> Line<MAX> {
+    /// The most characters.
+    pub const MAX: usize = MAX;
 
-impl Reason {
-    /// The most characters of a reason.
-    pub const MAX: usize = 500;
-    /// What a reason must be.
-    pub const RULE: &'static str = "must have 1 to 500 characters, and no control characters";
-
-    /// Reads a reason; `None` when the text is not a valid one.
+    /// Reads a line; `None` when the text is not a valid one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        line(text, Self::MAX).map(Self)
+        let text = text.trim();
+        let fits = (1..=MAX).contains(&text.chars().count());
+        (fits && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
+    }
+
+    /// What a line must be.
+    #[must_use]
+    pub fn rule() -> String {
+        format!("must have 1 to {MAX} characters, and no control characters")
     }
 
     /// The text.
@@ -31,38 +39,11 @@ impl Reason {
     }
 }
 
-impl Actor {
-    /// The most characters of a name.
-    pub const MAX: usize = 64;
-    /// What a name must be.
-    pub const RULE: &'static str = "must have 1 to 64 characters, and no control characters";
-
-    /// Reads a name; `None` when the text is not a valid one.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        line(text, Self::MAX).map(Self)
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Reason {
-    type Err = &'static str;
+impl<const MAX: usize> FromStr for Line<MAX> {
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::new(text).ok_or(Self::RULE)
-    }
-}
-
-impl FromStr for Actor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::new(text).ok_or(Self::RULE)
+        Self::new(text).ok_or_else(Self::rule)
     }
 }
 
@@ -70,11 +51,4 @@ impl From<&CallerName> for Actor {
     fn from(name: &CallerName) -> Self {
         Self(name.as_str().to_owned())
     }
-}
-
-/// A text without the white space around it, when it has 1 to `most` characters and none that controls a terminal.
-fn line(text: &str, most: usize) -> Option<String> {
-    let text = text.trim();
-    let fits = (1..=most).contains(&text.chars().count());
-    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }

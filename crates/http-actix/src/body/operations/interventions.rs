@@ -74,7 +74,7 @@ values! {
             Wrong::new(UNKNOWN_VALUE, format!("must be one of {}", step_names().join(", ")))
         });
     Actor: json!({"type": "string", "minLength": 1, "maxLength": Self::MAX}),
-        |value| Self::new(&string(value)?).ok_or_else(|| Wrong::new(INVALID_FORMAT, Self::RULE));
+        |value| Self::new(&string(value)?).ok_or_else(|| Wrong::new(INVALID_FORMAT, Self::rule()));
 }
 
 fn step_names() -> Vec<&'static str> {

@@ -82,7 +82,7 @@ struct Rate(u32);
 
 values! {
     Reason: json!({"type": "string", "minLength": 1, "maxLength": Self::MAX}),
-        |value| Self::new(&string(value)?).ok_or_else(|| Wrong::new(INVALID_FORMAT, Self::RULE));
+        |value| Self::new(&string(value)?).ok_or_else(|| Wrong::new(INVALID_FORMAT, Self::rule()));
     Position: json!({"type": "integer", "format": "int64", "minimum": 0}),
         |value| within(value, 0, i64::MAX).map(Self);
     Topic: json!({"type": "string", "maxLength": 249}), topic;
