@@ -9,8 +9,8 @@ use super::ends::End;
 use super::stage::{Stage, exchange};
 use super::{Fault, Results, caught};
 
-/// How often an order that nobody answers is asked for, once a second, before it is taken for certain that another one is not: the
-/// pause of that one is one second, or two if it was asked for twice.
+/// After how many further attempts for another order, whose command stays unanswered, the command of this order would have been sent
+/// again. The other one is sent once a second. This one would follow after one second, or after two if it was sent twice.
 const LOOKS: u32 = 4;
 
 /// Takes all six commands through the faults of replies.
