@@ -13,7 +13,7 @@ use crate::catalogue::{Catalogue, Exposure, Key, Row};
 use crate::layers::{Merged, Origin, Ranked};
 use crate::mask::{HIDDEN, sounds_secret};
 use crate::names::folded;
-use crate::problems::Problem;
+use crate::problems::{Problem, Problems};
 use crate::regular;
 use crate::scope::Scope;
 use crate::values::Fault;
@@ -156,6 +156,24 @@ impl<'a> Reader<'a> {
         let read = self.effective.iter().find(|effective| effective.key == name);
         let origin = read.map(|read| read.origin.clone());
         self.problems.push(Problem::new(name, origin, complaint));
+    }
+
+    /// Reads a part of the settings whose problems are for the caller to judge: they are given back, and do not stop the start
+    /// unless the caller [records](Self::complain_of) them.
+    pub fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> (T, Problems) {
+        let before = std::mem::take(&mut self.problems);
+        let value = read(self);
+        let apart = std::mem::replace(&mut self.problems, before);
+        (value, Problems(apart))
+    }
+
+    /// Records problems that were found [apart](Self::apart), but for those that are recorded already.
+    pub fn complain_of(&mut self, problems: Problems) {
+        for problem in problems.0 {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     /// Records a warning: something was set and is not honoured.

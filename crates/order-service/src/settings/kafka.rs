@@ -69,8 +69,8 @@ keys! {
 pub struct Kafka {
     /// For producers. Without brokers, events stay in the outbox.
     producers: Client,
-    /// For the consumer of replies.
-    consumer: Client,
+    /// For the consumer of replies; or what is wrong with it, which `sagas.rs` judges.
+    consumer: Result<Client, Problems>,
     /// The consumer's group.
     pub group: String,
     /// How missing topics are created; `None` if operators create them.
@@ -157,28 +157,42 @@ pub(super) fn read(
         from.read(&producer::PROTOCOL),
         layer(from, &producer::NAMES),
     );
-    let of_consumer = (
-        from.read(&consumer::SERVERS),
-        from.read(&consumer::PROTOCOL),
-        layer(from, &consumer::NAMES),
-    );
+    let consumer = consumer(from, common.clone());
     let group = from.read(&consumer::GROUP);
     let create_topics = events::create_topics(from);
-    let producers = client(common.clone(), of_producers, &producer::SERVERS);
-    let consumer = client(common, of_consumer, &consumer::SERVERS);
+    let producers = client(common, of_producers, &producer::SERVERS);
     let kafka = Kafka {
         producers: producers?,
-        consumer: consumer?,
+        consumer,
         group: group?.or_else(|| name.map(str::to_owned)).unwrap_or_default(),
         create_topics: create_topics?,
     };
     // A wrong topic is a problem already; the other properties are checked without it.
     let checked = kafka.of_producers(topic.unwrap_or("topic")).check();
-    kafka.producers.report(checked, from);
+    kafka.producers.report(checked, |_| true, from);
     if kafka.create_topics.is_none() {
         events::warn_without_creation(from);
     }
     Some(kafka)
+}
+
+/// The consumer, apart from all else: whether what is wrong with it stops the start depends on whether there is one.
+fn consumer(from: &mut Reader<'_>, common: Set<Protocol>) -> Result<Client, Problems> {
+    let (client, problems) = from.apart(|from| {
+        let own = (
+            from.read(&consumer::SERVERS),
+            from.read(&consumer::PROTOCOL),
+            layer(from, &consumer::NAMES),
+        );
+        from.read(&consumer::BUNDLE);
+        let client = client(common, own, &consumer::SERVERS)?;
+        let [_, own] = &client.layers;
+        let checked = client.settings("", None).check_consumer();
+        // The producers name what is set for every client.
+        client.report(checked, |key| own.name_of(key).is_some(), from);
+        Some(client)
+    });
+    client.filter(|_| problems.0.is_empty()).ok_or(problems)
 }
 
 /// What is set for clients, or for one kind of them.
@@ -243,37 +257,18 @@ impl Kafka {
     /// The settings of producers, for the topic of events.
     #[must_use]
     pub fn of_producers(&self, topic: &str) -> KafkaSettings {
-        self.settings(&self.producers, topic)
+        self.producers.settings(topic, self.create_topics)
     }
 
     /// The settings of the consumer of replies.
-    #[must_use]
-    pub fn of_consumer(&self) -> KafkaSettings {
-        self.settings(&self.consumer, "")
-    }
-
-    /// Has the client check the settings of the consumer.
-    pub(super) fn check_consumer(&self, from: &mut Reader<'_>) {
-        self.consumer.report(self.of_consumer().check_consumer(), from);
-    }
-
-    fn settings(&self, client: &Client, topic: &str) -> KafkaSettings {
-        let protocol = match client.protocol {
-            Protocol::Plaintext => "PLAINTEXT",
-            Protocol::Ssl => "SSL",
-            Protocol::SaslPlaintext => "SASL_PLAINTEXT",
-            Protocol::SaslSsl => "SASL_SSL",
-        };
-        let exposed = |(name, value): (&str, &SecretString)| {
-            (name.to_owned(), value.expose_secret().to_owned())
-        };
-        KafkaSettings {
-            bootstrap_servers: client.servers.clone(),
-            security_protocol: Some(protocol.to_owned()),
-            properties: client.layers.iter().flat_map(Layer::all).map(exposed).collect(),
-            topic: topic.to_owned(),
-            create_topics: self.create_topics,
-        }
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of_consumer(&self) -> Result<KafkaSettings, Problems> {
+        self.consumer
+            .as_ref()
+            .map(|client| client.settings("", self.create_topics))
+            .map_err(Clone::clone)
     }
 
     /// What the client says of the settings of producers, under the names that they have here.
@@ -285,13 +280,38 @@ impl Kafka {
     /// The same of the consumer.
     #[must_use]
     pub fn complaints_of_consumer(&self, error: &SettingsError) -> Problems {
-        self.consumer.complaints(error)
+        self.consumer.as_ref().map_or_else(Clone::clone, |client| client.complaints(error))
     }
 }
 
 impl Client {
-    /// Tells what the client found in its settings, if there is a broker.
-    fn report(&self, checked: Result<Vec<String>, SettingsError>, from: &mut Reader<'_>) {
+    fn settings(&self, topic: &str, create_topics: Option<CreateTopics>) -> KafkaSettings {
+        let protocol = match self.protocol {
+            Protocol::Plaintext => "PLAINTEXT",
+            Protocol::Ssl => "SSL",
+            Protocol::SaslPlaintext => "SASL_PLAINTEXT",
+            Protocol::SaslSsl => "SASL_SSL",
+        };
+        let exposed = |(name, value): (&str, &SecretString)| {
+            (name.to_owned(), value.expose_secret().to_owned())
+        };
+        KafkaSettings {
+            bootstrap_servers: self.servers.clone(),
+            security_protocol: Some(protocol.to_owned()),
+            properties: self.layers.iter().flat_map(Layer::all).map(exposed).collect(),
+            topic: topic.to_owned(),
+            create_topics,
+        }
+    }
+
+    /// Tells what the client found in its settings, if there is a broker. `warns_of` says which properties of Java's client
+    /// are named.
+    fn report(
+        &self,
+        checked: Result<Vec<String>, SettingsError>,
+        warns_of: impl Fn(&str) -> bool,
+        from: &mut Reader<'_>,
+    ) {
         if self.servers.is_empty() {
             return;
         }
@@ -302,13 +322,15 @@ impl Client {
             );
         }
         match checked {
-            Ok(of_java) if of_java.is_empty() => {}
             Ok(of_java) => {
-                let names: Vec<_> = of_java.iter().map(|key| self.name_of(key)).collect();
-                let names = names.join(", ");
-                from.warn(format!(
-                    "settings that mean something to Java's Kafka client only: {names}"
-                ));
+                let told = of_java.iter().filter(|key| warns_of(key));
+                let names: Vec<_> = told.map(|key| self.name_of(key)).collect();
+                if !names.is_empty() {
+                    let names = names.join(", ");
+                    from.warn(format!(
+                        "settings that mean something to Java's Kafka client only: {names}"
+                    ));
+                }
             }
             Err(error) => {
                 for problem in self.complaints(&error).0 {
@@ -372,104 +394,4 @@ fn resource(text: &str) -> Read<SecretString> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is set by Spring's names, and by the client's own.
-    type Given<'a> = (&'a [(&'static str, &'a str)], &'a [(&'a str, &'a str)]);
-
-    fn kafka(layers: [Given<'_>; 2]) -> Kafka {
-        let secret = |text: &str| SecretString::from(text);
-        let names = [&NAMES, &producer::NAMES];
-        let layers = [0, 1].map(|at| Layer {
-            spring: layers[at].0.iter().map(|(name, value)| (*name, secret(value))).collect(),
-            properties: layers[at]
-                .1
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), secret(value)))
-                .collect(),
-            names: names[at],
-        });
-        let client = Client {
-            servers: vec!["a:1".to_owned()],
-            protocol: Protocol::SaslSsl,
-            named_by: &producer::SERVERS,
-            disagrees: false,
-            layers,
-        };
-        let (producers, consumer) = (client.clone(), client);
-        Kafka { producers, consumer, group: "orders".to_owned(), create_topics: None }
-    }
-
-    #[test]
-    fn as_in_spring_a_property_wins_over_the_key_that_stands_for_it_and_producers_over_all() {
-        let client = kafka([
-            (
-                &[("ssl.truststore.type", "JKS"), ("ssl.truststore.location", "/ca.pem")],
-                &[("ssl.truststore.type", "PEM"), ("linger.ms", "1"), ("client.id", "a")],
-            ),
-            (&[("client.id", "b")], &[("linger.ms", "2")]),
-        ])
-        .of_producers("t");
-        let expected = [
-            ("client.id", "b"),
-            ("linger.ms", "2"),
-            ("ssl.truststore.location", "/ca.pem"),
-            ("ssl.truststore.type", "PEM"),
-        ];
-        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(client.properties, BTreeMap::from(expected));
-        assert_eq!(client.security_protocol.as_deref(), Some("SASL_SSL"));
-    }
-
-    #[test]
-    fn complaints_have_the_names_by_which_things_were_set() {
-        let kafka = kafka([
-            (
-                &[("ssl.truststore.location", "/a"), ("ssl.keystore.location", "/b")],
-                &[("ssl.keystore.location", "/c")],
-            ),
-            (&[("ssl.key.password", "p")], &[("linger.ms", "1")]),
-        ]);
-        for (key, name) in [
-            ("ssl.truststore.location", "spring.kafka.ssl.trust-store-location"),
-            ("ssl.keystore.location", "spring.kafka.properties.ssl.keystore.location"),
-            ("ssl.key.password", "spring.kafka.producer.ssl.key-password"),
-            ("linger.ms", "spring.kafka.producer.properties.linger.ms"),
-            ("bootstrap.servers", "spring.kafka.producer.bootstrap-servers"),
-            ("topic", "order.events.topic"),
-            ("acks", "spring.kafka.properties.acks"),
-            ("", "spring.kafka"),
-        ] {
-            let problem = events_kafka::Problem { key: key.to_owned(), reason: "no".to_owned() };
-            let said = kafka.complaints(&SettingsError { problems: vec![problem] }).to_string();
-            assert_eq!(said, format!("the settings are wrong: {name}: no"));
-        }
-    }
-
-    #[test]
-    fn a_broker_may_have_its_protocol_before_it() {
-        let ssl = Some(Protocol::Ssl);
-        for (text, expected) in [
-            ("kafka:9092", Ok((None, "kafka:9092"))),
-            ("SSL://kafka:9092", Ok((ssl, "kafka:9092"))),
-            ("ssl://[::1]:1", Ok((ssl, "[::1]:1"))),
-            ("http://kafka:9092", Err(Fault::SHAPE)),
-            ("SSL://kafka", Err(Fault::SHAPE)),
-        ] {
-            let read = broker(text);
-            let read = read.as_ref().map(|b| (b.protocol, b.address.as_str()));
-            assert_eq!(read, expected.as_ref().copied(), "{text}");
-        }
-    }
-
-    #[test]
-    fn files_are_named_as_in_spring_or_plainly() {
-        let read = |text| resource(text).map(|path| path.expose_secret().to_owned());
-        for text in ["file:/etc/ca.pem", "file:///etc/ca.pem", "/etc/ca.pem", " /etc/ca.pem "] {
-            assert_eq!(read(text), Ok("/etc/ca.pem".to_owned()), "{text}");
-        }
-        assert_eq!(read("file:ca.pem"), Ok("ca.pem".to_owned()));
-        assert!(read("classpath:ca.jks").is_err() && read("file:").is_err());
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use events_kafka::SagaTopics;
 use order_app::saga::{SagaPolicy, SagaTimes};
 use settings_spring::values::{self, Fault, Read, one_of};
-use settings_spring::{Reader, complete, keys};
+use settings_spring::{Problems, Reader, complete, keys};
 
 use super::Kafka;
 
@@ -87,18 +87,34 @@ pub(super) fn read(from: &mut Reader<'_>, kafka: Option<&Kafka>) -> Option<Sagas
     if [&topics.inventory, &topics.payment].contains(&&topics.replies) {
         from.refuse(&REPLIES, "is a topic of commands");
     }
-    if begins && transport == SagaTransport::Kafka {
-        match kafka? {
-            kafka if kafka.is_on() => kafka.check_consumer(from),
-            _ => from.refuse(
-                &ENABLED,
-                "needs brokers for the commands: name them in spring.kafka.bootstrap-servers, or set \
-                 order.saga.transport=embedded for a demonstration without any",
-            ),
-        }
+    let kafka = kafka?;
+    let begins_over_kafka = begins && transport == SagaTransport::Kafka;
+    if begins_over_kafka && !kafka.is_on() {
+        from.refuse(
+            &ENABLED,
+            "needs brokers for the commands: name them in spring.kafka.bootstrap-servers, or set \
+             order.saga.transport=embedded for a demonstration without any",
+        );
+    }
+    if let Err(problems) = kafka.of_consumer() {
+        judge_consumer(problems, begins_over_kafka, from);
     }
     let policy = SagaPolicy { begins, times: times? };
     Some(Sagas { policy, transport, retention: retention?, topics })
+}
+
+/// The one consumer takes the replies of sagas. Where sagas begin over Kafka, settings that it cannot honour stop the start.
+/// Elsewhere the service starts, because the shop may not consume anything at all, and warns once. If an open saga is found then,
+/// the consumer is not started, commands are not sent, and log and health say why: see `application/sagas/kafka.rs`.
+fn judge_consumer(problems: Problems, is_needed: bool, from: &mut Reader<'_>) {
+    if is_needed {
+        return from.complain_of(problems);
+    }
+    let each: Vec<_> = problems.0.iter().map(ToString::to_string).collect();
+    from.warn(format!(
+        "settings of the Kafka consumer that cannot be honoured, which only the replies of sagas need: {}",
+        each.join("; ")
+    ));
 }
 
 fn deadline(text: &str) -> Read<Duration> {
@@ -142,9 +158,55 @@ mod tests {
         assert!(embedded.policy.begins && embedded.transport == SagaTransport::Embedded);
         let brokers = || on().option("spring.kafka.bootstrap-servers", "localhost:1");
         assert!(brokers().loaded().settings.sagas.policy.begins);
-        let commits =
-            brokers().option("spring.kafka.consumer.properties.enable.auto.commit", "true");
-        assert!(commits.refused().contains("spring.kafka.consumer.properties.enable.auto.commit"));
+    }
+
+    /// Keys of the consumer with values that it cannot honour.
+    const NOT_HONOURED: [(&str, &str); 5] = [
+        ("spring.kafka.consumer.security.protocol", "TLS"),
+        ("spring.kafka.consumer.bootstrap-servers", "kafka"),
+        ("spring.kafka.consumer.ssl.bundle", "kafka"),
+        ("spring.kafka.consumer.ssl.trust-store-location", "/trust.jks"),
+        ("spring.kafka.consumer.properties.enable.auto.commit", "true"),
+    ];
+
+    fn with_brokers() -> Case {
+        Case::new().option("spring.kafka.bootstrap-servers", "localhost:1")
+    }
+
+    #[test]
+    fn wrong_settings_of_the_consumer_stop_the_start_where_sagas_begin_over_kafka() {
+        for (key, value) in NOT_HONOURED {
+            let case = with_brokers().option(key, value).option("order.saga.enabled", "true");
+            let said = case.refused();
+            assert!(said.contains(key) && !said.contains('\n'), "{key}: {said}");
+            let case = case.option("order.saga.transport", "embedded");
+            assert!(case.loaded().settings.sagas.policy.begins, "{key}");
+        }
+    }
+
+    #[test]
+    fn where_no_saga_begins_one_warning_names_all_settings_that_the_consumer_cannot_honour() {
+        let case =
+            NOT_HONOURED.iter().fold(with_brokers(), |case, (key, value)| case.option(key, value));
+        let loaded = case.loaded();
+        let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
+        // The client judges its properties when brokers and protocol can be read.
+        let (typed, _) = NOT_HONOURED.split_at(3);
+        assert!(typed.iter().all(|(key, _)| warning.contains(key)), "{warning}");
+        let problems = loaded.settings.kafka.of_consumer().unwrap_err().to_string();
+        assert!(typed.iter().all(|(key, _)| problems.contains(key)), "{problems}");
+        for (key, value) in NOT_HONOURED {
+            let warnings = with_brokers().option(key, value).loaded().warnings;
+            let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+            assert!(warning.contains(key), "{warning}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_for_every_client_is_told_once() {
+        let case = with_brokers().option("order.saga.enabled", "true");
+        let said = case.option("spring.kafka.properties.no.such.property", "1").refused();
+        assert_eq!(said.matches("no.such.property").count(), 1, "{said}");
     }
 
     #[test]
@@ -167,7 +229,7 @@ mod tests {
         };
         let plain = kafka(&[("spring.application.name", "orders")]);
         assert_eq!(
-            (plain.group.as_str(), plain.of_consumer().bootstrap_servers.len()),
+            (plain.group.as_str(), plain.of_consumer().unwrap().bootstrap_servers.len()),
             ("orders", 1)
         );
         let own = kafka(&[
@@ -175,10 +237,9 @@ mod tests {
             ("spring.kafka.consumer.bootstrap-servers", "b:1,c:1"),
             ("spring.kafka.producer.properties.linger.ms", "1"),
         ]);
-        assert_eq!((own.group.as_str(), own.of_consumer().bootstrap_servers.len()), ("g", 2));
-        assert!(
-            own.of_consumer().properties.is_empty() && own.of_producers("t").properties.len() == 1
-        );
+        let consumer = own.of_consumer().unwrap();
+        assert_eq!((own.group.as_str(), consumer.bootstrap_servers.len()), ("g", 2));
+        assert!(consumer.properties.is_empty() && own.of_producers("t").properties.len() == 1);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Participants over Kafka: commands out, replies in, each on a client of its own. Where no saga begins, the clients are started
 //! when they are first needed, so that a shop without sagas needs neither topics nor rights for them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -13,10 +14,14 @@ use serde_json::json;
 use settings_spring::Problems;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
-use crate::application::background::{Told, until_done};
+use crate::application::background::Told;
 use crate::settings::{Kafka, Settings};
 use crate::system::clock;
+
+/// The pause before the clients are started again: a file that they need may be there by then.
+const START_EVERY: Duration = Duration::from_secs(5);
 
 /// See the head of the file. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +30,8 @@ pub(in crate::application) struct OverKafka(Arc<Inner>);
 struct Inner {
     place: Place,
     clients: OnceCell<Clients>,
+    /// Why the clients could not be started, when that was last tried.
+    failed: Mutex<Option<String>>,
 }
 
 /// What clients are started with.
@@ -51,7 +58,7 @@ impl OverKafka {
         let begins = settings.sagas.policy.begins;
         let clients =
             if begins { OnceCell::new_with(Some(place.start()?)) } else { OnceCell::new() };
-        Ok(Self(Arc::new(Inner { place, clients })))
+        Ok(Self(Arc::new(Inner { place, clients, failed: Mutex::default() })))
     }
 
     async fn clients(&self) -> Result<&Clients, String> {
@@ -62,7 +69,20 @@ impl OverKafka {
             let started = started.map_err(|panicked| panicked.to_string())?;
             started.map_err(|problems| problems.to_string())
         };
-        self.0.clients.get_or_try_init(start).await
+        let clients = self.0.clients.get_or_try_init(start).await;
+        clients.inspect_err(|reason| self.fails_by(reason))
+    }
+
+    /// Logs a reason that is new, and keeps it for the health page.
+    fn fails_by(&self, reason: &str) {
+        let mut failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.as_deref() != Some(reason) {
+            tracing::error!(
+                reason,
+                "there are open sagas, and the clients for their commands and replies cannot be started"
+            );
+            *failed = Some(reason.to_owned());
+        }
     }
 
     /// How many replies could not be read.
@@ -72,8 +92,16 @@ impl OverKafka {
 
     /// Takes replies, and finds out whether commands arrive, until the stop.
     pub(super) async fn run(&self, sagas: &Sagas, told: Told) {
+        let started = async {
+            loop {
+                if let Ok(clients) = self.clients().await {
+                    return clients;
+                }
+                sleep(START_EVERY).await;
+            }
+        };
         let clients = tokio::select! {
-            clients = until_done("starting the clients for sagas", || self.clients()) => clients,
+            clients = started => clients,
             () = told.clone().stopped() => return,
         };
         tokio::select! {
@@ -84,7 +112,13 @@ impl OverKafka {
 
     /// For the health page, from what the client knows already.
     pub(super) fn component(&self) -> Option<Component> {
-        let Clients { commands, replies } = self.0.clients.get()?;
+        let Some(Clients { commands, replies }) = self.0.clients.get() else {
+            let failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            let no = format!("no: {}", failed.as_deref()?);
+            let details =
+                json!({"transport": "kafka", "commandsArrive": no, "repliesAreTaken": no});
+            return Some(Component { name: "sagas", status: Status::Down, details });
+        };
         let since = |time: DateTime<Utc>| {
             format!("since {}", time.to_rfc3339_opts(SecondsFormat::Secs, true))
         };
@@ -110,7 +144,7 @@ impl OverKafka {
 impl Place {
     fn start(&self) -> Result<Clients, Problems> {
         let Self { kafka, events_topic, topics } = self;
-        let consumer = kafka.of_consumer();
+        let consumer = kafka.of_consumer()?;
         let replies = KafkaReplies::new(&consumer, &kafka.group, &topics.replies, clock())
             .map_err(|error| kafka.complaints_of_consumer(&error))?;
         let producers = kafka.of_producers(events_topic);
@@ -123,11 +157,9 @@ impl Place {
 #[async_trait]
 impl CommandSender for OverKafka {
     async fn send(&self, commands: Vec<Command>) {
-        match self.clients().await {
-            Ok(clients) => clients.commands.send(commands).await,
-            Err(reason) => {
-                tracing::error!(reason, "the client for commands cannot be started");
-            }
+        // They are due again, and the log says why there is no client.
+        if let Ok(clients) = self.clients().await {
+            clients.commands.send(commands).await;
         }
     }
 
@@ -135,5 +167,27 @@ impl CommandSender for OverKafka {
         let Clients { commands, replies } = self.0.clients.get()?;
         // No answer comes where replies are not taken: then nothing is asked, and nothing expires.
         Some(commands.works_since()?.max(replies.works_since().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::Case;
+
+    #[test]
+    fn health_names_the_setting_by_which_the_clients_cannot_be_started() {
+        let case = Case::new()
+            .option("spring.kafka.bootstrap-servers", "localhost:1")
+            .option("spring.kafka.consumer.ssl.bundle", "kafka");
+        let over_kafka = OverKafka::new(&case.loaded().settings).unwrap();
+        assert!(over_kafka.component().is_none(), "no saga is known");
+        // A saga of another instance was found.
+        tokio::runtime::Runtime::new().unwrap().block_on(over_kafka.send(Vec::new()));
+        let component = over_kafka.component().unwrap();
+        assert_eq!(component.status, Status::Down);
+        let why = component.details["repliesAreTaken"].as_str().unwrap();
+        assert!(why.contains("spring.kafka.consumer.ssl.bundle"), "{why}");
+        assert_eq!(over_kafka.works_since(), None, "nothing expires");
     }
 }
