@@ -323,8 +323,12 @@ impl KafkaReplies {
     fn bears(&self, error: &KafkaError) -> Result<bool, String> {
         match error.rdkafka_error_code() {
             Some(Code::BrokerTransportFailure | Code::Resolve | Code::AllBrokersDown) => Ok(true),
-            Some(Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) => {
-                Err(error.to_string())
+            Some(Code::GroupAuthorizationFailed) => {
+                let group = self.config.get("group.id").unwrap_or_default();
+                Err(format!("no right Read on the group {group}"))
+            }
+            Some(Code::TopicAuthorizationFailed) => {
+                Err(format!("no right Read on the topic {}", self.topic))
             }
             _ => {
                 self.receipt.monitor.not_received(&error.to_string());

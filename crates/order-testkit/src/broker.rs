@@ -73,11 +73,20 @@ impl OwnBroker {
 
     /// Gives the user and the client rights, such as `Write`, on all topics with a prefix.
     pub fn grant(&self, prefix: &str, rights: &[&str]) {
+        self.grant_on(["--topic", prefix], rights);
+    }
+
+    /// Gives them the right to read in all consumer groups with a prefix.
+    pub fn grant_group(&self, prefix: &str) {
+        self.grant_on(["--group", prefix], &["Read"]);
+    }
+
+    fn grant_on(&self, resource: [&str; 2], rights: &[&str]) {
         let plain = self.plain();
         let [user, client] = [Self::USER, Self::CLIENT].map(|name| format!("User:{name}"));
         let mut words = vec!["acls", "--bootstrap-server", &plain, "--add"];
         words.extend(["--allow-principal", &user, "--allow-principal", &client]);
-        words.extend(["--topic", prefix]);
+        words.extend(resource);
         words.extend(["--resource-pattern-type", "prefixed"]);
         words.extend(rights.iter().flat_map(|right| ["--operation", right]));
         self.run("kafka", &words);

@@ -1,8 +1,8 @@
 //! The saga over real Kafka, with real processes. `matrix`: each of the six commands meets each fault, and the saga ends as the
 //! design says. `storm`: two services, three participants that misbehave and three brokers, all killed and halted at random;
 //! then ledgers, orders and sagas are audited. `away`: no broker is there for longer than an order may wait, and none expires by it.
-//! `verdict`: the audit finds what is planted. `FULL_SIZE_TESTS=1` takes 10,000 orders through the storm, and the whole matrix
-//! through each database; `SAGA_SEED` repeats the choices of a storm.
+//! `rights`: the brokers refuse the service its replies. `verdict`: the audit finds what is planted. `FULL_SIZE_TESTS=1` takes
+//! 10,000 orders through the storm, and the whole matrix through each database; `SAGA_SEED` repeats the choices of a storm.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -24,6 +24,7 @@ mod fleet;
 mod matrix;
 mod participants;
 mod planted;
+mod rights;
 mod scene;
 mod storm;
 #[path = "../support/mod.rs"]
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each loads the machine, and some halt brokers.
     arguments.test_threads = Some(1);
-    let trials = [planted::trials(), matrix::trials(), away::trials(), storm::trials()];
+    let trials =
+        [planted::trials(), matrix::trials(), away::trials(), rights::trials(), storm::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 

@@ -22,7 +22,12 @@ impl Topics {
 
     /// On the broker by itself.
     pub(crate) fn on_one_broker() -> Self {
-        Self::made(|| Topic::on(brokers(), PARTITIONS, 1, &[]))
+        Self::on(&brokers())
+    }
+
+    /// On one broker.
+    pub(crate) fn on(broker: &str) -> Self {
+        Self::made(|| Topic::on(broker.to_owned(), PARTITIONS, 1, &[]))
     }
 
     fn made(make: impl Fn() -> Topic) -> Self {
