@@ -15,6 +15,7 @@ mod contract;
 mod cutter;
 mod failures;
 mod mock;
+mod partitions;
 mod refusals;
 mod rig;
 mod sagas;

@@ -23,20 +23,20 @@ use tokio::task::JoinHandle;
 use super::cutter::Cutter;
 use super::rig::{a_topic, broker, read, settings, until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const PARTITIONS: u16 = 3;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PARTITIONS: u16 = 3;
 
 /// Instances of the service that share a store, the topics and the group.
-struct World {
+pub(crate) struct World {
     memory: Arc<InMemoryStore>,
-    topics: SagaTopics,
+    pub(crate) topics: SagaTopics,
 }
 
-struct Instance {
+pub(crate) struct Instance {
     /// As this instance sees the store.
-    store: Arc<InMemoryStore>,
+    pub(crate) store: Arc<InMemoryStore>,
     orders: Orders,
-    replies: Arc<KafkaReplies>,
+    pub(crate) replies: Arc<KafkaReplies>,
     watch: JoinHandle<()>,
     receiver: JoinHandle<()>,
     stop: watch::Sender<bool>,
@@ -49,7 +49,7 @@ fn creating(servers: &str) -> KafkaSettings {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let topic = a_topic();
         let [inventory, payment, replies] =
             ["inventory", "payment", "replies"].map(|name| format!("{topic}.{name}"));
@@ -57,12 +57,16 @@ impl World {
     }
 
     /// Starts an instance, and waits until its commands arrive.
-    async fn instance(&self, servers: &str) -> Instance {
+    pub(crate) async fn instance(&self, servers: &str) -> Instance {
         self.instance_with(servers, |_| {}).await
     }
 
     /// The same, with faults of its store.
-    async fn instance_with(&self, servers: &str, plan: impl FnOnce(&Faults)) -> Instance {
+    pub(crate) async fn instance_with(
+        &self,
+        servers: &str,
+        plan: impl FnOnce(&Faults),
+    ) -> Instance {
         let clock = Arc::new(FixedClock::default());
         let commands = KafkaCommands::new(&creating(servers), self.topics.clone(), clock.clone());
         let commands = Arc::new(commands.unwrap());
@@ -115,7 +119,11 @@ impl World {
     }
 
     /// The commands of a kind, when this many orders have one.
-    async fn all_sent(&self, kind: CommandType, orders: usize) -> BTreeMap<i64, Command> {
+    pub(crate) async fn all_sent(
+        &self,
+        kind: CommandType,
+        orders: usize,
+    ) -> BTreeMap<i64, Command> {
         let arrived = until(|| self.sent(kind).len() == orders, PATIENCE).await;
         let sent = self.sent(kind);
         assert!(arrived, "{} of {orders} were sent", sent.len());
@@ -128,7 +136,11 @@ impl World {
     }
 
     /// Waits until orders are in a state.
-    async fn all_are(&self, state: SagaState, orders: impl Iterator<Item = i64> + Clone) {
+    pub(crate) async fn all_are(
+        &self,
+        state: SagaState,
+        orders: impl Iterator<Item = i64> + Clone,
+    ) {
         let wait = async {
             let mut often = tokio::time::interval(Duration::from_millis(20));
             for order in orders {
@@ -141,7 +153,21 @@ impl World {
     }
 
     /// Replies to commands.
-    async fn answer(&self, commands: impl IntoIterator<Item = &Command>, verdict: Verdict) {
+    pub(crate) async fn answer(
+        &self,
+        commands: impl IntoIterator<Item = &Command>,
+        verdict: Verdict,
+    ) {
+        self.answer_in(commands, verdict, |_| None).await;
+    }
+
+    /// Replies to commands, each in the partition that is named for it, or else in that of its key.
+    pub(crate) async fn answer_in(
+        &self,
+        commands: impl IntoIterator<Item = &Command>,
+        verdict: Verdict,
+        partition: impl Fn(&Command) -> Option<i32>,
+    ) {
         let producer: FutureProducer =
             ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
         for command in commands {
@@ -151,13 +177,14 @@ impl World {
                 headers.insert(Header { key, value: Some(value) })
             });
             let record = FutureRecord::to(&self.topics.replies).key(message.key());
-            let record = record.payload(message.value()).headers(headers);
+            let mut record = record.payload(message.value()).headers(headers);
+            record.partition = partition(command);
             producer.send(record, PATIENCE).await.unwrap();
         }
     }
 
     /// How many replies are committed.
-    fn committed(&self) -> i64 {
+    pub(crate) fn committed(&self) -> i64 {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", broker())
             .set("group.id", &self.topics.replies)
@@ -174,14 +201,14 @@ impl World {
 }
 
 impl Instance {
-    async fn place(&self, orders: usize) {
+    pub(crate) async fn place(&self, orders: usize) {
         for _ in 0..orders {
             let placed = self.orders.place(anyone(), a_place_command(), a_write_request()).await;
             placed.unwrap();
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.receiver.await.unwrap();
         self.watch.abort();
