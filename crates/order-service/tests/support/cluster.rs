@@ -22,7 +22,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::support::eventually;
 
 pub(crate) const BROKERS: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
-const PARTITIONS: i32 = 6;
+/// Of each topic that a test reads as a whole.
+pub(crate) const PARTITIONS: i32 = 6;
 const MINIMUM: &str = "min.insync.replicas";
 const LARGEST: &str = "max.message.bytes";
 /// A broker that has just started needs a while until it answers for every partition.

@@ -9,7 +9,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -50,11 +50,7 @@ impl Service {
 
     /// Like [`Self::start`], in a folder with files, and with environment variables.
     #[must_use]
-    pub fn start_in(
-        folder: &std::path::Path,
-        options: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Self {
+    pub fn start_in(folder: &Path, options: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::start_at(free_port(), folder, options, environment)
     }
 
@@ -62,13 +58,26 @@ impl Service {
     #[must_use]
     pub fn start_at(
         port: u16,
-        folder: &std::path::Path,
+        folder: &Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_order-service"));
+        Self::start_program(program, port, folder, options, environment)
+    }
+
+    /// Like [`Self::start_at`], of another build.
+    #[must_use]
+    pub fn start_program(
+        program: &Path,
+        port: u16,
+        folder: &Path,
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
         let log = File::create(folder.join("service.log")).expect("a log file");
         let errors = log.try_clone().expect("a log file");
-        let child = Command::new(env!("CARGO_BIN_EXE_order-service"))
+        let child = Command::new(program)
             .arg(format!("--server.port={port}"))
             .arg("--server.address=127.0.0.1")
             .args(options)
