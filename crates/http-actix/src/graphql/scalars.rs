@@ -1,4 +1,4 @@
-//! Scalars: values that are text on the wire.
+//! Scalars: values that are text on the wire. What is none is refused before anything is executed (`is_valid`).
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::Utc;
@@ -23,6 +23,10 @@ macro_rules! texts {
                     Value::String(text) => Ok(Self(text)),
                     other => Err(InputValueError::expected_type(other)),
                 }
+            }
+
+            fn is_valid(value: &Value) -> bool {
+                matches!(value, Value::String(_))
             }
 
             fn to_value(&self) -> Value {
@@ -56,6 +60,10 @@ impl ScalarType for Cursor {
         }
     }
 
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(_) | Value::Number(_))
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
     }
@@ -73,6 +81,10 @@ impl ScalarType for DateTime {
             Value::String(text) => time(text).map(Self).map_err(InputValueError::custom),
             _ => Err(InputValueError::expected_type(value)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(text) if time(text).is_ok())
     }
 
     fn to_value(&self) -> Value {

@@ -246,6 +246,18 @@ async fn a_variable_that_must_have_a_value_is_looked_for_before_anything_is_done
         assert_eq!(answer["errors"][0]["extensions"]["code"], "invalid_document");
         assert!(answer["errors"][0]["message"].as_str().unwrap().contains("$id"), "{answer}");
     }
+    for (kind, argument, wrong) in [
+        ("DateTime", "createdFrom", json!("x")),
+        ("Cursor", "after", json!([1])),
+        ("Int", "first", json!("2")),
+        ("[OrderStatus!]", "statuses", json!(["NOWHERE"])),
+    ] {
+        let document = format!(
+            "query($v: {kind}) {{ ordersOfCustomer(customerId: 42, {argument}: $v) {{ leftOut }} }}"
+        );
+        let reply = ask_with(&service, &document, json!({"v": wrong}), &[RESPONSE]).await;
+        assert_eq!((reply.status, reply.json().get("data")), (400, None), "{}", reply.text());
+    }
     let two = "subscription { a: orderEvents { cursor } b: orderEvents { cursor } }";
     let reply = ask_with(&service, two, Value::Null, &[("accept", "text/event-stream")]).await;
     let text = reply.text();
