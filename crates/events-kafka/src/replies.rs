@@ -34,7 +34,7 @@ use crate::producer::without_values;
 use crate::settings::{KafkaSettings, SettingsError};
 
 /// The most replies that are taken at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -29,7 +29,7 @@ use window::{Ticket, Windows};
 /// Between two attempts, when the broker or the file does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many commands are decided in one transaction.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// How many commands may wait for their replies to be sent; above it no more are taken.
 const MOST_OPEN: usize = 10_000;
 /// How long a stop waits for the broker to confirm replies that are under way.

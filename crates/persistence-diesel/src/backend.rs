@@ -16,7 +16,7 @@ use order_app::ports::{
 };
 
 use crate::pool::{Connect, Guarded, Manager};
-use crate::rows::{ChangeRows, OrderRow, StoredRow, Wanted};
+use crate::rows::{ChangeRows, OrderRow, SagaOfOrder, StoredRow, Wanted};
 use crate::tls::Tls;
 use crate::types::Guid;
 
@@ -81,6 +81,9 @@ pub(crate) trait Backend: Connect<Connection: SimpleAsyncConnection> + Sized {
 
     /// Reads several orders by one statement, in the order of the questions.
     const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<StoredRow>>>>;
+
+    /// Reads several sagas with their orders by one statement, in the order of the questions.
+    const SAGAS: Query<Self, [i64], Vec<Option<Arc<SagaOfOrder>>>>;
 
     /// Which of these events are stored.
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>>;

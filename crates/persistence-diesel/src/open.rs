@@ -23,8 +23,9 @@ use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::Connect as _;
 use crate::pool::{self, Manager, Reporter};
+use crate::read::Reads;
 use crate::read::lists::ListLookups;
-use crate::read::lookups::OrderLookups;
+use crate::read::lookups::{OrderLookups, SagaLookups};
 use crate::retry::Retry;
 use crate::rows::unreadable_rows;
 use crate::tls::Tls;
@@ -285,8 +286,7 @@ pub async fn migrate(
 }
 
 /// How a backend puts its ports together.
-type MakePorts<B> =
-    fn(Arc<Executor<B>>, CommitQueue, Arc<OrderIds>, OrderLookups, Option<ListLookups>) -> Ports;
+type MakePorts<B> = fn(Arc<Executor<B>>, CommitQueue, Arc<OrderIds>, Reads) -> Ports;
 
 fn assemble<B: Backend>(
     url: &str,
@@ -326,9 +326,13 @@ fn assemble<B: Backend>(
     };
     let (writer, lane) = Writer::new(Arc::clone(&executor), Arc::clone(&ids), settings.pool_size);
     tokio::spawn(writer.run(reader, lane, limits));
-    let by_id = OrderLookups::of_orders(Arc::clone(&executor), settings.pool_size.div_euclid(4));
-    let lists = ListLookups::of_lists(Arc::clone(&executor), settings.pool_size.div_euclid(2));
-    let (orders, sagas, journal, inspection) = ports(executor, queue, ids, by_id, lists);
+    let (quarter, half) = (settings.pool_size.div_euclid(4), settings.pool_size.div_euclid(2));
+    let reads = Reads {
+        orders: OrderLookups::of_orders(Arc::clone(&executor), quarter),
+        lists: ListLookups::of_lists(Arc::clone(&executor), half),
+        sagas: SagaLookups::of_sagas(Arc::clone(&executor), quarter),
+    };
+    let (orders, sagas, journal, inspection) = ports(executor, queue, ids, reads);
     Ok(Stores { orders, sagas, journal, inspection, database })
 }
 

@@ -86,6 +86,9 @@ pub(crate) struct SagaRow {
     pub updated_at: NaiveDateTime,
 }
 
+/// A saga with its order.
+pub(crate) type SagaOfOrder = (StoredRow, SagaRow);
+
 /// A row of `orders` before the migration that adds columns.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = orders)]

@@ -18,9 +18,8 @@ use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::{Guarded, Manager};
-use crate::read::lists::ListLookups;
-use crate::read::lookups::OrderLookups;
-use crate::rows::{ChangeRows, StoredRow, Wanted};
+use crate::read::Reads;
+use crate::rows::{ChangeRows, SagaOfOrder, StoredRow, Wanted};
 use crate::types::Guid;
 
 #[path = "sql/adoption.rs"]
@@ -43,6 +42,7 @@ impl Backend for Database {
     const BEGIN: &'static str = BEGIN;
     const LISTS: Option<ListsQuery<Self>> = LISTS;
     const ORDERS: Query<Self, [Wanted], Vec<Option<Arc<StoredRow>>>> = statements::find_orders;
+    const SAGAS: Query<Self, [i64], Vec<Option<Arc<SagaOfOrder>>>> = sagas::find;
     const STORED_EVENTS: Query<Self, Vec<Guid>, Vec<Guid>> = statements::stored_events;
     const UNLOCKED: Query<Self, [i64], Vec<i64>> = statements::unlocked_orders;
     const OBSTACLE: Query<Self, ChangeRows, Obstacle> = statements::obstacle;
@@ -66,10 +66,9 @@ pub(crate) fn ports(
     executor: Arc<Executor<Database>>,
     queue: CommitQueue,
     ids: Arc<OrderIds>,
-    by_id: OrderLookups,
-    lists: Option<ListLookups>,
+    reads: Reads,
 ) -> Ports {
     let journal = Arc::new(journal::Journal(Arc::clone(&executor)));
-    let orders = Arc::new(store::Store { executor, queue, ids, by_id, lists });
+    let orders = Arc::new(store::Store { executor, queue, ids, reads });
     (orders.clone(), orders, journal.clone(), journal)
 }

@@ -11,13 +11,19 @@ use crate::backend::{Backend, Query};
 use crate::commit::limits::{BatchLimits, RunningBatches};
 use crate::commit::replies::{ReplyTo, reply_all, reply_channel};
 use crate::executor::Executor;
-use crate::rows::{StoredRow, Wanted};
+use crate::rows::{SagaOfOrder, StoredRow, Wanted};
 
 /// The most orders that are looked up by one statement. Larger batches gain nothing.
 const MOST_ORDERS: usize = 128;
 
+/// The most sagas that are looked up by one statement. Each comes with its order and a document of its own.
+const MOST_SAGAS: usize = 64;
+
 /// Looks orders up by their ids.
 pub(crate) type OrderLookups = Lookups<Wanted, Option<Arc<StoredRow>>>;
+
+/// Looks sagas up by the ids of their orders.
+pub(crate) type SagaLookups = Lookups<i64, Option<Arc<SagaOfOrder>>>;
 
 /// Where questions wait.
 pub(crate) struct Lookups<Q, A>(mpsc::UnboundedSender<Lookup<Q, A>>);
@@ -43,6 +49,15 @@ impl OrderLookups {
     /// Uses at most this number of connections. Must be called on the runtime on which they live.
     pub(crate) fn of_orders<B: Backend>(executor: Arc<Executor<B>>, connections: u32) -> Self {
         let (query, rows, most_rows) = (B::ORDERS, |_: &Wanted| 1, MOST_ORDERS);
+        let reader = Reader { executor, query, rows, most_rows };
+        Self::over(reader, BatchLimits::up_to(connections))
+    }
+}
+
+impl SagaLookups {
+    /// Uses at most this number of connections. Must be called on the runtime on which they live.
+    pub(crate) fn of_sagas<B: Backend>(executor: Arc<Executor<B>>, connections: u32) -> Self {
+        let (query, rows, most_rows) = (B::SAGAS, |_: &i64| 1, MOST_SAGAS);
         let reader = Reader { executor, query, rows, most_rows };
         Self::over(reader, BatchLimits::up_to(connections))
     }

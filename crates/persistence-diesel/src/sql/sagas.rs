@@ -1,5 +1,8 @@
 //! The store of sagas: how they are found. They are written with their orders.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -14,7 +17,7 @@ use super::Connection;
 use super::pages::one_more;
 use super::store::Store;
 use crate::backend::Running;
-use crate::rows::{SagaRow, StoredRow};
+use crate::rows::{SagaOfOrder, SagaRow, StoredRow};
 use crate::schema::{orders, sagas};
 
 #[async_trait]
@@ -25,9 +28,10 @@ impl SagaStore for Store {
         deadline: Deadline,
     ) -> Result<Option<StoredSaga>, StoreError> {
         let facts = self.facts(deadline).await?;
-        let Some((order, saga)) = self.executor.read(deadline, find, id.get()).await? else {
+        let Some(found) = self.reads.sagas.find(id.get(), deadline).await? else {
             return Ok(None);
         };
+        let (order, saga) = Arc::unwrap_or_clone(found);
         let stored = order.stored(facts.versions_from)?;
         saga.into_saga(stored).map(Some).map_err(StoreError::Corrupt)
     }
@@ -96,15 +100,26 @@ fn number(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-/// A saga with its order.
-fn find<'c>(
+/// The sagas of these orders, with the orders, in the order of the questions.
+pub(super) fn find<'c>(
     connection: &'c mut Connection,
-    id: &'c i64,
-) -> Running<'c, Option<(StoredRow, SagaRow)>> {
+    ids: &'c [i64],
+) -> Running<'c, Vec<Option<Arc<SagaOfOrder>>>> {
     Box::pin(async move {
         let joined = orders::table.inner_join(sagas::table.on(sagas::order_id.eq(orders::id)));
         let both = joined.select((StoredRow::as_select(), SagaRow::as_select()));
-        both.filter(orders::id.eq(id)).first(connection).await.optional()
+        // One id is the same prepared statement on every database.
+        if let [id] = *ids {
+            let found: Option<SagaOfOrder> =
+                both.filter(orders::id.eq(id)).first(connection).await.optional()?;
+            return Ok(vec![found.map(Arc::new)]);
+        }
+        let asked: BTreeSet<_> = ids.iter().copied().collect();
+        let found: Vec<SagaOfOrder> =
+            both.filter(orders::id.eq_any(asked)).load(connection).await?;
+        let found: HashMap<_, _> =
+            found.into_iter().map(|found| (found.1.order_id, Arc::new(found))).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     })
 }
 

@@ -19,8 +19,7 @@ use crate::commit::queue::CommitQueue;
 use crate::executor::Executor;
 use crate::ids::OrderIds;
 use crate::pool::connection;
-use crate::read::lists::{self, ListLookups};
-use crate::read::lookups::OrderLookups;
+use crate::read::{Reads, lists};
 use crate::rows::{ChangeRows, JournalRow, Wanted, scope};
 
 /// How many events of a history are read first.
@@ -32,10 +31,7 @@ pub(super) struct Store {
     /// Where changes wait for the writer.
     pub(super) queue: CommitQueue,
     pub(super) ids: Arc<OrderIds>,
-    /// Where lookups of one order wait.
-    pub(super) by_id: OrderLookups,
-    /// Where lookups of a customer's newest orders wait, if they share statements.
-    pub(super) lists: Option<ListLookups>,
+    pub(super) reads: Reads,
 }
 
 impl Store {
@@ -139,7 +135,7 @@ impl OrderStore for Store {
     ) -> Result<Option<StoredOrder>, StoreError> {
         let facts = self.facts(deadline).await?;
         let wanted = Wanted { id: id.get(), customer: of.map(CustomerId::get) };
-        let row = self.by_id.find(wanted, deadline).await?;
+        let row = self.reads.orders.find(wanted, deadline).await?;
         Ok(row.map(|row| row.stored(facts.versions_from)).transpose()?)
     }
 
@@ -149,7 +145,7 @@ impl OrderStore for Store {
         deadline: Deadline,
     ) -> Result<OrderPage, StoreError> {
         let facts = self.facts(deadline).await?;
-        let rows = match &self.lists {
+        let rows = match &self.reads.lists {
             Some(lookups) if lists::is_plain(query) => {
                 lookups.find(query.clone(), deadline).await?
             }
