@@ -8,6 +8,7 @@ mod answers;
 mod api;
 mod asking;
 mod beyond;
+pub(crate) mod documents;
 mod enums;
 mod envelope;
 mod errors;

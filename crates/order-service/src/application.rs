@@ -97,7 +97,7 @@ impl Application {
         let new_positions = WakeUp::default();
         let relay = relay::start((&stores, &peers), (&orders, &new_positions), is_ready, runtime);
 
-        let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors));
+        let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors)?);
         let stop = Live::new(settings.stop);
         let holders = Holders::new(telemetry.levels.clone(), &orders, &limits, &stop);
         let refresher = Refresher::new(inputs, loaded, holders);

@@ -13,7 +13,7 @@ use futures_util::stream::BoxStream;
 
 use super::answers::is_executed;
 use super::beyond::too_expensive;
-use super::envelope::Envelope;
+use super::envelope::{Document, Envelope};
 use super::errors::INVALID_DOCUMENT;
 
 use super::guard::{self, Measure, TooExpensive};
@@ -49,8 +49,8 @@ pub(super) struct Prepared {
 /// Why a document is not executed.
 pub(super) struct Refused {
     pub(super) error: Box<ServerError>,
-    /// Whether it is beyond a limit, which is told by the status in every form.
-    pub(super) is_too_expensive: bool,
+    /// Whether it is told by the status in every form: it is not about the document's own mistakes.
+    pub(super) in_every_form: bool,
 }
 
 impl Api {
@@ -83,9 +83,37 @@ impl Api {
         responses.map(told).boxed()
     }
 
+    /// The text of a document, if it may be asked at all.
+    fn text(&self, document: Document) -> Result<String, Refused> {
+        let trusted = self.settings.documents.as_deref();
+        match document {
+            Document::Text(text) => {
+                let is_taken =
+                    !self.settings.documents_only || trusted.is_some_and(|all| all.has(&text));
+                is_taken.then_some(text).ok_or_else(|| {
+                    Refused::unknown(
+                        "document_not_trusted",
+                        "Only listed documents are taken here.",
+                    )
+                })
+            }
+            // Clients of Apollo send the text when they read these.
+            Document::Named(_) if trusted.is_none() => {
+                Err(Refused::unknown("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"))
+            }
+            Document::Named(hash) => {
+                let found = trusted.and_then(|all| all.named(&hash)).map(ToOwned::to_owned);
+                let refused =
+                    || Refused::unknown("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
+                found.ok_or_else(refused)
+            }
+        }
+    }
+
     /// Checks a document, and takes it apart.
     pub(super) fn prepare(&self, envelope: Envelope) -> Result<Prepared, Refused> {
-        let Envelope { document: text, operation, variables } = envelope;
+        let Envelope { document, operation, variables } = envelope;
+        let text = self.text(document)?;
         if text.len() > self.settings.max_document {
             let (limit, most) = ("max-document-size", self.settings.max_document);
             let told = format!("The document has {} bytes; it may have {most}.", text.len());
@@ -191,14 +219,21 @@ impl Refused {
     pub(super) fn invalid(mut error: ServerError) -> Self {
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("code", INVALID_DOCUMENT);
-        Self { error: Box::new(error), is_too_expensive: false }
+        Self { error: Box::new(error), in_every_form: false }
+    }
+
+    /// A document that is not on the list.
+    fn unknown(code: &'static str, told: &'static str) -> Self {
+        let mut error = ServerError::new(told, None);
+        error.extensions.get_or_insert_default().set("code", code);
+        Self { error: Box::new(error), in_every_form: true }
     }
 
     fn beyond(limit: &'static str, most: usize, told: &str) -> Self {
         let mut error = too_expensive(limit, most, told).into_server_error(Pos::default());
         // It is about the whole document.
         error.locations.clear();
-        Self { error: Box::new(error), is_too_expensive: true }
+        Self { error: Box::new(error), in_every_form: true }
     }
 }
 

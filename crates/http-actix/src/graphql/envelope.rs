@@ -9,11 +9,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What is asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Envelope {
-    pub(super) document: String,
+    pub(super) document: Document,
     pub(super) operation: Option<String>,
     pub(super) variables: Variables,
+}
+
+/// A document, as a client sends it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    /// Its text.
+    Text(String),
+    /// The hash of its text.
+    Named(String),
 }
 
 /// Why a request asks for nothing.
@@ -27,9 +36,6 @@ pub(super) enum Malformed {
     /// One of its fields is of another type.
     #[error("{0} must be {1}.")]
     Field(&'static str, &'static str),
-    /// It names a document that the client believes to be known here.
-    #[error("PersistedQueryNotSupported")]
-    Persisted,
 }
 
 /// The form of the answer.
@@ -56,15 +62,18 @@ impl Envelope {
         #[serde(rename_all = "camelCase")]
         struct Parameters {
             query: Option<String>,
+            document_id: Option<String>,
             operation_name: Option<String>,
             variables: Option<String>,
             extensions: Option<String>,
         }
         let read = web::Query::<Parameters>::from_query(request.query_string());
-        let Parameters { query, operation_name, variables, extensions } =
+        let Parameters { query, document_id, operation_name, variables, extensions } =
             read.map_err(|_| Malformed::NoObject)?.into_inner();
         let mut fields = Map::new();
-        for (name, text) in [("query", query), ("operationName", operation_name)] {
+        for (name, text) in
+            [("query", query), ("documentId", document_id), ("operationName", operation_name)]
+        {
             fields.extend(text.map(|text| (name.to_owned(), Value::String(text))));
         }
         for (name, text) in [("variables", variables), ("extensions", extensions)] {
@@ -93,21 +102,16 @@ impl Envelope {
             Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
             Some(_) => return Err(Malformed::Field("operationName", "a string")),
         };
-        match take("query") {
-            Some(Value::String(document)) => Ok(Self { document, operation, variables }),
-            None if extensions.contains_key("persistedQuery") => Err(Malformed::Persisted),
-            _ => Err(Malformed::Field("query", "a string")),
-        }
-    }
-}
-
-impl Malformed {
-    /// The code for programs. Clients that ask by hash send the document when they read the second one.
-    pub(super) const fn code(&self) -> &'static str {
-        match self {
-            Self::NoObject | Self::Field(..) => super::errors::MALFORMED_REQUEST,
-            Self::Persisted => "PERSISTED_QUERY_NOT_SUPPORTED",
-        }
+        // By the draft for persisted documents, and as clients of Apollo send it.
+        let of_apollo = extensions.get("persistedQuery").and_then(|about| about.get("sha256Hash"));
+        let named = take("documentId").or_else(|| of_apollo.cloned());
+        let document = match (take("query"), named) {
+            (Some(Value::String(text)), _) => Document::Text(text),
+            (None, Some(Value::String(hash))) => Document::Named(hash),
+            (None, Some(_)) => return Err(Malformed::Field("documentId", "a string")),
+            _ => return Err(Malformed::Field("query", "a string")),
+        };
+        Ok(Self { document, operation, variables })
     }
 }
 

@@ -13,6 +13,7 @@ use super::answers::{json, outcome};
 use super::api::{Api, Prepared, Refused};
 use super::asking::Asking;
 use super::envelope::{Envelope, Form, Malformed};
+use super::errors::MALFORMED_REQUEST;
 use super::measures::{self, Outcome};
 use super::stream::{self, AnswerStream};
 use crate::app::App;
@@ -142,18 +143,18 @@ fn executed_answer(form: Form, kind: OperationType, response: &Response) -> Http
 
 fn malformed_answer(form: Form, malformed: &Malformed) -> HttpResponse {
     let mut error = ServerError::new(malformed.to_string(), None);
-    error.extensions.get_or_insert_default().set("code", malformed.code());
+    error.extensions.get_or_insert_default().set("code", MALFORMED_REQUEST);
     written(form, StatusCode::BAD_REQUEST, json(&Response::from_errors(vec![error])))
 }
 
-fn refused_answer(form: Form, Refused { error, is_too_expensive }: Refused) -> HttpResponse {
+fn refused_answer(form: Form, Refused { error, in_every_form }: Refused) -> HttpResponse {
     if form == Form::Stream {
         // The protocol of streams tells what is wrong with a document in the stream.
         let next = stream::next(&Response::from_errors(vec![*error]));
         return edge::event_stream().body([&*next, stream::COMPLETE].concat());
     }
     let status = match form {
-        Form::Json if !is_too_expensive => StatusCode::OK,
+        Form::Json if !in_every_form => StatusCode::OK,
         _ => StatusCode::BAD_REQUEST,
     };
     written(form, status, json(&Response::from_errors(vec![*error])))

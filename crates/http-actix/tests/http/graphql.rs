@@ -1,6 +1,6 @@
 //! GraphQL on one server: its forms over HTTP, reads, changes, and what is refused before anything is executed.
 
-use http_actix::{GraphqlLimits, GraphqlSettings, HttpSettings, Site};
+use http_actix::{GraphqlLimits, GraphqlSettings, HttpSettings, Site, TrustedDocuments};
 use serde_json::{Value, json};
 
 use crate::support::{Reply, Service};
@@ -457,4 +457,43 @@ async fn a_gateway_finds_orders_and_customers_by_their_keys_where_it_may() {
     assert_eq!(reply.json()["errors"][0]["extensions"]["code"], "query_too_expensive");
     let plain = ask_with(&Service::start(), document, representations, &[]).await;
     assert_eq!(plain.json()["errors"][0]["extensions"]["code"], "invalid_document");
+}
+
+#[tokio::test]
+async fn listed_documents_are_named_by_their_hashes_and_others_may_be_refused() {
+    const LISTED: &str = "{ __typename }";
+    const HASH: &str = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
+    let documents = TrustedDocuments::read(&json!({ HASH: LISTED }).to_string()).unwrap();
+    let listed =
+        GraphqlSettings { documents: Some(documents.into()), ..GraphqlSettings::default() };
+    let only = GraphqlSettings { documents_only: true, ..listed.clone() };
+    let apollo = json!({"persistedQuery": {"version": 1, "sha256Hash": HASH}});
+    let unknown = json!({"persistedQuery": {"version": 1, "sha256Hash": "00"}});
+    for (graphql, of_others) in [(listed, ""), (only, "document_not_trusted")] {
+        let graphql = Some(graphql);
+        let service = Service::with_settings(HttpSettings { graphql, ..HttpSettings::default() });
+        for (body, code) in [
+            (json!({"documentId": format!("sha256:{HASH}")}), ""),
+            (json!({"extensions": apollo}), ""),
+            (json!({"query": LISTED}), ""),
+            (json!({"query": "{ a: __typename }"}), of_others),
+            (json!({"documentId": "sha256:00"}), "PERSISTED_QUERY_NOT_FOUND"),
+            (json!({"extensions": unknown}), "PERSISTED_QUERY_NOT_FOUND"),
+            (json!({"documentId": 1}), "malformed_request"),
+        ] {
+            let reply = service.write("POST", "/graphql", &[], &body.to_string()).await;
+            let answer = reply.json();
+            let found = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+            assert_eq!(
+                (found, reply.status),
+                (code, if code.is_empty() { 200 } else { 400 }),
+                "{body}"
+            );
+        }
+        let target = format!("/graphql?documentId={HASH}");
+        assert_eq!(
+            service.call("GET", &target).await.json(),
+            json!({"data": {"__typename": "Query"}})
+        );
+    }
 }

@@ -2,14 +2,17 @@
 //! of the actuator. The management port is taken at the start and closed last, so that operators can watch
 //! both.
 
+use std::fs;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use events_kafka::SagaTopics;
 use http_actix::{
-    About, Endpoint, Http, HttpSettings, Management, Server, ServerHandle, Site, StrictTransport,
+    About, Endpoint, GraphqlSettings, Http, HttpSettings, Management, Server, ServerHandle, Site,
+    StrictTransport, TrustedDocuments,
 };
 use order_events::asyncapi::Topics;
 use serde_json::{Map, Value, json};
@@ -18,6 +21,9 @@ use tokio::time::{Instant, timeout_at};
 use super::certificates::Certificate;
 use crate::descriptors;
 use crate::settings::{self, ManagementPort, PortTls, Settings};
+
+/// The most bytes of a list of trusted documents.
+const LARGEST_LIST: u64 = 16 << 20;
 
 /// The ports, and what each of them has.
 pub(super) struct Ports {
@@ -201,10 +207,36 @@ fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListene
     Ok(Some(listener))
 }
 
+/// How GraphQL is served, if it is.
+fn graphql(settings: &settings::Graphql) -> anyhow::Result<Option<GraphqlSettings>> {
+    if settings.path.is_none() {
+        return Ok(None);
+    }
+    let mut graphql = settings.settings.clone();
+    if let Some(file) = &settings.documents {
+        let read = || {
+            let about = fs::metadata(file)?;
+            ensure!(
+                about.is_file() && about.len() <= LARGEST_LIST,
+                "it is no file of at most 16 MiB"
+            );
+            Ok(TrustedDocuments::read(&fs::read_to_string(file)?)?)
+        };
+        let documents = read().with_context(|| {
+            format!("order.graphql.documents: the file {} is of no use", file.display())
+        })?;
+        graphql.documents = Some(Arc::new(documents));
+    }
+    Ok(Some(graphql))
+}
+
 /// The limits of the main server. `descriptors` is how many the process may have.
-pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSettings {
+pub(super) fn limits(
+    settings: &Settings,
+    descriptors: Option<usize>,
+) -> anyhow::Result<HttpSettings> {
     let connections = settings.connections;
-    HttpSettings {
+    Ok(HttpSettings {
         max_in_flight: settings.requests.permits().into(),
         max_unread_answers: settings.requests.max_unread_answers,
         body_deadline: settings.requests.body_deadline.into(),
@@ -224,10 +256,10 @@ pub(super) fn limits(settings: &Settings, descriptors: Option<usize>) -> HttpSet
         cors: settings.web.cors.clone(),
         actuator_cors: settings.management.cors.clone(),
         rate_limit: settings.web.rate_limit,
-        graphql: settings.graphql.path.is_some().then(|| settings.graphql.settings.clone()),
+        graphql: graphql(&settings.graphql)?,
         graphql_cors: settings.graphql.cors.clone(),
         ..HttpSettings::default()
-    }
+    })
 }
 
 /// The topics that the service's document names.

@@ -1,6 +1,7 @@
 //! GraphQL: whether and where it is served, and what one document may ask for. Paths, the schema's own pages and signs of life
 //! have Spring's names.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_actix::{Cors, GraphqlLimits, GraphqlSettings};
@@ -36,6 +37,10 @@ keys! {
     DOCUMENT: usize = "order.graphql.max-document-size", "64KB", Plain, "a size up to 256KB, such as 64KB",
         "The most bytes of a document, without its variables. A document beyond this or one of the next limits is refused as query_too_expensive.",
         |text| server::size(text).and_then(|size| if size <= 256 << 10 { Ok(size) } else { Err(Fault::SHAPE) });
+    DOCUMENTS: Option<PathBuf> = "order.graphql.documents", "", Plain, "the path of a JSON file with documents under their hashes: {\"sha256:…\": \"query …\"}",
+        "The documents that clients may name by their hashes instead of sending them.", |text| optional(text, |text| Ok(PathBuf::from(text.trim())));
+    DOCUMENTS_ONLY: bool = "order.graphql.documents-only", "false", Plain, "true or false, beside order.graphql.documents",
+        "Whether no other documents are taken.", values::flag;
     WORDS: usize = "order.graphql.max-words", "4000", Plain, "a whole number from 1 to 1000000",
         "The most words and signs of a document.", |text| number(text, 1..=HUGE);
     NESTING: usize = "order.graphql.max-nesting", "64", Plain, "a whole number from 1 to 64",
@@ -66,7 +71,9 @@ pub struct Graphql {
     pub path: Option<String>,
     /// Where its page is; `None`: nowhere.
     pub page: Option<String>,
-    /// What a document may ask for.
+    /// The file that lists the trusted documents.
+    pub documents: Option<PathBuf>,
+    /// What a document may ask for; the trusted documents are not read yet.
     pub settings: GraphqlSettings,
     /// Which pages of other origins may ask; `None`: those that may ask for orders.
     pub cors: Option<Cors>,
@@ -87,6 +94,8 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
     });
     let settings = complete!(GraphqlSettings {
         limits: limits,
+        documents: Some(None),
+        documents_only: from.read(&DOCUMENTS_ONLY),
         max_document: from.read(&DOCUMENT),
         max_values: from.read(&VALUES),
         keep_alive: from.read(&KEEP_ALIVE),
@@ -95,6 +104,11 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         printer: from.read(&PRINTER),
     });
     let (graphiql, page) = (from.read(&GRAPHIQL), from.read(&GRAPHIQL_PATH));
+    let documents = from.read(&DOCUMENTS);
+    let only = settings.as_ref().is_some_and(|settings| settings.documents_only);
+    if only && documents.as_ref().is_some_and(Option::is_none) {
+        from.refuse(&DOCUMENTS_ONLY, "takes no document at all without order.graphql.documents");
+    }
     let cors = cors::graphql(from);
     let (enabled, path, old_path) = (enabled?, path?, old_path?);
     let earlier = if from.is_set(&PATH) { None } else { old_path };
@@ -107,7 +121,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         from.refuse(&GRAPHIQL_PATH, "is the path of GraphQL itself");
     }
     let cors = cors.map(|cors| cors.is_on().then_some(cors));
-    Some(Graphql { path, page, settings: settings?, cors: cors? })
+    Some(Graphql { path, page, documents: documents?, settings: settings?, cors: cors? })
 }
 
 /// Names the keys of Spring that wait for GraphQL to be switched on.
