@@ -78,7 +78,9 @@ impl Shop {
         let (scratch, topics) = (Database::Postgres.scratch(), Topics::on(&broker.plain()));
         let mut settings = topics.settings(&scratch.url, &broker.plain());
         settings.extend(reading_with_a_password(broker));
-        settings.extend([format!("--order.saga.deadline={DEADLINE}s"), RESEND_AFTER.to_owned()]);
+        let details = "--management.endpoint.health.show-details=always".to_owned();
+        let deadline = format!("--order.saga.deadline={DEADLINE}s");
+        settings.extend([deadline, RESEND_AFTER.to_owned(), details]);
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
         let service = Service::start(&settings);
         service.wait_until_ready();
