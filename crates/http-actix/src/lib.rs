@@ -49,7 +49,7 @@ pub use app::{
 pub use body::operations;
 pub use cors::{Cors, NoPattern, OriginPattern};
 pub use document::{management_openapi_json, openapi_json};
-pub use graphql::documents::{NotDocuments, TrustedDocuments};
+pub use graphql::documents::{Documents, NotDocuments, TrustedDocuments};
 pub use graphql::graphql_schema;
 pub use graphql::guard::Limits as GraphqlLimits;
 pub use graphql::settings::GraphqlSettings;

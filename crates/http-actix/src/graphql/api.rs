@@ -13,6 +13,7 @@ use futures_util::stream::BoxStream;
 
 use super::answers::is_executed;
 use super::beyond::too_expensive;
+use super::documents::Documents;
 use super::envelope::{Document, Envelope};
 use super::errors::INVALID_DOCUMENT;
 
@@ -85,27 +86,19 @@ impl Api {
 
     /// The text of a document, if it may be asked at all.
     fn text(&self, document: Document) -> Result<String, Refused> {
-        let trusted = self.settings.documents.as_deref();
-        match document {
-            Document::Text(text) => {
-                let is_taken =
-                    !self.settings.documents_only || trusted.is_some_and(|all| all.has(&text));
-                is_taken.then_some(text).ok_or_else(|| {
-                    Refused::unknown(
-                        "document_not_trusted",
-                        "Only listed documents are taken here.",
-                    )
-                })
-            }
-            // Clients of Apollo send the text when they read these.
-            Document::Named(_) if trusted.is_none() => {
+        match (document, &self.settings.documents) {
+            (Document::Text(text), Documents::ListedAlone(listed)) if !listed.has(&text) => Err(
+                Refused::unknown("document_not_trusted", "Only listed documents are taken here."),
+            ),
+            (Document::Text(text), _) => Ok(text),
+            // Clients of Apollo send the text when they read one of these.
+            (Document::Named(_), Documents::Any) => {
                 Err(Refused::unknown("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"))
             }
-            Document::Named(hash) => {
-                let found = trusted.and_then(|all| all.named(&hash)).map(ToOwned::to_owned);
+            (Document::Named(hash), Documents::Listed(listed) | Documents::ListedAlone(listed)) => {
                 let refused =
                     || Refused::unknown("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
-                found.ok_or_else(refused)
+                listed.named(&hash).map(ToOwned::to_owned).ok_or_else(refused)
             }
         }
     }

@@ -11,6 +11,18 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedDocuments(HashMap<String, Arc<str>>);
 
+/// Which documents are taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Documents {
+    /// Every one that is sent.
+    #[default]
+    Any,
+    /// Every one that is sent, and those on the list by their hashes.
+    Listed(Arc<TrustedDocuments>),
+    /// Those on the list alone, sent or by their hashes.
+    ListedAlone(Arc<TrustedDocuments>),
+}
+
 /// Why a list of documents is none.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDocuments {

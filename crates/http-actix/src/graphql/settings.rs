@@ -1,9 +1,8 @@
 //! What a GraphQL document may ask for, and what the schema shows of itself.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::documents::TrustedDocuments;
+use super::documents::Documents;
 use super::guard::Limits;
 
 /// How GraphQL is served.
@@ -15,10 +14,8 @@ pub struct GraphqlSettings {
     pub max_document: usize,
     /// The most values in lists of one answer; see [`GraphqlSettings::DEFAULT_VALUES`].
     pub max_values: usize,
-    /// The documents that clients may name by their hashes; `None`: none.
-    pub documents: Option<Arc<TrustedDocuments>>,
-    /// Whether no other documents are taken.
-    pub documents_only: bool,
+    /// Which documents are taken.
+    pub documents: Documents,
     /// After how long a silent stream sends a sign of life.
     pub keep_alive: Duration,
     /// Whether documents may ask for the schema.
@@ -41,8 +38,7 @@ impl Default for GraphqlSettings {
             limits: Limits::default(),
             max_document: 64 << 10,
             max_values: Self::DEFAULT_VALUES,
-            documents: None,
-            documents_only: false,
+            documents: Documents::Any,
             keep_alive: Duration::from_secs(15),
             introspection: true,
             federation: false,

@@ -1,6 +1,8 @@
 //! GraphQL on one server: its forms over HTTP, reads, changes, and what is refused before anything is executed.
 
-use http_actix::{GraphqlLimits, GraphqlSettings, HttpSettings, Site, TrustedDocuments};
+use std::sync::Arc;
+
+use http_actix::{Documents, GraphqlLimits, GraphqlSettings, HttpSettings, Site, TrustedDocuments};
 use serde_json::{Value, json};
 
 use crate::support::{Reply, Service};
@@ -463,10 +465,10 @@ async fn a_gateway_finds_orders_and_customers_by_their_keys_where_it_may() {
 async fn listed_documents_are_named_by_their_hashes_and_others_may_be_refused() {
     const LISTED: &str = "{ __typename }";
     const HASH: &str = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
-    let documents = TrustedDocuments::read(&json!({ HASH: LISTED }).to_string()).unwrap();
-    let listed =
-        GraphqlSettings { documents: Some(documents.into()), ..GraphqlSettings::default() };
-    let only = GraphqlSettings { documents_only: true, ..listed.clone() };
+    let list = Arc::new(TrustedDocuments::read(&json!({ HASH: LISTED }).to_string()).unwrap());
+    let with = |documents| GraphqlSettings { documents, ..GraphqlSettings::default() };
+    let (listed, only) =
+        (with(Documents::Listed(list.clone())), with(Documents::ListedAlone(list.clone())));
     let apollo = json!({"persistedQuery": {"version": 1, "sha256Hash": HASH}});
     let unknown = json!({"persistedQuery": {"version": 1, "sha256Hash": "00"}});
     for (graphql, of_others) in [(listed, ""), (only, "document_not_trusted")] {

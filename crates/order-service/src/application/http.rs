@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use events_kafka::SagaTopics;
 use http_actix::{
-    About, Endpoint, GraphqlSettings, Http, HttpSettings, Management, Server, ServerHandle, Site,
-    StrictTransport, TrustedDocuments,
+    About, Documents, Endpoint, GraphqlSettings, Http, HttpSettings, Management, Server,
+    ServerHandle, Site, StrictTransport, TrustedDocuments,
 };
 use order_events::asyncapi::Topics;
 use serde_json::{Map, Value, json};
@@ -225,7 +225,8 @@ fn graphql(settings: &settings::Graphql) -> anyhow::Result<Option<GraphqlSetting
         let documents = read().with_context(|| {
             format!("order.graphql.documents: the file {} is of no use", file.display())
         })?;
-        graphql.documents = Some(Arc::new(documents));
+        let list = if settings.documents_only { Documents::ListedAlone } else { Documents::Listed };
+        graphql.documents = list(Arc::new(documents));
     }
     Ok(Some(graphql))
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_actix::{Cors, GraphqlLimits, GraphqlSettings};
+use http_actix::{Cors, Documents, GraphqlLimits, GraphqlSettings};
 use settings_spring::values::{self, Fault, Read, number, optional};
 use settings_spring::{Key, Reader, complete, keys};
 
@@ -73,6 +73,8 @@ pub struct Graphql {
     pub page: Option<String>,
     /// The file that lists the trusted documents.
     pub documents: Option<PathBuf>,
+    /// Whether no others are taken.
+    pub documents_only: bool,
     /// What a document may ask for; the trusted documents are not read yet.
     pub settings: GraphqlSettings,
     /// Which pages of other origins may ask; `None`: those that may ask for orders.
@@ -94,8 +96,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
     });
     let settings = complete!(GraphqlSettings {
         limits: limits,
-        documents: Some(None),
-        documents_only: from.read(&DOCUMENTS_ONLY),
+        documents: Some(Documents::Any),
         max_document: from.read(&DOCUMENT),
         max_values: from.read(&VALUES),
         keep_alive: from.read(&KEEP_ALIVE),
@@ -104,9 +105,8 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         printer: from.read(&PRINTER),
     });
     let (graphiql, page) = (from.read(&GRAPHIQL), from.read(&GRAPHIQL_PATH));
-    let documents = from.read(&DOCUMENTS);
-    let only = settings.as_ref().is_some_and(|settings| settings.documents_only);
-    if only && documents.as_ref().is_some_and(Option::is_none) {
+    let (documents, only) = (from.read(&DOCUMENTS), from.read(&DOCUMENTS_ONLY));
+    if only == Some(true) && documents.as_ref().is_some_and(Option::is_none) {
         from.refuse(&DOCUMENTS_ONLY, "takes no document at all without order.graphql.documents");
     }
     let cors = cors::graphql(from);
@@ -121,7 +121,14 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         from.refuse(&GRAPHIQL_PATH, "is the path of GraphQL itself");
     }
     let cors = cors.map(|cors| cors.is_on().then_some(cors));
-    Some(Graphql { path, page, documents: documents?, settings: settings?, cors: cors? })
+    Some(Graphql {
+        path,
+        page,
+        documents: documents?,
+        documents_only: only?,
+        settings: settings?,
+        cors: cors?,
+    })
 }
 
 /// Names the keys of Spring that wait for GraphQL to be switched on.
