@@ -76,7 +76,7 @@ pub(crate) struct TooExpensive {
     /// The last part of the setting's name. It has no `max-` where the limit is a constant.
     pub(crate) limit: &'static str,
     pub(crate) most: usize,
-    /// At least so many: the guard stops to count where it can.
+    /// How many there are; less than that where the guard stops counting at the limit.
     pub(crate) found: usize,
     what: &'static str,
 }

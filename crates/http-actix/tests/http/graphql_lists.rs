@@ -101,7 +101,7 @@ impl Schema {
     }
 }
 
-/// A service with order 1 of one line, and events of it, whose answers may hold so many values.
+/// Starts a service whose answers hold at most `most` values, and places order 1, which has one line.
 async fn with_values(most: usize) -> Service {
     let graphql = Some(GraphqlSettings { max_values: most, ..GraphqlSettings::default() });
     let service = Service::with_settings(HttpSettings { graphql, ..HttpSettings::default() });

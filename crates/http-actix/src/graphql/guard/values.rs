@@ -9,7 +9,7 @@ use async_graphql_value::{ConstValue, Value};
 
 use super::{LARGEST, PAGE};
 
-/// A long text counts as one value more for each of so many bytes.
+/// The bytes of a text that count as one value; a longer text counts as several.
 const TEXT: usize = 32;
 
 /// The variables of a document. Where no value is given, a variable has the largest of its defaults: a fragment may be used
