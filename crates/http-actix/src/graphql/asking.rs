@@ -2,8 +2,8 @@
 //! hold.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_graphql::{Context, Result, SelectionField};
@@ -29,7 +29,7 @@ pub(super) struct Asking {
     pub(super) feed: Feed,
     pub(super) origin: Origin,
     /// The place among the requests, which is also held by the writes of this request until they have ended.
-    permit: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+    permit: Option<Arc<dyn Any + Send + Sync>>,
     orders: Orders,
     started: Instant,
     /// Pages are read one after another, so that a request holds one connection of the pool at a time.
@@ -61,7 +61,7 @@ impl Asking {
             caller,
             feed,
             origin,
-            permit: Mutex::new(permit),
+            permit,
             orders,
             started: Instant::now(),
             page: Semaphore::new(1),
@@ -93,12 +93,7 @@ impl Asking {
 
     /// The place among the requests, for work that must not end before it is given back.
     pub(super) fn permit(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Gives the place back: what listens is no work, and has a limit of its own.
-    pub(super) fn leave(&self) {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.permit.clone()
     }
 
     /// The use cases, with the time that is left to the request.

@@ -51,7 +51,6 @@ impl Subscription {
         let subscribed =
             asking.feed.subscribe(&asking.caller, start, Filter { kinds, customer, order }).await;
         let subscription = subscribed.map_err(|refused| error(&Problem::from(refused), &asking))?;
-        asking.leave();
         let (subscription, waiting) = (Some(subscription), VecDeque::new());
         Ok(unfold(Listening { asking, subscription, waiting }, Listening::next))
     }
