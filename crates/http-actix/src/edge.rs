@@ -29,7 +29,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, LOCATION, STRICT_TRANSPORT_SECURITY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{ConnectionType, Method, Version};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
@@ -43,14 +43,18 @@ use crate::site::StrictTransport;
 
 pub(crate) use address::Address;
 use address::Forwarded;
-pub(crate) use answers::{OfRead, event_stream};
-pub(crate) use callers::{Guard, caller, guard, identify};
+pub(crate) use answers::{LARGE, OfRead, event_stream, no_room_for_answer};
+pub(crate) use callers::{Guard, caller, caller_by, guard, identify};
 use cors::Ruling;
+pub(crate) use cors::refuse_strangers;
 use permits::Client;
-pub(crate) use permits::{permit_of, refused, run_to_end, take_page, take_permit, use_cases};
+pub(crate) use permits::{
+    Permit, give_back_permit, permit_beside, permit_of, refused, run_to_end, take_page,
+    take_permit, use_cases,
+};
 pub(crate) use record::failure as log_failure;
 pub(crate) use trace::Trace;
-pub(crate) use unread::RequestBody;
+pub(crate) use unread::{RequestBody, offers_websocket};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -267,14 +271,17 @@ impl Exchange {
         if let Ok(id) = HeaderValue::from_str(&self.trace.correlation_id) {
             headers.insert(X_REQUEST_ID.clone(), id);
         }
-        if self.offers_upgrade {
+        let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if self.offers_upgrade && !is_upgraded {
             // The framework closes such a connection, but would answer `connection: upgrade`.
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         if !self.takes_chunks && response.body().size() == BodySize::Stream {
             // Its end is that of the connection.
             response.head_mut().no_chunking(true);
-            response.head_mut().set_connection_type(ConnectionType::Close);
+            if !is_upgraded {
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
         }
         record::answered(self, response.status(), code);
         self.is_recorded.set(true);

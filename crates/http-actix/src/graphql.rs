@@ -27,6 +27,7 @@ mod saga;
 mod scalars;
 mod serve;
 pub(crate) mod settings;
+pub(crate) mod socket;
 mod stream;
 mod subscription;
 

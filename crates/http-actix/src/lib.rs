@@ -52,7 +52,7 @@ pub use document::{management_openapi_json, openapi_json};
 pub use graphql::documents::{Documents, NotDocuments, TrustedDocuments};
 pub use graphql::graphql_schema;
 pub use graphql::guard::Limits as GraphqlLimits;
-pub use graphql::settings::GraphqlSettings;
+pub use graphql::settings::{GraphqlSettings, SocketSettings};
 pub use health::{Component, Status};
 pub use ipnet::IpNet;
 pub use lifecycle::{Lifecycle, Phase};

@@ -6,6 +6,7 @@ use std::future::ready;
 use std::iter::repeat_n;
 
 use actix_web::dev::{AppService, HttpServiceFactory, Service as _};
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
@@ -19,7 +20,7 @@ use crate::edge::Guard::{self, Admin, Caller, Documents, Metrics, Open};
 use crate::endpoints::{
     actuator, documents, health, home, loggers, metrics, operations, orders, refresh,
 };
-use crate::graphql::{self, graphiql};
+use crate::graphql::{self, graphiql, socket};
 use crate::problem::{Code, Problem};
 use crate::site::Site;
 
@@ -40,6 +41,8 @@ pub(crate) fn configure(config: &mut ServiceConfig, site: &Site) {
             .add(at("/orders/{id}/events", Caller).on(GET, orders::history))
             .add(at("/orders/{id}/saga", Caller).on(GET, orders::saga))
             .add(at("/events", Caller).on(GET, orders::stream))
+            // Before GraphQL over HTTP, which may be at the same path.
+            .add(upgrade("/graphql/socket", Open).on(GET, socket::open))
             .add(at("/graphql", Caller).on(GET, graphql::get).on(POST, graphql::post))
             .add(at("/graphql/schema", Documents).on(GET, graphql::schema))
             .add(at("/graphiql", Documents).on(GET, graphiql::redirect))
@@ -165,17 +168,31 @@ struct Path {
     pattern: &'static str,
     guard: Guard,
     is_watch: bool,
+    /// Whether it is for clients that offer to go on by WebSocket alone.
+    is_upgrade: bool,
     served: Vec<String>,
     routes: Vec<(Method, Route)>,
 }
 
 fn at(pattern: &'static str, guard: Guard) -> Path {
-    Path { pattern, guard, is_watch: false, served: Vec::new(), routes: Vec::new() }
+    Path {
+        pattern,
+        guard,
+        is_watch: false,
+        is_upgrade: false,
+        served: Vec::new(),
+        routes: Vec::new(),
+    }
 }
 
 /// A path that orchestrators and scrapers ask all the time.
 fn watch(pattern: &'static str, guard: Guard) -> Path {
     Path { is_watch: true, ..at(pattern, guard) }
+}
+
+/// A path for clients that go on by another protocol.
+fn upgrade(pattern: &'static str, guard: Guard) -> Path {
+    Path { is_upgrade: true, ..at(pattern, guard) }
 }
 
 impl Path {
@@ -194,7 +211,7 @@ impl Path {
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        let Self { pattern, guard, is_watch, served, routes } = self;
+        let Self { pattern, guard, is_watch, is_upgrade, served, routes } = self;
         let allow: Vec<_> = routes.iter().map(|(method, _)| method.as_str()).collect();
         let allow = allow.join(", ");
         let refused = move || {
@@ -205,8 +222,12 @@ impl HttpServiceFactory for Path {
             })
         };
         let routes = routes.into_iter().map(|(_, route)| route);
+        let mut resource = web::resource(served);
+        if is_upgrade {
+            resource = resource.guard(fn_guard(|it| edge::offers_websocket(it.head().headers())));
+        }
         routes
-            .fold(web::resource(served), Resource::route)
+            .fold(resource, Resource::route)
             .default_service(web::to(refused))
             .wrap(from_fn(move |request, next| edge::guard(guard, request, next)))
             .wrap_fn(move |request, service| {

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 pub(crate) const ACTUATOR: &str = "/actuator";
 /// The path of GraphQL by default.
 pub(crate) const GRAPHQL: &str = "/graphql";
+/// What stands for its path over WebSocket, which has none by default.
+const GRAPHQL_SOCKET: &str = "/graphql/socket";
 /// The path of the page that asks it by default.
 const GRAPHIQL: &str = "/graphiql";
 /// Whether the process lives, and whether it should get requests, for orchestrators that only know the main
@@ -110,6 +112,8 @@ pub struct Site {
     actuator: Option<Actuator>,
     /// The path of GraphQL, below the root; `None`: there is none.
     graphql: Option<String>,
+    /// Its path over WebSocket; it may be the same.
+    socket: Option<String>,
     /// The path of the page that asks it.
     graphiql: Option<String>,
     probes: bool,
@@ -137,6 +141,7 @@ impl Site {
             root: root.into(),
             actuator: None,
             graphql: None,
+            socket: None,
             graphiql: None,
             probes: false,
             is_for_operators: false,
@@ -166,6 +171,13 @@ impl Site {
     #[must_use]
     pub fn with_graphql(mut self, path: Option<String>, page: Option<String>) -> Self {
         (self.graphql, self.graphiql) = (path, page);
+        self
+    }
+
+    /// Adds GraphQL over WebSocket at a path of that form; with `None` there is none.
+    #[must_use]
+    pub fn with_websocket(mut self, path: Option<String>) -> Self {
+        self.socket = path;
         self
     }
 
@@ -221,6 +233,9 @@ impl Site {
     pub(crate) fn below_root(&self, path: &str) -> Option<String> {
         if PROBES.contains(&path) {
             return self.probes.then(|| path.to_owned());
+        }
+        if path == GRAPHQL_SOCKET {
+            return self.socket.clone();
         }
         for (by_default, own) in [(GRAPHQL, &self.graphql), (GRAPHIQL, &self.graphiql)] {
             if let Some(rest) = path.strip_prefix(by_default) {
@@ -281,7 +296,7 @@ impl Site {
     /// Whether a path that was asked for is that of GraphQL.
     pub(crate) fn is_graphql(&self, asked: &str) -> bool {
         let path = asked.strip_prefix(&self.root);
-        path.is_some() && path == self.graphql.as_deref()
+        path.is_some() && [&self.graphql, &self.socket].iter().any(|own| path == own.as_deref())
     }
 
     /// Whether a path that was asked for is that of a page: of a customer's orders, or of an order's events.

@@ -22,7 +22,7 @@ export class Service {
   constructor(binary, port, folder) {
     this.base = `http://127.0.0.1:${port}`;
     this.log = `${folder}/stream.log`;
-    this.#command = [binary, [`--server.port=${port}`, `--spring.datasource.url=sqlite://${folder}/stream.db`, "--order.graphql.enabled=true"]];
+    this.#command = [binary, [`--server.port=${port}`, `--spring.datasource.url=sqlite://${folder}/stream.db`, "--order.graphql.enabled=true", "--spring.graphql.websocket.path=/graphql"]];
     process.once("exit", () => this.#process?.kill("SIGKILL"));
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   }

@@ -1,11 +1,14 @@
-// Subscribers of graphql-sse lose nothing and get nothing twice while the service is killed, and stopped, in mid-stream.
+// Subscribers of graphql-sse and graphql-ws lose nothing and get nothing twice while the service is killed, and stopped, in
+// mid-stream.
 //
-// Orders are placed by REST and by GraphQL all the while. One subscriber is the loop that docs/graphql.md recommends; the other one
-// leaves coming back to graphql-sse, which sends the variables as they are at that time. In the end both have what
-// `GET /events` has from the beginning.
+// Orders are placed by REST, by GraphQL over HTTP and over WebSocket all the while. One subscriber is a loop; the others leave coming
+// back to graphql-sse and graphql-ws, which send the variables as they are at that time. In the end all have what `GET /events` has
+// from the beginning.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "graphql-sse";
+import { createClient as createSocketClient } from "graphql-ws";
+import WebSocket from "ws";
 import { Service, until } from "./service.mjs";
 
 const [, , binary, port, folder] = process.argv;
@@ -43,7 +46,38 @@ async function* orderEvents(client, after) {
 let stopped = false;
 const own = { events: [], from: [] };
 const automatic = { events: [], from: [] };
+const socket = { events: [], from: [] };
 const broken = [];
+
+/** The sockets of graphql-ws, which tell from which cursors it has come back. */
+class Watched extends WebSocket {
+  send(text, ...others) {
+    const { type, payload } = JSON.parse(text);
+    if (type === "subscribe" && payload.variables.after) socket.from.push(payload.variables.after);
+    super.send(text, ...others);
+  }
+}
+const overSocket = createSocketClient({
+  url: `${url.replace("http", "ws")}`,
+  webSocketImpl: Watched,
+  retryAttempts: Infinity,
+  shouldRetry: () => true,
+  retryWait: () => pause(100),
+});
+
+/** A subscriber that leaves coming back to its library. */
+function subscribe(client, state) {
+  const request = { query, variables: { after: "0" } };
+  client.subscribe(request, {
+    next({ data, errors }) {
+      if (errors) return void broken.push(new Error(JSON.stringify(errors)));
+      state.events.push(data.orderEvents);
+      request.variables.after = data.orderEvents.cursor;
+    },
+    error: (failure) => stopped || broken.push(failure),
+    complete: () => stopped || broken.push(new Error("the service says that no more events come")),
+  });
+}
 
 function listen() {
   const loop = createClient({ url, retryAttempts: 0, fetchFn: watched(own.from) });
@@ -51,21 +85,14 @@ function listen() {
     for await (const message of orderEvents(loop, "0")) own.events.push(message);
   })().catch((failure) => broken.push(failure));
 
-  const request = { query, variables: { after: "0" } };
   const client = createClient({ url, retryAttempts: Infinity, retry: () => pause(100), fetchFn: watched(automatic.from) });
-  client.subscribe(request, {
-    next({ data, errors }) {
-      if (errors) return void broken.push(new Error(JSON.stringify(errors)));
-      automatic.events.push(data.orderEvents);
-      request.variables.after = data.orderEvents.cursor;
-    },
-    error: (failure) => broken.push(failure),
-    complete: () => stopped || broken.push(new Error("the service says that no more events come")),
-  });
+  subscribe(client, automatic);
+  subscribe(overSocket, socket);
   return () => {
     stopped = true;
     loop.dispose();
     client.dispose();
+    overSocket.dispose();
   };
 }
 
@@ -75,6 +102,15 @@ const post = (path, body) =>
   fetch(service.base + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
 const byRest = () => post("/orders", order);
+/** As an answer over HTTP. An operation that the library sends again when a connection breaks may have been executed before. */
+const bySocket = () =>
+  new Promise((resolve, reject) => {
+    let answer;
+    overSocket.subscribe(
+      { query: mutation, variables: { input: order } },
+      { next: (it) => (answer = it), error: reject, complete: () => resolve({ status: 200, json: async () => answer }) },
+    );
+  });
 const byGraphql = () => post("/graphql", { query: mutation, variables: { input: order } });
 
 /** Places orders, one after another, until it is told to stop. While the service is away, an answer may be lost. */
@@ -125,34 +161,35 @@ async function journal(count) {
 await service.start();
 const stopListening = listen();
 const state = { stopped: false };
-const placing = Promise.all([byRest, byGraphql].map((send) => place(send, state)));
-const both = (more) => {
+const placing = Promise.all([byRest, byGraphql, bySocket].map((send) => place(send, state)));
+const count = (of) => of(...[own, automatic, socket].map(({ events }) => events.length));
+const all = (more) => {
   if (broken.length > 0) throw broken[0];
-  return own.events.length >= more && automatic.events.length >= more;
+  return count(Math.min) >= more;
 };
 let goal = 0;
 for (const signal of ["SIGKILL", "SIGTERM"]) {
-  goal = Math.max(own.events.length, automatic.events.length) + 20;
-  await Promise.race([until("events come", () => both(goal)), placing]);
+  goal = count(Math.max) + 20;
+  await Promise.race([until("events come", () => all(goal)), placing]);
   await service.end(signal);
   await service.start();
 }
-goal = Math.max(own.events.length, automatic.events.length) + 20;
-await Promise.race([until("events come again", () => both(goal)), placing]);
+goal = count(Math.max) + 20;
+await Promise.race([until("events come again", () => all(goal)), placing]);
 state.stopped = true;
 await placing;
 
 const expected = await journal(await eventsOfOrders());
-await until("all events have come", () => both(expected.length));
+await until("all events have come", () => all(expected.length));
 stopListening();
-for (const [name, { events, from }] of Object.entries({ own, automatic })) {
+for (const [name, { events, from }] of Object.entries({ own, automatic, socket })) {
   const got = events.map(({ cursor, event }) => `${cursor} ${event.id}`);
-  const all = new Set(got);
-  const missing = expected.filter((event) => !all.has(event));
+  const known = new Set(got);
+  const missing = expected.filter((event) => !known.has(event));
   const twice = got.filter((event, index) => got.indexOf(event) !== index);
   assert.deepEqual({ missing, twice }, { missing: [], twice: [] }, `${name}: missing ${missing}; twice ${twice}`);
   assert.deepEqual(got, expected, `${name}: in another sequence`);
   assert.ok(new Set(from).size >= 3, `${name} has come back from ${from}`);
 }
 await service.end("SIGTERM");
-console.log(`stream: ${expected.length} events each, nothing missing and nothing twice; came back from ${[...new Set(own.from)].slice(1)} and ${[...new Set(automatic.from)].slice(1)}`);
+console.log(`stream: ${expected.length} events each, nothing missing and nothing twice; came back from ${[own, automatic, socket].map(({ from }) => [...new Set(from)].slice(1)).join(" and ")}`);

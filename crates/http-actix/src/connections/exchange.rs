@@ -11,7 +11,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage as _};
+use actix_web::{Error, HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 
 use super::state::State;
@@ -19,6 +19,23 @@ use super::state::State;
 /// Whether a request has come on a connection above the share of its port, which is for probes.
 pub(crate) fn is_above_share(request: &ServiceRequest) -> bool {
     request.conn_data::<Rc<State>>().is_some_and(|state| state.is_above_share)
+}
+
+/// A connection that speaks another protocol, while it does.
+pub(crate) struct Upgraded(Option<Rc<State>>);
+
+impl Upgraded {
+    /// That of the request that has offered the protocol.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        Self(request.conn_data::<Rc<State>>().map(Rc::clone))
+    }
+
+    /// Notes whether it waits for its client. Then it makes room for others where there is none, as one without a request does.
+    pub(crate) fn rests(&self, rests: bool) {
+        if let Some(state) = &self.0 {
+            state.rest(rests);
+        }
+    }
 }
 
 /// Answers a request.

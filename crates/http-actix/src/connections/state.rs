@@ -42,6 +42,8 @@ pub(crate) struct State {
     is_stream: Cell<bool>,
     /// Whether the client waits for a word before it sends its body, and nothing was written since.
     asks_first: Cell<bool>,
+    /// Whether it speaks another protocol and waits for its client.
+    rests: Cell<bool>,
     is_held_back: Cell<bool>,
     closing: Cell<Option<Reason>>,
     task: RefCell<Option<Waker>>,
@@ -100,6 +102,7 @@ impl State {
             unsent: Cell::new(None),
             is_stream: Cell::new(false),
             asks_first: Cell::new(false),
+            rests: Cell::new(false),
             is_held_back: Cell::new(false),
             closing: Cell::new(None),
             task: RefCell::new(None),
@@ -195,10 +198,18 @@ impl State {
         self.is_stream.set(true);
     }
 
+    /// Notes whether a connection that speaks another protocol waits for its client.
+    pub(super) fn rest(&self, rests: bool) {
+        if self.rests.replace(rests) != rests {
+            self.since.set(self.now.get());
+        }
+    }
+
     /// Notes that the answer is written, as far as the client takes it.
     pub(super) fn answered(&self) {
         self.body.set(None);
         self.is_stream.set(false);
+        self.rests.set(false);
         self.enter(if self.ends_within_head.get() { Phase::Head } else { Phase::Idle });
         self.go_on();
     }
@@ -274,7 +285,8 @@ impl State {
 
     /// How long it has waited for its client; `None` while it works for it.
     pub(super) fn waited(&self) -> Option<Duration> {
-        let waits = self.phase.get() != Phase::Answering && self.closing.get().is_none();
+        let works = self.phase.get() == Phase::Answering && !self.rests.get();
+        let waits = !works && self.closing.get().is_none();
         waits.then(|| self.elapsed(self.since.get()))
     }
 

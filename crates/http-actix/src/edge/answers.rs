@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::problem::{Code, Problem};
 
 /// An answer of more bytes is large. The framework's buffer of a connection has as many.
-const LARGE: usize = 32 << 10;
+pub(crate) const LARGE: usize = 32 << 10;
 
 /// Marks an answer to a request that has changed nothing, whatever its method is.
 pub(crate) struct OfRead;
@@ -55,9 +55,11 @@ pub(super) fn counted(
             }
         }
     });
-    if refused {
-        let detail = "Too many large answers wait for clients that do not read. Try again.";
-        return Err(Problem::new(Code::Overloaded, detail));
-    }
-    Ok(response)
+    if refused { Err(no_room_for_answer()) } else { Ok(response) }
+}
+
+/// The problem of a read whose large answer has no room.
+pub(crate) fn no_room_for_answer() -> Problem {
+    let detail = "Too many large answers wait for clients that do not read. Try again.";
+    Problem::new(Code::Overloaded, detail)
 }

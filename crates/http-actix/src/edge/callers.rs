@@ -73,7 +73,7 @@ pub(crate) async fn identify(guard: Guard, request: &HttpRequest) -> Result<(), 
     if guard.is_open(security) {
         return rates::count(request, app, None);
     }
-    let asked = asked_by(&**authenticator, request.headers()).await;
+    let asked = proven(&**authenticator, token(request.headers())).await;
     rates::count(request, app, asked.as_ref().ok())?;
     let caller = asked?;
     if let Some(authority) = guard.needs() {
@@ -93,11 +93,28 @@ pub(crate) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     if has_login { Err(unguarded()) } else { Ok(Caller::anonymous()) }
 }
 
-async fn asked_by(
-    authenticator: &dyn Authenticator,
-    headers: &HeaderMap,
+/// Who asks for one of several operations on a connection, by what the client has said in place of the header, or by the header.
+/// It is counted as a request.
+pub(crate) async fn caller_by(
+    request: &HttpRequest,
+    said: Option<&str>,
 ) -> Result<Caller, Problem> {
-    let refused = match authenticator.caller(&token(headers)?).await {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(unguarded)?;
+    let Some(authenticator) = &app.http.security.authenticator else {
+        rates::count(request, app, None)?;
+        return Ok(Caller::anonymous());
+    };
+    let token = said.map_or_else(|| token(request.headers()), |said| token_of(said.as_bytes()));
+    let asked = proven(&**authenticator, token).await;
+    rates::count(request, app, asked.as_ref().ok())?;
+    asked
+}
+
+async fn proven(
+    authenticator: &dyn Authenticator,
+    token: Result<String, Problem>,
+) -> Result<Caller, Problem> {
+    let refused = match authenticator.caller(&token?).await {
         Ok(caller) => return Ok(caller),
         Err(refused) => refused,
     };
@@ -119,7 +136,11 @@ fn token(headers: &HeaderMap) -> Result<String, Problem> {
         let description = "Found multiple bearer tokens in the request";
         return Err(challenge(problem, &error("invalid_request", description)));
     }
-    let value = value.as_bytes();
+    token_of(value.as_bytes())
+}
+
+/// What a header says, or what stands in its place.
+fn token_of(value: &[u8]) -> Result<String, Problem> {
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else { return Err(missing()) };
     if !scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) {
         return Err(missing());

@@ -70,11 +70,7 @@ impl Ruling {
 
     /// The problem of a page that may not ask.
     pub(super) fn refused(&self) -> Option<Problem> {
-        (self.kind == Kind::Refused).then(|| {
-            let detail = "Pages of this origin may not ask this. The settings of CORS name the origins, the methods \
-                          and the headers that are allowed.";
-            Problem::new(Code::CrossSiteRequest, detail)
-        })
+        (self.kind == Kind::Refused).then(of_stranger)
     }
 
     /// Adds the headers of an answer, whatever it says.
@@ -86,6 +82,23 @@ impl Ruling {
             }
         }
     }
+}
+
+/// Refuses the page of another origin where the settings let none in. Browsers ask first before most requests of such a page,
+/// but not before the handshake of a WebSocket, whose answers its scripts may read.
+pub(crate) fn refuse_strangers(request: &HttpRequest, app: &App) -> Result<(), Problem> {
+    let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
+    let is_judged = rules(request.path(), app).is_some();
+    if is_judged || is_own(origin.to_str().unwrap_or_default(), request, app) {
+        return Ok(());
+    }
+    Err(of_stranger())
+}
+
+fn of_stranger() -> Problem {
+    let detail = "Pages of this origin may not ask this. The settings of CORS name the origins, the methods and the headers that \
+                  are allowed.";
+    Problem::new(Code::CrossSiteRequest, detail)
 }
 
 /// The rules for a path.

@@ -78,6 +78,21 @@ pub(crate) async fn take_page(request: &HttpRequest, app: &App) -> Result<(), Pr
     Ok(())
 }
 
+/// Takes a permit for one of several operations on the connection of a request.
+pub(crate) async fn permit_beside(
+    request: &HttpRequest,
+    app: &App,
+    is_page: bool,
+) -> Result<Permit, Problem> {
+    let client = request.extensions().get::<Client>().and_then(|Client(client)| *client);
+    permit(app, client, is_page, Duration::ZERO).await.map_err(refused)
+}
+
+/// Gives the permit of a request back before it is answered, because it only waits from now on.
+pub(crate) fn give_back_permit(request: &HttpRequest) {
+    request.extensions_mut().remove::<Permit>();
+}
+
 /// `waited` is how long the request has been in line already.
 async fn permit(
     app: &App,
@@ -94,6 +109,18 @@ async fn permit(
     }
     let all = app.admission.enter(client, longest).await.ok_or(Code::Overloaded)?;
     Ok(Permit(Arc::new(Places { all, pages, before: waited })))
+}
+
+impl Permit {
+    /// How long it was waited for.
+    pub(crate) fn waited(&self) -> Duration {
+        self.0.waited()
+    }
+
+    /// For work that goes on when the client goes away and still counts.
+    pub(crate) fn held(&self) -> Arc<dyn Any + Send + Sync> {
+        self.0.clone()
+    }
 }
 
 impl Places {
@@ -115,14 +142,13 @@ pub(crate) fn refused(code: Code) -> Problem {
 
 /// The use cases for a request, with the time that is left to it.
 pub(crate) fn use_cases(request: &HttpRequest, app: &App) -> Orders {
-    let waited = request.extensions().get::<Permit>().map(|Permit(places)| places.waited());
+    let waited = request.extensions().get::<Permit>().map(Permit::waited);
     app.http.orders.after(waited.unwrap_or_default())
 }
 
 /// The permit of a request, for work that goes on when the client goes away and still counts.
 pub(crate) fn permit_of(request: &HttpRequest) -> Option<Arc<dyn Any + Send + Sync>> {
-    let Permit(places) = request.extensions().get::<Permit>().cloned()?;
-    Some(places)
+    request.extensions().get::<Permit>().map(Permit::held)
 }
 
 /// Runs a read in a task of its own that holds the request's permit. When the client goes away, the

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, RequestHead, ServiceRequest};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::header::{HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpResponse};
 
@@ -59,12 +59,15 @@ impl RequestBody {
 
 /// The framework expects the bytes of another protocol behind these heads.
 fn is_unframed(head: &RequestHead) -> bool {
-    let is_websocket = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
-    };
     head.method == Method::CONNECT
-        || (head.headers().get_all(UPGRADE).any(is_websocket)
-            && !head.headers().contains_key(TRANSFER_ENCODING))
+        || (offers_websocket(head.headers()) && !head.headers().contains_key(TRANSFER_ENCODING))
+}
+
+/// Whether a client offers to go on by WebSocket.
+pub(crate) fn offers_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(UPGRADE)
+        .any(|value| value.to_str().is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket")))
 }
 
 struct Holding {

@@ -3,8 +3,6 @@
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
-use super::measures::Outcome;
-
 /// `data` is missing when nothing was executed.
 #[derive(Serialize)]
 struct Written<'a> {
@@ -12,6 +10,17 @@ struct Written<'a> {
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
+}
+
+/// How an operation has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    /// Without an error, or the client has left before there was one.
+    Success,
+    /// Some of its fields have failed.
+    Errors,
+    /// It was not executed.
+    Refused,
 }
 
 /// Whether a document was executed. What is refused before has no place in an answer.

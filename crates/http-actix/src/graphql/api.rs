@@ -149,7 +149,7 @@ fn plain() -> SchemaBuilder<PlainQuery, Mutation, Subscription> {
 }
 
 fn federated() -> SchemaBuilder<FederatedQuery, Mutation, Subscription> {
-    Schema::build(FederatedQuery::new(), Mutation, Subscription)
+    Schema::build(FederatedQuery::new(), Mutation, Subscription).enable_subscription_in_federation()
 }
 
 /// The library's own limits stay in place behind the guard's.

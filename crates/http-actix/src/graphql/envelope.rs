@@ -85,7 +85,8 @@ impl Envelope {
         Self::of(fields)
     }
 
-    fn of(mut fields: Map<String, Value>) -> Result<Self, Malformed> {
+    /// Of the members of an object.
+    pub(super) fn of(mut fields: Map<String, Value>) -> Result<Self, Malformed> {
         let mut take = |name| fields.remove(name).filter(|value| !value.is_null());
         let extensions = match take("extensions") {
             None => Map::new(),

@@ -1,7 +1,9 @@
 //! How failures are told: what a client can mend stands in the payload of its mutation (`userErrors`), everything else in
 //! `errors`, with the codes of the REST interface in `extensions.code`.
 
-use async_graphql::{Enum, Error, ErrorExtensions as _, ID, Result, SimpleObject, Value};
+use async_graphql::{
+    Enum, Error, ErrorExtensions as _, ID, Pos, Result, ServerError, SimpleObject, Value,
+};
 use order_domain::OrderStatus as Status;
 
 use super::asking::Asking;
@@ -122,8 +124,20 @@ fn of_field(code: UserErrorCode, field: &FieldError) -> UserError {
     }
 }
 
-/// A failure of a field. The cause is logged, as that of a REST request.
+/// A failure of a field.
 pub(super) fn error(problem: &Problem, asking: &Asking) -> Error {
+    told(problem, Some(&asking.origin.correlation_id))
+}
+
+/// A failure of a whole operation, before it is executed.
+pub(super) fn server_error(problem: &Problem, request_id: Option<&str>) -> ServerError {
+    let mut error = told(problem, request_id).into_server_error(Pos::default());
+    error.locations.clear();
+    error
+}
+
+/// The cause is logged, as that of a REST request.
+fn told(problem: &Problem, request_id: Option<&str>) -> Error {
     if problem.code().status().is_server_error() {
         edge::log_failure(problem);
     }
@@ -135,8 +149,8 @@ pub(super) fn error(problem: &Problem, asking: &Asking) -> Error {
         };
         format!("{name} {}", field.message)
     });
-    let told: Vec<_> = std::iter::once(problem.detail().to_owned()).chain(wrong).collect();
-    Error::new(told.join(" ")).extend_with(|_, extensions| {
+    let parts: Vec<_> = std::iter::once(problem.detail().to_owned()).chain(wrong).collect();
+    Error::new(parts.join(" ")).extend_with(|_, extensions| {
         for (name, value) in problem.members() {
             extensions.set(name, Value::from_json(value.clone()).unwrap_or_default());
         }
@@ -146,6 +160,8 @@ pub(super) fn error(problem: &Problem, asking: &Asking) -> Error {
         {
             extensions.set("retryAfter", seconds);
         }
-        extensions.set("requestId", asking.origin.correlation_id.as_str());
+        if let Some(request_id) = request_id {
+            extensions.set("requestId", request_id);
+        }
     })
 }

@@ -4,7 +4,7 @@
 //! (`errors.rs`).
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::Instant;
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
@@ -12,21 +12,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use metrics::{Counter, Histogram};
 
+use super::answers::{Outcome, outcome};
+
 static QUERIES: LazyLock<Operations> = LazyLock::new(|| Operations::timed("query"));
 static MUTATIONS: LazyLock<Operations> = LazyLock::new(|| Operations::timed("mutation"));
 static SUBSCRIPTIONS: LazyLock<Operations> = LazyLock::new(|| Operations::new("subscription"));
 static COST: LazyLock<Histogram> = LazyLock::new(|| metrics::histogram!("order_graphql_cost"));
-
-/// How an operation has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
-    /// Without an error, or the client has left before there was one.
-    Success,
-    /// Some of its fields have failed.
-    Errors,
-    /// It was not executed.
-    Refused,
-}
 
 /// The handles of one kind of operations.
 struct Operations {
@@ -58,7 +49,7 @@ impl Operations {
 }
 
 /// Counts an operation that has ended.
-pub(super) fn ended(kind: OperationType, outcome: Outcome) {
+fn ended(kind: OperationType, outcome: Outcome) {
     let operations = Operations::of(kind);
     let counter = match outcome {
         Outcome::Success => &operations.success,
@@ -73,16 +64,23 @@ pub(super) fn cost(cost: usize) {
     COST.record(u32::try_from(cost).unwrap_or(u32::MAX));
 }
 
-/// Notes how long an operation was executed. A stream lasts as long as its client wants, so it is not measured.
-pub(super) fn took(kind: OperationType, time: Duration) {
-    Operations::of(kind).seconds.record(time);
+/// Counts an operation that is executed at once, and how long that takes. A stream lasts as long as its client wants, so it is
+/// not measured.
+pub(super) async fn of_execution(
+    kind: OperationType,
+    executing: impl Future<Output = Response>,
+) -> Response {
+    let started = Instant::now();
+    let response = executing.await;
+    Operations::of(kind).seconds.record(started.elapsed());
+    ended(kind, outcome(&response));
+    response
 }
 
 /// The same answers; the operation is counted once, when their stream is dropped.
 pub(super) fn of_stream(
     kind: OperationType,
     answers: BoxStream<'static, Response>,
-    outcome: fn(&Response) -> Outcome,
 ) -> BoxStream<'static, Response> {
     let mut worst = Worst { kind, outcome: Outcome::Success };
     answers.inspect(move |answer| worst.note(outcome(answer))).boxed()

@@ -1,7 +1,6 @@
-//! `POST /graphql`, and `GET` for queries: GraphQL over HTTP, in its two forms of answers, and as a stream.
+//! `POST /graphql`, and `GET` for what changes nothing: GraphQL over HTTP, in its two forms of answers, and as a stream.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -9,12 +8,12 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 
-use super::answers::{json, outcome};
+use super::answers::{Outcome, json, outcome};
 use super::api::{Api, Prepared, Refused};
 use super::asking::Asking;
 use super::envelope::{Envelope, Form, Malformed};
 use super::errors::MALFORMED_REQUEST;
-use super::measures::{self, Outcome};
+use super::measures;
 use super::stream::{self, AnswerStream};
 use crate::app::App;
 use crate::edge::{self, OfRead, Trace, caller, refused, run_to_end, use_cases};
@@ -31,7 +30,7 @@ pub(crate) async fn post(
     answer(&request, &app, &api, Envelope::of_body(&bytes)).await
 }
 
-/// `GET /graphql`: queries alone, because an address may be asked by anything that follows links.
+/// `GET /graphql`: no mutations, because an address may be asked by anything that follows links.
 pub(crate) async fn get(
     request: HttpRequest,
     app: web::Data<App>,
@@ -66,8 +65,9 @@ async fn answer(
         Ok(prepared) => prepared,
         Err(refused) => return Ok(refused_answer(form, refused)),
     };
-    if kind != OperationType::Query && request.method() != Method::POST {
-        let problem = Problem::new(Code::MethodNotAllowed, "Only queries may be asked by GET.");
+    // A subscription changes nothing either, and `EventSource` of browsers sends GET alone.
+    if kind == OperationType::Mutation && request.method() != Method::POST {
+        let problem = Problem::new(Code::MethodNotAllowed, "Changes may not be asked by GET.");
         return Err(problem.header(ALLOW, HeaderValue::from_static("POST")));
     }
     if kind == OperationType::Subscription && form != Form::Stream {
@@ -83,13 +83,8 @@ async fn answer(
     if form == Form::Stream {
         return stream(request, app, api, (asked, kind), asking);
     }
-    let executing = api.execute(asked);
-    let executed = async move {
-        let started = Instant::now();
-        let response = executing.await;
-        measures::took(kind, started.elapsed());
-        Ok::<_, Problem>(response)
-    };
+    let executing = measures::of_execution(kind, api.execute(asked));
+    let executed = async move { Ok::<_, Problem>(executing.await) };
     let response = run_to_end(request, executed).await?;
     Ok(executed_answer(form, kind, &response))
 }
@@ -120,7 +115,7 @@ fn stream(
         return Err(refused(Code::Draining));
     }
     let trace = request.extensions().get::<Trace>().map(|trace| trace.id.clone());
-    let responses = measures::of_stream(kind, api.stream(asked), outcome);
+    let responses = measures::of_stream(kind, api.stream(asked));
     let stopped = app.http.lifecycle.clone().drained();
     let keep_alive = api.settings.keep_alive;
     let body = AnswerStream::new(responses, asking, stopped, keep_alive, trace.unwrap_or_default());
@@ -128,9 +123,7 @@ fn stream(
 }
 
 fn executed_answer(form: Form, kind: OperationType, response: &Response) -> HttpResponse {
-    let outcome = outcome(response);
-    measures::ended(kind, outcome);
-    let status = match (form, outcome) {
+    let status = match (form, outcome(response)) {
         (Form::Response, Outcome::Refused) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };

@@ -18,6 +18,8 @@ pub struct GraphqlSettings {
     pub documents: Documents,
     /// After how long a silent stream sends a sign of life.
     pub keep_alive: Duration,
+    /// What a `WebSocket` waits for.
+    pub socket: SocketSettings,
     /// Whether documents may ask for the schema.
     pub introspection: bool,
     /// Whether the schema has what a gateway needs to join it with others. It tells the whole schema, also without
@@ -25,6 +27,15 @@ pub struct GraphqlSettings {
     pub federation: bool,
     /// Whether the schema is served as text, too.
     pub printer: bool,
+}
+
+/// What a `WebSocket` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketSettings {
+    /// How long a client may take for its first message.
+    pub init_timeout: Duration,
+    /// How often it is asked for a sign of life; one that gives none until the next time is gone.
+    pub keep_alive: Duration,
 }
 
 impl GraphqlSettings {
@@ -40,9 +51,16 @@ impl Default for GraphqlSettings {
             max_values: Self::DEFAULT_VALUES,
             documents: Documents::Any,
             keep_alive: Duration::from_secs(15),
+            socket: SocketSettings::default(),
             introspection: true,
             federation: false,
             printer: false,
         }
+    }
+}
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        Self { init_timeout: Duration::from_secs(3), keep_alive: Duration::from_secs(15) }
     }
 }

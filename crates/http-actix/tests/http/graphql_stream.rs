@@ -43,6 +43,11 @@ impl Answers {
 
     async fn on(mut connection: Connection, document: &str, headers: &[(&str, &str)]) -> Self {
         ask(&mut connection, document, headers).await;
+        Self::coming(connection).await
+    }
+
+    /// Of a request that was sent.
+    async fn coming(mut connection: Connection) -> Self {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             head += &line(&mut connection).await;
@@ -113,12 +118,12 @@ async fn line(connection: &mut Connection) -> String {
 }
 
 /// A service, and the store whose events it tells.
-fn telling(settings: HttpSettings) -> (Service, Arc<InMemoryStore>) {
+pub(crate) fn telling(settings: HttpSettings) -> (Service, Arc<InMemoryStore>) {
     let store = Arc::new(InMemoryStore::default());
     (Service::telling(store.clone(), quick(), Security::default(), settings), store)
 }
 
-async fn place(store: &InMemoryStore, id: i64, customer: i64) {
+pub(crate) async fn place(store: &InMemoryStore, id: i64, customer: i64) {
     store.commit(a_change_placing(a_new_order(id, customer)).into(), soon()).await.unwrap();
     store.give_positions().await;
 }
@@ -155,6 +160,18 @@ async fn a_query_and_a_mutation_may_be_asked_as_streams() {
         assert_eq!(answers.next().await, json!({"data": data}));
         answers.complete().await;
     }
+}
+
+#[tokio::test]
+async fn a_subscription_may_be_asked_by_get_as_browsers_do() {
+    let (service, store) = telling(HttpSettings::default());
+    place(&store, 1, 42).await;
+    let document = EVENTS.replace(' ', "%20").replace('{', "%7B").replace('}', "%7D");
+    let mut connection = service.connect().await;
+    let target = format!("/graphql?query={document}");
+    connection.send(&head("GET", &target, &[("accept", "text/event-stream")])).await;
+    let mut answers = Answers::coming(connection).await;
+    assert_eq!(answers.next().await["data"]["orderEvents"]["cursor"], "1");
 }
 
 #[tokio::test]
@@ -214,7 +231,7 @@ async fn a_stream_ends_without_complete_when_the_instance_is_draining() {
 }
 
 /// Callers whose say ends in the moment in which they ask.
-struct Ending;
+pub(crate) struct Ending;
 
 #[async_trait]
 impl Authenticator for Ending {

@@ -29,6 +29,8 @@ mod graphql_ownership;
 #[cfg(test)]
 mod graphql_parity;
 #[cfg(test)]
+mod graphql_socket;
+#[cfg(test)]
 mod graphql_stream;
 #[cfg(test)]
 mod headers;

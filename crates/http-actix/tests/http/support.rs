@@ -293,7 +293,8 @@ impl Drop for Service {
 /// The main port of a service without a management port, with the usual paths.
 pub(crate) fn usual() -> Site {
     let site = Site::main("").with(&Actuator::default(), &Endpoint::OF_CLIENTS);
-    site.with_graphql(Some("/graphql".to_owned()), Some("/graphiql".to_owned()))
+    let site = site.with_graphql(Some("/graphql".to_owned()), Some("/graphiql".to_owned()));
+    site.with_websocket(Some("/socket".to_owned()))
 }
 
 fn serve_usual(http: Http, listener: TcpListener) -> std::io::Result<Server> {

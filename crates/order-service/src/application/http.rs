@@ -75,6 +75,7 @@ impl Ports {
         let site = Site::main(&settings.web.context_path)
             .with(&management.actuator, of_main)
             .with_graphql(settings.graphql.path.clone(), settings.graphql.page.clone())
+            .with_websocket(settings.graphql.socket.clone())
             .with_probes(management.probes);
         let of_operators = operators_site(management, own.map(|own| own.ip()));
         let home = site.path("/").unwrap_or_else(|| "/".to_owned());

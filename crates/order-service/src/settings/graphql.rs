@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_actix::{Cors, Documents, GraphqlLimits, GraphqlSettings};
+use http_actix::{Cors, Documents, GraphqlLimits, GraphqlSettings, SocketSettings};
 use settings_spring::values::{self, Fault, Read, number, optional};
 use settings_spring::{Key, Reader, complete, keys};
 
@@ -26,6 +26,15 @@ keys! {
         "Where that page is, below server.servlet.context-path.", path;
     KEEP_ALIVE: Duration = "spring.graphql.http.sse.keep-alive", "15s", Plain, "a duration from 1s to 5m",
         "After how long a silent stream of a subscription sends a sign of life.",
+        |text| values::duration(text, Duration::from_secs(1)..=Duration::from_mins(5));
+    SOCKET: Option<String> = "spring.graphql.websocket.path", "", Plain, "a path such as /graphql, without a slash at its end",
+        "Where GraphQL is served over WebSocket (graphql-transport-ws), below server.servlet.context-path; it may be the path of spring.graphql.http.path. Without a path it is not.",
+        |text| optional(text, path);
+    INIT_TIMEOUT: Duration = "spring.graphql.websocket.connection-init-timeout", "3s", Plain, "a duration from 100ms to 5m",
+        "How long a client of a WebSocket may take for its first message.",
+        |text| values::duration(text, Duration::from_millis(100)..=Duration::from_mins(5));
+    SOCKET_KEEP_ALIVE: Duration = "spring.graphql.websocket.keep-alive", "15s", Plain, "a duration from 1s to 5m",
+        "How often a client of a WebSocket is asked for a sign of life; one that gives none until the next time is taken for gone.",
         |text| values::duration(text, Duration::from_secs(1)..=Duration::from_mins(5));
     INTROSPECTION: bool = "spring.graphql.schema.introspection.enabled", "true", Plain, "true or false",
         "Whether documents may ask for the schema. Without it, errors make no suggestions of names either.", values::flag;
@@ -69,6 +78,8 @@ keys! {
 pub struct Graphql {
     /// Where it is served; `None`: nowhere.
     pub path: Option<String>,
+    /// Where it is served over `WebSocket`; `None`: nowhere.
+    pub socket: Option<String>,
     /// Where its page is; `None`: nowhere.
     pub page: Option<String>,
     /// The file that lists the trusted documents.
@@ -94,7 +105,12 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         directives: from.read(&DIRECTIVES),
         cost: from.read(&COST),
     });
+    let socket = complete!(SocketSettings {
+        init_timeout: from.read(&INIT_TIMEOUT),
+        keep_alive: from.read(&SOCKET_KEEP_ALIVE),
+    });
     let settings = complete!(GraphqlSettings {
+        socket: socket,
         limits: limits,
         documents: Some(Documents::Any),
         max_document: from.read(&DOCUMENT),
@@ -105,24 +121,33 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Graphql> {
         printer: from.read(&PRINTER),
     });
     let (graphiql, page) = (from.read(&GRAPHIQL), from.read(&GRAPHIQL_PATH));
+    let over_socket = from.read(&SOCKET);
     let (documents, only) = (from.read(&DOCUMENTS), from.read(&DOCUMENTS_ONLY));
     if only == Some(true) && documents.as_ref().is_some_and(Option::is_none) {
         from.refuse(&DOCUMENTS_ONLY, "takes no document at all without order.graphql.documents");
     }
     let cors = cors::graphql(from);
     let (enabled, path, old_path) = (enabled?, path?, old_path?);
+    let over_socket = over_socket?.filter(|_| enabled);
     let earlier = if from.is_set(&PATH) { None } else { old_path };
     if !enabled {
         warn_of_idle(from);
     }
     let page = page.filter(|_| graphiql.is_some_and(|on| on && enabled));
     let path = earlier.or(path).filter(|_| enabled);
-    if path.is_some() && path == page {
+    if page.is_some() && [&path, &over_socket].contains(&&page) {
         from.refuse(&GRAPHIQL_PATH, "is the path of GraphQL itself");
+    }
+    for key in [&INIT_TIMEOUT, &SOCKET_KEEP_ALIVE] {
+        if enabled && over_socket.is_none() && from.is_set(key) {
+            let name = key.row.name;
+            from.warn(format!("{name}: has no effect without spring.graphql.websocket.path"));
+        }
     }
     let cors = cors.map(|cors| cors.is_on().then_some(cors));
     Some(Graphql {
         path,
+        socket: over_socket,
         page,
         documents: documents?,
         documents_only: only?,
@@ -142,6 +167,9 @@ fn warn_of_idle(from: &mut Reader<'_>) {
         name(from, &GRAPHIQL),
         name(from, &GRAPHIQL_PATH),
         name(from, &KEEP_ALIVE),
+        name(from, &SOCKET),
+        name(from, &INIT_TIMEOUT),
+        name(from, &SOCKET_KEEP_ALIVE),
         name(from, &INTROSPECTION),
         name(from, &PRINTER),
     ];
@@ -184,6 +212,19 @@ mod tests {
         assert_eq!(path(&[new, old]), "/api/graphql");
         let root = Case::new().option(on.0, on.1).option(new.0, "/").refused();
         assert!(root.contains(new.0) && root.contains("a path of its own"), "{root}");
+    }
+
+    #[test]
+    fn it_has_a_path_over_websocket_when_that_is_set() {
+        let on = ("order.graphql.enabled", "true");
+        assert_eq!(graphql(&[on]).socket, None);
+        let at = ("spring.graphql.websocket.path", "/graphql");
+        assert_eq!(graphql(&[on, at]).socket.as_deref(), Some("/graphql"));
+        assert_eq!(graphql(&[at]).socket, None);
+        let case =
+            Case::new().option(on.0, on.1).option("spring.graphql.websocket.keep-alive", "5s");
+        let [warning] = &case.loaded().warnings[..] else { panic!("one warning") };
+        assert!(warning.contains("without spring.graphql.websocket.path"), "{warning}");
     }
 
     #[test]

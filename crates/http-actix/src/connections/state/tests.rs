@@ -150,3 +150,24 @@ fn a_handshake_has_its_own_time_whatever_waits_for_the_client() {
     pass(1);
     assert_eq!(state.overdue(&BOUNDS, false), Some(Reason::Head));
 }
+
+#[test]
+fn a_connection_of_another_protocol_gives_way_while_it_waits_for_its_client() {
+    let (state, pass) = opened();
+    state.asked(true);
+    pass(100);
+    assert_eq!(state.waited(), None);
+    state.rest(true);
+    pass(2);
+    state.rest(true);
+    assert_eq!(state.waited(), Some(Duration::from_secs(2)));
+    // It is kept, though, for as long as there is room.
+    pass(1_000);
+    assert_eq!(state.overdue(&BOUNDS, false), None);
+    state.rest(false);
+    assert_eq!(state.waited(), None);
+    state.rest(true);
+    state.answered();
+    state.asked(false);
+    assert_eq!(state.waited(), None);
+}
