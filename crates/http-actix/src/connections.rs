@@ -24,7 +24,7 @@ mod worker;
 use std::time::Duration;
 
 pub(crate) use connection::{Connection, Opened};
-pub(crate) use exchange::{Upgraded, is_above_share, serve};
+pub(crate) use exchange::{Ends, Upgraded, is_above_share, serve};
 pub(crate) use port::Port;
 pub(crate) use worker::Worker;
 

@@ -73,6 +73,9 @@ impl Connection {
     }
 
     fn give(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.known.state.is_over() {
+            return Poll::Ready(Ok(()));
+        }
         if !self.known.state.may_read() {
             return self.watch(cx);
         }

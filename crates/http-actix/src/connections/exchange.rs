@@ -30,6 +30,13 @@ impl Upgraded {
         Self(request.conn_data::<Rc<State>>().map(Rc::clone))
     }
 
+    /// Notes that the protocol has ended on both sides: the library then does not wait for more of the client.
+    pub(crate) fn ends(&self) {
+        if let Some(state) = &self.0 {
+            state.end();
+        }
+    }
+
     /// Notes whether it waits for its client. Then it makes room for others where there is none, as one without a request does.
     pub(crate) fn rests(&self, rests: bool) {
         if let Some(state) = &self.0 {
@@ -62,17 +69,22 @@ where
     }
     let mut response = answer(request).await?;
     if let Some(Asked(state)) = &asked {
+        let ends = response.response().extensions().contains::<Ends>();
         let head = response.response_mut().head_mut();
         if state.is_above_share {
             head.set_connection_type(ConnectionType::Close);
         }
         let kind = head.headers().get(CONTENT_TYPE);
-        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        if is_stream && !ends {
             state.streams();
         }
     }
     Ok(response.map_body(|_, body| Answer { body, _asked: asked }))
 }
+
+/// Marks a stream of events that has all there is to send, and is taken as fast as other answers.
+pub(crate) struct Ends;
 
 /// A request that is not answered yet.
 struct Asked(Rc<State>);

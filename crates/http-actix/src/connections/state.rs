@@ -44,6 +44,8 @@ pub(crate) struct State {
     asks_first: Cell<bool>,
     /// Whether it speaks another protocol and waits for its client.
     rests: Cell<bool>,
+    /// Whether the other protocol has ended.
+    is_over: Cell<bool>,
     is_held_back: Cell<bool>,
     closing: Cell<Option<Reason>>,
     task: RefCell<Option<Waker>>,
@@ -103,6 +105,7 @@ impl State {
             is_stream: Cell::new(false),
             asks_first: Cell::new(false),
             rests: Cell::new(false),
+            is_over: Cell::new(false),
             is_held_back: Cell::new(false),
             closing: Cell::new(None),
             task: RefCell::new(None),
@@ -203,6 +206,16 @@ impl State {
         if self.rests.replace(rests) != rests {
             self.since.set(self.now.get());
         }
+    }
+
+    /// Notes that the other protocol has ended on both sides.
+    pub(super) fn end(&self) {
+        self.is_over.set(true);
+        self.wake();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.get()
     }
 
     /// Notes that the answer is written, as far as the client takes it.

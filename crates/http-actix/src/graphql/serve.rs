@@ -16,6 +16,7 @@ use super::errors::MALFORMED_REQUEST;
 use super::measures;
 use super::stream::{self, AnswerStream};
 use crate::app::App;
+use crate::connections::Ends;
 use crate::edge::{self, OfRead, Trace, caller, refused, run_to_end, use_cases};
 use crate::problem::{Code, Problem};
 use crate::request;
@@ -119,7 +120,11 @@ fn stream(
     let stopped = app.http.lifecycle.clone().drained();
     let keep_alive = api.settings.keep_alive;
     let body = AnswerStream::new(responses, asking, stopped, keep_alive, trace.unwrap_or_default());
-    Ok(edge::event_stream().streaming(body))
+    let mut response = edge::event_stream().streaming(body);
+    if kind != OperationType::Subscription {
+        response.extensions_mut().insert(Ends);
+    }
+    Ok(response)
 }
 
 fn executed_answer(form: Form, kind: OperationType, response: &Response) -> HttpResponse {

@@ -305,6 +305,33 @@ async fn a_stream_of_events_holds_no_place_among_the_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_query_as_a_stream_is_taken_as_fast_as_other_answers() {
+    let (service, store) = telling(HttpSettings {
+        max_in_flight: 1.into(),
+        answer_deadline: Duration::from_secs(1),
+        ..HttpSettings::default()
+    });
+    // The answer has 9 MB, and the kernel takes up to 4 MiB of them.
+    for id in 1..=20 {
+        let placed = a_change_placing(a_new_order(id, 42));
+        let order = placed.order.clone();
+        store.commit(placed.into(), soon()).await.unwrap();
+        let event = relined(&order, large_lines("1"), noon());
+        store.commit(a_change(event).into(), soon()).await.unwrap();
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut deaf = Connection(Line::Plain(socket.connect(service.address).await.unwrap()));
+    let document = "{ ordersOfCustomer(customerId: 42) { edges { node { items { a: name b: name c: name } } } } }";
+    ask(&mut deaf, document, &[]).await;
+    let status = async || service.call("GET", "/orders/1").await.status;
+    let held = async { while status().await != 503 {} };
+    timeout(PATIENCE, held).await.expect("its place is taken");
+    let cut = async { while status().await != 200 {} };
+    timeout(PATIENCE, cut).await.expect("its place is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_holds_no_more_than_a_batch() {
     // 160 kB of each event are sent, and the kernel takes up to 4 MiB of them: 26 events.
     const ALL: u64 = 48;

@@ -115,6 +115,7 @@ impl Connection {
                 Err(GivenUp) => self.end("an answer has given way to others"),
             }
             if matches!(self.phase, Phase::Ended) {
+                self.carrier.ends();
                 return Poll::Ready(None);
             }
             let rests = self.operations.is_empty() && matches!(self.phase, Phase::Open(_));
