@@ -115,6 +115,24 @@ maven_jars() { # POM_FILE
   echo "$folder"
 }
 
+# Prints the folder with the packages of Node that a lock file names. They are installed once for each text of it.
+node_packages() { # FOLDER_OF_LOCK_FILE
+  local folder
+  folder=$STACK_CACHE/node-$(sha256sum <"$1/package-lock.json" | cut -c1-12)
+  mkdir -p "$STACK_CACHE"
+  (
+    flock 8
+    [ ! -e "$folder" ] || exit 0
+    say "installing the packages of $1"
+    rm -rf "$folder.part"
+    {
+      mkdir "$folder.part" && cp "$1/package.json" "$1/package-lock.json" "$folder.part" &&
+        npm ci --prefix "$folder.part" --no-audit --no-fund --loglevel=error >&2 8>&- && mv "$folder.part" "$folder"
+    } || die "npm could not install the packages of $1"
+  ) 8>"$folder.lock" || return
+  echo "$folder"
+}
+
 # Prints this number of free ports of the loopback interface, below those that the system gives to outgoing connections.
 free_ports() {
   python3 - "$1" <<'PYTHON'
