@@ -14,6 +14,7 @@ mod registry;
 mod relay;
 mod sagas;
 mod security;
+pub(crate) mod sites;
 mod start;
 mod stop;
 pub(crate) mod stores;
@@ -81,7 +82,7 @@ impl Application {
         let Begun { inputs, loaded, telemetry, descriptors, started } = begun;
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
-        let (address, scheme) = (ports.address()?, http::scheme(ports.is_secure()));
+        let (address, scheme) = (ports.address()?, sites::scheme(ports.is_secure()));
         let certificates = ports.certificates();
         guards::tell(&settings, address.ip());
         let exporter = telemetry.unsent.map(Unsent::start).transpose();

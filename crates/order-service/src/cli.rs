@@ -3,6 +3,7 @@
 
 mod direct;
 mod events;
+mod health;
 mod migrate;
 mod output;
 mod sagas;
@@ -62,6 +63,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the instance that runs with these settings on this machine whether it is ready. The exit code is 0 when it says so within
+    /// two seconds, and else 1.
+    Health,
     /// Print the OpenAPI document.
     Openapi {
         /// That of the management port.
@@ -173,6 +177,9 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
         effective.retain(|setting| !changed || report::is_changed(setting));
         let render = if json { report::json } else { report::table };
         return print(&render(&effective));
+    }
+    if matches!(command, Command::Health) {
+        return health::run(&loaded.settings).unwrap_or_else(|error| complain(&chain(&*error), 1));
     }
     let is_for_people = matches!(
         command,

@@ -9,11 +9,14 @@
 
 mod support;
 
+use std::net::TcpListener;
+use std::process::Command;
+
 use reqwest::StatusCode;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
-use crate::support::{Service, client, eventually, free_port};
+use crate::support::{Service, client, eventually, free_port, fresh_folder, steady_port};
 
 /// The statuses of some components of a health page.
 fn statuses(page: &Value) -> [&str; 4] {
@@ -65,6 +68,53 @@ fn with_every_peer_down_orders_are_taken_and_health_tells_so() {
     assert!(!service.log().contains("s3cret"), "{}", service.log());
     service.signal("TERM");
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+}
+
+/// The exit code of `order-service health`, and what it says.
+fn health(options: &[&str]) -> (Option<i32>, String) {
+    let program = env!("CARGO_BIN_EXE_order-service");
+    let output = Command::new(program)
+        .arg("health")
+        .args(options)
+        .current_dir(fresh_folder())
+        .env_remove("DATABASE_URL")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+/// Waits until health has an exit code, and says something.
+fn comes_to(options: &[&str], code: i32, said: &str) {
+    let mut last = (None, String::new());
+    let is_so = eventually(|| {
+        last = health(options);
+        last.0 == Some(code) && last.1.contains(said)
+    });
+    assert!(is_so, "{last:?}");
+}
+
+#[test]
+fn health_says_by_its_exit_code_whether_the_instance_is_ready() {
+    let number = steady_port();
+    let port = format!("--server.port={number}");
+    comes_to(&[&port], 1, "there is no answer from http://127.0.0.1:");
+    let leisurely =
+        ["--order.shutdown.delay=60s", "--spring.lifecycle.timeout-per-shutdown-phase=90s"];
+    let service = Service::start_at(number, &fresh_folder(), &leisurely, &[]);
+    service.wait_until_ready();
+    comes_to(&[&port], 0, r#"{"status":"UP"}"#);
+    // Where there is a port of operators, that is asked.
+    assert_eq!(health(&[&port, "--management.server.port=1"]).0, Some(1));
+    service.signal("TERM");
+    comes_to(&[&port], 1, "503 Service Unavailable");
+    assert_eq!(health(&["--server.port=0"]).0, Some(1));
+    assert_eq!(health(&["--server.port=no"]).0, Some(2));
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(143), "{}", service.log());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("--server.port={}", silent.local_addr().unwrap().port());
+    comes_to(&[&port], 1, "there is no answer from");
 }
 
 fn get(base: &str, path: &str) -> Response {

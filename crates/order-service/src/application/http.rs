@@ -4,21 +4,22 @@
 
 use std::fs;
 use std::iter;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use events_kafka::SagaTopics;
 use http_actix::{
-    About, Documents, Endpoint, GraphqlSettings, Http, HttpSettings, Management, Server,
-    ServerHandle, Site, StrictTransport, TrustedDocuments,
+    About, Documents, GraphqlSettings, Http, HttpSettings, Management, Server, ServerHandle, Site,
+    StrictTransport, TrustedDocuments,
 };
 use order_events::asyncapi::Topics;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::certificates::Certificate;
+use super::sites::{self, Sites, scheme};
 use crate::descriptors;
 use crate::settings::{self, ManagementPort, PortTls, Settings};
 
@@ -65,19 +66,8 @@ impl Ports {
         let (address, management) = (main.local_addr()?, &settings.management);
         let own = operators.as_ref().map(TcpListener::local_addr).transpose()?;
         // Info and health stay where clients reach them.
-        let is_apart = own.is_some_and(|own| own.ip().is_loopback() && !address.ip().is_loopback());
-        let of_main: &[Endpoint] = match (management.port, own) {
-            (ManagementPort::None, _) => &[],
-            (_, None) => &Endpoint::OF_CLIENTS,
-            (_, Some(_)) if is_apart => &[Endpoint::Health, Endpoint::Info],
-            (_, Some(_)) => &[],
-        };
-        let site = Site::main(&settings.web.context_path)
-            .with(&management.actuator, of_main)
-            .with_graphql(settings.graphql.path.clone(), settings.graphql.page.clone())
-            .with_websocket(settings.graphql.socket.clone())
-            .with_probes(management.probes);
-        let of_operators = operators_site(management, own.map(|own| own.ip()));
+        let Sites { main: site, operators: of_operators, is_apart } =
+            Sites::of(settings, address.ip(), own.map(|own| own.ip()));
         let home = site.path("/").unwrap_or_else(|| "/".to_owned());
         let pages = match own.filter(|_| !is_apart) {
             Some(own) => Pages::on(&of_operators, &management.root, home, Some(own.port())),
@@ -168,31 +158,16 @@ impl Pages {
     }
 }
 
-/// The management port. On loopback, no other host is meant, so one that is named belongs to a page from elsewhere.
-fn operators_site(management: &settings::Management, address: Option<IpAddr>) -> Site {
-    let site = Site::of_operators(&management.root).with(&management.actuator, &Endpoint::ALL);
-    let is_loopback = address.is_some_and(|address| address.is_loopback());
-    if is_loopback || !management.hosts.is_empty() {
-        return site.known_as(management.hosts.clone());
-    }
-    site
-}
-
 /// Takes a port. `keys` name the settings that chose it.
 fn listen(address: SocketAddr, keys: &str) -> anyhow::Result<TcpListener> {
     let listener = http_actix::listen(address);
     listener.with_context(|| format!("cannot listen on {address} ({keys})"))
 }
 
-/// How a port is asked.
-pub(super) fn scheme(is_secure: bool) -> &'static str {
-    if is_secure { "https" } else { "http" }
-}
-
 /// Takes the management port, if the settings name one.
 fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
     let management = &settings.management;
-    let Some(port) = management.own_port(settings.listen) else {
+    let Some(address) = sites::of_operators(settings) else {
         if management.port == ManagementPort::Own(settings.listen.port()) {
             tracing::info!(
                 "management.server.port is the main port: there is no port for operators"
@@ -200,9 +175,7 @@ fn listen_for_operators(settings: &Settings) -> anyhow::Result<Option<TcpListene
         }
         return Ok(None);
     };
-    let address = management.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let keys = "management.server.address, management.server.port";
-    let listener = listen(SocketAddr::new(address, port), keys)?;
+    let listener = listen(address, "management.server.address, management.server.port")?;
     let scheme = scheme(settings.encryption.management.is_some());
     tracing::info!(address = %listener.local_addr()?, scheme, "listening for operators");
     Ok(Some(listener))

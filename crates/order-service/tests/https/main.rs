@@ -23,7 +23,7 @@ use order_testkit::SelfSigned;
 use reqwest::Certificate;
 use reqwest::blocking::{Client, ClientBuilder};
 
-use crate::support::{PATIENCE, Service, fresh_folder};
+use crate::support::{PATIENCE, Service, eventually, fresh_folder, steady_port};
 
 fn is_full_size() -> bool {
     std::env::var_os("FULL_SIZE_TESTS").is_some()
@@ -99,4 +99,27 @@ fn run(program: &str, arguments: &[&str]) -> Output {
 
 fn text(output: &Output) -> String {
     [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+#[test]
+fn health_asks_over_tls_whatever_the_certificate_is_for() {
+    let (folder, port) = (fresh_folder(), steady_port());
+    let own = SelfSigned::valid_for(30, "elsewhere.example");
+    hold(&folder, &own);
+    let tls = [
+        "--server.ssl.certificate=file:tls.crt",
+        "--server.ssl.certificate-private-key=file:tls.key",
+    ];
+    let service = Service::start_at(port, &folder, &tls, &[]);
+    let mut last = None;
+    let is_ready = eventually(|| {
+        let health = Command::new(env!("CARGO_BIN_EXE_order-service"))
+            .args(["health", &format!("--server.port={port}")])
+            .args(tls)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        last.insert(health).status.code() == Some(0)
+    });
+    assert!(is_ready, "{}; its log: {}", text(&last.unwrap()), service.log());
 }
