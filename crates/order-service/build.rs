@@ -1,4 +1,4 @@
-//! Finds the commit that a release is built from, for `/actuator/info`: `GIT_COMMIT`, or else what git
+//! Finds the commit that a release is built from, for `--version` and `/actuator/info`: `GIT_COMMIT`, or else what git
 //! says if these sources are in their own repository. Other builds do not run again for each commit,
 //! so they name a commit only with `GIT_COMMIT`.
 
@@ -10,18 +10,28 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=GIT_COMMIT");
-    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    if !is_release || env::var_os("GIT_COMMIT").is_some() {
-        return;
+    let version = env!("CARGO_PKG_VERSION");
+    match env::var("GIT_COMMIT").ok().or_else(of_sources) {
+        Some(commit) => {
+            println!("cargo::rustc-env=GIT_COMMIT={commit}");
+            println!("cargo::rustc-env=VERSION={version} ({commit})");
+        }
+        None => println!("cargo::rustc-env=VERSION={version}"),
+    }
+}
+
+/// What git says of the sources, for a release.
+fn of_sources() -> Option<String> {
+    if env::var("PROFILE").is_ok_and(|profile| profile != "release") {
+        return None;
     }
     // An unpacked archive may lie inside another repository.
-    let is_ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
-    let commit = git(&["rev-parse", "HEAD"]).filter(|_| is_ours);
-    if let (Some(commit), Some(log)) = (commit, git(&["rev-parse", "--git-path", "logs/HEAD"])) {
-        // Each commit and each checkout adds a line there.
-        println!("cargo::rerun-if-changed={log}");
-        println!("cargo::rustc-env=GIT_COMMIT={commit}");
-    }
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    let (commit, log) =
+        (git(&["rev-parse", "HEAD"])?, git(&["rev-parse", "--git-path", "logs/HEAD"])?);
+    // Each commit and each checkout adds a line there.
+    println!("cargo::rerun-if-changed={log}");
+    Some(commit)
 }
 
 /// The output of git in one line; `None` if it fails.

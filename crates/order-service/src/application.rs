@@ -83,7 +83,7 @@ impl Application {
         let settings = loaded.settings.clone();
         let ports = http::Ports::take(&settings)?;
         let (address, scheme) = (ports.address()?, sites::scheme(ports.is_secure()));
-        let certificates = ports.certificates();
+        let (certificates, pages) = (ports.certificates(), ports.for_people()?);
         guards::tell(&settings, address.ip());
         let exporter = telemetry.unsent.map(Unsent::start).transpose();
         let exporter = exporter.context("wrong settings under management.otlp.tracing")?;
@@ -92,10 +92,9 @@ impl Application {
         let peers = Peers::new(&settings, &ports)?;
         let orders = use_cases::orders(&settings, &stores, peers.participants.sender());
         let operations = Operations::new(use_cases::operations(&settings, &stores));
-        let feed = use_cases::feed(&settings, &stores);
+        let (feed, new_positions) = (use_cases::feed(&settings, &stores), WakeUp::default());
         let (ready, is_ready) = word();
         let sagas = sagas::start((&settings, &stores), &orders, &peers.participants, &is_ready);
-        let new_positions = WakeUp::default();
         let relay = relay::start((&stores, &peers), (&orders, &new_positions), is_ready, runtime);
 
         let (lifecycle, limits) = (Lifecycle::new(), http::limits(&settings, descriptors)?);
@@ -146,6 +145,7 @@ impl Application {
             orders,
             lifecycle: lifecycle.clone(),
             peers: peers.clone(),
+            pages,
             ready,
         };
         beside.spawn(starting.run(started));

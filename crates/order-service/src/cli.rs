@@ -4,6 +4,7 @@
 mod direct;
 mod events;
 mod health;
+mod manual;
 mod migrate;
 mod output;
 mod sagas;
@@ -14,7 +15,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use order_app::errors::chain;
 use order_app::ports::{Clock as _, Entropy as _};
 use order_events::asyncapi::{self, DEFAULT_TOPIC};
@@ -33,7 +35,7 @@ const WRONG: u8 = 2;
 
 /// The order management service: orders over REST, kept in SQLite, PostgreSQL, MySQL or MariaDB.
 #[derive(Debug, Parser)]
-#[command(name = "order-service", version, after_long_help = SETTINGS_HELP, after_help = SHORT_HELP)]
+#[command(name = "order-service", version = env!("VERSION"), after_long_help = SETTINGS_HELP, after_help = SHORT_HELP)]
 struct Arguments {
     /// Read settings from this file instead of application.{properties,yml,yaml,toml} in the
     /// working folder and in ./config.
@@ -80,6 +82,13 @@ enum Command {
         #[arg(long)]
         federation: bool,
     },
+    /// Print what makes a shell complete these commands: `order-service completions bash >/etc/bash_completion.d/order-service`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, in roff.
+    Man,
     /// Look after events: what waits, parked orders, past events once more. Works on the database
     /// and the brokers of the settings, whether or not the service is running.
     #[command(subcommand, after_help = events::EXIT_CODES)]
@@ -146,6 +155,10 @@ pub fn main() -> ExitCode {
         Some(Command::GraphqlSchema { federation }) => {
             return print(&http_actix::graphql_schema(federation));
         }
+        Some(Command::Completions { shell }) => {
+            return manual::completions(shell, Arguments::command());
+        }
+        Some(Command::Man) => return manual::page(Arguments::command()),
         _ => {}
     }
     let inputs = Inputs {
@@ -223,8 +236,6 @@ fn execute(command: Command, inputs: Inputs, loaded: Loaded, started: Instant) -
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

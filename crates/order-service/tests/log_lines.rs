@@ -5,9 +5,12 @@
 
 mod support;
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
-use crate::support::{Service, client, eventually, free_port};
+use crate::support::{Service, client, eventually, free_port, fresh_folder};
 
 const PROBES: [&str; 3] =
     ["/actuator/health/liveness", "/actuator/health/readiness", "/actuator/prometheus"];
@@ -51,6 +54,31 @@ fn on_a_terminal_a_request_a_migration_and_shards_are_one_line_each() {
     assert!(eventually(|| !with(&service, "shards have changed hands").is_empty()));
     let shards = with(&service, "shard");
     assert!(shards.len() == 1 && shards.concat().contains("taken=0-15"), "{shards:?}");
+}
+
+#[test]
+fn on_a_terminal_the_start_ends_with_the_pages_that_there_are() {
+    let (folder, port) = (fresh_folder(), free_port());
+    let program = env!("CARGO_BIN_EXE_order-service");
+    let service = format!(
+        "{program} --server.port={port} --order.graphql.enabled=true --spring.graphql.graphiql.enabled=true"
+    );
+    // The tool of util-linux gives it a terminal.
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--flush", "--command", &service, "/dev/null"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(terminal.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.by_ref().find(|line| line.contains(" ready")).expect("it is ready");
+    for page in ["/docs", "/graphiql"] {
+        let line = lines.next().unwrap();
+        assert!(line.contains(&format!("http://127.0.0.1:{port}{page}")), "{line}");
+    }
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
 }
 
 #[test]

@@ -43,6 +43,8 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 const FINAL: u8 = 0x80;
+/// In the second byte of a frame.
+const MASKED: u8 = 0x80;
 
 /// A client.
 struct Socket(Connection);
@@ -90,13 +92,13 @@ impl Socket {
     async fn frame(&mut self, first: u8, content: &[u8]) {
         let mut bytes = vec![first];
         match u16::try_from(content.len()) {
-            Ok(length @ ..126) => bytes.push(0x80 | u8::try_from(length).unwrap()),
+            Ok(length @ ..126) => bytes.push(MASKED | u8::try_from(length).unwrap()),
             Ok(length) => {
-                bytes.push(0x80 | 126);
+                bytes.push(MASKED | 0x7e);
                 bytes.extend(length.to_be_bytes());
             }
             Err(_) => {
-                bytes.push(0x80 | 127);
+                bytes.push(MASKED | 0x7f);
                 bytes.extend(u64::try_from(content.len()).unwrap().to_be_bytes());
             }
         }
@@ -120,7 +122,7 @@ impl Socket {
     async fn read(&mut self) -> Got {
         let Ok(first) = self.0.0.read_u8().await else { return Got::Cut };
         let short = self.0.0.read_u8().await.unwrap();
-        assert_eq!(short & 0x80, 0, "the service masks nothing");
+        assert_eq!(short & MASKED, 0, "the service masks nothing");
         let length = match short {
             126 => usize::from(self.0.0.read_u16().await.unwrap()),
             127 => usize::try_from(self.0.0.read_u64().await.unwrap()).unwrap(),
@@ -359,7 +361,7 @@ async fn frames_that_are_wrong_are_refused_and_parts_of_a_message_are_joined() {
     }
     // Of one that is too large, the end is not waited for.
     let mut socket = Socket::open(&service).await;
-    let mut begun = vec![FINAL | TEXT, 0x80 | 127];
+    let mut begun = vec![FINAL | TEXT, MASKED | 0x7f];
     begun.extend(u64::MAX.wrapping_shr(2).to_be_bytes());
     begun.extend([0; 4]);
     begun.extend(vec![b' '; 80 << 10]);

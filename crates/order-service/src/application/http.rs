@@ -3,6 +3,7 @@
 //! both.
 
 use std::fs;
+use std::io::{IsTerminal as _, stdout};
 use std::iter;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::certificates::Certificate;
-use super::sites::{self, Sites, scheme};
+use super::sites::{self, Page, Sites, scheme};
 use crate::descriptors;
 use crate::settings::{self, ManagementPort, PortTls, Settings};
 
@@ -89,6 +90,15 @@ impl Ports {
     /// Where requests are taken.
     pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
         self.main.listener.local_addr()
+    }
+
+    /// The pages of the main port that people open in a browser; none unless they read the log on a terminal, because logs
+    /// that are collected have no use for addresses of this machine.
+    pub(super) fn for_people(&self) -> std::io::Result<Vec<Page>> {
+        if !stdout().is_terminal() {
+            return Ok(Vec::new());
+        }
+        Ok(sites::for_people(&self.main.site, self.address()?, self.is_secure()))
     }
 
     /// Whether the main port speaks TLS.

@@ -16,6 +16,12 @@ pub(super) struct Sites {
     pub(super) is_apart: bool,
 }
 
+/// A page for people.
+pub(super) struct Page {
+    pub(super) what: &'static str,
+    pub(super) url: String,
+}
+
 impl Sites {
     /// Of a main port, and perhaps a management port, on these addresses.
     pub(super) fn of(settings: &Settings, main: IpAddr, operators: Option<IpAddr>) -> Self {
@@ -53,6 +59,24 @@ pub(super) fn scheme(is_secure: bool) -> &'static str {
     if is_secure { "https" } else { "http" }
 }
 
+/// The pages of a port that people open in a browser, and what they are for.
+pub(super) fn for_people(site: &Site, port: SocketAddr, is_secure: bool) -> Vec<Page> {
+    let pages = [("the interface and its documentation", "/docs"), ("GraphiQL", "/graphiql")];
+    let address = format!("{}://{}", scheme(is_secure), of_this_machine(port));
+    let page = |(what, path)| Some(Page { what, url: format!("{address}{}", site.path(path)?) });
+    pages.into_iter().filter_map(page).collect()
+}
+
+/// The address under which a port is asked on its own machine.
+fn of_this_machine(port: SocketAddr) -> SocketAddr {
+    let ip = match port.ip() {
+        IpAddr::V4(all) if all.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(all) if all.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        one => one,
+    };
+    SocketAddr::new(ip, port.port())
+}
+
 /// Where readiness is asked on this machine: on the management port, where there is one that has it, else on the main port.
 pub(crate) fn readiness(settings: &Settings) -> anyhow::Result<String> {
     const PATH: &str = "/actuator/health/readiness";
@@ -69,13 +93,7 @@ pub(crate) fn readiness(settings: &Settings) -> anyhow::Result<String> {
          management.endpoint.health.probes.add-additional-paths",
     )?;
     ensure!(address.port() != 0, "the port is chosen at the start: name one to ask it");
-    let ip = match address.ip() {
-        IpAddr::V4(all) if all.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(all) if all.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        one => one,
-    };
-    let asked = SocketAddr::new(ip, address.port());
-    Ok(format!("{}://{asked}{path}", scheme(is_secure)))
+    Ok(format!("{}://{}{path}", scheme(is_secure), of_this_machine(address)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::background::{restarting, until_done};
 use super::peers::Peers;
+use super::sites::Page;
 use super::use_cases;
 use crate::settings::Settings;
 
@@ -23,6 +24,8 @@ pub(super) struct Starting {
     pub(super) orders: Orders,
     pub(super) lifecycle: Lifecycle,
     pub(super) peers: Peers,
+    /// The pages that people at a terminal are told of.
+    pub(super) pages: Vec<Page>,
     /// Starts what runs from then on.
     pub(super) ready: watch::Sender<bool>,
 }
@@ -37,6 +40,9 @@ impl Starting {
         }
         let started_in_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(started_in_ms, "ready");
+        for Page { what, url } in &self.pages {
+            tracing::info!(url, "{what}");
+        }
         self.ready.send_replace(true);
         let mut topics = JoinSet::new();
         if let Some(broker) = self.peers.broker {

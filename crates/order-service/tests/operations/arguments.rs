@@ -67,3 +67,19 @@ fn wrong_arguments_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{wrong}: {output:?}");
     }
 }
+
+#[test]
+fn the_command_line_is_there_for_shells_and_as_a_manual_page() {
+    let printed = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_order-service");
+        let output = std::process::Command::new(program).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(printed(&["completions", "bash"]).contains("complete -F _order__service"));
+    assert!(printed(&["completions", "fish"]).contains("complete -c order-service"));
+    assert!(printed(&["man"]).contains(".TH order-service 1"));
+    assert!(
+        printed(&["--version"]).starts_with(concat!("order-service ", env!("CARGO_PKG_VERSION")))
+    );
+}
