@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Durable writes and reads over HTTP, beside pgbench with the same rows and no service, on PostgreSQL.
+"""Durable writes and reads over HTTP, on PostgreSQL, beside a Spring Boot service, and pgbench without a service.
 
-It starts a PostgreSQL of its own (deploy/stack, default durability, a throw-away folder), and the service on it. Two
+It starts a PostgreSQL of its own (deploy/stack, default durability, a throw-away folder), and both services on it. Two
 databases on that server have the service's tables and the same prepared rows: one is the service's, the other is
-pgbench's. The contestants take turns, several seconds each, for several rounds, forwards and backwards; each turn
-begins with a CHECKPOINT. A ratio is that of two turns of one round. The first, short round warms up and is not counted.
+pgbench's. A third is the Spring service's. The contestants take turns, several seconds each, for several rounds, forwards
+and backwards; each turn begins with a CHECKPOINT. A ratio is that of two turns of one round. The first, short round warms
+up and is not counted; the Spring service has a longer one, in which Java compiles what runs often.
 
   post  POST /orders, a new customer each             to  order + event in one transaction: two statements; one (CTE)
   put   PUT /orders/{id}/status, a new order each     to  update + event in one transaction
@@ -13,6 +14,11 @@ begins with a CHECKPOINT. A ratio is that of two turns of one round. The first, 
 
 An order has three lines, without names. The load is wrk with 2 threads and 64 connections, and pgbench -M prepared with
 2 threads and 64 clients. The service has its default settings; its log, with a line for each request, goes to /dev/null.
+
+The Spring service is the JPA service of deploy/peers/spring (deploy/peers/build), as it is packaged, and takes the same
+requests. Java has no options but those in JAVA_TOOL_OPTIONS, where a smaller heap can be asked for. Hibernate makes the
+table; it gets the same orders, as the Spring service stores them, and the index that the service's table has for lists.
+Both services open at most 10 connections to the database.
 """
 
 import argparse
@@ -39,6 +45,8 @@ THREADS = 2  # throughput.lua counts on two
 TARGET_MEBIBYTES = 64
 GIVE_UP_SECONDS = 30
 WARM_UP_SECONDS = 2
+SPRING_WARM_UP_SECONDS = 15
+STARTS = 3
 
 # Numbers of ten digits, so that every request is as long as the other. New ids are the highest, as everywhere.
 READ_ORDERS, ORDERS_PER_CUSTOMER, CUSTOMERS = 1_000_000_000, 20, 5_000
@@ -47,6 +55,9 @@ NEW_CUSTOMERS = 2_000_000_000
 PENDING_ORDERS = 3_000_000_000
 NEW_ORDERS = 5_000_000_000
 NUMBERS_PER_TURN = 10_000_000
+# Of the prepared order n, in SQL: one millisecond after another.
+CUSTOMER_TO_READ = f"{READ_CUSTOMERS} + n % {CUSTOMERS}"
+TIME_OF_N = "timestamp '2026-01-01' + n * interval '1 millisecond'"
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -59,18 +70,24 @@ LINES = [
 ]
 
 Contestant = collections.namedtuple("Contestant", "name title group target")
-# The service's come first in their group; the target is for the service's ratio to this one.
+# The service's come first in their group; the target is for the service's ratio to this one, and may be missing.
 CONTESTANTS = [
     Contestant("service-post", "POST /orders", "post", None),
+    Contestant("spring-post", "Spring Boot and JPA: the same", "post", None),
     Contestant("pgbench-two", "pgbench: insert order, insert event", "post", 5.0),
     Contestant("pgbench-cte", "pgbench: both in one statement", "post", 2.5),
     Contestant("service-put", "PUT /orders/{id}/status", "put", None),
+    Contestant("spring-put", "Spring Boot and JPA: the same", "put", None),
     Contestant("pgbench-update", "pgbench: update order, insert event", "put", 4.0),
     Contestant("service-get", "GET /orders/{id}", "get", None),
+    Contestant("spring-get", "Spring Boot and JPA: the same", "get", None),
     Contestant("pgbench-select", "pgbench: select one order", "get", 1.5),
     Contestant("service-list", "GET /orders/customer/{id}, 20 orders", "list", None),
+    Contestant("spring-list", "Spring Boot and JPA: the same", "list", None),
     Contestant("pgbench-list", "pgbench: select 20 orders", "list", 0.8),
 ]
+# What each needs.
+TOOLS = {"service": "wrk", "spring": "spring", "pgbench": "pgbench"}
 GROUPS = list(dict.fromkeys(contestant.group for contestant in CONTESTANTS))
 
 # Per second, and shares of all cores.
@@ -113,6 +130,12 @@ def find_tools():
         shell(f"install_packages {' '.join(wanted)}")
     folder = newest_postgres_bin()
     return {name: shutil.which(name, path=folder) for name in ("psql", "pgbench")} | {"wrk": shutil.which("wrk")}
+
+
+def find_spring():
+    """The Spring service's jar, built if need be; None where it cannot be built."""
+    built = subprocess.run([os.path.join(ROOT, "deploy", "peers", "build")], stdout=subprocess.PIPE, text=True, check=False)
+    return os.path.join(built.stdout.strip(), "old-order-service.jar") if built.returncode == 0 else None
 
 
 def literal(text):
@@ -159,6 +182,8 @@ class Postgres:
 class Service:
     """The service on a database. What it logs goes to a file, or nowhere. Requests to a variant have files of their own."""
 
+    ready_path, patience = "/actuator/health/readiness", GIVE_UP_SECONDS
+
     def __init__(self, binary, url, folder, log, settings, scheme="http", variant=None):
         self.scheme, self.suffix = scheme, f".{variant}" if variant else ""
         self.port = int(shell("free_ports 1"))
@@ -169,17 +194,18 @@ class Service:
         self.peak = 0.0
 
     def __enter__(self):
+        begin = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self.pid = self.process.pid
         try:
-            deadline = time.monotonic() + GIVE_UP_SECONDS
             while not self.is_ready():
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit("error: the service did not become ready; --log FILE keeps what it says")
-                time.sleep(0.05)
+                if self.process.poll() is not None or time.monotonic() > begin + self.patience:
+                    sys.exit(f"error: {self.command[0]} did not become ready; --log FILE keeps what it says")
+                time.sleep(0.005)
+            self.start_milliseconds = (time.monotonic() - begin) * 1000
         except BaseException:
             self.__exit__()
             raise
@@ -197,7 +223,7 @@ class Service:
 
     def is_ready(self):
         try:
-            return self.ask("GET", "/actuator/health/readiness")[0] == 200
+            return self.ask("GET", self.ready_path)[0] == 200
         except OSError:
             return False
 
@@ -219,6 +245,41 @@ class Service:
                 peak = int(next(line.split()[1] for line in status if line.startswith("VmHWM:"))) / 1024
             self.peak = max(self.peak, peak)
         return self.peak
+
+
+class Spring(Service):
+    """The JPA service of deploy/peers/spring on a database of its own. It has no readiness: its first list is waited for."""
+
+    ready_path, patience = "/orders/customer/1", 180
+
+    def __init__(self, jar, postgres, folder, log):
+        settings = ["eureka.client.enabled=false", "spring.datasource.username=postgres"]
+        url = f"jdbc:postgresql://127.0.0.1:{postgres.port}/spring"
+        super().__init__("java", url, folder, log, settings)
+        self.command[1:1] = ["-jar", jar]
+
+    def fill(self, postgres):
+        """Has Hibernate make the table, and the service the order of which all others are copies."""
+        postgres.query("postgres", "CREATE DATABASE spring")
+        with self:
+            status, answer = self.ask("POST", "/orders", {"customerId": NEW_CUSTOMERS - 1, "items": LINES})
+            if status != 201:
+                sys.exit(f"error: Spring's POST /orders answered {status}: {answer.decode()}")
+            self.order = json.loads(answer)["id"]
+            postgres.query("spring", self.prepare(READ_ORDERS, CUSTOMERS * ORDERS_PER_CUSTOMER, CUSTOMER_TO_READ))
+            postgres.query("spring", "CREATE INDEX orders_by_customer ON orders (customer_id, created_at, id)")
+            postgres.query("spring", "VACUUM ANALYZE")
+            found = len(json.loads(self.ask("GET", f"/orders/customer/{READ_CUSTOMERS}")[1]))
+            if found != ORDERS_PER_CUSTOMER:
+                sys.exit(f"error: Spring's list has {found} orders")
+
+    def prepare(self, first, count, customer):
+        """As Rows.prepare, for this table."""
+        return (
+            "INSERT INTO orders (id, customer_id, items, total_amount, status, created_at, updated_at) "
+            f"SELECT {first} + n, {customer}, items, total_amount, 'PENDING', {TIME_OF_N}, {TIME_OF_N} "
+            f"FROM generate_series(0, {count - 1}) AS n, orders AS placed WHERE placed.id = {self.order}"
+        )
 
 
 def one_row(postgres, sql):
@@ -249,12 +310,11 @@ class Rows:
         self.placed, self.created, self.confirmed = placed, created, confirmed
 
     def prepare(self, first, count, customer):
-        """Orders, one millisecond after another; `customer` is that of the order `n`."""
-        time_of_n = "timestamp '2026-01-01' + n * interval '1 millisecond'"
+        """Orders; `customer` is that of the order `n`."""
         return (
             "INSERT INTO orders (id, customer_id, items, total_amount, status, created_at, updated_at, currency) "
             f"SELECT {first} + n, {customer}, {literal(self.placed['items'])}, {self.placed['total_amount']}, "
-            f"'PENDING', {time_of_n}, {time_of_n}, '{self.placed['currency']}' FROM generate_series(0, {count - 1}) AS n"
+            f"'PENDING', {TIME_OF_N}, {TIME_OF_N}, '{self.placed['currency']}' FROM generate_series(0, {count - 1}) AS n"
         )
 
     def insert_order(self):
@@ -365,9 +425,16 @@ class Bench:
         for name, text in (REQUESTS | rows.scripts()).items():
             with open(os.path.join(folder, name), "w", encoding="ascii", newline="") as file:
                 file.write(text)
+        self.spring = None
         self.turns = 0
         self.written = collections.Counter()
         self.wrong = collections.Counter()
+
+    def take_in(self, spring):
+        """One more contestant, with a database of its own."""
+        spring.fill(self.postgres)
+        self.spring = spring
+        self.pending["spring-put"] = Pending(self.postgres, "spring", spring, 5_000)
 
     def turn(self, name, seconds):
         pending = self.pending.get(name)
@@ -375,33 +442,35 @@ class Bench:
         self.postgres.query("postgres", "CHECKPOINT")
         number = NUMBERS_PER_TURN * self.turns
         self.turns += 1
-        before = self.cpu_seconds()
+        service = self.spring if name.startswith("spring") else self.service
+        before = self.cpu_seconds(service)
         begin = time.monotonic()
-        if name.startswith("service"):
-            rate, count, used = self.turn_of_wrk(name, seconds, first, number)
+        if name.startswith(("service", "spring")):
+            rate, count, used = self.turn_of_wrk(service, name, seconds, first, number)
         else:
             rate, count, used = self.turn_of_pgbench(name, seconds, first, number)
         elapsed = time.monotonic() - begin
         if pending:
             pending.use(used, seconds)
         self.written[name] += count
-        shares = [100 * (b - a) / elapsed / os.cpu_count() for a, b in zip(before, self.cpu_seconds())]
+        shares = [100 * (b - a) / elapsed / os.cpu_count() for a, b in zip(before, self.cpu_seconds(service))]
         return Turn(rate, *shares)
 
-    def cpu_seconds(self):
+    def cpu_seconds(self, service):
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return ticks_of(self.service.pid)[0], tree_seconds(self.postgres.pid), usage.ru_utime + usage.ru_stime
+        return ticks_of(service.pid)[0], tree_seconds(self.postgres.pid), usage.ru_utime + usage.ru_stime
 
-    def turn_of_wrk(self, name, seconds, first, number):
+    def turn_of_wrk(self, service, name, seconds, first, number):
+        asked = name.replace("spring", "service")
         order, start, count = {
             "service-post": ("next", NEW_CUSTOMERS + number, 0),
             "service-put": ("next", first, 0),
             "service-get": ("random", READ_ORDERS, CUSTOMERS * ORDERS_PER_CUSTOMER),
             "service-list": ("random", READ_CUSTOMERS, CUSTOMERS),
-        }[name]
+        }[asked]
         options = [f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", os.path.join(HERE, "throughput.lua")]
-        url = f"{self.service.scheme}://127.0.0.1:{self.service.port}"
-        request = f"{self.folder}/{name}{self.service.suffix}"
+        url = f"{service.scheme}://127.0.0.1:{service.port}"
+        request = f"{self.folder}/{asked}{service.suffix}"
         output = run([self.tools["wrk"], *options, url, "--", order, str(start), str(count), request])
         requests, microseconds, refused, broken, used = result_of(output)
         self.wrong[name] += refused + broken
@@ -440,6 +509,10 @@ class Bench:
             ("service-put",): ("orders", changed),
             ("pgbench-update",): ("pgbench", changed),
         }
+        if self.spring:
+            # It numbers its own orders from 1.
+            questions[("spring-post",)] = ("spring", f"id < {READ_ORDERS}")
+            questions[("spring-put",)] = ("spring", changed)
         for names, (database, condition) in questions.items():
             answered = sum(self.written[name] for name in names)
             stored = int(self.postgres.query(database, f"SELECT count(*) FROM orders WHERE {condition}"))
@@ -460,7 +533,10 @@ def median_of(turns, field="rate"):
 
 
 def ratios(results, contestant):
+    """The service's rate to this one's, of each round; empty for the service itself."""
     service = next(other for other in CONTESTANTS if other.group == contestant.group)
+    if service is contestant:
+        return []
     pairs = zip(results.get(service.name, []), results.get(contestant.name, []))
     return [ours.rate / theirs.rate for ours, theirs in pairs]
 
@@ -476,13 +552,13 @@ def table(results, chosen):
             continue
         rates = [turn.rate for turn in turns]
         row = [contestant.title, f"{median_of(turns):,.0f}", f"{min(rates):,.0f} – {max(rates):,.0f}"]
-        found = ratios(results, contestant) if contestant.target else []
-        if found:
-            ratio = statistics.median(found)
-            row += [f"{ratio:.2f}", f"{min(found):.2f} – {max(found):.2f}", f"≥ {contestant.target}"]
-            row += ["met" if ratio >= contestant.target else "missed"]
+        found = ratios(results, contestant)
+        ratio = statistics.median(found) if found else None
+        row += [f"{ratio:.2f}", f"{min(found):.2f} – {max(found):.2f}"] if found else ["", ""]
+        if found and contestant.target:
+            row += [f"≥ {contestant.target}", "met" if ratio >= contestant.target else "missed"]
         else:
-            row += ["", "", "", ""]
+            row += ["", ""]
         shares = [median_of(turns, field) for field in ("cpu_service", "cpu_postgres", "cpu_load")]
         yield [*row, ", ".join(f"{share:.0f} %" for share in shares)]
 
@@ -501,6 +577,9 @@ def markdown(rows):
         yield "| " + " | ".join(row) + " |"
 
 
+COLOURS = {"service": "#2a78b5", "spring": "#d9822b", "pgbench": "#b0b0b0"}
+
+
 def plot(results, chosen):
     """Bars of the medians, with lines from the lowest to the highest round."""
     shown = [contestant for contestant in chosen if results.get(contestant.name)]
@@ -513,9 +592,10 @@ def plot(results, chosen):
             y, group = y + gap, contestant.group
         rates = [turn.rate for turn in results[contestant.name]]
         median, low, high = statistics.median(rates), min(rates), max(rates)
-        colour = "#2a78b5" if contestant.name.startswith("service") else "#b0b0b0"
-        found = ratios(results, contestant) if contestant.target else []
-        compared = f"; service × {statistics.median(found):.2f}, target {contestant.target}" if found else ""
+        colour = COLOURS[contestant.name.split("-")[0]]
+        found = ratios(results, contestant)
+        compared = f"; service × {statistics.median(found):.2f}" if found else ""
+        compared += f", target {contestant.target}" if found and contestant.target else ""
         middle = y + step / 2 - 2
         parts += [
             f'<text x="{left - 8}" y="{middle + 4}" text-anchor="end">{contestant.title}</text>',
@@ -617,7 +697,7 @@ def prepared(options, tools, folder, bench_class):
             rows = Rows(*learn_rows(postgres, service))
         count = CUSTOMERS * ORDERS_PER_CUSTOMER
         say(f"preparing {count} orders to read")
-        postgres.query("orders", rows.prepare(READ_ORDERS, count, f"{READ_CUSTOMERS} + n % {CUSTOMERS}"))
+        postgres.query("orders", rows.prepare(READ_ORDERS, count, CUSTOMER_TO_READ))
         postgres.query("orders", f"UPDATE id_blocks SET next_id = {NEW_ORDERS}")
         postgres.query("orders", "VACUUM ANALYZE")
         postgres.query("postgres", "CREATE DATABASE pgbench TEMPLATE orders")
@@ -625,13 +705,67 @@ def prepared(options, tools, folder, bench_class):
         yield bench_class(tools, postgres, service, rows, work)
 
 
+def start_times(services):
+    """Milliseconds from start to ready of each service, several times, one service at a time."""
+    times = collections.defaultdict(list)
+    for _ in range(STARTS):
+        for name, service in services.items():
+            with service:
+                times[name].append(service.start_milliseconds)
+    return times
+
+
+def beside_spring(bench, starts, ready):
+    """What the Spring service is, and start and memory of both, as lines of Markdown."""
+    with open(os.path.join(ROOT, "deploy", "peers", "spring", "pom.xml"), encoding="utf-8") as pom:
+        boot = re.search(r"spring-boot-starter-parent</artifactId>\s*<version>([^<]+)", pom.read())[1]
+    java = subprocess.run(["java", "-version"], stderr=subprocess.PIPE, text=True, check=True).stderr
+    java = re.search(r'version "([^"]+)"', java)[1]
+    yield ""
+    options = os.environ.get("JAVA_TOOL_OPTIONS")
+    options = f"`JAVA_TOOL_OPTIONS={options}`" if options else "without options"
+    yield f"The Spring service: Spring Boot {boot}, Java {java}, {options}; {SPRING_WARM_UP_SECONDS} seconds of each kind of"
+    yield "request before the first round. Both services open at most 10 connections to the database. The Spring service does"
+    yield "less for a request: it writes no event, checks neither lines nor changes of status, and writes no line to a log."
+    yield ""
+    yield from markdown([["", "service", "Spring Boot and JPA", "Spring / service"], *start_and_memory(bench, starts, ready)])
+    yield ""
+    yield f"Start: from the program's start to the first 200 of `{Service.ready_path}` (Spring service: of a list,"
+    yield f"`{Spring.ready_path}`), {STARTS} times each, alone, tables in place. Memory: the most that was resident."
+
+
+def start_and_memory(bench, starts, ready):
+    times = [statistics.median(starts[name]) for name in ("service", "spring")]
+    cells = [f"{min(starts[name]):,.0f} – {max(starts[name]):,.0f}" for name in ("service", "spring")]
+    cells = [f"{time:,.0f} ({cell})" for time, cell in zip(times, cells)]
+    yield ["ms from start to ready, median (min – max)", *cells, f"{times[1] / times[0]:.0f}"]
+    for title, (ours, theirs) in {
+        "MiB without load": (ready["service"], ready["spring"]),
+        "MiB under load": (bench.service.peak_mebibytes(), bench.spring.peak_mebibytes()),
+    }.items():
+        yield [title, f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.1f}"]
+
+
 def measure(options, tools, chosen, folder):
-    with prepared(options, tools, folder, Bench) as bench, bench.service:
+    with prepared(options, tools, folder, Bench) as bench, contextlib.ExitStack() as running:
+        services = {"service": bench.service}
+        if tools["spring"]:
+            say("preparing the same for the Spring service")
+            bench.take_in(Spring(tools["spring"], bench.postgres, bench.folder, options.log))
+            services["spring"] = bench.spring
+        starts = start_times(services)
+        ready = {name: service.peak for name, service in services.items()}
+        for service in services.values():
+            running.enter_context(service)
         results = collections.defaultdict(list)
-        measured = [one for one in chosen if tools["wrk" if one.name.startswith("service") else "pgbench"]]
+        measured = [one for one in chosen if tools[TOOLS[one.name.split("-")[0]]]]
         for contestant in measured:
             say(f"warming up: {contestant.name}")
-            bench.turn(contestant.name, WARM_UP_SECONDS)
+            cold = contestant.name.startswith("spring")
+            bench.turn(contestant.name, SPRING_WARM_UP_SECONDS if cold else WARM_UP_SECONDS)
+            if cold:
+                # wrk takes an answer after two seconds for a failure; the first ones of a cold Java may take longer.
+                bench.wrong.pop(contestant.name, None)
         for number in range(1, options.rounds + 1):
             for contestant in measured if number % 2 else reversed(measured):
                 turn = bench.turn(contestant.name, options.seconds)
@@ -641,6 +775,7 @@ def measure(options, tools, chosen, folder):
             "A ratio is the median over the rounds of the service's rate to that contestant's in the same round. The CPU",
             "shares are of all cores, medians.",
         ]
+        notes += beside_spring(bench, starts, ready) if bench.spring else []
         rows = list(table(results, chosen))
         publish("throughput", "Throughput", rows, bench, options, notes, [("throughput.svg", plot(results, chosen))])
 
@@ -707,6 +842,9 @@ def main():
     if not tools["wrk"] and not tools["pgbench"]:
         sys.exit("error: there is nothing to measure with")
     demand(tools, "psql")
+    tools["spring"] = find_spring() if tools["wrk"] else None
+    if tools["wrk"] and not tools["spring"]:
+        say("missing: the Spring service, see above, so it is not measured")
     if not options.only and all(tools.values()):
         options.output = options.output or RESULTS
     chosen = [contestant for contestant in CONTESTANTS if not options.only or contestant.group in options.only]
