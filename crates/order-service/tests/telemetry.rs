@@ -340,17 +340,33 @@ fn yaml(path: &str) -> Yaml {
     YamlLoader::load_from_str(&file(path)).unwrap().remove(0)
 }
 
+/// Whether each series is one of ours: other services have metrics of the same names.
+fn is_of_our_job(expression: &str) -> bool {
+    named_in(expression).iter().all(|name| {
+        let mut after = expression.split(name.as_str()).skip(1);
+        after.all(|rest| rest.starts_with(r#"{job="order-service""#))
+    })
+}
+
 #[test]
 fn alerts_name_exported_metrics() {
     let known = documented();
     let alerts = yaml("deploy/observability/alerts.yaml");
     let rules = alerts["groups"][0]["rules"].as_vec().unwrap();
     assert!(rules.len() >= 10);
+    let runbooks = file("docs/runbooks.md");
     for rule in rules {
         let name = rule["alert"].as_str().unwrap();
+        let told = runbooks.contains(&format!("\n## {name}\n"));
+        let url = rule["annotations"]["runbook_url"].as_str();
+        assert!(
+            told && url == Some(&*format!("docs/runbooks.md#{}", name.to_lowercase())),
+            "{name}"
+        );
         let expression = rule["expr"].as_str().unwrap();
         assert_eq!(unknown(expression, &known), Vec::<String>::new(), "{name}");
         assert!(!named_in(expression).is_empty(), "{name}");
+        assert!(is_of_our_job(expression), "{name}");
         assert!(rule["for"].as_str().is_some(), "{name}");
         let severity = rule["labels"]["severity"].as_str().unwrap();
         assert!(["info", "warning", "critical"].contains(&severity), "{name}");
@@ -371,6 +387,7 @@ fn the_dashboard_names_exported_metrics() {
             let expression = target["expr"].as_str().unwrap();
             assert_eq!(unknown(expression, &known), Vec::<String>::new(), "{expression}");
             assert!(!named_in(expression).is_empty(), "{expression}");
+            assert!(is_of_our_job(expression), "{expression}");
         }
     }
     assert!(panels.len() >= 10);
