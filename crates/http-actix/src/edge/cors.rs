@@ -87,12 +87,13 @@ impl Ruling {
 /// Refuses the page of another origin where the settings let none in. Browsers ask first before most requests of such a page,
 /// but not before the handshake of a WebSocket, whose answers its scripts may read.
 pub(crate) fn refuse_strangers(request: &HttpRequest, app: &App) -> Result<(), Problem> {
-    let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
-    let is_judged = rules(request.path(), app).is_some();
-    if is_judged || is_own(origin.to_str().unwrap_or_default(), request, app) {
-        return Ok(());
-    }
-    Err(of_stranger())
+    let mut origins = request.headers().get_all(ORIGIN);
+    let (first, others) = (origins.next(), origins.count());
+    let is_judged = || rules(request.path(), app).is_some();
+    let is_known = first.is_none_or(|origin| {
+        is_judged() || is_own(origin.to_str().unwrap_or_default(), request, app)
+    });
+    if is_known && others == 0 { Ok(()) } else { Err(of_stranger()) }
 }
 
 fn of_stranger() -> Problem {

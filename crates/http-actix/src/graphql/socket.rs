@@ -9,11 +9,11 @@ mod writing;
 use std::rc::Rc;
 
 use actix_http::ws::{self, HandshakeError};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    AUTHORIZATION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL,
+    AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
 };
+use actix_web::http::{StatusCode, Version};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use tracing::Span;
 
@@ -60,6 +60,16 @@ pub(crate) async fn open(
 
 /// What answers the key of a handshake (RFC 6455, section 4.2.2).
 fn accepted(request: &HttpRequest) -> Result<HeaderValue, Problem> {
+    for (name, header) in
+        [("Content-Length", CONTENT_LENGTH), ("Transfer-Encoding", TRANSFER_ENCODING)]
+    {
+        if request.headers().contains_key(header) {
+            return Err(wrong(name, "has no place in a handshake"));
+        }
+    }
+    if request.version() < Version::HTTP_11 {
+        return Err(wrong("Upgrade", "needs HTTP/1.1"));
+    }
     ws::verify_handshake(request.head()).map_err(|error| match error {
         HandshakeError::NoVersionHeader | HandshakeError::UnsupportedVersion => {
             wrong("Sec-WebSocket-Version", "must be 13")
@@ -72,8 +82,11 @@ fn accepted(request: &HttpRequest) -> Result<HeaderValue, Problem> {
     if !offers(request.headers()) {
         return Err(wrong("Sec-WebSocket-Protocol", "must offer graphql-transport-ws"));
     }
-    let key = request.headers().get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
-    let accept = ws::hash_key(key.unwrap_or_default());
+    let mut keys = request.headers().get_all(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(wrong("Sec-WebSocket-Key", "must stand once"));
+    };
+    let accept = ws::hash_key(key);
     HeaderValue::from_bytes(&accept).map_err(|error| Problem::internal(&error))
 }
 

@@ -10,17 +10,17 @@ use http_actix::{
 };
 use order_app::feed::FeedSettings;
 use order_app::ports::OrderStore as _;
-use order_testkit::InMemoryStore;
 use order_testkit::examples::{
     a_change, a_change_placing, a_new_order, large_lines, noon, relined, soon,
 };
+use order_testkit::{Gate, InMemoryStore};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use crate::graphql_stream::{Ending, place, quick, telling};
-use crate::support::{Connection, Service, head};
+use crate::support::{Connection, Service, head, held_at_commits};
 use crate::tls::Line;
 use crate::tokens::PlainTokens;
 
@@ -190,6 +190,8 @@ async fn a_handshake_that_lacks_something_is_told_what() {
         ("sec-websocket-key", Some("short"), "Sec-WebSocket-Key"),
         ("sec-websocket-protocol", None, "Sec-WebSocket-Protocol"),
         ("sec-websocket-protocol", Some("graphql-ws, soap"), "Sec-WebSocket-Protocol"),
+        ("content-length", Some("0"), "Content-Length"),
+        ("transfer-encoding", Some("chunked"), "Transfer-Encoding"),
     ] {
         let mut headers: Vec<_> =
             HANDSHAKE.into_iter().filter(|(name, _)| *name != left_out).collect();
@@ -198,6 +200,8 @@ async fn a_handshake_that_lacks_something_is_told_what() {
         assert_eq!((reply.status, reply.code().as_str()), (400, "invalid_parameter"), "{left_out}");
         assert_eq!(reply.json()["errors"][0]["header"], field, "{}", reply.text());
     }
+    let twice = [&HANDSHAKE[..], &[("sec-websocket-key", KEY)]].concat();
+    assert_eq!(service.call_with("GET", "/socket", &twice).await.status, 400);
     assert_eq!(service.call("GET", "/socket").await.status, 404);
     assert_eq!(service.call_with("GET", "/graphiql/none", &HANDSHAKE).await.status, 404);
 }
@@ -220,7 +224,10 @@ async fn pages_of_other_origins_are_let_in_by_the_settings_alone() {
     let service = Service::start();
     let refused = service.call_with("GET", "/socket", &of("https://a.example")).await;
     assert_eq!((refused.status, refused.code().as_str()), (403, "cross_site_request"));
-    Socket::to(&service, &[("origin", "http://orders")]).await;
+    let own = ("origin", "http://orders");
+    Socket::to(&service, &[own]).await;
+    let twice = [&of("https://a.example")[..], &[own]].concat();
+    assert_eq!(service.call_with("GET", "/socket", &twice).await.status, 403);
     let cors = Cors {
         origins: vec!["https://a.example".to_owned()],
         patterns: Vec::new(),
@@ -351,6 +358,8 @@ async fn frames_that_are_wrong_are_refused_and_parts_of_a_message_are_joined() {
         (vec![(PING, b"")], 1002),
         (vec![(FINAL | 0x40 | TEXT, b"{}")], 1002),
         (vec![(FINAL | PING, &large[..126])], 1002),
+        (vec![(FINAL | CLOSE, &[3][..])], 1002),
+        (vec![(FINAL | CLOSE, &1_005_u16.to_be_bytes()[..])], 1002),
         (vec![(TEXT, &large), (FINAL, &large)], 1009),
     ] {
         let mut socket = Socket::open(&service).await;
@@ -359,12 +368,11 @@ async fn frames_that_are_wrong_are_refused_and_parts_of_a_message_are_joined() {
         }
         socket.closed_with(code).await;
     }
-    // Of one that is too large, the end is not waited for.
+    // Of one that is too large, the content is not waited for.
     let mut socket = Socket::open(&service).await;
     let mut begun = vec![FINAL | TEXT, MASKED | 0x7f];
     begun.extend(u64::MAX.wrapping_shr(2).to_be_bytes());
     begun.extend([0; 4]);
-    begun.extend(vec![b' '; 80 << 10]);
     socket.0.try_send(&begun).await;
     socket.closed_with(1009).await;
 }
@@ -473,6 +481,33 @@ async fn a_connection_has_sixteen_operations_at_once() {
 }
 
 #[tokio::test]
+async fn an_operation_counts_until_it_has_ended_also_when_its_client_waits_no_more() {
+    let gate = Arc::new(Gate::default());
+    let service = Service::with(held_at_commits(&gate), HttpSettings::default());
+    let mut socket = Socket::open(&service).await;
+    let place = "mutation { placeOrder(input: {customerId: 42, items: [{productId: 1, quantity: 1, unitPrice: \"1\"}]}) { order { id } } }";
+    let refused = async |socket: &mut Socket| {
+        socket.ask("one", "{ __typename }").await;
+        socket.say(&json!({"type": "ping"})).await;
+        socket.message().await["payload"][0]["extensions"]["limit"] == "operations"
+    };
+    for _ in 0..16 {
+        socket.ask("write", place).await;
+        gate.arrival().await;
+        socket.say(&json!({"id": "write", "type": "complete"})).await;
+    }
+    assert!(refused(&mut socket).await);
+    socket.gets(json!({"type": "pong"})).await;
+    gate.let_through(16);
+    let free = async {
+        while refused(&mut socket).await {
+            socket.message().await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("their places are free again");
+}
+
+#[tokio::test]
 async fn each_operation_counts_as_a_request() {
     const BURST: u32 = 4;
     let rate_limit =
@@ -516,12 +551,21 @@ async fn connections_and_their_subscriptions_hold_no_place_among_the_requests() 
 
 #[tokio::test]
 async fn a_connection_without_operations_makes_room_for_others() {
-    let (service, store) = telling(HttpSettings { max_connections: 2, ..HttpSettings::default() });
+    for is_silent in [false, true] {
+        makes_room(is_silent).await;
+    }
+}
+
+/// `is_silent`: it has not said its first word.
+async fn makes_room(is_silent: bool) {
+    let settings = HttpSettings { max_connections: 2, ..with_times(60_000, 15_000) };
+    let (service, store) = telling(settings);
     place(&store, 1, 42).await;
     let mut busy = Socket::open(&service).await;
     busy.ask("a", EVENTS).await;
     busy.message().await;
-    let mut idle = Socket::open(&service).await;
+    let mut idle =
+        if is_silent { Socket::to(&service, &[]).await } else { Socket::open(&service).await };
     let served = async { while service.call("GET", "/orders/1").await.status != 200 {} };
     timeout(PATIENCE, served).await.expect("one gives way");
     assert_eq!(idle.next().await, Got::Cut);

@@ -21,7 +21,7 @@ use super::super::beyond::too_expensive;
 use super::super::envelope::Envelope;
 use super::super::settings::SocketSettings;
 use super::frames::{self, Broken, Frames, Sent};
-use super::operation::{self, Answers, Connected, Said};
+use super::operation::{self, Answers, Connected, Said, Slot};
 use super::protocol::{self, Message, closing};
 use super::writing::{Frame, GivenUp, Writing};
 use crate::connections::Upgraded;
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     has_token: bool,
     /// The next one to be asked is first.
     operations: VecDeque<(String, Answers)>,
+    /// Counts the operations of which something runs, those included that the client no longer waits for.
+    slots: Rc<()>,
     writing: Writing,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     keep_alive: Duration,
@@ -97,6 +99,7 @@ impl Connection {
             phase: Phase::Silent(Box::pin(sleep(init_timeout))),
             has_token,
             operations: VecDeque::new(),
+            slots: Rc::default(),
             writing: Writing::default(),
             stopped: Box::pin(stopped),
             keep_alive,
@@ -118,8 +121,8 @@ impl Connection {
                 self.carrier.ends();
                 return Poll::Ready(None);
             }
-            let rests = self.operations.is_empty() && matches!(self.phase, Phase::Open(_));
-            self.carrier.rests(rests);
+            let works = !self.operations.is_empty() || matches!(self.phase, Phase::Greeting(..));
+            self.carrier.rests(!works);
             ready!(self.go_on(context));
         }
     }
@@ -246,14 +249,16 @@ impl Connection {
             let told = format!("Subscriber for {id} already exists");
             return self.close(closing::ID_IN_USE.into(), &told);
         }
-        if self.operations.len() >= MOST_OPERATIONS {
+        let running = Rc::strong_count(&self.slots).saturating_sub(1);
+        if self.operations.len().max(running) >= MOST_OPERATIONS {
             let told = "Too many operations on one connection. Wait for the end of another one.";
             let error = too_expensive("operations", MOST_OPERATIONS, told);
             let error = error.into_server_error(async_graphql::Pos::default());
             return self.write(&protocol::error(&id, &[error]));
         }
         self.record.operations = self.record.operations.saturating_add(1);
-        let answers = operation::begin(&self.at, authorization, id.clone(), envelope);
+        let slot = Slot::of(&self.slots);
+        let answers = operation::begin(&self.at, authorization, (id.clone(), slot), envelope);
         self.operations.push_back((id, answers));
     }
 

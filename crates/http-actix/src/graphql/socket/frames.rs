@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 
 /// The most bytes of a message.
 const LARGEST: usize = 64 << 10;
-/// The most bytes of a frame in front of its content.
-const LONGEST_HEAD: usize = 14;
+/// How many of the bytes that have come are looked at at a time, and about how many are kept room for while nothing comes.
+const PIECE: usize = 16 << 10;
 /// The most bytes that say why a connection is closed: a frame that closes has 125, its code 2.
 const LONGEST_REASON: usize = 123;
 
@@ -35,14 +35,17 @@ pub(super) enum Broken {
 /// See the head of the file.
 pub(super) struct Frames {
     payload: Payload,
+    /// What has come and is not looked at yet.
+    rest: Bytes,
+    /// The beginning of a frame.
     unread: BytesMut,
     /// The beginning of a message whose end has not come.
-    begun: Option<BytesMut>,
+    begun: Option<Vec<u8>>,
 }
 
 impl Frames {
     pub(super) fn of(payload: Payload) -> Self {
-        Self { payload, unread: BytesMut::new(), begun: None }
+        Self { payload, rest: Bytes::new(), unread: BytesMut::new(), begun: None }
     }
 
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent, Broken>> {
@@ -55,14 +58,35 @@ impl Frames {
                     None => continue,
                 }
             }
-            // The library would wait for the whole of a frame that it then refuses.
-            if self.unread.len() > LARGEST.saturating_add(LONGEST_HEAD) {
+            if self.announces_too_much() {
                 return Poll::Ready(Err(too_large()));
             }
-            match ready!(self.payload.poll_next_unpin(context)) {
-                Some(Ok(bytes)) => self.unread.extend_from_slice(&bytes),
-                Some(Err(_)) | None => return Poll::Ready(Err(Broken::Gone)),
+            if self.rest.is_empty() {
+                self.release();
+                match ready!(self.payload.poll_next_unpin(context)) {
+                    Some(Ok(bytes)) => self.rest = bytes,
+                    Some(Err(_)) | None => return Poll::Ready(Err(Broken::Gone)),
+                }
             }
+            let piece = self.rest.split_to(self.rest.len().min(PIECE));
+            self.unread.extend_from_slice(&piece);
+        }
+    }
+
+    /// Whether the head of the next frame says that it is longer than a message. The library would wait for the whole of it.
+    fn announces_too_much(&self) -> bool {
+        // The length stands in eight bytes where 127 stands in its place (RFC 6455, section 5.2).
+        let is_long = self.unread.get(1).is_some_and(|second| second & 0x7f == 0x7f);
+        let length = self.unread.get(2..10).and_then(|bytes| bytes.try_into().ok());
+        let length = length.and_then(|bytes| usize::try_from(u64::from_be_bytes(bytes)).ok());
+        is_long && length.is_some_and(|length| length > LARGEST)
+    }
+
+    /// Gives back the room of what has been read, while nothing comes.
+    fn release(&mut self) {
+        self.rest = Bytes::new();
+        if self.unread.is_empty() && self.unread.capacity() > PIECE {
+            self.unread = BytesMut::new();
         }
     }
 
@@ -76,11 +100,17 @@ impl Frames {
             OpCode::Ping | OpCode::Pong | OpCode::Close if !is_last => return Err(misplaced()),
             OpCode::Ping => return Ok(Some(Sent::Ping(content))),
             OpCode::Pong => return Ok(Some(Sent::Pong)),
-            OpCode::Close => return Ok(Some(Sent::Close)),
+            OpCode::Close => {
+                Parser::try_parse_close_payload(&content).map_err(|error| wrong(&error))?;
+                return Ok(Some(Sent::Close));
+            }
             OpCode::Binary => {
                 return Err(Broken::Wrong(CloseCode::Unsupported, "Messages are texts."));
             }
-            OpCode::Text if self.begun.is_none() => content,
+            OpCode::Text if self.begun.is_none() && is_last => {
+                return Ok(Some(Sent::Text(content)));
+            }
+            OpCode::Text if self.begun.is_none() => content.to_vec(),
             OpCode::Continue => {
                 let mut begun = self.begun.take().ok_or_else(misplaced)?;
                 if begun.len().saturating_add(content.len()) > LARGEST {
@@ -92,7 +122,7 @@ impl Frames {
             OpCode::Text | OpCode::Bad => return Err(misplaced()),
         };
         if is_last {
-            return Ok(Some(Sent::Text(text)));
+            return Ok(Some(Sent::Text(BytesMut::from(&*text))));
         }
         self.begun = Some(text);
         Ok(None)

@@ -33,6 +33,17 @@ pub(super) struct Connected {
     pub(super) span: Span,
 }
 
+/// One of the operations of a connection, until nothing of it runs any more.
+pub(super) struct Slot {
+    _among: Rc<()>,
+}
+
+impl Slot {
+    pub(super) fn of(all: &Rc<()>) -> Self {
+        Self { _among: Rc::clone(all) }
+    }
+}
+
 /// What comes of an operation. When no more comes, it is complete.
 pub(super) enum Said {
     Answer(Frame),
@@ -51,12 +62,12 @@ pub(super) type Answers = LocalBoxStream<'static, Said>;
 pub(super) fn begin(
     at: &Rc<Connected>,
     authorization: Option<Rc<str>>,
-    id: String,
+    (id, slot): (String, Slot),
     envelope: Envelope,
 ) -> Answers {
     let (at, span) = (Rc::clone(at), at.span.clone());
     let starting = async move {
-        let started = start(&at, authorization.as_deref(), &id, envelope).await;
+        let started = start(&at, authorization.as_deref(), (&id, slot), envelope).await;
         started.unwrap_or_else(|refused| once(async { refused }).boxed_local())
     };
     once(starting.instrument(span)).flatten().boxed_local()
@@ -65,7 +76,7 @@ pub(super) fn begin(
 async fn start(
     at: &Connected,
     authorization: Option<&str>,
-    id: &str,
+    (id, slot): (&str, Slot),
     envelope: Envelope,
 ) -> Result<Answers, Said> {
     let caller = edge::caller_by(&at.request, authorization).await;
@@ -90,12 +101,12 @@ async fn start(
     let id = id.to_owned();
     if kind == OperationType::Subscription {
         let responses = measures::of_stream(kind, at.api.stream(asked));
-        return Ok(as_they_come(responses, asking, id));
+        return Ok(as_they_come(responses, asking, id, slot));
     }
     let (app, executing) = (at.app.clone(), measures::of_execution(kind, at.api.execute(asked)));
     let executed = async move {
         let response = executing.await;
-        drop(permit);
+        drop((permit, slot));
         answer(&app, kind, &id, &response)
     };
     // It runs to its end, and counts until then, also when the client goes away.
@@ -108,6 +119,7 @@ fn as_they_come(
     responses: impl futures_util::Stream<Item = Response> + 'static,
     asking: Arc<Asking>,
     id: String,
+    slot: Slot,
 ) -> Answers {
     let responses = AssertUnwindSafe(responses).catch_unwind();
     let said = responses.map(move |response| match response {
@@ -117,7 +129,10 @@ fn as_they_come(
         Ok(response) => refused(&id, &response.errors),
         Err(_) => Said::Failed,
     });
-    let end = async move { asking.is_cut().then_some(Said::Forbidden) };
+    let end = async move {
+        drop(slot);
+        asking.is_cut().then_some(Said::Forbidden)
+    };
     said.chain(once(end).filter_map(std::future::ready)).boxed_local()
 }
 
