@@ -144,6 +144,8 @@ async fn requests(
         }
         let now = *conduct.borrow();
         match now {
+            // It may be read before the connection is ended.
+            Conduct::Down => return,
             Conduct::LosesCommit if commits => {
                 conduct.send_replace(Conduct::Honest);
                 return;
