@@ -97,7 +97,7 @@ async fn pages_of_other_origins_are_let_in_by_the_settings_alone() {
     assert_eq!((refused.status, refused.code().as_str()), (403, "cross_site_request"));
     let own = ("origin", "http://orders");
     Socket::to(&service, &[own]).await;
-    let twice = [&of("https://a.example")[..], &[own]].concat();
+    let twice = [&HANDSHAKE[..], &[own, ("origin", "https://a.example")]].concat();
     assert_eq!(service.call_with("GET", "/socket", &twice).await.status, 403);
     let cors = Cors {
         origins: vec!["https://a.example".to_owned()],
